@@ -1,0 +1,59 @@
+import type { Limits } from './limits.ts'
+import type { PayloadManifest } from './payload.ts'
+import type { Placement } from './placement.ts'
+import type { Plan } from './plan.ts'
+
+/** Where the program of a command is found, as in a shell. */
+export type Program =
+  /** A file of the payload, by its path inside it; run by its `#!` or by the interpreter its extension names. */
+  | { kind: 'payload', path: string }
+  /** A bare name: the worker's own program, found in the box's PATH. */
+  | { kind: 'name', name: string }
+  /** `worker:/path`: that file on the worker. */
+  | { kind: 'worker', path: string }
+
+export interface Command {
+  /** As the program sees it; `argv[0]` is what the user typed. */
+  argv: string[]
+  program: Program
+  /** Shown instead of the command line. */
+  name?: string
+}
+
+/** `run` measures, `exec` hands out. */
+export type JobKind = 'run' | 'exec'
+
+/**
+ * What a client submits. Immutable: the id is made and the whole sealed by the
+ * client, so the same id with another content is a conflict.
+ */
+export interface Job {
+  /** ULID. */
+  id: string
+  /** Peer id of the client that sealed it. */
+  client: string
+  /** `--name`; another way to find it. */
+  name?: string
+  kind: JobKind
+  /** At least one; `exec` has exactly one. */
+  commands: Command[]
+  /** Absent when every program is the worker's own and no file goes along. */
+  payload?: PayloadManifest
+  /** Path in the payload that every run reads as its standard input; absent = /dev/null. */
+  stdin?: string
+  env: Record<string, string>
+  limits: Limits
+  placement: Placement
+  plan: Plan
+  /** The client's clock, milliseconds since 1970. For people; nothing is decided by it. */
+  submittedAt: number
+}
+
+/** What the user typed, for headings and lists. */
+export function commandTitle (command: Command): string {
+  return command.name ?? command.argv.map(quoteWord).join(' ')
+}
+
+function quoteWord (word: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}

@@ -1,0 +1,49 @@
+/** What a worker says of the machine it runs on. */
+export interface Resources {
+  /** Two workers on one machine answer the same here. */
+  machineId: string
+  platform: string
+  /** Node's word for it: x64, arm64, … */
+  arch: string
+  cpuModel: string
+  /** Logical processors this worker may use. */
+  cores: number
+  memoryBytes: number
+  /** e.g. 6.1.0-18-amd64 */
+  kernel: string
+  /** e.g. Debian GNU/Linux 12 (bookworm) */
+  os: string
+  nodeVersion: string
+}
+
+export type Protection = 'full' | 'partial' | 'none'
+
+/** What the worker's box offers, read back from a real one; stands in every result. */
+export interface SandboxFacts {
+  /** How the box is built. */
+  builder: 'bubblewrap' | 'unshare'
+  builderVersion: string
+  /** Namespaces in which the program is apart from the host: user, mnt, pid, net, ipc, uts, cgroup. */
+  namespaces: string[]
+  /** SHA-256 of the loaded system-call filters, lower-case hex. */
+  filterHash: string
+  uidMode: 'two-uids' | 'shared'
+  /** `none` = limits hold per process only. */
+  cgroup: 'v2' | 'v1' | 'none'
+  kernel: string
+  /** Canary name -> what was seen, e.g. network: refused. */
+  canaries: Record<string, string>
+  /** Protections that are missing, in words; empty when nothing is. */
+  caveats: string[]
+}
+
+export interface WorkerInfo {
+  peerId: string
+  /** Unique in the mesh as shown; a second worker of a machine gets a suffix. */
+  name: string
+  resources: Resources
+  labels: Record<string, string>
+  /** Absent when no box can be built; `refusal` says why, and the worker gets no work. */
+  sandbox?: SandboxFacts
+  refusal?: string
+}

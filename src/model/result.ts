@@ -1,0 +1,74 @@
+import type { ExecutionKey } from './ids.ts'
+import type { SandboxFacts } from './machine.ts'
+import type { Sample } from './sample.ts'
+
+/** Why a program could not be started; one word for machines, one sentence for people. */
+export interface NotRun {
+  /** not-found: exit 127; not-executable: exit 126; the rest: exit 1 (125 under exec). */
+  code: 'not-found' | 'not-executable' | 'wrong-architecture' | 'missing-loader' | 'missing-library' |
+  'missing-interpreter' | 'empty-file' | 'sandbox' | 'internal'
+  message: string
+}
+
+export type MemoryMethod = 'cgroup-v2-peak' | 'cgroup-v1-peak' | 'adopted-maxrss' | 'none'
+export type CpuMethod = 'cgroup-v2' | 'cgroup-v1' | 'rusage'
+
+/** What a command printed, over all its measured runs. */
+export interface OutputFacts {
+  /** SHA-256 of the first run's stdout, lower-case hex. */
+  stdoutDigest: string
+  stdoutBytes: number
+  stderrBytes: number
+  /** Every run printed the same to stdout. */
+  same: boolean
+  /** The text kept is only its beginning. */
+  truncated: boolean
+}
+
+export interface CommandResult {
+  command: number
+  samples: Sample[]
+  warmups: number
+  /** Peak of the whole tree, absent when the method is none. */
+  memoryBytes?: number
+  memoryMethod: MemoryMethod
+  cpuMethod: CpuMethod
+  output?: OutputFacts
+  notRun?: NotRun
+  /** The program as the worker found it. */
+  program?: { path: string, digest: string }
+  /** The plan's precision was not reached: the half-width of the interval that was, as a fraction. */
+  reached?: number
+}
+
+/**
+ * How an execution ended, as its worker recorded it. Only `done`, `failed`,
+ * `limit` and `not-run` come with measurements.
+ */
+export type Outcome =
+  | 'done'
+  /** A run ended with another exit code than 0, or by a signal of its own. */
+  | 'failed'
+  /** A limit ended a run. */
+  | 'limit'
+  | 'not-run'
+  | 'cancelled'
+  /** The worker, its box or its machine died while it ran. */
+  | 'interrupted'
+
+/** The one record of an execution. Written by its worker, never by anyone else. */
+export interface ExecutionResult {
+  key: ExecutionKey
+  outcome: Outcome
+  /** One line for people, when the outcome is not `done`. */
+  reason?: string
+  commands: CommandResult[]
+  sandbox?: SandboxFacts
+  /** Started together with the other workers at the coordinator's instant; the deviation from it. */
+  start?: { simultaneous: boolean, skewNs: number }
+  /** The worker's clock, milliseconds since 1970. */
+  startedAt: number
+  finishedAt: number
+  /** How long it waited for another worker of the machine that was measuring. */
+  waitedMs: number
+}

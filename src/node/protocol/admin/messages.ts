@@ -1,0 +1,27 @@
+import type { Role } from '../../../model/roles.ts'
+
+export interface TokenRow {
+  id: string
+  role: Role
+  name?: string
+  createdAt: number
+  expiresAt: number
+  /** Absent = any number. */
+  usesLeft?: number
+  revoked: boolean
+}
+
+export type AdminRequest =
+  | { kind: 'create-token', role: Role, ttlMs: number, uses?: number, name?: string }
+  | { kind: 'list-tokens' }
+  | { kind: 'revoke-token', id: string }
+  /** By name or peer id: its membership counts no more. */
+  | { kind: 'revoke-member', node: string }
+  | { kind: 'drain', node: string, undo: boolean }
+
+export type AdminReply =
+  /** `text` is the whole token, said this once; the master keeps a hash. */
+  | { kind: 'token', text: string, row: TokenRow, addresses: string[] }
+  | { kind: 'row', row: TokenRow }
+  | { kind: 'done', detail: string }
+  | { kind: 'refused', reason: string }

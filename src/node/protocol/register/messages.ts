@@ -1,0 +1,28 @@
+import type { WorkerInfo } from '../../../model/machine.ts'
+import type { WorkerState } from '../../../model/states.ts'
+
+/** A coordinator's reign. Compared by term, then by master. */
+export interface Claim {
+  term: number
+  /** Peer id. */
+  master: string
+}
+
+/** What a worker says on its control stream. */
+export type WorkerMessage =
+  | { kind: 'register', info: WorkerInfo, highest?: Claim, holds: Held[] }
+  /** On each change and at least every ten seconds. */
+  | { kind: 'state', state: WorkerState, execution?: string, detail?: string, sinceMs: number, highest?: Claim }
+
+/** An execution that the worker has on disk: running, or finished and not yet confirmed. */
+export interface Held {
+  execution: string
+  state: 'running' | 'finished'
+}
+
+/** What a master says on it. */
+export type MasterMessage =
+  /** `name` is the name the worker goes by in the mesh. */
+  | { kind: 'registered', name: string, claim?: Claim, meshTimeMs: number }
+  | { kind: 'refused', reason: string }
+  | { kind: 'drain', drain: boolean }

@@ -1,0 +1,26 @@
+import type { ExecutionResult } from '../../../model/result.ts'
+
+export type OutputStream = 'stdout' | 'stderr'
+
+/** What a worker delivers of one execution. */
+export type TaskReport =
+  | { kind: 'begin', execution: string }
+  /** Where it stands: waiting for the machine, running; `startedAtMs` on the worker's clock. */
+  | { kind: 'phase', phase: 'waiting-for-machine' | 'running', detail?: string }
+  /** Numbered by the offset of its first byte in that stream of that execution. */
+  | { kind: 'output', stream: OutputStream, offset: number, data: Uint8Array }
+  /** Measured so far; `of` where the plan has a fixed number. */
+  | { kind: 'progress', command: number, runs: number, of?: number, medianNs?: number }
+  /** `stdoutBytes` and `stderrBytes` say how much output belongs to it. */
+  | { kind: 'result', result: ExecutionResult, stdoutBytes: number, stderrBytes: number }
+
+/** What the coordinator confirms. */
+export type TaskConfirm =
+  /** Answer to begin: what it has already. */
+  | { kind: 'resume', stdout: number, stderr: number }
+  /** Output up to here is taken; lets the worker send more. */
+  | { kind: 'taken', stdout: number, stderr: number }
+  /** Result and output are fsynced here; the worker may forget them. */
+  | { kind: 'stored' }
+  /** Unknown job, or not this worker's; the worker keeps it until its time is up. */
+  | { kind: 'refused', reason: string }
