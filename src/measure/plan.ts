@@ -1,4 +1,5 @@
-import { medianInterval, MIN_FOR_INTERVAL, relativeHalfWidth } from '../stats/median-interval.ts'
+import { medianIntervalOfSeries } from '../stats/autocorrelation.ts'
+import { MIN_FOR_INTERVAL, relativeHalfWidth } from '../stats/median-interval.ts'
 import type { Plan } from '../model/plan.ts'
 
 /** What has been measured of one command so far, warm-up runs left out. */
@@ -66,7 +67,7 @@ export function isCheckpoint (runs: number, minRuns: number): boolean {
 }
 
 function precisionOf (wallNs: readonly number[]): number | undefined {
-  const interval = medianInterval(wallNs)
+  const interval = medianIntervalOfSeries(wallNs)
 
   return interval == null ? undefined : relativeHalfWidth(interval)
 }
