@@ -25,6 +25,8 @@ export interface OutputFacts {
   truncated: boolean
 }
 
+export type NoiseGrade = 'A' | 'B' | 'C' | 'D'
+
 export interface CommandResult {
   command: number
   samples: Sample[]
@@ -71,4 +73,6 @@ export interface ExecutionResult {
   finishedAt: number
   /** How long it waited for another worker of the machine that was measuring. */
   waitedMs: number
+  /** How quiet the machine was while it measured, A (quiet) to D (disturbed), with one reason in words for each disturbance. */
+  noise?: { grade: NoiseGrade, reasons: string[] }
 }
