@@ -1,0 +1,21 @@
+import type { Command } from 'commander'
+import { shortJobId } from '../model/ids.ts'
+import { withClient } from './connect.ts'
+import type { Context } from './context.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
+
+export function define (command: Command, context: Context): void {
+  command.argument('<job>', 'an id or its end, a --name, or @last')
+  addConnectionOptions(command)
+  addExamples(command, [['meshmark cancel @last', 'what has not begun never will; what runs is killed']])
+
+  command.action(async (job: string, options: ConnectionOptions) => {
+    await withClient(options, async client => {
+      const { id, pending } = await client.cancel(job)
+
+      context.stdout.write(pending.length === 0
+        ? `job ${shortJobId(id)} is cancelled\n`
+        : `job ${shortJobId(id)} is cancelled; ${pending.join(', ')} will hear of it when back\n`)
+    })
+  })
+}

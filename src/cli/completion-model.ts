@@ -1,0 +1,88 @@
+import type { Command, Option } from 'commander'
+import { buildCommand } from './build.ts'
+import type { Context } from './context.ts'
+import { COMMANDS } from './table.ts'
+
+/** What can follow: fixed words, files, programs, or names that only the mesh knows. */
+export type Values =
+  | { kind: 'none' | 'text' | 'file' | 'program' | 'job' | 'worker' }
+  | { kind: 'words', words: string[] }
+
+export interface CompletedOption {
+  /** `--runs`, `-r`; the long one first. */
+  flags: string[]
+  description: string
+  /** `none` = a switch. */
+  values: Values
+}
+
+export interface CompletedCommand {
+  name: string
+  summary: string
+  options: CompletedOption[]
+  /** What its first positional word is. */
+  words: Values
+}
+
+const FILE_VALUES = /^<(file|dir)/
+const WORKER_OPTIONS = new Set(['--on', '--worker'])
+
+/** Everything the shells need, read from the commands themselves. */
+export async function completedCommands (context: Context): Promise<CompletedCommand[]> {
+  return await Promise.all(COMMANDS.map(async ({ name, summary }) => {
+    const command = await buildCommand(name, context)
+    const all = [command, ...command.commands].flatMap(command => command.options)
+    const unique = [...new Map(all.map(option => [option.flags, option])).values()]
+
+    return {
+      name,
+      summary,
+      options: [...unique.map(completedOption), { flags: ['--help', '-h'], description: 'help for this command', values: { kind: 'none' } }],
+      words: firstWord(command)
+    }
+  }))
+}
+
+function completedOption (option: Option): CompletedOption {
+  return {
+    flags: [option.long, option.short].filter(flag => flag != null),
+    description: option.description.split(';')[0] ?? '',
+    values: optionValues(option)
+  }
+}
+
+function optionValues (option: Option): Values {
+  if (option.isBoolean() || option.negate) {
+    return { kind: 'none' }
+  }
+
+  if (option.argChoices != null) {
+    return { kind: 'words', words: option.argChoices }
+  }
+
+  if (WORKER_OPTIONS.has(option.long ?? '')) {
+    return { kind: 'worker' }
+  }
+
+  return { kind: FILE_VALUES.test(option.flags.slice(option.flags.indexOf('<'))) ? 'file' : 'text' }
+}
+
+function firstWord (command: Command): Values {
+  const first = command.registeredArguments[0]
+
+  if (command.commands.length > 0) {
+    return { kind: 'words', words: command.commands.map(command => command.name()) }
+  }
+
+  if (first?.argChoices != null) {
+    return { kind: 'words', words: first.argChoices }
+  }
+
+  switch (first?.name()) {
+    case 'program': return { kind: 'program' }
+    case 'job': return { kind: 'job' }
+    case 'node': return { kind: 'worker' }
+    case undefined: return { kind: 'none' }
+    default: return { kind: 'text' }
+  }
+}

@@ -1,0 +1,46 @@
+import { Argument, type Command } from 'commander'
+import { shortJobId } from '../model/ids.ts'
+import { completedCommands } from './completion-model.ts'
+import { bashScript, fishScript, zshScript } from './completion-scripts.ts'
+import type { Context } from './context.ts'
+import { addExamples } from './options.ts'
+
+const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript }
+
+/** Somebody waits for the cursor to move on. */
+const NAMES_TIMEOUT_MS = 1_000
+
+export function define (command: Command, context: Context): void {
+  addExamples(command, [
+    ['eval "$(meshmark completion bash)"', 'in ~/.bashrc'],
+    ['eval "$(meshmark completion zsh)"', 'in ~/.zshrc, after compinit'],
+    ['meshmark completion fish | source', 'in ~/.config/fish/config.fish']
+  ])
+
+  for (const [shell, script] of Object.entries(SCRIPTS)) {
+    command.command(shell).description(`Print the script for ${shell}.`).action(async () => {
+      context.stdout.write(script(await completedCommands(context)))
+    })
+  }
+
+  command.command('names').description('Print names that only the mesh knows; nothing when there is none.')
+    .addArgument(new Argument('<kind>').choices(['jobs', 'workers']))
+    .action(async (kind: 'jobs' | 'workers') => {
+      const names = await askMesh(kind).catch(() => [])
+
+      context.stdout.write(names.map(name => `${name}\n`).join(''))
+    })
+}
+
+async function askMesh (kind: 'jobs' | 'workers'): Promise<string[]> {
+  const { connectClient } = await import('../roles/client/client.ts')
+  const client = await connectClient({ mdns: false, timeoutMs: NAMES_TIMEOUT_MS, signal: AbortSignal.timeout(NAMES_TIMEOUT_MS) })
+
+  try {
+    return kind === 'workers'
+      ? (await client.nodes()).filter(({ role }) => role === 'worker').map(({ name }) => name)
+      : ['@last', ...(await client.jobs(20)).flatMap(({ id, name }) => name == null ? [shortJobId(id)] : [shortJobId(id), name])]
+  } finally {
+    await client.close()
+  }
+}

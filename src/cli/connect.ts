@@ -1,0 +1,14 @@
+import type { Client } from '../roles/client/types.ts'
+import { connectOptions, type ConnectionOptions } from './options.ts'
+
+/** Connects, lets `use` speak to the mesh, and closes again whatever happens. */
+export async function withClient<T> (options: ConnectionOptions, use: (client: Client) => Promise<T>, role: 'client' | 'admin' = 'client', signal?: AbortSignal): Promise<T> {
+  const { connectClient } = await import('../roles/client/client.ts')
+  const client = await connectClient({ ...connectOptions(options, role), ...(signal == null ? {} : { signal }) })
+
+  try {
+    return await use(client)
+  } finally {
+    await client.close()
+  }
+}

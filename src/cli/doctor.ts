@@ -1,0 +1,68 @@
+import type { Command } from 'commander'
+import { withClient } from './connect.ts'
+import { hasColour, type Context } from './context.ts'
+import { useDataDirectory } from './data-directory.ts'
+import { type Check, systemChecks } from './doctor-system.ts'
+import { sandboxChecks } from './doctor-sandbox.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
+import { renderRows, type Column } from './rows.ts'
+
+const COLOURS = { PASS: 32, CAUTION: 33, FAIL: 31 } as const
+
+const COLUMNS: ReadonlyArray<Column<Check>> = [
+  { heading: 'check', key: 'check', value: check => check.name },
+  { heading: 'verdict', key: 'verdict', value: check => check.verdict },
+  { heading: 'found', key: 'found', value: check => check.found },
+  { heading: 'mend it with', key: 'mend', value: check => check.mend ?? null }
+]
+
+export function define (command: Command, context: Context): void {
+  command.option('--data <dir>', 'the data directory to look at')
+    .addOption(formatOption())
+  addConnectionOptions(command)
+  addExamples(command, [['meshmark doctor', 'PASS, CAUTION or FAIL, and what mends it']], 'The exit status is 1 when something fails.')
+
+  command.action(async (options: ConnectionOptions & FormatOptions & { data?: string }) => {
+    useDataDirectory(options.data)
+
+    const checks: Check[] = []
+
+    for await (const check of allChecks(options)) {
+      checks.push(check)
+
+      if (options.format === 'table') {
+        context.stdout.write(line(check, hasColour(context, context.stdout)))
+      }
+    }
+
+    if (options.format !== 'table') {
+      context.stdout.write(renderRows(checks, COLUMNS, options.format, ''))
+    }
+
+    context.exitCode = checks.some(({ verdict }) => verdict === 'FAIL') ? 1 : 0
+  })
+}
+
+async function * allChecks (options: ConnectionOptions): AsyncGenerator<Check> {
+  yield * systemChecks()
+  yield * sandboxChecks()
+  yield await meshCheck(options)
+}
+
+function line ({ name, verdict, found, mend }: Check, colour: boolean): string {
+  const word = verdict.padEnd(8)
+
+  return `${colour ? `\x1b[${COLOURS[verdict]}m${word}\x1b[0m` : word}${name}: ${found}${mend == null ? '' : `\n        mend it: ${mend}`}\n`
+}
+
+async function meshCheck (options: ConnectionOptions): Promise<Check> {
+  try {
+    return await withClient(options, async client => {
+      const workers = (await client.nodes()).filter(({ role }) => role === 'worker')
+
+      return { name: 'mesh', verdict: 'PASS', found: `master ${client.master.name} at ${client.master.address}, ${workers.length} worker${workers.length === 1 ? '' : 's'}` }
+    }, 'client', AbortSignal.timeout(5_000))
+  } catch (err) {
+    return { name: 'mesh', verdict: 'CAUTION', found: `no master reached: ${(err as Error).message}` }
+  }
+}

@@ -1,0 +1,109 @@
+import { existsSync, statSync } from 'node:fs'
+import { MeshmarkError } from '../model/errors.ts'
+import { isJobId } from '../model/ids.ts'
+import type { Command, JobKind } from '../model/job.ts'
+import type { Plan } from '../model/plan.ts'
+import type { JobDraft } from '../roles/client/types.ts'
+import { collectCommands, readProgram } from './command-words.ts'
+import { type JobOptions, limitsOf } from './job-options.ts'
+import { PayloadFiles } from './payload-files.ts'
+import { readPlacement } from './placement.ts'
+
+export interface DraftRequest {
+  kind: JobKind
+  /** The program and its arguments, as they stand on the command line. */
+  words: readonly string[]
+  /** Further commands as single texts. */
+  commands: readonly string[]
+  /** Names for the commands, in their order. */
+  names: readonly string[]
+  options: JobOptions
+  /** Where it runs when `--on` says nothing. */
+  on: 'all' | 'any'
+  plan: Plan
+  /** A file with what came in on standard input, for `--stdin -`. */
+  stdinCopy?: string
+}
+
+/**
+ * Turns what was typed into a job. Looks at every file it needs, so that a
+ * mistake is found before anything is sent. `hints` are lines for the user.
+ */
+export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraft, hints: string[] }> {
+  const { kind, words, options, plan } = request
+  const placement = readPlacement(options.on ?? request.on, options.where ?? [])
+  const limits = limitsOf(options)
+  const env = readEnv(options.env ?? [])
+  const typed = collectCommands(words, request.commands, { shell: options.shell, names: request.names })
+
+  checkNames(options)
+
+  const files = new PayloadFiles()
+  const commands: Command[] = []
+
+  for (const { argv, title } of typed) {
+    const program = readProgram(argv[0] ?? '')
+
+    commands.push({
+      argv,
+      program: program.kind === 'local' ? { kind: 'payload', path: await files.addProgram(program.path) } : program,
+      ...(title == null ? {} : { name: title })
+    })
+  }
+
+  for (const text of options.with ?? []) {
+    await files.addWith(text)
+  }
+
+  const stdin = options.stdin == null
+    ? undefined
+    : request.stdinCopy == null ? await files.addStdin(options.stdin) : await files.addStdin(request.stdinCopy, 'stdin')
+
+  return {
+    draft: {
+      ...(options.id == null ? {} : { id: options.id }),
+      ...(options.name == null ? {} : { name: options.name }),
+      kind,
+      commands,
+      files: files.all,
+      ...(stdin == null ? {} : { stdin }),
+      env,
+      limits,
+      placement,
+      plan
+    },
+    hints: forgottenFiles(commands, files.all.map(({ path }) => path))
+  }
+}
+
+function readEnv (pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(pairs.map(pair => {
+    const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(pair)
+
+    if (match == null) {
+      throw new MeshmarkError('usage', `--env '${pair}' is not KEY=VALUE: write e.g. --env THREADS=4`)
+    }
+
+    return [match[1], match[2]]
+  }))
+}
+
+function checkNames ({ id, name }: JobOptions): void {
+  if (id != null && !isJobId(id)) {
+    throw new MeshmarkError('usage', `--id '${id}' is not a ULID: 26 characters of 0-9 and A-Z without I, L, O and U`)
+  }
+
+  // What `attach`, `show` and `cancel` take must be unmistakable: @last is a selector, a space ends a word.
+  if (name != null && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {
+    throw new MeshmarkError('usage', `--name '${name}' must be at most 64 letters, digits, dots, dashes or underscores`)
+  }
+}
+
+/** An argument that names a file here which does not go along is mostly a mistake: `run python3 script.py`. */
+function forgottenFiles (commands: readonly Command[], sent: readonly string[]): string[] {
+  const words = new Set(commands.flatMap(({ argv }) => argv.slice(1)))
+
+  return [...words]
+    .filter(word => !word.startsWith('-') && !word.startsWith('/') && !sent.includes(word) && existsSync(word) && statSync(word).isFile())
+    .map(word => `note: ${word} stays on this machine: add --with ${word} if the program reads it`)
+}

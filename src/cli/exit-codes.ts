@@ -1,0 +1,33 @@
+import { isMeshmarkError, toError } from '../model/errors.ts'
+
+export const EXIT_USAGE = 2
+/** As in timeout(1) and env(1): not the program but the one that should start it failed. */
+export const EXIT_EXEC_FAILED = 125
+export const EXIT_INTERRUPTED = 130
+
+/** The exit code for an error of ours; `exec` leaves the low ones to the program. */
+export function exitCodeOfError (err: unknown, command: string): number {
+  const code = isMeshmarkError(err) ? err.code : 'failed'
+
+  if (command === 'exec') {
+    return code === 'not-found' ? 127 : code === 'not-executable' ? 126 : EXIT_EXEC_FAILED
+  }
+
+  switch (code) {
+    case 'usage': return EXIT_USAGE
+    case 'unreachable':
+    case 'no-worker': return 4
+    case 'refused':
+    case 'conflict':
+    case 'quota': return 5
+    default: return 1
+  }
+}
+
+/** One line, whatever was thrown. */
+export function errorLine (err: unknown): string {
+  const { message, name } = toError(err)
+  const text = message === '' ? name : message
+
+  return `meshmark: ${text.trim().replace(/\s*\n\s*/g, '; ')}`
+}

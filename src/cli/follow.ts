@@ -1,0 +1,101 @@
+import type { ExecutionResult } from '../model/result.ts'
+import { isJobId, shortJobId } from '../model/ids.ts'
+import type { JobView, SubmitReply } from '../node/protocol/submit/messages.ts'
+import type { Client } from '../roles/client/types.ts'
+import type { Context } from './context.ts'
+import { catchInterrupts } from './interrupts.ts'
+import { showProgress } from './progress.ts'
+
+/** A second Ctrl-C within this time cancels the job. */
+const SECOND_INTERRUPT_MS = 2_000
+
+export type OutputEvent = Extract<SubmitReply, { kind: 'output' }>
+
+export interface FollowOptions {
+  /** Called for every piece of output, in order; what it returns is awaited. */
+  onOutput?: (event: OutputEvent) => Promise<void>
+  /** Whether progress is shown. */
+  progress: boolean
+}
+
+/** How following a job ended. */
+export type Followed =
+  | { kind: 'finished', view: JobView, results: Map<string, ExecutionResult> }
+  /** The user left; the job goes on, or was cancelled. */
+  | { kind: 'left', exitCode: number }
+
+/** Gets a job accepted or names one, and says how to find it. */
+export type Begin = (signal: AbortSignal, say: (text: string) => void) => Promise<string>
+
+/**
+ * Follows a job to its end:
+ * 1. `begin` submits it, or names one that exists,
+ * 2. events are shown as progress, output is handed on, results are kept,
+ * 3. a first Ctrl-C leaves the job to itself, a second one cancels it.
+ */
+export async function followJob (client: Client, begin: Begin, context: Context, options: FollowOptions): Promise<Followed> {
+  const interrupts = catchInterrupts()
+  const progress = showProgress(options.progress ? context : { ...context, quiet: true })
+  const results = new Map<string, ExecutionResult>()
+  let selector: string | undefined
+
+  try {
+    selector = await begin(interrupts.detached, progress.say)
+
+    for await (const event of client.attach(selector, { output: options.onOutput != null, signal: interrupts.detached })) {
+      progress.take(event)
+
+      if (event.kind === 'output') {
+        // Moving lines would tear the program's own output apart.
+        progress.stop()
+        await options.onOutput?.(event)
+      } else if (event.kind === 'result') {
+        results.set(event.task, event.result)
+      } else if (event.kind === 'end') {
+        return { kind: 'finished', view: event.view, results }
+      }
+    }
+
+    if (!interrupts.detached.aborted) {
+      throw new Error(`the master stopped telling about job ${shortJobId(selector)} before its end: see meshmark attach ${shortJobId(selector)}`)
+    }
+  } catch (err) {
+    if (!interrupts.detached.aborted) {
+      throw err
+    }
+  } finally {
+    progress.stop()
+
+    if (!interrupts.detached.aborted) {
+      interrupts.stop()
+    }
+  }
+
+  try {
+    return { kind: 'left', exitCode: await leave(client, selector, context, interrupts) }
+  } finally {
+    interrupts.stop()
+  }
+}
+
+async function leave (client: Client, selector: string | undefined, context: Context, interrupts: ReturnType<typeof catchInterrupts>): Promise<number> {
+  if (selector == null) {
+    context.stderr.write('meshmark: stopped before the job was accepted\n')
+
+    return interrupts.exitCode()
+  }
+
+  const id = isJobId(selector) ? shortJobId(selector) : selector
+
+  context.stderr.write(`detached: job ${id} goes on. Follow it with meshmark attach ${id}, cancel it with meshmark cancel ${id}, or press Ctrl-C again to cancel it now\n`)
+
+  if (await interrupts.again(SECOND_INTERRUPT_MS)) {
+    const { pending } = await client.cancel(selector)
+
+    context.stderr.write(pending.length === 0
+      ? `job ${id} is cancelled\n`
+      : `job ${id} is cancelled; ${pending.join(', ')} will hear of it when back\n`)
+  }
+
+  return interrupts.exitCode()
+}

@@ -1,0 +1,137 @@
+import type { Command } from 'commander'
+import { DEFAULT_LIMITS, type Limits } from '../model/limits.ts'
+import { DEFAULT_PLAN, type Plan } from '../model/plan.ts'
+import { MeshmarkError } from '../model/errors.ts'
+import { formatBytes, formatDuration, parseCount, parseDuration, parseSize } from '../model/units.ts'
+import { ListOption } from './list-option.ts'
+
+/** What may be said of any job, measured or not. */
+export interface JobOptions {
+  on?: string
+  where?: string[]
+  with?: string[]
+  stdin?: string
+  env?: string[]
+  timeout?: number
+  memory?: number
+  cpuTime?: number
+  processes?: number
+  outputLimit?: number
+  fileLimit?: number
+  tmpLimit?: number
+  name?: string
+  id?: string
+  detach?: boolean
+  shell?: boolean
+}
+
+export interface PlanOptions {
+  runs?: number
+  warmup?: number
+  minRuns?: number
+  maxRuns?: number
+  precision?: number
+  budget?: number
+}
+
+export function addJobOptions (command: Command, on: string): Command {
+  return command
+    .optionsGroup('Where it runs:')
+    .option('--on <workers>', `all, any, or names: lab-[1-4],pi-kitchen (default: ${on})`)
+    .addOption(new ListOption('--where <condition>', 'only on workers like this: arch=arm64,cores=8..,label.zone=lab (repeatable)'))
+    .optionsGroup('What goes along:')
+    .addOption(new ListOption('--with <file[=name]>', 'a file the program needs, put beside it (repeatable)'))
+    .option('--stdin <file>', 'what every run reads as its standard input; - is this one')
+    .addOption(new ListOption('--env <key=value>', 'an environment variable of the program (repeatable)'))
+    .option('--shell', 'hand the command line to sh -c')
+    .option('-N', 'no shell, as always here; accepted because hyperfine has it')
+    .optionsGroup('Limits of one run:')
+    .option('--timeout <duration>', `wall time (default: ${formatDuration(DEFAULT_LIMITS.wallMs)})`, text => positive(parseDuration(text, '--timeout'), '--timeout', text))
+    .option('--cpu-time <duration>', 'CPU time of all its processes together', text => positive(parseDuration(text, '--cpu-time'), '--cpu-time', text))
+    .option('--memory <size>', `memory of all its processes (default: ${formatBytes(DEFAULT_LIMITS.memoryBytes)})`, text => positive(parseSize(text, '--memory'), '--memory', text))
+    .option('--processes <n>', `processes and threads at once (default: ${DEFAULT_LIMITS.processes})`, text => parseCount(text, '--processes'))
+    .option('--output-limit <size>', `what it may print (default: ${formatBytes(DEFAULT_LIMITS.outputBytes)})`, text => positive(parseSize(text, '--output-limit'), '--output-limit', text))
+    .option('--file-limit <size>', `the largest file it may write (default: ${formatBytes(DEFAULT_LIMITS.fileBytes)})`, text => positive(parseSize(text, '--file-limit'), '--file-limit', text))
+    .option('--tmp-limit <size>', `what it may keep in its folder and /tmp (default: ${formatBytes(DEFAULT_LIMITS.tmpBytes)})`, text => positive(parseSize(text, '--tmp-limit'), '--tmp-limit', text))
+    .optionsGroup('The job:')
+    .option('--name <name>', 'a name to find the job by')
+    .option('--id <ulid>', 'the job\'s id; the same id again is the same job')
+    .option('-d, --detach', 'print the job\'s id and leave it running')
+}
+
+export function addPlanOptions (command: Command): Command {
+  return command
+    .optionsGroup('How often:')
+    .option('-r, --runs <n>', 'exactly so many measured runs', text => parseCount(text, '--runs'))
+    .option('-w, --warmup <n>', 'runs before the first measured one (default: 0)', text => parseCount(text, '--warmup', 0))
+    .option('-m, --min-runs <n>', 'at least so many', text => parseCount(text, '--min-runs'))
+    .option('-M, --max-runs <n>', 'at most so many', text => parseCount(text, '--max-runs'))
+    .option('--precision <percent>', 'stop when the median is known this well (default: 1%)', parsePercent)
+    .option('--budget <duration>', 'stop after this long for each command and worker (default: 5s)', text => positive(parseDuration(text, '--budget'), '--budget', text))
+}
+
+export function limitsOf (options: JobOptions): Limits {
+  return {
+    ...DEFAULT_LIMITS,
+    wallMs: options.timeout ?? DEFAULT_LIMITS.wallMs,
+    memoryBytes: options.memory ?? DEFAULT_LIMITS.memoryBytes,
+    processes: options.processes ?? DEFAULT_LIMITS.processes,
+    outputBytes: options.outputLimit ?? DEFAULT_LIMITS.outputBytes,
+    fileBytes: options.fileLimit ?? DEFAULT_LIMITS.fileBytes,
+    tmpBytes: options.tmpLimit ?? DEFAULT_LIMITS.tmpBytes,
+    ...(options.cpuTime == null ? {} : { cpuMs: options.cpuTime })
+  }
+}
+
+/** A fixed number of runs, or a precision within a budget. */
+export function planOf (options: PlanOptions): Plan {
+  const { runs, minRuns, maxRuns, precision, budget, warmup = 0 } = options
+
+  if (runs != null) {
+    const other = Object.entries({ '--min-runs': minRuns, '--max-runs': maxRuns, '--precision': precision, '--budget': budget }).find(([, value]) => value != null)
+
+    if (other != null) {
+      throw new MeshmarkError('usage', `--runs fixes the number of runs, so ${other[0]} has no meaning beside it: leave one of them out`)
+    }
+
+    return { kind: 'fixed', runs, warmup }
+  }
+
+  if (DEFAULT_PLAN.kind !== 'precision') {
+    throw new TypeError('the default plan aims at a precision')
+  }
+
+  const plan = {
+    ...DEFAULT_PLAN,
+    warmup,
+    minRuns: minRuns ?? Math.min(DEFAULT_PLAN.minRuns, maxRuns ?? Infinity),
+    maxRuns: maxRuns ?? Math.max(DEFAULT_PLAN.maxRuns, minRuns ?? 0),
+    precision: precision ?? DEFAULT_PLAN.precision,
+    budgetMs: budget ?? DEFAULT_PLAN.budgetMs
+  }
+
+  if (plan.minRuns > plan.maxRuns) {
+    throw new MeshmarkError('usage', `--min-runs ${plan.minRuns} is more than --max-runs ${plan.maxRuns}`)
+  }
+
+  return plan
+}
+
+/** `1%` or `0.5%`, as a fraction; a bare number is a percentage too. */
+export function parsePercent (text: string): number {
+  const value = Number(text.replace(/%$/, ''))
+
+  if (!/^\d+(\.\d+)?%?$/.test(text) || value <= 0 || value >= 100) {
+    throw new MeshmarkError('usage', `--precision '${text}' is not a percentage between 0 and 100: write e.g. 1%`)
+  }
+
+  return value / 100
+}
+
+function positive (value: number, option: string, text: string): number {
+  if (value <= 0) {
+    throw new MeshmarkError('usage', `${option} '${text}' must be more than nothing`)
+  }
+
+  return value
+}

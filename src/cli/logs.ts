@@ -1,0 +1,70 @@
+import type { Command } from 'commander'
+import { MeshmarkError } from '../model/errors.ts'
+import type { JobView, TaskView } from '../node/protocol/submit/messages.ts'
+import { withClient } from './connect.ts'
+import type { Context } from './context.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
+import { writeAll } from './write.ts'
+
+interface LogsOptions extends ConnectionOptions {
+  worker?: string
+  stdout?: boolean
+  stderr?: boolean
+  follow?: boolean
+}
+
+export function define (command: Command, context: Context): void {
+  command.argument('<job>', 'an id or its end, a --name, or @last')
+    .option('--worker <name>', 'only what was printed on this worker')
+    .option('--stdout', 'only standard output')
+    .option('--stderr', 'only standard error')
+    .option('-f, --follow', 'go on until the job has ended')
+  addConnectionOptions(command)
+  addExamples(command, [
+    ['meshmark logs @last', 'what every worker printed, one after the other'],
+    ['meshmark logs @last --worker pi-kitchen --stdout', 'the bytes of one stream, unchanged']
+  ], 'Of a measured program the output of the first run is kept, up to the job\'s limits.')
+
+  command.action(async (job: string, options: LogsOptions) => {
+    await withClient(options, async client => {
+      const both = options.stdout === options.stderr
+      let tasks = new Map<string, TaskView>()
+      let heading = ''
+
+      for await (const event of client.attach(job, { output: true, follow: options.follow === true })) {
+        if (event.kind === 'job') {
+          tasks = tasksOf(event.view)
+          checkWorker(event.view, options.worker)
+        } else if (event.kind === 'task') {
+          tasks.set(event.view.task, event.view)
+        } else if (event.kind === 'output') {
+          const name = tasks.get(event.task)?.workerName ?? event.task
+
+          if ((options.worker != null && name !== options.worker) || !(both || (event.stream === 'stdout') === (options.stdout === true))) {
+            continue
+          }
+
+          // A heading only where several would run into each other; a single worker's bytes stay as they are.
+          if (options.worker == null && tasks.size > 1 && heading !== event.task) {
+            heading = event.task
+            await writeAll(context.stdout, `==> ${name} <==\n`)
+          }
+
+          await writeAll(event.stream === 'stdout' || !both ? context.stdout : context.stderr, event.data)
+        }
+      }
+    })
+  })
+}
+
+function tasksOf (view: JobView): Map<string, TaskView> {
+  return new Map(view.tasks.map(task => [task.task, task]))
+}
+
+function checkWorker (view: JobView, worker: string | undefined): void {
+  const names = view.tasks.map(({ workerName }) => workerName)
+
+  if (worker != null && !names.includes(worker)) {
+    throw new MeshmarkError('usage', `worker '${worker}' has no part in this job: ${names.length === 0 ? 'no worker has yet' : `these have: ${names.join(', ')}`}`)
+  }
+}

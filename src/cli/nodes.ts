@@ -1,0 +1,71 @@
+import type { Command } from 'commander'
+import { formatBytes, formatDuration } from '../model/units.ts'
+import type { NodeRow } from '../node/protocol/submit/messages.ts'
+import { withClient } from './connect.ts'
+import type { Context } from './context.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
+import { renderRows, type Column } from './rows.ts'
+import { writeAll } from './write.ts'
+
+const COLUMNS: ReadonlyArray<Column<NodeRow>> = [
+  { heading: 'name', key: 'name', value: row => row.name },
+  { heading: 'role', key: 'role', value: row => row.role },
+  { heading: 'state', key: 'state', value: row => row.state, text: row => row.draining && row.state !== 'draining' ? `${row.state}, draining` : row.state },
+  { heading: 'for', key: 'since_ms', value: row => row.sinceMs, text: row => formatDuration(Math.floor(row.sinceMs / 1_000) * 1_000), align: 'right' },
+  { heading: 'arch', key: 'arch', value: row => row.info?.resources.arch ?? null },
+  { heading: 'cpu', key: 'cpu', value: row => row.info?.resources.cpuModel ?? null },
+  { heading: 'cores', key: 'cores', value: row => row.info?.resources.cores ?? null, align: 'right' },
+  { heading: 'memory', key: 'memory_bytes', value: row => row.info?.resources.memoryBytes ?? null, text: row => row.info == null ? '' : formatBytes(row.info.resources.memoryBytes), align: 'right' },
+  { heading: 'sandbox', key: 'sandbox', value: row => row.info == null ? null : row.info.sandbox == null ? 'refused' : row.info.sandbox.caveats.length === 0 ? 'full' : 'partial' },
+  { heading: 'labels', key: 'labels', value: row => Object.entries(row.info?.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(' ') }
+]
+
+/** What a table has no room for. */
+const MACHINE_COLUMNS: ReadonlyArray<Column<NodeRow>> = [
+  { heading: 'peer id', key: 'peer_id', value: row => row.peerId },
+  { heading: 'detail', key: 'detail', value: row => row.detail ?? null },
+  { heading: 'draining', key: 'draining', value: row => row.draining },
+  { heading: 'last heard', key: 'last_heard_ms', value: row => row.lastHeardMs },
+  { heading: 'platform', key: 'platform', value: row => row.info?.resources.platform ?? null },
+  { heading: 'kernel', key: 'kernel', value: row => row.info?.resources.kernel ?? null },
+  { heading: 'os', key: 'os', value: row => row.info?.resources.os ?? null },
+  { heading: 'machine', key: 'machine_id', value: row => row.info?.resources.machineId ?? null },
+  { heading: 'refusal', key: 'refusal', value: row => row.info?.refusal ?? null },
+  { heading: 'caveats', key: 'caveats', value: row => row.info?.sandbox?.caveats.join('; ') ?? null },
+  { heading: 'version', key: 'version', value: row => row.version },
+  { heading: 'addresses', key: 'addresses', value: row => row.addresses.join(' ') }
+]
+
+export function define (command: Command, context: Context): void {
+  command.addOption(formatOption())
+  addConnectionOptions(command)
+  addExamples(command, [
+    ['meshmark nodes', 'who is there, and what everyone does'],
+    ['meshmark nodes --format json', 'everything that is known of them']
+  ])
+
+  command.action(async (options: ConnectionOptions & FormatOptions) => {
+    await withClient(options, async client => {
+      const rows = (await client.nodes()).sort((a, b) => a.role.localeCompare(b.role) || a.name.localeCompare(b.name, undefined, { numeric: true }))
+      const { format } = options
+      const table = format === 'table' || format === 'markdown'
+
+      await writeAll(context.stdout, renderRows(rows, table ? COLUMNS : [...COLUMNS, ...MACHINE_COLUMNS], format, 'no nodes'))
+
+      if (table) {
+        for (const line of rows.flatMap(remarks)) {
+          await writeAll(context.stdout, `${line}\n`)
+        }
+      }
+    })
+  })
+}
+
+/** What keeps a node from its work, and what its box lacks. */
+function remarks (row: NodeRow): string[] {
+  return [
+    ...(row.info?.refusal == null ? [] : [`${row.name} takes no work: ${row.info.refusal}`]),
+    ...(row.info?.sandbox?.caveats ?? []).map(caveat => `${row.name}: ${caveat}`),
+    ...(row.detail == null || row.detail === '' ? [] : [`${row.name}: ${row.detail}`])
+  ]
+}

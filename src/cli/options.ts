@@ -1,0 +1,54 @@
+import { type Command, Option } from 'commander'
+import type { ConnectOptions } from '../roles/client/types.ts'
+import { ListOption, splitCommas } from './list-option.ts'
+
+export const FORMATS = ['table', 'json', 'ndjson', 'csv', 'markdown'] as const
+
+export type Format = typeof FORMATS[number]
+
+/** What every command that speaks to a mesh may be told. */
+export interface ConnectionOptions {
+  master?: string[]
+  token?: string
+  mesh?: string
+  /** `--no-mdns` makes it false. */
+  mdns?: boolean
+}
+
+export interface FormatOptions {
+  format: Format
+}
+
+export function addConnectionOptions (command: Command): Command {
+  return command
+    .optionsGroup('Which mesh:')
+    .addOption(new ListOption('--master <addr>', 'a master, HOST[:PORT] or a multiaddr (repeatable); otherwise the stored membership, this machine or mDNS knows', splitCommas))
+    .option('--token <token>', 'a join token to use when this machine has no membership yet')
+    .option('--mesh <id>', 'which mesh, when this machine knows several: the beginning or end of its id')
+    .option('--no-mdns', 'do not look for masters on the local network')
+    .optionsGroup('Options:')
+    .option('-q, --quiet', 'no progress and no notes')
+}
+
+export function connectOptions (options: ConnectionOptions, role: 'client' | 'admin' = 'client'): ConnectOptions {
+  return {
+    masters: options.master ?? [],
+    ...(options.token == null ? {} : { token: options.token }),
+    ...(options.mesh == null ? {} : { mesh: options.mesh }),
+    mdns: options.mdns !== false,
+    role
+  }
+}
+
+/** How results are written; a table unless told otherwise. */
+export function formatOption (): Option {
+  return new Option('--format <format>', 'how the results are written').choices([...FORMATS]).default('table')
+}
+
+/** Examples at the end of a command's help. */
+export function addExamples (command: Command, examples: ReadonlyArray<readonly [string, string]>, more = ''): Command {
+  const width = Math.max(...examples.map(([typed]) => typed.length)) + 3
+  const lines = examples.map(([typed, meaning]) => `  ${typed.padEnd(width)}${meaning}`)
+
+  return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}\n${more === '' ? '' : `\n${more.trim()}\n`}`)
+}

@@ -1,0 +1,102 @@
+import { constants } from 'node:fs'
+import { access, stat } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
+import { MeshmarkError } from '../model/errors.ts'
+import { isPayloadPath, MAX_FILES } from '../model/payload.ts'
+import type { DraftFile } from '../roles/client/types.ts'
+
+/**
+ * The files of a job as they are collected. Every file is looked at before
+ * anything is sent, and two files cannot take one name in the payload.
+ */
+export class PayloadFiles {
+  readonly #files = new Map<string, DraftFile & { source: string }>()
+
+  get all (): DraftFile[] {
+    return [...this.#files.values()]
+  }
+
+  /** A program of the command line. Resolves with its path in the payload. */
+  async addProgram (path: string): Promise<string> {
+    const found = await look(path, 'program')
+
+    if (found.size === 0) {
+      throw new MeshmarkError('not-executable', `program ${path} is empty: there is nothing to run`)
+    }
+
+    return this.#add(path, basename(path), found.mode)
+  }
+
+  /** `FILE` or `FILE=NAME`, where NAME may name folders. Resolves with its path in the payload. */
+  async addWith (text: string): Promise<string> {
+    const { path, name } = await splitName(text)
+
+    if (!isPayloadPath(name)) {
+      throw new MeshmarkError('usage', `--with ${text}: '${name}' must be a path inside the program's folder, without .. or a leading /`)
+    }
+
+    return this.#add(path, name, (await look(path, '--with file')).mode)
+  }
+
+  async addStdin (path: string, name = basename(path)): Promise<string> {
+    return this.#add(path, name, (await look(path, '--stdin file')).mode)
+  }
+
+  #add (path: string, name: string, mode: number): string {
+    const source = resolve(path)
+    const same = this.#files.get(name)
+
+    if (same != null && same.source !== source) {
+      throw new MeshmarkError('usage', `${same.source} and ${source} would both be ${name} beside the program: rename one with --with FILE=NAME`)
+    }
+
+    for (const other of this.#files.keys()) {
+      if (other.startsWith(`${name}/`) || name.startsWith(`${other}/`)) {
+        throw new MeshmarkError('usage', `${name} and ${other} cannot both exist beside the program: one would be a file and a folder`)
+      }
+    }
+
+    if (this.#files.size >= MAX_FILES) {
+      throw new MeshmarkError('usage', `more than ${MAX_FILES} files: pack them into one archive`)
+    }
+
+    this.#files.set(name, { source, path: name, executable: (mode & 0o111) !== 0 })
+
+    return name
+  }
+}
+
+/** A file that is really called `a=b` is meant as a whole. */
+async function splitName (text: string): Promise<{ path: string, name: string }> {
+  const at = text.lastIndexOf('=')
+
+  if (at === -1 || await stat(text).then(() => true, () => false)) {
+    return { path: text, name: basename(text) }
+  }
+
+  return { path: text.slice(0, at), name: text.slice(at + 1) }
+}
+
+async function look (path: string, what: string): Promise<{ size: number, mode: number }> {
+  const found = await stat(path).catch((err: NodeJS.ErrnoException) => {
+    if (err.code === 'ENOENT' || err.code === 'ENOTDIR') {
+      throw new MeshmarkError('not-found', `${what} ${path} does not exist on this machine${what === 'program' ? `; a program of the worker is written worker:${path.startsWith('/') ? path : '/PATH'} or by its bare name` : ''}`)
+    }
+
+    throw new MeshmarkError('not-executable', `${what} ${path} cannot be read: ${err.message}`)
+  })
+
+  if (found.isDirectory()) {
+    throw new MeshmarkError('not-executable', `${what} ${path} is a folder: name a file${what === '--with file' ? ', one --with for each' : ''}`)
+  }
+
+  if (!found.isFile()) {
+    throw new MeshmarkError('not-executable', `${what} ${path} is not a regular file`)
+  }
+
+  await access(path, constants.R_OK).catch(() => {
+    throw new MeshmarkError('not-executable', `${what} ${path} cannot be read by this user: change its permissions`)
+  })
+
+  return found
+}

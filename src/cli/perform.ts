@@ -1,0 +1,91 @@
+import { Command, CommanderError } from 'commander'
+import { isMeshmarkError, MeshmarkError } from '../model/errors.ts'
+import { VERSION } from '../node/version.ts'
+import { buildCommand } from './build.ts'
+import { processContext, type Context } from './context.ts'
+import { errorLine, EXIT_USAGE, exitCodeOfError } from './exit-codes.ts'
+import { overview } from './overview.ts'
+import { applySettings } from './settings.ts'
+import { COMMANDS } from './table.ts'
+import type { Request } from './words.ts'
+
+/** Does what was asked and resolves with the exit code. Every error becomes one line on stderr. */
+export async function perform (request: Request, context: Context = processContext()): Promise<number> {
+  switch (request.kind) {
+    case 'command':
+      return await performCommand(request.name, request.args, context)
+    case 'version':
+      context.stdout.write(`meshmark ${VERSION}\n`)
+      return 0
+    case 'overview':
+      (request.wanted ? context.stdout : context.stderr).write(overview())
+      return request.wanted ? 0 : EXIT_USAGE
+    case 'unknown-command':
+      return complain(context, `unknown command '${request.name}'${suggestion(request.name)}: see meshmark --help`)
+    case 'unknown-role':
+      return complain(context, `unknown role '${request.role}': write --role master, --role worker or --role client`)
+    case 'misplaced-option':
+      return complain(context, `option '${request.option}' stands before the command: write meshmark COMMAND ${request.option} …, or see meshmark --help`)
+  }
+}
+
+async function performCommand (name: string, args: string[], context: Context): Promise<number> {
+  try {
+    const command = await buildCommand(name, context)
+
+    command.hook('preAction', async (_, used) => {
+      await applySettings(used, name, context)
+    })
+    await command.parseAsync(args, { from: 'user' })
+
+    return context.exitCode
+  } catch (err) {
+    if (err instanceof CommanderError) {
+      // Help that was asked for ends by throwing, with 0.
+      return err.exitCode === 0 ? 0 : complain(context, usageLine(err, name), exitCodeOfError(new MeshmarkError('usage', ''), name))
+    }
+
+    if (context.env.MESHMARK_DEBUG != null && !isMeshmarkError(err)) {
+      console.error(err)
+    }
+
+    context.stderr.write(`${errorLine(err)}\n`)
+
+    return exitCodeOfError(err, name)
+  }
+}
+
+function complain (context: Context, text: string, exitCode = EXIT_USAGE): number {
+  context.stderr.write(`meshmark: ${text}\n`)
+
+  return exitCode
+}
+
+/** Commander's message as one line of ours: "error: unknown option '--rus'\n(Did you mean --runs?)". */
+function usageLine (err: CommanderError, name: string): string {
+  const text = err.message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*\(Did you mean (.*?)\?\)/, (_, nearest: string) => `, did you mean ${nearest}?`)
+    .replace(/\.$/, '')
+
+  return text.endsWith('?') ? `${text} See meshmark ${name} --help` : `${text}: see meshmark ${name} --help`
+}
+
+/** The nearest command, as commander judges it. */
+function suggestion (name: string): string {
+  const root = new Command('meshmark').exitOverride().configureOutput({ writeErr: () => {} })
+
+  for (const entry of COMMANDS) {
+    root.command(entry.name).action(() => {})
+  }
+
+  try {
+    root.parse([name], { from: 'user' })
+  } catch (err) {
+    const nearest = /Did you mean (.*?)\?/.exec((err as Error).message)?.[1]
+
+    return nearest == null ? '' : `, did you mean ${nearest}?`
+  }
+
+  return ''
+}

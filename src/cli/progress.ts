@@ -1,0 +1,94 @@
+import type { SubmitReply } from '../node/protocol/submit/messages.ts'
+import type { Context, Output } from './context.ts'
+import { advance, progressLines, startProgress, summary, type ProgressState } from './progress-state.ts'
+
+/** Often enough to look alive, seldom enough to cost the machine nothing that is being measured. */
+const REDRAW_MS = 250
+/** A log wants few lines: one when something changed, and now and then one that nothing did. */
+const LOG_MS = 2_000
+const LOG_UNCHANGED_MS = 15_000
+
+/** Shows a job on its way, on stderr: moving lines on a terminal, occasional ones elsewhere. */
+export interface Progress {
+  take: (event: SubmitReply) => void
+  /** One line above all others, for as long as no event has come. */
+  say: (text: string) => void
+  /** Removes what moves; call it before anything else is written. */
+  stop: () => void
+}
+
+export function showProgress (context: Context): Progress {
+  if (context.quiet) {
+    return { take: () => {}, say: () => {}, stop: () => {} }
+  }
+
+  return context.stderr.isTTY === true ? movingProgress(context.stderr) : loggedProgress(context.stderr)
+}
+
+function movingProgress (stream: Output): Progress {
+  const startedAt = Date.now()
+  let state: ProgressState | undefined
+  let text = ''
+  let drawn = 0
+  let stopped = false
+
+  const erase = (): string => drawn === 0 ? '' : `\x1b[${drawn}A\x1b[J`
+  const draw = (): void => {
+    const lines = state == null ? (text === '' ? [] : [text]) : progressLines(state, Date.now() - startedAt)
+    const width = (stream.columns ?? 80) - 1
+
+    // A line that wraps would take two rows, and erasing would go wrong.
+    stream.write(erase() + lines.map(line => `${line.slice(0, width)}\n`).join(''))
+    drawn = lines.length
+  }
+  const timer = setInterval(draw, REDRAW_MS).unref()
+
+  return {
+    take: event => {
+      state ??= startProgress('')
+      advance(state, event)
+    },
+    say: line => {
+      text = line
+
+      if (!stopped) {
+        draw()
+      }
+    },
+    stop: () => {
+      clearInterval(timer)
+
+      if (!stopped) {
+        stopped = true
+        stream.write(erase())
+      }
+    }
+  }
+}
+
+function loggedProgress (stream: Output): Progress {
+  const startedAt = Date.now()
+  let state: ProgressState | undefined
+  let text = ''
+  let written = ''
+  let writtenAt = startedAt
+
+  const timer = setInterval(() => {
+    const line = state == null ? text : summary(state)
+
+    if (line !== '' && (line !== written || Date.now() - writtenAt >= LOG_UNCHANGED_MS)) {
+      stream.write(`${line}\n`)
+      written = line
+      writtenAt = Date.now()
+    }
+  }, LOG_MS).unref()
+
+  return {
+    take: event => {
+      state ??= startProgress('')
+      advance(state, event)
+    },
+    say: line => { text = line },
+    stop: () => { clearInterval(timer) }
+  }
+}

@@ -1,0 +1,82 @@
+import type { Command } from 'commander'
+import { shortJobId } from '../model/ids.ts'
+import { withClient } from './connect.ts'
+import { note, type Context } from './context.ts'
+import { type DraftRequest, draftJob } from './draft.ts'
+import { followJob } from './follow.ts'
+import { addJobOptions, addPlanOptions, type JobOptions, planOf, type PlanOptions } from './job-options.ts'
+import { ListOption } from './list-option.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
+import { addResultOptions, checkExports, presentResults, type ResultOptions } from './results.ts'
+import { withSpooledStdin } from './spool.ts'
+import { submitting } from './submit.ts'
+
+interface RunOptions extends JobOptions, PlanOptions, ConnectionOptions, ResultOptions {
+  command?: string[]
+  commandName?: string[]
+}
+
+export function define (command: Command, context: Context): void {
+  command.argument('[program]', 'a path of this machine (it is sent), the name of a program of the workers, or worker:/path')
+    .argument('[args...]', 'handed to the program')
+    .passThroughOptions()
+    .optionsGroup('What is measured:')
+    .addOption(new ListOption('--command <line>', 'a command with its arguments in one text (repeatable: several are compared side by side)'))
+    .addOption(new ListOption('-n, --command-name <name>', 'what the results call a command (repeatable, in the order of the commands)'))
+
+  addPlanOptions(command)
+  addJobOptions(command, 'all')
+  addResultOptions(command)
+  addConnectionOptions(command)
+  addExamples(command, [
+    ['meshmark run ./primes 200000', 'send ./primes to every worker and measure it there'],
+    ['meshmark run -r 20 -w 2 python3 -c "sum(range(10**6))"', "the workers' own python3, 20 runs after 2 to warm up"],
+    ['meshmark run --with data.csv ./sort data.csv', 'a file goes along'],
+    ["meshmark run --command 'xz -1 f' --command 'xz -9 f' --with f", 'two commands, side by side'],
+    ['meshmark run --where arch=arm64 --format json ./bench', 'only some workers; everything as JSON']
+  ], `
+Options end at the first word that is none; -- may stand before the program.
+Exit status: 0 done, 1 something failed, 2 wrong usage, 4 no master or no matching worker,
+5 refused, 130 interrupted. Ctrl-C leaves the job running, a second one cancels it.`)
+
+  command.action(async (program: string | undefined, args: string[], options: RunOptions) => {
+    const request: DraftRequest = {
+      kind: 'run',
+      words: program == null ? [] : [program, ...args],
+      commands: options.command ?? [],
+      names: options.commandName ?? [],
+      options,
+      on: 'all',
+      plan: planOf(options)
+    }
+
+    context.exitCode = options.stdin === '-'
+      ? await withSpooledStdin(context, async stdinCopy => await measure({ ...request, stdinCopy }, options, context))
+      : await measure(request, options, context)
+  })
+}
+
+async function measure (request: DraftRequest, options: RunOptions, context: Context): Promise<number> {
+  await checkExports(options)
+
+  const { draft, hints } = await draftJob(request)
+
+  for (const hint of hints) {
+    note(context, hint)
+  }
+
+  return await withClient(options, async client => {
+    if (options.detach === true) {
+      const id = await submitting(client, draft, context)(new AbortController().signal, () => {})
+
+      note(context, `follow it with meshmark attach ${shortJobId(id)}`)
+      context.stdout.write(`${shortJobId(id)}\n`)
+
+      return 0
+    }
+
+    const followed = await followJob(client, submitting(client, draft, context), context, { progress: true })
+
+    return followed.kind === 'left' ? followed.exitCode : await presentResults(followed, options, context)
+  })
+}

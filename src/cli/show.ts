@@ -1,0 +1,31 @@
+import type { Command } from 'commander'
+import { isTaskEnd } from '../model/states.ts'
+import { withClient } from './connect.ts'
+import { note, type Context } from './context.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
+import { addResultOptions, checkExports, presentResults, resultsOf, type ResultOptions } from './results.ts'
+
+export function define (command: Command, context: Context): void {
+  command.argument('<job>', 'an id or its end, a --name, or @last')
+  addResultOptions(command)
+  addConnectionOptions(command)
+  addExamples(command, [
+    ['meshmark show @last', 'the table again'],
+    ['meshmark show q7x2m9ka --export-json q7.json', 'with every sample, as hyperfine writes it']
+  ])
+
+  command.action(async (job: string, options: ResultOptions & ConnectionOptions) => {
+    await checkExports(options)
+
+    await withClient(options, async client => {
+      const { view, events } = await client.show(job)
+      const open = view.tasks.filter(({ state }) => !isTaskEnd(state)).length
+
+      if (open > 0) {
+        note(context, `${open} of ${view.tasks.length} not finished yet: meshmark attach ${job} waits for the rest`)
+      }
+
+      await presentResults({ view, results: resultsOf(events) }, options, context)
+    })
+  })
+}

@@ -1,0 +1,91 @@
+import { type Command, Argument } from 'commander'
+import type { Role } from '../model/roles.ts'
+import { formatDuration, parseCount, parseDuration } from '../model/units.ts'
+import type { TokenRow } from '../node/protocol/admin/messages.ts'
+import { withClient } from './connect.ts'
+import { note, type Context } from './context.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
+import { renderRows, type Column } from './rows.ts'
+import { writeAll } from './write.ts'
+
+const HOUR_MS = 3_600_000
+
+const COLUMNS: ReadonlyArray<Column<TokenRow>> = [
+  { heading: 'token', key: 'id', value: row => row.id },
+  { heading: 'role', key: 'role', value: row => row.role },
+  { heading: 'name', key: 'name', value: row => row.name ?? null },
+  { heading: 'state', key: 'state', value: row => row.revoked ? 'revoked' : row.expiresAt < Date.now() ? 'expired' : row.usesLeft === 0 ? 'used up' : 'valid' },
+  { heading: 'uses left', key: 'uses_left', value: row => row.usesLeft ?? null, text: row => row.usesLeft == null ? 'any' : String(row.usesLeft), align: 'right' },
+  { heading: 'expires', key: 'expires_at', value: row => new Date(row.expiresAt).toISOString(), text: row => row.expiresAt < Date.now() ? 'over' : `in ${formatDuration(row.expiresAt - Date.now())}` }
+]
+
+export function define (command: Command, context: Context): void {
+  addExamples(command, [
+    ['meshmark token create worker', 'prints the line to type on the new machine'],
+    ['meshmark token create client --ttl 1h --uses 1', 'for one person, for an hour'],
+    ['meshmark token revoke 4f9a2c', 'nobody comes in with it any more']
+  ], 'On a machine where a master of yours runs, these commands need nothing else.')
+
+  defineCreate(command.command('create'), context)
+  defineList(command.command('ls'), context)
+  defineRevoke(command.command('revoke'), context)
+}
+
+function defineCreate (command: Command, context: Context): void {
+  command.description('Make a join token and print the line to type.')
+    .addArgument(new Argument('<role>', 'what it lets its bearer be').choices(['worker', 'client', 'master', 'admin']))
+    .option('--ttl <duration>', 'how long it is good for (default: 24h, master tokens 1h)', text => parseDuration(text, '--ttl'))
+    .option('--uses <n>', 'how often it can be used (default: any number, master tokens once)', text => parseCount(text, '--uses'))
+    .option('--name <name>', 'a name for the list')
+  addConnectionOptions(command)
+
+  command.action(async (role: Role, options: ConnectionOptions & { ttl?: number, uses?: number, name?: string }) => {
+    // A master is trusted with everything, so its token lives shortly and works once (design: section 5).
+    const { ttl = role === 'master' ? HOUR_MS : 24 * HOUR_MS, uses = role === 'master' ? 1 : undefined, name } = options
+
+    await withClient(options, async client => {
+      const { text, row, addresses } = await client.createToken(role, { ttlMs: ttl, uses, name })
+
+      note(context, `token ${row.id} for a ${role}, good for ${formatDuration(row.expiresAt - Date.now())}${row.usesLeft == null ? '' : `, ${row.usesLeft === 1 ? 'once' : `${row.usesLeft} times`}`}. Type there:`)
+
+      for (const line of joinLines(text, addresses)) {
+        await writeAll(context.stdout, `${line}\n`)
+      }
+    }, 'admin')
+  })
+}
+
+/** The line to paste, with an address that other machines can reach when there is one. */
+function joinLines (text: string, addresses: readonly string[]): string[] {
+  const reachable = addresses.filter(address => !/^\/ip4\/127\.|^\/ip6\/::1\//.test(address))
+  const address = reachable[0] ?? addresses[0]
+
+  return [address == null || text.includes('@') ? `meshmark join ${text}` : `meshmark join ${text}@${address}`]
+}
+
+function defineList (command: Command, context: Context): void {
+  command.description('Tokens that were made, without their secrets.')
+    .addOption(formatOption())
+  addConnectionOptions(command)
+
+  command.action(async (options: ConnectionOptions & FormatOptions) => {
+    await withClient(options, async client => {
+      await writeAll(context.stdout, renderRows(await client.listTokens(), COLUMNS, options.format, 'no tokens'))
+    }, 'admin')
+  })
+}
+
+function defineRevoke (command: Command, context: Context): void {
+  command.description('Let nobody in with a token any more, or put a member out.')
+    .argument('<token>', 'its id, as ls shows it')
+    .option('--member', 'not a token but a node, by name or peer id: its membership counts no more')
+  addConnectionOptions(command)
+
+  command.action(async (id: string, options: ConnectionOptions & { member?: boolean }) => {
+    await withClient(options, async client => {
+      const detail = options.member === true ? await client.revokeMember(id) : await client.revokeToken(id)
+
+      await writeAll(context.stdout, `${detail}\n`)
+    }, 'admin')
+  })
+}

@@ -1,0 +1,57 @@
+import { note, type Context } from './context.ts'
+
+/** What a node's process is told by signals. */
+export interface Stoppable {
+  /** Stops in order; `hard` = at once. */
+  stop: (hard: boolean) => Promise<void>
+  /** Resolves when the node has ended by itself. */
+  closed?: Promise<void>
+}
+
+/**
+ * Stays until SIGINT or SIGTERM, then stops in order; a second signal stops
+ * hard. A process that started us and is gone without a word counts as a
+ * signal, so that no node is left behind.
+ */
+export async function untilStopped (node: Stoppable, context: Context, words: { stopping: string }): Promise<void> {
+  let signals = 0
+  let stopping: Promise<void> = Promise.resolve()
+
+  await new Promise<void>((resolve, reject) => {
+    const onSignal = (): void => {
+      signals++
+
+      if (signals === 1) {
+        note(context, words.stopping)
+        stopping = node.stop(false)
+      } else if (signals === 2) {
+        stopping = node.stop(true)
+      }
+
+      stopping.then(resolve, reject)
+    }
+
+    process.on('SIGINT', onSignal)
+    process.on('SIGTERM', onSignal)
+    process.on('SIGHUP', onSignal)
+    process.once('disconnect', onSignal)
+    node.closed?.then(resolve, reject)
+  })
+
+  // Handlers stay: a late signal must not tear down what is being written.
+  if (process.connected) {
+    process.disconnect()
+  }
+}
+
+/** Tells the process that started this one, if it asked for it, that the node is ready. */
+export function announceReady (message: ReadyMessage): void {
+  process.send?.(message)
+}
+
+export interface ReadyMessage {
+  kind: 'ready'
+  name: string
+  meshId: string
+  addresses: string[]
+}

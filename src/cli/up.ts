@@ -1,0 +1,101 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+import { MeshmarkError } from '../model/errors.ts'
+import { parseCount } from '../model/units.ts'
+import { note, type Context } from './context.ts'
+import { NodeProcess } from './node-process.ts'
+import { addExamples } from './options.ts'
+import { programName } from './program-name.ts'
+
+interface UpOptions {
+  workers: number
+  masters: number
+  data?: string
+  port: number
+}
+
+export function define (command: Command, context: Context): void {
+  command
+    .option('--workers <n>', 'so many workers', text => parseCount(text, '--workers', 1, 64), 3)
+    .option('--masters <n>', 'so many masters', text => parseCount(text, '--masters', 1, 9), 1)
+    .option('--port <n>', 'port of the master on 127.0.0.1 (default: a free one)', text => parseCount(text, '--port', 0, 65_535), 0)
+    .option('--data <dir>', 'keep everything there (default: a temporary folder, removed at the end)')
+    .option('-q, --quiet', 'no notes')
+  addExamples(command, [
+    ['meshmark up', 'a master and three workers'],
+    ['meshmark up --workers 1 --data ~/mesh', 'one worker, and jobs that are there again next time']
+  ], 'Nothing of it can be reached from other machines. Workers on one machine take turns when they measure.')
+
+  command.action(async (options: UpOptions) => {
+    if (options.masters > 1) {
+      throw new MeshmarkError('usage', `--masters ${options.masters}: a mesh has one master for now`)
+    }
+
+    await up(options, context)
+  })
+}
+
+/** Child processes of this very program, each a node of its own, until Ctrl-C. */
+async function up (options: UpOptions, context: Context): Promise<void> {
+  const temporary = options.data == null
+  const data = temporary ? await mkdtemp(join(tmpdir(), 'meshmark-up-')) : resolve(options.data ?? '')
+  const nodes: NodeProcess[] = []
+  let stop = (): void => {}
+  const stopped = new Promise<void>(resolve => { stop = resolve })
+
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => { stop() })
+  }
+
+  try {
+    const main = fileURLToPath(new URL('../main.js', import.meta.url))
+    const env = { ...process.env, MESHMARK_DATA: data }
+    const start = async (args: string[]): Promise<NodeProcess> => {
+      const node = new NodeProcess(main, args, env, line => { note(context, line) })
+
+      nodes.push(node)
+      await Promise.race([node.ready, stopped])
+
+      return node
+    }
+
+    note(context, 'starting a master')
+
+    const master = await start(['master', '--listen', `127.0.0.1:${options.port}`, '--no-mdns', '--name', 'master'])
+    const address = (await Promise.race([master.ready, stopped]))?.addresses[0]
+
+    if (address == null) {
+      return
+    }
+
+    note(context, `starting ${options.workers} worker${options.workers === 1 ? '' : 's'}`)
+    await Promise.all(Array.from({ length: options.workers }, async (_, index) =>
+      await start(['worker', '--master', address, '--no-mdns', '--name', `worker-${index + 1}`])))
+    context.stdout.write(ready(options, address, temporary ? undefined : data))
+    await Promise.race([stopped, ...nodes.map(async node => { await node.failed })])
+    note(context, 'stopping')
+  } finally {
+    // Workers first: what they hold is delivered while there is a master.
+    await Promise.all(nodes.slice(1).map(async node => { await node.stop() }))
+    await nodes[0]?.stop()
+
+    if (temporary) {
+      await rm(data, { recursive: true, force: true })
+    }
+  }
+}
+
+function ready ({ workers }: UpOptions, address: string, data: string | undefined): string {
+  const name = programName()
+  const where = data == null ? '' : `MESHMARK_DATA=${data} `
+
+  return `a master at ${address} and ${workers} worker${workers === 1 ? '' : 's'}. In another terminal, type:
+  ${where}${name} nodes
+  ${where}${name} run python3 -c 'print(sum(range(1000000)))'
+  ${where}${name} exec uname -a
+Ctrl-C here stops everything${data == null ? ' and leaves nothing behind' : `; ${data} is kept`}.
+`
+}
