@@ -1,0 +1,83 @@
+import type { Command, JobKind } from '../../model/job.ts'
+import type { Limits } from '../../model/limits.ts'
+import type { Placement } from '../../model/placement.ts'
+import type { Plan } from '../../model/plan.ts'
+import type { JobRow, JobView, NodeRow, OutputOffset, SubmitReply } from '../../node/protocol/submit/messages.ts'
+import type { TokenRow } from '../../node/protocol/admin/messages.ts'
+import type { Role } from '../../model/roles.ts'
+
+export interface ConnectOptions {
+  /** `HOST[:PORT]` or multiaddrs; empty = the stored membership, then this machine's mesh, then mDNS. */
+  masters?: string[]
+  /** A join token to use when there is no membership yet. */
+  token?: string
+  /** Act as an administrator instead of a client. */
+  role?: 'client' | 'admin'
+  /** Mesh to choose when this machine knows several: a prefix of its id. */
+  mesh?: string
+  mdns?: boolean
+  /** @default 10_000 */
+  timeoutMs?: number
+  signal?: AbortSignal
+}
+
+/** A file that goes along: read from disk, or given as bytes. */
+export interface DraftFile {
+  source: string | Uint8Array
+  /** Path inside the payload. */
+  path: string
+  executable?: boolean
+}
+
+/** A job before it has an id and a seal. */
+export interface JobDraft {
+  /** ULID; made when absent. The same id again is the same job. */
+  id?: string
+  name?: string
+  kind: JobKind
+  commands: Command[]
+  files: DraftFile[]
+  stdin?: string
+  env: Record<string, string>
+  limits: Limits
+  placement: Placement
+  plan: Plan
+}
+
+export interface Submitted {
+  id: string
+  /** Names of the masters on which job and payload are durable. */
+  masters: string[]
+  existing: boolean
+}
+
+export interface AttachOptions {
+  /** Ask for output too. @default false */
+  output?: boolean
+  offsets?: OutputOffset[]
+  /** Stay until the job has ended. @default true */
+  follow?: boolean
+  signal?: AbortSignal
+}
+
+/** Everything the command line does with a mesh. Errors are MeshmarkErrors. */
+export interface Client {
+  /** The master it speaks to. */
+  readonly master: { peerId: string, name: string, address: string }
+  readonly meshId: string
+  readonly peerId: string
+  /** Resolves when accepted, which means durable; the payload is uploaded on the way. */
+  submit: (draft: JobDraft, options?: { onUpload?: (sentBytes: number, totalBytes: number) => void, signal?: AbortSignal }) => Promise<Submitted>
+  /** Follows a job; the last event is `end`. Reconnects by itself. */
+  attach: (selector: string, options?: AttachOptions) => AsyncIterable<SubmitReply>
+  cancel: (selector: string) => Promise<{ id: string, pending: string[] }>
+  show: (selector: string) => Promise<{ view: JobView, events: SubmitReply[] }>
+  nodes: () => Promise<NodeRow[]>
+  jobs: (limit?: number) => Promise<JobRow[]>
+  createToken: (role: Role, options: { ttlMs: number, uses?: number, name?: string }) => Promise<{ text: string, row: TokenRow, addresses: string[] }>
+  listTokens: () => Promise<TokenRow[]>
+  revokeToken: (id: string) => Promise<string>
+  revokeMember: (node: string) => Promise<string>
+  drain: (node: string, undo: boolean) => Promise<string>
+  close: () => Promise<void>
+}

@@ -1,0 +1,82 @@
+import { MeshmarkError } from '../model/errors.ts'
+import { parseAddress } from '../node/address.ts'
+import { parseTokenAtHost } from '../node/token.ts'
+import { readLocalMeshes } from './local.ts'
+import { storedMeshes } from './member.ts'
+import type { Role } from '../model/roles.ts'
+import type { JoinToken } from '../node/token.ts'
+
+export interface FindOptions {
+  role: 'worker' | 'client' | 'admin'
+  dataRoot: string
+  /** Addresses typed by the user. */
+  masters: string[]
+  /** TOKEN or TOKEN@HOST[:PORT]. */
+  token?: string
+  /** Beginning or end of a mesh id. */
+  mesh?: string
+}
+
+export interface FoundMesh {
+  meshId: string
+  /** Where to try, in this order; empty = mDNS, or what the membership remembers. */
+  addresses: string[]
+  /** Earns a membership when there is none. */
+  token?: JoinToken
+}
+
+/**
+ * Which mesh is meant, from what was typed, the masters that run on this
+ * machine, and the memberships of earlier days, in this order.
+ */
+export async function findMesh (options: FindOptions): Promise<FoundMesh> {
+  const typed = options.masters.map(address => parseAddress(address).toString())
+
+  if (options.token != null) {
+    const { token, address } = parseTokenAtHost(options.token)
+
+    if (token.role !== options.role && !(token.role === 'admin' && options.role === 'client')) {
+      throw new MeshmarkError('usage', `this token is for the role ${token.role}, not ${options.role}: create one with meshmark token create ${options.role}`)
+    }
+
+    return { meshId: token.meshId, addresses: address != null ? [parseAddress(address).toString(), ...typed] : typed, token }
+  }
+
+  const local = (await readLocalMeshes()).filter(mesh => isMesh(mesh.meshId, options.mesh))
+  const chosen = typed.length === 0 ? local : local.filter(mesh => mesh.addresses.some(address => typed.some(other => sameEndpoint(address, other))))
+
+  if (chosen.length > 1) {
+    throw new MeshmarkError('usage', `${chosen.length} meshes run on this machine: name one with --mesh (${chosen.map(mesh => mesh.meshId.slice(-8)).join(', ')}) or --master ADDRESS`)
+  }
+
+  if (chosen[0] != null) {
+    const { meshId, addresses, tokens } = chosen[0]
+
+    return { meshId, addresses: typed.length > 0 ? typed : addresses, token: parseTokenAtHost(tokens[options.role]).token }
+  }
+
+  const stored = (await storedMeshes(options.dataRoot, options.role)).filter(meshId => isMesh(meshId, options.mesh))
+
+  if (stored[0] != null) {
+    return { meshId: stored[0], addresses: typed }
+  }
+
+  throw new MeshmarkError('unreachable', typed.length > 0
+    ? `no membership for the mesh at ${options.masters.join(', ')}: get a token there with meshmark token create ${options.role}, then meshmark join TOKEN@HOST here`
+    : options.mesh != null
+      ? `no mesh '${options.mesh}' is known here: see meshmark doctor`
+      : `no mesh is known here: start one with meshmark master (or meshmark up to try), or join one with meshmark join TOKEN@HOST`)
+}
+
+function isMesh (meshId: string, wanted: string | undefined): boolean {
+  return wanted == null || meshId.startsWith(wanted) || meshId.endsWith(wanted)
+}
+
+/** Same transport address, whatever peer id is appended to one of them. */
+function sameEndpoint (a: string, b: string): boolean {
+  return endpoint(a) === endpoint(b)
+}
+
+function endpoint (address: string): string {
+  return address.replace(/\/p2p\/[^/]+$/, '').replace('/ip4/localhost/', '/ip4/127.0.0.1/').replace('/dns4/localhost/', '/ip4/127.0.0.1/').replace('/dns/localhost/', '/ip4/127.0.0.1/')
+}

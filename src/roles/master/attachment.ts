@@ -1,0 +1,138 @@
+import { executionId, parseExecutionId } from '../../model/ids.ts'
+import { isTaskEnd } from '../../model/states.ts'
+import { jobView, startSkew, taskView } from './views.ts'
+import type { JobEntry } from './coordinator/state.ts'
+import type { JobStore } from './job-store.ts'
+import type { Outputs } from './outputs.ts'
+import type { Changes, Watchers } from './watchers.ts'
+import type { ExecutionResult } from '../../model/result.ts'
+import type { Channel } from '../../node/protocol/protocol.ts'
+import type { SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
+import type { OutputStream } from '../../node/protocol/task/messages.ts'
+
+/** Output travels in pieces of this size at most. */
+const PIECE = 256 * 1024
+
+const STREAMS: readonly OutputStream[] = ['stdout', 'stderr']
+
+export interface AttachmentComponents {
+  jobs: JobStore
+  outputs: Outputs
+  watchers: Watchers
+}
+
+/**
+ * Tells one client everything of one job until it ends: first how things stand,
+ * then each change. The client reads at its own pace; what it misses meanwhile
+ * is coalesced, output waits on disk.
+ */
+export class Attachment {
+  readonly #components: AttachmentComponents
+  readonly #entry: JobEntry
+  readonly #channel: Channel<SubmitRequest, SubmitReply>
+  readonly #output: boolean
+  readonly #offsets = new Map<string, number>()
+  readonly #told = new Set<string>()
+  readonly #results: ExecutionResult[] = []
+
+  constructor (components: AttachmentComponents, entry: JobEntry, channel: Channel<SubmitRequest, SubmitReply>, request: Extract<SubmitRequest, { kind: 'attach' }>) {
+    this.#components = components
+    this.#entry = entry
+    this.#channel = channel
+    this.#output = request.output
+
+    for (const { execution, stream, offset } of request.offsets) {
+      this.#offsets.set(`${execution}/${stream}`, offset)
+    }
+  }
+
+  async follow (follow: boolean, signal: AbortSignal): Promise<void> {
+    const watch = this.#components.watchers.watch(this.#entry.job.id)
+
+    try {
+      await this.#channel.send({ kind: 'job', view: jobView(this.#entry) })
+      await this.#sendOutput()
+      await this.#sendResults()
+
+      while (follow && this.#entry.finishedAtMs == null) {
+        await this.#tell(await watch.next(signal))
+      }
+
+      await this.#sendOutput()
+      await this.#sendResults()
+      await this.#channel.send({ kind: 'end', view: jobView(this.#entry, startSkew(this.#results)) })
+    } finally {
+      watch.close()
+    }
+  }
+
+  async #tell (changes: Changes): Promise<void> {
+    for (const [task, { chunks, of }] of changes.transfers) {
+      await this.#channel.send({ kind: 'transfer', task, chunks, of })
+    }
+
+    for (const name of changes.tasks) {
+      const task = this.#entry.tasks.get(name)
+
+      if (task != null) {
+        await this.#channel.send({ kind: 'task', view: taskView(task, this.#entry) })
+      }
+    }
+
+    for (const [task, phase] of changes.phases) {
+      await this.#channel.send({ ...phase, task })
+    }
+
+    for (const { task, report } of changes.progress.values()) {
+      await this.#channel.send({ ...report, task })
+    }
+
+    // output before the result that it belongs to
+    await this.#sendOutput()
+    await this.#sendResults()
+  }
+
+  async #sendOutput (): Promise<void> {
+    if (!this.#output) {
+      return
+    }
+
+    for (const execution of await this.#components.outputs.executionsOf(this.#entry.job.id)) {
+      for (const stream of STREAMS) {
+        await this.#sendStream(execution, stream)
+      }
+    }
+  }
+
+  async #sendStream (execution: string, stream: OutputStream): Promise<void> {
+    const key = `${execution}/${stream}`
+
+    while (true) {
+      const offset = this.#offsets.get(key) ?? 0
+      const data = await this.#components.outputs.read(execution, stream, offset, PIECE)
+
+      if (data.byteLength === 0) {
+        return
+      }
+
+      await this.#channel.send({ kind: 'output', execution, task: parseExecutionId(execution).task, stream, offset, data })
+      this.#offsets.set(key, offset + data.byteLength)
+    }
+  }
+
+  async #sendResults (): Promise<void> {
+    for (const task of this.#entry.tasks.values()) {
+      if (this.#told.has(task.name) || !isTaskEnd(task.state) || task.worker == null) {
+        continue
+      }
+
+      const result = await this.#components.jobs.result(executionId({ job: this.#entry.job.id, task: task.name, worker: task.worker, attempt: task.attempt }))
+
+      if (result != null) {
+        this.#told.add(task.name)
+        this.#results.push(result)
+        await this.#channel.send({ kind: 'result', task: task.name, result })
+      }
+    }
+  }
+}

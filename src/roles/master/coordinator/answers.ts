@@ -1,0 +1,123 @@
+import { executionId } from '../../../model/ids.ts'
+import { isTaskEnd } from '../../../model/states.ts'
+import { backOff, change, disengage, findTask, keyOf, requeue, settle } from './tasks.ts'
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
+import type { SlotReply } from '../../../node/protocol/slot/messages.ts'
+
+/** Pause before a worker that answered BUSY is asked again, should its own word not come first. */
+const BUSY_RETRY_MS = 1_000
+
+export function onAnswer (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'answer' }>, effects: CoordinatorEffect[]): void {
+  const found = findTask(state, event.execution)
+  const worker = state.workers.get(event.worker)
+
+  if (worker != null) {
+    worker.lastHeardMs = event.nowMs
+  }
+
+  if (found == null) {
+    effects.push({ kind: 'rollback', worker: event.worker, execution: event.execution })
+    return
+  }
+
+  const { entry, task } = found
+  const { reply } = event
+
+  switch (reply.kind) {
+    case 'ready':
+      return onReady(state, entry, task, event.worker, event.execution, reply, event.nowMs, effects)
+    case 'started':
+      if (task.worker === event.worker && task.state === 'starting') {
+        if (worker != null) {
+          worker.failures = 0
+        }
+        change(entry, task, 'running', event.nowMs, effects)
+      }
+      return
+    case 'known':
+      // it ran there before, for an earlier coordinator or before our restart
+      if (!isTaskEnd(task.state)) {
+        settle(state, task, event.worker)
+        change(entry, task, reply.state === 'running' ? 'running' : 'starting', event.nowMs, effects)
+      }
+      return
+    case 'busy':
+      if (worker != null) {
+        worker.retryAtMs = event.nowMs + BUSY_RETRY_MS
+      }
+      return declined(state, entry, task, event.worker, reply.reason, event.nowMs, effects)
+    case 'stale':
+      backOff(worker, event.nowMs)
+      return declined(state, entry, task, event.worker, `the worker follows a later coordinator (term ${reply.highest.term})`, event.nowMs, effects)
+    case 'refused':
+      backOff(worker, event.nowMs)
+      return declined(state, entry, task, event.worker, reply.reason, event.nowMs, effects)
+    case 'renewed':
+    case 'rolled-back':
+    case 'cancelled':
+  }
+}
+
+function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, execution: string, reply: Extract<SlotReply, { kind: 'ready' }>, nowMs: number, effects: CoordinatorEffect[]): void {
+  const wasAsked = task.asked.delete(worker)
+
+  // cancelled meanwhile, or another one was faster
+  if (!wasAsked || task.state !== 'reserving' || task.worker != null) {
+    effects.push({ kind: 'rollback', worker, execution })
+    disengage(state, worker, execution)
+    return
+  }
+
+  settle(state, task, worker)
+
+  for (const other of task.asked) {
+    const lost = executionId(keyOf(entry, task, other))
+    effects.push({ kind: 'rollback', worker: other, execution: lost })
+    disengage(state, other, lost)
+  }
+
+  task.asked.clear()
+
+  if (entry.job.payload == null || reply.hasPayload) {
+    task.prepared = true
+    change(entry, task, 'starting', nowMs, effects)
+  } else {
+    effects.push({ kind: 'send-payload', worker, execution })
+    change(entry, task, 'sending', nowMs, effects)
+  }
+}
+
+export function onAskFailed (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'ask-failed' }>, effects: CoordinatorEffect[]): void {
+  const found = findTask(state, event.execution)
+
+  backOff(state.workers.get(event.worker), event.nowMs)
+
+  if (found == null) {
+    return
+  }
+
+  const { entry, task } = found
+
+  // After START nobody here can know whether it began: the worker says so when it registers again.
+  if (task.state === 'starting' && !task.prepared && task.worker === event.worker) {
+    return
+  }
+
+  declined(state, entry, task, event.worker, event.reason, event.nowMs, effects)
+}
+
+/** This worker does not do it, for now: others may. */
+function declined (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, reason: string, nowMs: number, effects: CoordinatorEffect[]): void {
+  disengage(state, worker, executionId(keyOf(entry, task, worker)))
+  task.asked.delete(worker)
+
+  if (isTaskEnd(task.state) || task.state === 'running' || (task.worker != null && task.worker !== worker)) {
+    return
+  }
+
+  if (entry.cancelled) {
+    change(entry, task, 'cancelled', nowMs, effects)
+  } else if (task.asked.size === 0) {
+    requeue(state, entry, task, reason, nowMs, effects)
+  }
+}

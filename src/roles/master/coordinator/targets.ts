@@ -1,0 +1,79 @@
+import { matches } from '../../../machine/match.ts'
+import { MeshmarkError } from '../../../model/errors.ts'
+import type { CoordinatorState, Target, WorkerEntry } from './state.ts'
+import type { Placement } from '../../../model/placement.ts'
+
+/**
+ * Who a job is for, decided once, when it is accepted. Throws a MeshmarkError
+ * `no-worker` that says why nobody fits.
+ */
+export function freezeTargets (state: CoordinatorState, placement: Placement): Target[] {
+  const rejected: string[] = []
+  const fitting: WorkerEntry[] = []
+
+  for (const worker of [...state.workers.values()].sort((a, b) => a.info.name < b.info.name ? -1 : 1)) {
+    const reason = unfit(worker, placement)
+
+    if (reason == null) {
+      fitting.push(worker)
+    } else {
+      rejected.push(`${worker.info.name}: ${reason}`)
+    }
+  }
+
+  if (placement.on === 'names') {
+    const missing = placement.names.filter(name => !fitting.some(worker => isNamed(worker, name)))
+
+    if (missing.length > 0) {
+      throw noWorker(`no worker ${missing.map(name => `'${name}'`).join(', ')} is ready for work`, rejected, state)
+    }
+
+    return placement.names
+      .flatMap(name => fitting.filter(worker => isNamed(worker, name)))
+      .filter((worker, index, all) => all.indexOf(worker) === index)
+      .map(fixedTarget)
+  }
+
+  if (fitting.length === 0) {
+    throw noWorker('no worker can take this job', rejected, state)
+  }
+
+  return placement.on === 'any' ? [{ task: 'any' }] : fitting.map(fixedTarget)
+}
+
+/** Why this worker is no target, or undefined. */
+export function unfit (worker: WorkerEntry, placement: Placement): string | undefined {
+  if (worker.info.refusal != null) {
+    return worker.info.refusal
+  }
+
+  if (worker.state === 'lost' || !worker.connected) {
+    return 'not connected'
+  }
+
+  if (worker.draining || worker.state === 'draining') {
+    return 'draining'
+  }
+
+  const match = matches(worker.info, placement.where)
+
+  return match === true ? undefined : match
+}
+
+function fixedTarget (worker: WorkerEntry): Target {
+  return { task: worker.info.peerId, worker: worker.info.peerId, info: worker.info }
+}
+
+export function isNamed (worker: WorkerEntry, name: string): boolean {
+  return worker.info.name === name || worker.info.peerId === name
+}
+
+const SHOWN = 5
+
+function noWorker (what: string, rejected: string[], state: CoordinatorState): MeshmarkError {
+  const why = state.workers.size === 0
+    ? 'none has joined yet: start one with meshmark worker, see meshmark nodes'
+    : rejected.slice(0, SHOWN).join('; ') + (rejected.length > SHOWN ? `; and ${rejected.length - SHOWN} more (see meshmark nodes)` : '')
+
+  return new MeshmarkError('no-worker', `${what}: ${why}`)
+}

@@ -1,0 +1,110 @@
+import { executionId, parseExecutionId } from '../../../model/ids.ts'
+import { isTaskEnd } from '../../../model/states.ts'
+import type { CoordinatorEffect, CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
+import type { ExecutionKey } from '../../../model/ids.ts'
+import type { TaskState } from '../../../model/states.ts'
+
+/** After a broken stream or a failed transfer; doubled each time up to the maximum. */
+const FAILURE_RETRY_MS = 500
+const MAX_FAILURE_RETRY_MS = 15_000
+
+export function change (entry: JobEntry, task: TaskEntry, to: TaskState, nowMs: number, effects: CoordinatorEffect[]): void {
+  if (isTaskEnd(to)) {
+    leaveGroup(entry, task)
+  }
+
+  if (task.state !== to) {
+    task.state = to
+    task.sinceMs = nowMs
+  }
+
+  effects.push({ kind: 'task-changed', job: entry.job.id, task: task.name })
+}
+
+export function leaveGroup (entry: JobEntry, task: TaskEntry): void {
+  if (entry.group != null && !entry.group.started && entry.group.members.delete(task.name)) {
+    task.simultaneous = false
+  }
+}
+
+export function settle (state: CoordinatorState, task: TaskEntry, worker: string): void {
+  task.worker = worker
+  task.info = state.workers.get(worker)?.info ?? task.info
+}
+
+/** Its worker is no longer engaged by this task. */
+export function release (state: CoordinatorState, entry: JobEntry, task: TaskEntry): void {
+  if (task.worker != null) {
+    disengage(state, task.worker, executionId(keyOf(entry, task, task.worker)))
+  }
+}
+
+export function disengage (state: CoordinatorState, id: string, execution: string): void {
+  const worker = state.workers.get(id)
+
+  if (worker?.engaged === execution) {
+    worker.engaged = undefined
+  }
+}
+
+export function backOff (worker: WorkerEntry | undefined, nowMs: number): void {
+  if (worker != null) {
+    worker.retryAtMs = nowMs + Math.min(FAILURE_RETRY_MS * 2 ** worker.failures, MAX_FAILURE_RETRY_MS)
+    worker.failures = Math.min(worker.failures + 1, 10)
+  }
+}
+
+export function keyOf (entry: JobEntry, task: TaskEntry, worker: string): ExecutionKey {
+  return { job: entry.job.id, task: task.name, worker, attempt: task.attempt }
+}
+
+export function findTask (state: CoordinatorState, execution: string): { entry: JobEntry, task: TaskEntry } | undefined {
+  const key = parseExecutionId(execution)
+  const entry = state.jobs.get(key.job)
+  const task = entry?.tasks.get(key.task)
+
+  return entry == null || task == null || task.attempt !== key.attempt ? undefined : { entry, task }
+}
+
+/** Unfinished tasks that are at, or for, this worker. */
+export function forEachTaskOf (state: CoordinatorState, worker: string, visit: (entry: JobEntry, task: TaskEntry) => void): void {
+  for (const entry of state.jobs.values()) {
+    if (entry.finishedAtMs != null) {
+      continue
+    }
+
+    for (const task of entry.tasks.values()) {
+      if (!isTaskEnd(task.state) && (task.worker === worker || (task.worker == null && (task.target === worker || task.asked.has(worker))))) {
+        visit(entry, task)
+      }
+    }
+  }
+}
+
+/** Back to the queue, same attempt: nothing of it has run. */
+export function requeue (state: CoordinatorState, entry: JobEntry, task: TaskEntry, reason: string | undefined, nowMs: number, effects: CoordinatorEffect[]): void {
+  release(state, entry, task)
+  leaveGroup(entry, task)
+  task.asked.clear()
+  task.prepared = false
+  task.worker = undefined
+  task.reason = reason
+  change(entry, task, entry.cancelled ? 'cancelled' : 'queued', nowMs, effects)
+}
+
+export function rollBack (state: CoordinatorState, entry: JobEntry, task: TaskEntry, effects: CoordinatorEffect[]): void {
+  const workers = new Set(task.asked)
+
+  if (task.worker != null) {
+    workers.add(task.worker)
+  }
+
+  for (const worker of workers) {
+    const execution = executionId(keyOf(entry, task, worker))
+    effects.push({ kind: 'rollback', worker, execution })
+    disengage(state, worker, execution)
+  }
+
+  task.asked.clear()
+  leaveGroup(entry, task)
+}

@@ -1,0 +1,136 @@
+import { executionId } from '../../../model/ids.ts'
+import { WORKER_LOST_MS } from '../../../model/states.ts'
+import { change, forEachTaskOf, keyOf, requeue } from './tasks.ts'
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from './state.ts'
+
+export function onRegistered (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'worker-registered' }>, effects: CoordinatorEffect[]): void {
+  const id = event.info.peerId
+  const held = new Map(event.holds.map(hold => [hold.execution, hold.state]))
+
+  // whatever was being arranged on the old connection is void
+  forEachTaskOf(state, id, (entry, task) => {
+    if (task.state === 'reserving' || task.state === 'sending' || (task.state === 'starting' && task.prepared)) {
+      requeue(state, entry, task, undefined, event.nowMs, effects)
+    }
+  })
+
+  state.workers.set(id, {
+    info: event.info,
+    connected: true,
+    state: event.info.refusal == null ? 'waiting' : 'draining',
+    detail: event.info.refusal,
+    sinceMs: 0,
+    lastHeardMs: event.nowMs,
+    draining: event.draining,
+    retryAtMs: 0,
+    failures: 0
+  })
+
+  forEachTaskOf(state, id, (entry, task) => {
+    const execution = executionId(keyOf(entry, task, id))
+    const holding = held.get(execution)
+
+    if (holding === 'running') {
+      state.workers.get(id)!.engaged = execution
+
+      if (task.state === 'cancelling' || entry.cancelled) {
+        effects.push({ kind: 'cancel-on', worker: id, job: entry.job.id })
+      } else {
+        change(entry, task, 'running', event.nowMs, effects)
+      }
+    } else if (holding == null && (task.state === 'starting' || task.state === 'running' || task.state === 'cancelling')) {
+      if (entry.cancelled) {
+        change(entry, task, 'cancelled', event.nowMs, effects)
+      } else if (task.state === 'starting') {
+        // START never arrived: the same execution may be started
+        requeue(state, entry, task, undefined, event.nowMs, effects)
+      } else {
+        task.reason = 'its worker has come back without a record of it'
+        change(entry, task, 'lost', event.nowMs, effects)
+      }
+    }
+  })
+
+  effects.push({ kind: 'worker-changed', worker: id })
+}
+
+export function onWorkerState (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'worker-state' }>, effects: CoordinatorEffect[]): void {
+  const worker = state.workers.get(event.worker)
+
+  if (worker == null || !worker.connected) {
+    return
+  }
+
+  const changed = worker.state !== event.state || worker.detail !== event.detail
+
+  worker.lastHeardMs = event.nowMs
+  worker.state = event.state
+  worker.detail = event.detail
+  worker.sinceMs = event.sinceMs
+
+  if (event.state === 'waiting' && worker.failures === 0) {
+    worker.retryAtMs = 0
+  }
+
+  if (changed) {
+    effects.push({ kind: 'worker-changed', worker: event.worker })
+  }
+}
+
+export function onGone (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'worker-gone' }>, effects: CoordinatorEffect[]): void {
+  const { worker: id, nowMs } = event
+  const worker = state.workers.get(id)
+
+  if (worker == null) {
+    return
+  }
+
+  worker.connected = false
+  worker.engaged = undefined
+  worker.lastHeardMs = nowMs
+
+  forEachTaskOf(state, id, (entry, task) => {
+    task.asked.delete(id)
+
+    if (task.state === 'reserving' || task.state === 'sending' || (task.state === 'starting' && task.prepared)) {
+      requeue(state, entry, task, 'its worker has gone away; waiting for it', nowMs, effects)
+    }
+  })
+
+  effects.push({ kind: 'worker-changed', worker: id })
+}
+
+export function onTick (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
+  for (const [id, worker] of state.workers) {
+    if (nowMs - worker.lastHeardMs < WORKER_LOST_MS) {
+      continue
+    }
+
+    if (worker.state !== 'lost') {
+      worker.state = 'lost'
+      worker.connected = false
+      worker.engaged = undefined
+      effects.push({ kind: 'worker-changed', worker: id })
+    }
+
+    forEachTaskOf(state, id, (entry, task) => {
+      if (task.target == null && task.worker == null) {
+        // an `any` task that was only offered to it
+        task.asked.delete(id)
+
+        if (task.asked.size === 0) {
+          requeue(state, entry, task, undefined, nowMs, effects)
+        }
+
+        return
+      }
+
+      if (task.state === 'cancelling') {
+        task.reason = 'cancel pending: its worker is not connected'
+      }
+
+      task.reason ??= `nothing heard from its worker for ${WORKER_LOST_MS / 1_000} s`
+      change(entry, task, 'lost', nowMs, effects)
+    })
+  }
+}

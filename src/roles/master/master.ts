@@ -1,0 +1,199 @@
+import { privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import { mkdir } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { MeshmarkError, toError } from '../../model/errors.ts'
+import { loadOrCreateIdentity } from '../../node/identity.ts'
+import { createMeshKey, meshIdOf } from '../../node/membership.ts'
+import { MeshNode } from '../../node/mesh-node.ts'
+import { VERSION } from '../../node/version.ts'
+import { ContentStore } from '../../store/content.ts'
+import { writeFileAtomic } from '../../store/files.ts'
+import { dataRoot, listMeshes } from '../../store/instance.ts'
+import { Journal } from '../../store/journal.ts'
+import { removeLocalMesh, writeLocalMesh } from '../local.ts'
+import { handleAdmin } from './admin-handler.ts'
+import { Admission } from './admission.ts'
+import { Coordinator } from './coordinator.ts'
+import { JobStore } from './job-store.ts'
+import { Outputs } from './outputs.ts'
+import { Registry } from './registry.ts'
+import { SubmitHandler } from './submit-handler.ts'
+import { handleTasks } from './task-handler.ts'
+import { Watchers } from './watchers.ts'
+
+export interface MasterOptions {
+  /** Multiaddrs; port 0 takes a free one. @default ['/ip4/0.0.0.0/tcp/4747'] */
+  listen?: string[]
+  /** @default the host's name */
+  name?: string
+  /** @default MESHMARK_DATA or the user's data directory */
+  dataDir?: string
+  /** @default true */
+  mdns?: boolean
+  /** Bytes of payloads kept. @default 20 GiB */
+  payloadBytes?: number
+  log?: (line: string) => void
+}
+
+export interface RunningMaster {
+  meshId: string
+  peerId: string
+  name: string
+  addresses: string[]
+  /** Ready to paste on other machines. */
+  joinLines: string[]
+  stop: () => Promise<void>
+}
+
+const LOCAL_TOKEN_MS = 60 * 60 * 1000
+const LOCAL_REFRESH_MS = 30 * 60 * 1000
+const JOIN_TOKEN_MS = 24 * 60 * 60 * 1000
+const OWN_MEMBERSHIP_MS = 12 * 60 * 60 * 1000
+const PAYLOAD_BYTES = 20 * 1024 ** 3
+
+/**
+ * A master: takes up its mesh, or makes one when its data directory has none;
+ * listens, coordinates, and leaves what local processes need to join.
+ */
+export async function runMaster (options: MasterOptions = {}): Promise<RunningMaster> {
+  const log = options.log ?? (() => {})
+  const name = options.name ?? hostname().split('.')[0] ?? 'master'
+  const dir = await masterDir(options.dataDir ?? dataRoot())
+  const cleanups: Array<() => Promise<void> | void> = []
+
+  // undone in reverse order, also when starting fails half way
+  const stop = async (): Promise<void> => {
+    for (const cleanup of cleanups.splice(0).reverse()) {
+      await cleanup()
+    }
+  }
+
+  try {
+    const journal = await Journal.open(join(dir, 'journal'), { onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) } })
+    cleanups.push(async () => journal.close())
+
+    const meshKey = await loadOrCreateIdentity(join(dir, 'mesh.key'))
+    const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
+    const meshId = meshIdOf(meshKey)
+    const revoked = new Set<string>()
+    const node = await MeshNode.create({
+      identity,
+      meshId,
+      listen: options.listen ?? ['/ip4/0.0.0.0/tcp/4747'],
+      meshTime: () => Date.now(),
+      isRevoked: peerId => revoked.has(peerId),
+      mdns: options.mdns ?? true,
+      uniqueRoles: ['worker', 'master'],
+      log
+    })
+
+    const admission = new Admission({ node, journal, meshKey, meshId, log }, revoked)
+    const jobs = new JobStore(journal)
+    const content = await ContentStore.open(join(dir, 'payloads'), { maxBytes: options.payloadBytes ?? PAYLOAD_BYTES })
+    const outputs = new Outputs(join(dir, 'outputs'))
+    const watchers = new Watchers()
+    const coordinator = new Coordinator({ node, identity, jobs, content, claim: await claim(journal, node.peerId), log })
+    const registry = new Registry({ node, journal, coordinator, log })
+
+    coordinator.listen({
+      onTask: (job, task) => { watchers.task(job, task) },
+      onTransfer: (job, task, chunks, of) => { watchers.transfer(job, task, chunks, of) },
+      onJobEnd: job => { watchers.end(job) }
+    })
+    outputs.onGrown = job => { watchers.output(job) }
+
+    node.setMembership(await admission.admitSelf(name))
+    const renewal = setInterval(() => {
+      admission.admitSelf(name).then(membership => { node.setMembership(membership) }, err => { log(`own membership: ${toError(err).message}`) })
+    }, OWN_MEMBERSHIP_MS)
+    cleanups.push(() => { clearInterval(renewal) })
+
+    // handlers first, then the doors are opened
+    await admission.start()
+    await coordinator.start()
+    cleanups.push(async () => coordinator.stop())
+    await registry.start()
+    cleanups.push(async () => registry.stop())
+    handleTasks({ node, jobs, outputs, coordinator, watchers, log })
+    handleAdmin({ node, admission, registry, coordinator })
+    new SubmitHandler({ node, name, version: VERSION, coordinator, jobs, content, outputs, watchers, log }).start()
+    await node.start()
+    cleanups.push(async () => node.stop())
+
+    const refresh = async (): Promise<void> => {
+      await admission.forgetExpired(Date.now() - LOCAL_TOKEN_MS)
+      await writeLocalMesh({ meshId, pid: process.pid, addresses: node.addresses(), tokens: await localTokens(admission) })
+    }
+    await refresh()
+    const refreshing = setInterval(() => { refresh().catch(err => { log(`local tokens: ${toError(err).message}`) }) }, LOCAL_REFRESH_MS)
+    cleanups.push(async () => {
+      clearInterval(refreshing)
+      await removeLocalMesh(meshId)
+    })
+
+    return { meshId, peerId: node.peerId, name, addresses: node.addresses(), joinLines: await joinLines(admission, node.addresses()), stop }
+  } catch (err) {
+    await stop()
+    throw err
+  }
+}
+
+/** `<data>/<mesh>/master/0`; a new mesh gets its key, and with it its id, first. */
+async function masterDir (root: string): Promise<string> {
+  const meshes = await listMeshes(root, 'master')
+
+  if (meshes.length > 1) {
+    throw new MeshmarkError('usage', `${root} holds the masters of ${meshes.length} meshes (${meshes.map(mesh => mesh.slice(-8)).join(', ')}): name one data directory each with --data-dir`)
+  }
+
+  if (meshes[0] != null) {
+    return join(root, meshes[0], 'master', '0')
+  }
+
+  const key = await createMeshKey()
+  const dir = join(root, meshIdOf(key), 'master', '0')
+
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await writeFileAtomic(join(dir, 'mesh.key'), privateKeyToProtobuf(key), 0o600)
+
+  return dir
+}
+
+/** Each reign of a master has a higher term than the one before. */
+async function claim (journal: Journal, master: string): Promise<{ term: number, master: string }> {
+  const stored = await journal.get('term')
+  const term = (stored == null ? 0 : Number(Buffer.from(stored).toString())) + 1
+
+  await journal.put('term', Buffer.from(String(term)), { durable: true })
+
+  return { term, master }
+}
+
+async function localTokens (admission: Admission): Promise<{ worker: string, client: string, admin: string }> {
+  const [worker, client, admin] = await Promise.all((['worker', 'client', 'admin'] as const).map(async role => (await admission.createToken(role, { ttlMs: LOCAL_TOKEN_MS, name: 'this machine' })).text))
+
+  return { worker: worker ?? '', client: client ?? '', admin: admin ?? '' }
+}
+
+async function joinLines (admission: Admission, addresses: string[]): Promise<string[]> {
+  const host = joinHost(addresses)
+  const worker = await admission.createToken('worker', { ttlMs: JOIN_TOKEN_MS, name: 'printed at start' })
+  const client = await admission.createToken('client', { ttlMs: JOIN_TOKEN_MS, name: 'printed at start' })
+
+  return [
+    `meshmark join ${worker.text}@${host}`,
+    `meshmark join ${client.text}@${host}`
+  ]
+}
+
+/** HOST:PORT that other machines are most likely to reach; the loopback address when there is no other. */
+function joinHost (addresses: string[]): string {
+  const endpoints = addresses.flatMap(address => {
+    const match = /^\/ip4\/([^/]+)\/tcp\/(\d+)/.exec(address)
+    return match == null ? [] : [{ host: match[1]!, port: match[2]! }]
+  })
+  const best = endpoints.find(({ host }) => !host.startsWith('127.')) ?? endpoints[0]
+
+  return best == null ? 'HOST' : `${best.host}:${best.port}`
+}

@@ -1,0 +1,121 @@
+import { MeshmarkError } from '../../model/errors.ts'
+import { executionId, parseExecutionId } from '../../model/ids.ts'
+import { task as taskProtocol } from '../../node/protocol/task/index.ts'
+import type { Coordinator } from './coordinator.ts'
+import type { JobStore } from './job-store.ts'
+import type { Outputs } from './outputs.ts'
+import type { Watchers } from './watchers.ts'
+import type { ExecutionResult } from '../../model/result.ts'
+import type { MeshNode, Peer } from '../../node/mesh-node.ts'
+import type { Channel } from '../../node/protocol/protocol.ts'
+import type { TaskConfirm, TaskReport } from '../../node/protocol/task/messages.ts'
+
+export interface TaskComponents {
+  node: MeshNode
+  jobs: JobStore
+  outputs: Outputs
+  coordinator: Coordinator
+  watchers: Watchers
+  log: (line: string) => void
+}
+
+/**
+ * Takes what workers deliver, one stream an execution:
+ *
+ * 1. begin: is this execution known here, and this worker's? Tell what is here already.
+ * 2. output, in order and without gaps, to disk; each confirmed
+ * 3. the result: output and record fsynced, then `stored`, then everybody hears of it
+ */
+export function handleTasks (components: TaskComponents): void {
+  components.node.handle(taskProtocol, async (channel, peer) => serve(channel, peer, components))
+}
+
+async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, components: TaskComponents): Promise<void> {
+  const begin = await channel.receive()
+
+  if (begin?.kind !== 'begin') {
+    throw new MeshmarkError('refused', 'a delivery begins with the execution it is of')
+  }
+
+  const { execution } = begin
+  const refusal = refuse(execution, peer, components.coordinator)
+
+  if (refusal != null) {
+    await channel.send({ kind: 'refused', reason: refusal })
+    return
+  }
+
+  const { job, task } = parseExecutionId(execution)
+  const output = await components.outputs.open(execution)
+
+  try {
+    await channel.send({ kind: 'resume', stdout: output.size('stdout'), stderr: output.size('stderr') })
+
+    for (let report = await channel.receive(); report != null; report = await channel.receive()) {
+      switch (report.kind) {
+        case 'begin':
+          throw new MeshmarkError('refused', 'a delivery begins once')
+        case 'phase':
+          components.watchers.phase(job, task, report)
+          break
+        case 'progress':
+          components.watchers.progress(job, task, report)
+          break
+        case 'output':
+          await output.append(report.stream, report.offset, report.data)
+          await channel.send({ kind: 'taken', stdout: output.size('stdout'), stderr: output.size('stderr') })
+          break
+        case 'result':
+          await store(report, execution, components, output)
+          await channel.send({ kind: 'stored' })
+          break
+      }
+    }
+  } finally {
+    await output.close()
+  }
+}
+
+function refuse (execution: string, peer: Peer, coordinator: Coordinator): string | undefined {
+  const key = parseExecutionId(execution)
+  const task = coordinator.state.jobs.get(key.job)?.tasks.get(key.task)
+
+  if (key.worker !== peer.id) {
+    return 'this execution is another worker\'s'
+  }
+
+  if (task == null) {
+    return 'no such job here'
+  }
+
+  if (task.target != null && task.target !== peer.id) {
+    return 'this task is for another worker'
+  }
+}
+
+async function store (report: Extract<TaskReport, { kind: 'result' }>, execution: string, { jobs, coordinator, log }: TaskComponents, output: Awaited<ReturnType<Outputs['open']>>): Promise<void> {
+  const result: ExecutionResult = report.result
+
+  if (executionId(result.key) !== execution) {
+    throw new MeshmarkError('refused', 'the result names another execution')
+  }
+
+  if (output.size('stdout') !== report.stdoutBytes || output.size('stderr') !== report.stderrBytes) {
+    throw new MeshmarkError('refused', 'the result came before all of its output')
+  }
+
+  await output.sync()
+
+  if (!await jobs.addResult(result)) {
+    log(`a second record of execution ${execution}: the first one stands`)
+  }
+
+  coordinator.dispatch({
+    kind: 'result',
+    key: result.key,
+    outcome: result.outcome,
+    reason: result.reason,
+    simultaneous: result.start?.simultaneous,
+    nowMs: Date.now()
+  })
+}

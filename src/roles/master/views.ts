@@ -1,0 +1,84 @@
+import { commandTitle } from '../../model/job.ts'
+import { isTaskEnd } from '../../model/states.ts'
+import type { JobEntry, TaskEntry, WorkerEntry } from './coordinator/state.ts'
+import type { ExecutionResult } from '../../model/result.ts'
+import type { JobState } from '../../model/states.ts'
+import type { JobRow, JobView, NodeRow, TaskView } from '../../node/protocol/submit/messages.ts'
+
+/** The coordinator's state as clients see it. */
+export function jobView (entry: JobEntry, startSkewNs?: number): JobView {
+  return {
+    job: entry.job,
+    state: jobState(entry),
+    tasks: [...entry.tasks.values()].map(task => taskView(task, entry)),
+    acceptedAt: entry.acceptedAtMs,
+    finishedAt: entry.finishedAtMs,
+    startSkewNs
+  }
+}
+
+export function taskView (task: TaskEntry, entry: JobEntry): TaskView {
+  return {
+    task: task.name,
+    worker: task.worker,
+    workerName: task.info?.name ?? 'any worker',
+    state: task.state,
+    reason: task.reason ?? (task.state === 'queued' && !entry.cancelled ? 'waiting for a free worker' : undefined),
+    attempt: task.attempt,
+    simultaneous: task.simultaneous,
+    info: task.info
+  }
+}
+
+export function jobRow (entry: JobEntry, viewer: string): JobRow {
+  const tasks = [...entry.tasks.values()]
+
+  return {
+    id: entry.job.id,
+    name: entry.job.name,
+    title: entry.job.commands.map(commandTitle).join(' · '),
+    kind: entry.job.kind,
+    state: jobState(entry),
+    acceptedAt: entry.acceptedAtMs,
+    finishedAt: entry.finishedAtMs,
+    tasks: tasks.length,
+    ended: tasks.filter(task => isTaskEnd(task.state)).length,
+    failed: tasks.filter(task => isTaskEnd(task.state) && task.state !== 'done').length,
+    mine: entry.job.client === viewer
+  }
+}
+
+export function workerRow (worker: WorkerEntry, nowMs: number, version: string): NodeRow {
+  return {
+    role: 'worker',
+    peerId: worker.info.peerId,
+    name: worker.info.name,
+    state: worker.connected ? worker.state : 'lost',
+    detail: worker.detail,
+    draining: worker.draining,
+    sinceMs: worker.sinceMs,
+    lastHeardMs: Math.max(0, nowMs - worker.lastHeardMs),
+    info: worker.info,
+    version,
+    addresses: []
+  }
+}
+
+/** From the first start to the last, of those that started together; undefined for fewer than two. */
+export function startSkew (results: ExecutionResult[]): number | undefined {
+  const skews = results.flatMap(result => result.start?.simultaneous === true ? [result.start.skewNs] : [])
+
+  return skews.length < 2 ? undefined : Math.max(...skews) - Math.min(...skews)
+}
+
+function jobState (entry: JobEntry): JobState {
+  if (entry.cancelled && entry.finishedAtMs != null) {
+    return 'cancelled'
+  }
+
+  if (entry.finishedAtMs != null) {
+    return 'finished'
+  }
+
+  return [...entry.tasks.values()].every(task => task.state === 'queued') ? 'queued' : 'running'
+}

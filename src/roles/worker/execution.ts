@@ -1,0 +1,155 @@
+import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
+import { parseExecutionId } from '../../model/ids.ts'
+import { gradeNoise, readNoise } from '../../machine/noise.ts'
+import { open } from '../../node/membership.ts'
+import { decodeJob } from '../../node/protocol/model/index.ts'
+import { acquire } from '../../store/lock.ts'
+import { JOB_DOMAIN } from '../job-seal.ts'
+import type { Boxes } from './boxes.ts'
+import type { OutputSpool } from '../output-spool.ts'
+import type { Job } from '../../model/job.ts'
+import type { ExecutionResult } from '../../model/result.ts'
+import type { TaskReport } from '../../node/protocol/task/messages.ts'
+import type { BoxReport } from '../../sandbox/index.ts'
+import type { ContentStore } from '../../store/content.ts'
+
+export interface ExecutionInit {
+  execution: string
+  /** The job as its client sealed it. */
+  sealed: Uint8Array
+  /** Common instant, on this process's clock. */
+  startAtMs?: number
+  boxes: Boxes
+  content: ContentStore
+  output: OutputSpool
+  /** The seal holds: this is what will be done. */
+  onJob: (job: Job) => void
+  /** Where it stands, for whoever listens. */
+  onReport: (report: Extract<TaskReport, { kind: 'phase' | 'progress' }>) => void
+  /** Aborted by a cancel, or when the worker must stop at once. */
+  signal: AbortSignal
+}
+
+/**
+ * Runs one execution to its record. Never rejects: whatever happens, there is
+ * one result that says so.
+ *
+ * 1. check the client's seal
+ * 2. wait for the machine: measured tasks have it alone, others share it
+ * 3. run in a box of its own
+ * 4. close the box: nothing is left running, whatever the outcome
+ */
+export async function runExecution (init: ExecutionInit): Promise<ExecutionResult> {
+  const record: ExecutionResult = {
+    key: parseExecutionId(init.execution),
+    outcome: 'interrupted',
+    commands: [],
+    startedAt: Date.now(),
+    finishedAt: 0,
+    waitedMs: 0
+  }
+
+  try {
+    await run(init, record)
+  } catch (err) {
+    if (init.signal.aborted) {
+      record.outcome = init.signal.reason instanceof MeshmarkError ? 'cancelled' : 'interrupted'
+      record.reason = toError(init.signal.reason).message
+    } else {
+      record.outcome = 'not-run'
+      record.reason = isMeshmarkError(err) ? err.message : `the sandbox broke down: ${toError(err).message}`
+    }
+  }
+
+  record.finishedAt = Date.now()
+
+  return record
+}
+
+async function run (init: ExecutionInit, record: ExecutionResult): Promise<void> {
+  const job = await unseal(init.sealed)
+  const measured = job.kind === 'run'
+  init.onJob(job)
+  const asked = performance.now()
+  let waited = false
+
+  const lock = await acquire(measured ? 'exclusive' : 'shared', {
+    signal: init.signal,
+    onWait: () => {
+      waited = true
+      init.onReport({ kind: 'phase', phase: 'waiting-for-machine', detail: 'another worker of this machine is measuring' })
+    }
+  })
+
+  try {
+    record.waitedMs = Math.round(performance.now() - asked)
+    init.onReport({ kind: 'phase', phase: 'running' })
+
+    const before = measured ? await readNoise() : undefined
+    const report = await inBox(init, job, waited, record)
+
+    if (before != null) {
+      record.noise = gradeNoise(before, await readNoise(), report.commands)
+    }
+
+    record.outcome = report.outcome
+    record.reason = report.reason
+    record.commands = report.commands
+
+    if (report.start != null && init.startAtMs != null) {
+      record.start = { simultaneous: !waited, skewNs: report.start.skewNs }
+    }
+  } finally {
+    await lock.release()
+  }
+}
+
+async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: ExecutionResult): Promise<BoxReport> {
+  const payload = job.payload == null ? undefined : await init.content.open(job.payload.id)
+  const box = await init.boxes.take()
+
+  try {
+    record.sandbox = box.facts
+
+    return await box.run({
+      kind: job.kind,
+      commands: job.commands,
+      files: payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? [],
+      stdin: job.stdin,
+      env: job.env,
+      limits: job.limits,
+      plan: job.plan,
+      startAt: waited ? undefined : init.startAtMs
+    }, {
+      signal: init.signal,
+      onEvent: async event => {
+        switch (event.kind) {
+          case 'started':
+            record.startedAt = Math.round(event.at)
+            break
+          case 'progress':
+            init.onReport({ kind: 'progress', command: event.command, runs: event.runs, of: event.of })
+            break
+          case 'output':
+            await init.output.append(event.stream, event.data)
+            break
+          case 'sample':
+        }
+      }
+    })
+  } finally {
+    await box.close()
+    await payload?.close()
+  }
+}
+
+async function unseal (sealed: Uint8Array): Promise<Job> {
+  const { payload, signer } = await open(sealed, JOB_DOMAIN)
+  const job = decodeJob(payload)
+
+  if (job.client !== signer) {
+    throw new MeshmarkError('refused', 'the job is not sealed by the client that it names')
+  }
+
+  return job
+}

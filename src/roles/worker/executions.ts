@@ -1,0 +1,209 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { MeshmarkError, toError } from '../../model/errors.ts'
+import { OutputSpool } from '../output-spool.ts'
+import { Delivery } from './delivery.ts'
+import { runExecution } from './execution.ts'
+import type { Boxes } from './boxes.ts'
+import type { Outbox } from './outbox.ts'
+import type { ExecutionResult } from '../../model/result.ts'
+import type { MeshNode } from '../../node/mesh-node.ts'
+import type { ContentStore } from '../../store/content.ts'
+
+const RETRY_MS = 500
+
+export interface ExecutionsComponents {
+  node: MeshNode
+  boxes: Boxes
+  content: ContentStore
+  outbox: Outbox
+  /** Folder of the outputs that wait for delivery. */
+  spoolDir: string
+  /** The record is on disk, everything reaped: the slot is free again. */
+  onEnded: (execution: string) => Promise<void>
+  /** The state that users see has changed. */
+  onChange: () => void
+  log: (line: string) => void
+}
+
+interface Running {
+  execution: string
+  stop: AbortController
+  phase?: string
+  done: Promise<void>
+}
+
+/** What this worker runs and what it still has to deliver. */
+export class Executions {
+  readonly #components: ExecutionsComponents
+  readonly #deliveries = new Map<string, Promise<void>>()
+  readonly #stop = new AbortController()
+  #running?: Running
+  #master?: string
+  #onMaster = Promise.withResolvers<void>()
+
+  constructor (components: ExecutionsComponents) {
+    this.#components = components
+  }
+
+  get running (): { execution: string, phase?: string } | undefined {
+    return this.#running
+  }
+
+  get undelivered (): number {
+    return this.#deliveries.size
+  }
+
+  /** The master that results go to, from now on. */
+  setMaster (peerId: string): void {
+    this.#master = peerId
+    this.#onMaster.resolve()
+    this.#onMaster = Promise.withResolvers()
+  }
+
+  /** Takes up what an earlier life of this worker left undelivered. */
+  async resume (): Promise<void> {
+    for (const execution of await this.#components.outbox.unconfirmed()) {
+      const result = await this.#components.outbox.result(execution)
+
+      if (result != null) {
+        const output = await OutputSpool.open(this.#components.spoolDir, execution)
+        const delivery = new Delivery(execution, output, () => true)
+        delivery.finish(result)
+        this.#deliver(delivery, output)
+      }
+    }
+  }
+
+  start (execution: string, sealed: Uint8Array, startAtMs: number | undefined): void {
+    const stop = new AbortController()
+
+    this.#running = { execution, stop, done: Promise.resolve() }
+    this.#running.done = this.#run(this.#running, sealed, startAtMs)
+  }
+
+  /** Kills and reaps; the record says cancelled. */
+  cancel (execution: string): void {
+    if (this.#running?.execution === execution) {
+      this.#running.stop.abort(new MeshmarkError('failed', 'cancelled'))
+    }
+  }
+
+  /** Resolves when nothing runs. */
+  async idle (): Promise<void> {
+    await this.#running?.done
+  }
+
+  /** Resolves when everything is delivered, or the signal aborts. */
+  async delivered (signal: AbortSignal): Promise<void> {
+    await Promise.race([
+      Promise.all(this.#deliveries.values()),
+      new Promise(resolve => { signal.addEventListener('abort', resolve) })
+    ])
+  }
+
+  /** Ends what runs at once. Undelivered results stay on disk for the next start. */
+  async stop (): Promise<void> {
+    this.#running?.stop.abort(new Error('the worker was stopped while the program ran'))
+    await this.#running?.done
+    this.#stop.abort(new Error('the worker stops'))
+    await Promise.allSettled(this.#deliveries.values())
+  }
+
+  async #run (running: Running, sealed: Uint8Array, startAtMs: number | undefined): Promise<void> {
+    const { boxes, content, outbox, spoolDir, onEnded, onChange, log } = this.#components
+    const { execution } = running
+    let measuring = true
+    let result: ExecutionResult | undefined
+
+    try {
+      const output = await OutputSpool.open(spoolDir, execution)
+      const delivery = new Delivery(execution, output, () => !measuring)
+
+      this.#deliver(delivery, output)
+      result = await runExecution({
+        execution,
+        sealed,
+        startAtMs,
+        boxes,
+        content,
+        output,
+        onJob: job => { measuring = job.kind === 'run' },
+        onReport: report => {
+          if (report.kind === 'phase') {
+            running.phase = report.phase
+            onChange()
+          }
+
+          delivery.note(report)
+        },
+        signal: running.stop.signal
+      })
+
+      await output.sync()
+      await outbox.saveResult(result)
+      delivery.finish(result)
+    } catch (err) {
+      // the disk failed: the start mark makes the next life of this worker say `interrupted`
+      log(`execution ${execution}: ${toError(err).message}`)
+    } finally {
+      this.#running = undefined
+      await onEnded(execution)
+      boxes.warm()
+    }
+  }
+
+  #deliver (delivery: Delivery, output: OutputSpool): void {
+    const done = this.#deliverForEver(delivery)
+      .then(async delivered => {
+        if (delivered) {
+          await this.#components.outbox.forget(delivery.execution)
+          await output.remove()
+        }
+      })
+      .catch(err => {
+        if (!this.#stop.signal.aborted) {
+          this.#components.log(`delivery of ${delivery.execution}: ${toError(err).message}`)
+        }
+      })
+      .finally(async () => {
+        await output.close()
+        this.#deliveries.delete(delivery.execution)
+        this.#components.onChange()
+      })
+
+    this.#deliveries.set(delivery.execution, done)
+  }
+
+  async #deliverForEver (delivery: Delivery): Promise<boolean> {
+    const { signal } = this.#stop
+    let said = false
+
+    while (true) {
+      signal.throwIfAborted()
+      const master = this.#master
+
+      if (master == null) {
+        await Promise.race([this.#onMaster.promise, aborted(signal)])
+        continue
+      }
+
+      try {
+        return await delivery.deliver(this.#components.node, master, signal)
+      } catch (err) {
+        if (!signal.aborted && !said) {
+          said = true
+          this.#components.log(`delivery of ${delivery.execution.slice(18, 26).toLowerCase()} broke off: ${toError(err).message}; trying again`)
+        }
+      }
+
+      // a new registration is the best moment to try again
+      await Promise.race([this.#onMaster.promise, delay(RETRY_MS, undefined, { signal }).catch(() => {})])
+    }
+  }
+}
+
+async function aborted (signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) {
+    await new Promise(resolve => { signal.addEventListener('abort', resolve, { once: true }) })
+  }
+}

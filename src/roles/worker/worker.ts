@@ -1,0 +1,258 @@
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { readResources } from '../../machine/resources.ts'
+import { isMeshmarkError } from '../../model/errors.ts'
+import { parseExecutionId, shortJobId } from '../../model/ids.ts'
+import { handleClock } from '../../node/clock.ts'
+import { loadOrCreateIdentity } from '../../node/identity.ts'
+import { MeshNode } from '../../node/mesh-node.ts'
+import { receivePayload } from '../../node/payload/receive.ts'
+import { payload as payloadProtocol } from '../../node/protocol/payload/index.ts'
+import { chooseUser, dropPrivileges, loadBoxFiles, preflight } from '../../sandbox/index.ts'
+import { ContentStore } from '../../store/content.ts'
+import { claimInstance, dataRoot, prepareRoleDir } from '../../store/instance.ts'
+import { findMesh } from '../find-mesh.ts'
+import { loadMember } from '../member.ts'
+import { refuseTicket } from '../ticket.ts'
+import { Boxes } from './boxes.ts'
+import { Control } from './control.ts'
+import { Executions } from './executions.ts'
+import { Outbox } from './outbox.ts'
+import { Slot } from './slot.ts'
+import { initialSlot } from './slot-state.ts'
+import type { Standing } from './control.ts'
+import type { SandboxFacts, WorkerInfo } from '../../model/machine.ts'
+import type { Peer } from '../../node/mesh-node.ts'
+import type { BoxOptions } from '../../sandbox/index.ts'
+
+export interface WorkerOptions {
+  masters?: string[]
+  token?: string
+  mesh?: string
+  /** @default the host's name */
+  name?: string
+  labels?: Record<string, string>
+  /** @default MESHMARK_DATA or the user's data directory */
+  dataDir?: string
+  /** Under which a worker started by root runs everything. @default meshmark, or a free one */
+  user?: string
+  mdns?: boolean
+  /** Bytes of payloads kept. @default 10 GiB */
+  payloadBytes?: number
+  log?: (line: string) => void
+}
+
+export interface RunningWorker {
+  peerId: string
+  /** As the mesh knows it. */
+  name: string
+  /** Why it takes no work, if so. */
+  refusal?: string
+  /** Finishes and delivers what it has, then leaves; `hard` = kills it now. */
+  stop: (hard?: boolean) => Promise<void>
+}
+
+const PAYLOAD_BYTES = 10 * 1024 ** 3
+
+/** After the program has ended, a stopping worker tries to deliver for this long; the result stays on disk otherwise. */
+const DELIVERY_GRACE_MS = 10_000
+
+/**
+ * A worker, from its start to its first registration:
+ *
+ * 1. read what only the starting user may read: the program's own files, local tokens
+ * 2. drop root
+ * 3. claim a data directory, recover the journal
+ * 4. build a box and look at it: without one there is no work
+ * 5. join, register, serve
+ */
+export async function runWorker (options: WorkerOptions = {}): Promise<RunningWorker> {
+  const log = options.log ?? (() => {})
+  const files = await loadBoxFiles()
+  const root = options.dataDir ?? dataRoot()
+  const mesh = await findMesh({ role: 'worker', dataRoot: root, masters: options.masters ?? [], token: options.token, mesh: options.mesh })
+  const user = chooseUser({ user: options.user })
+  const roleDir = await prepareRoleDir(root, mesh.meshId, 'worker', user)
+
+  if (user != null) {
+    dropPrivileges(user)
+    log(`running as uid ${user.uid}, not as root`)
+  }
+
+  const cleanups: Array<() => Promise<void> | void> = []
+  const cleanUp = async (): Promise<void> => {
+    for (const cleanup of cleanups.splice(0).reverse()) {
+      await cleanup()
+    }
+  }
+
+  try {
+    const { dir, instance, journal } = await claimInstance(roleDir, { onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) } })
+    cleanups.push(async () => journal.close())
+
+    const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
+    const outbox = new Outbox(journal)
+    const known = await outbox.recover()
+    const content = await ContentStore.open(join(dir, 'payloads'), { maxBytes: options.payloadBytes ?? PAYLOAD_BYTES })
+    const boxOptions: BoxOptions = { files, dir: join(dir, 'box'), log }
+    const { sandbox, refusal } = await trySandbox(boxOptions)
+    const node = await MeshNode.create({ identity, meshId: mesh.meshId, listen: [], mdns: options.mdns ?? true, uniqueRoles: ['worker', 'master'], log })
+    let name = options.name ?? hostname().split('.')[0] ?? 'worker'
+
+    const resources = await readResources()
+    const boxes = new Boxes(boxOptions)
+    const executions = new Executions({
+      node,
+      boxes,
+      content,
+      outbox,
+      spoolDir: join(dir, 'outbox'),
+      onEnded: async execution => slot.ended(execution),
+      onChange: () => { control.report() },
+      log
+    })
+    const slot = new Slot(initialSlot({ highest: await outbox.loadClaim(), known, cancelled: await outbox.cancelledJobs(), refusal }), {
+      node,
+      outbox,
+      content,
+      onStart: (execution, job, startAtMs) => {
+        log(`running job ${shortJobId(parseExecutionId(execution).job)}`)
+        executions.start(execution, job, startAtMs)
+      },
+      onStop: execution => { executions.cancel(execution) },
+      onChange: () => { control.report() },
+      log
+    })
+    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal })
+    const standing = standingOf(slot, executions)
+    const control = new Control({
+      node,
+      mesh,
+      link: { dir, name: instance === 0 ? name : `${name}-${instance + 1}` },
+      info,
+      holds: async () => holdsOf(outbox, executions),
+      standing,
+      onRegistered: (master: Peer, given: string) => {
+        name = given
+        executions.setMaster(master.id)
+        log(`registered with ${master.name} as ${given}`)
+      },
+      onDrain: drain => { void slot.drain(drain) },
+      log
+    })
+
+    handleClock(node)
+    node.handle(payloadProtocol, async (channel, peer) => receivePayload(channel, peer, {
+      content,
+      admit: async (offer, sender) => {
+        const reason = await refuseTicket({
+          sealed: offer.ticket,
+          payload: offer.manifest.id,
+          sender: sender.id,
+          receiver: node.peerId,
+          meshTimeMs: node.meshTime(),
+          isMaster: peerId => node.peer(peerId)?.roles.has('master') === true
+        })
+
+        if (reason != null) {
+          return { kind: 'refused', reason }
+        }
+
+        return executions.running != null ? { kind: 'busy', reason: 'running a program' } : undefined
+      }
+    }))
+    slot.start()
+    cleanups.push(async () => slot.stop())
+    await node.start()
+    cleanups.push(async () => node.stop())
+
+    if (refusal == null) {
+      boxes.warm()
+    }
+
+    cleanups.push(async () => boxes.stop())
+    await executions.resume()
+    cleanups.push(async () => executions.stop())
+    cleanups.push(async () => control.stop())
+    await control.start(await loadMember(dir, node.peerId) != null)
+
+    return {
+      peerId: node.peerId,
+      name,
+      refusal,
+      stop: async (hard = false) => {
+        if (!hard) {
+          await slot.drain(true)
+          await executions.idle()
+          await executions.delivered(AbortSignal.timeout(DELIVERY_GRACE_MS))
+        }
+
+        await cleanUp()
+      }
+    }
+  } catch (err) {
+    await cleanUp()
+    throw err
+  }
+}
+
+async function trySandbox (options: BoxOptions): Promise<{ sandbox?: SandboxFacts, refusal?: string }> {
+  try {
+    return { sandbox: await preflight(options) }
+  } catch (err) {
+    if (isMeshmarkError(err)) {
+      return { refusal: err.message }
+    }
+
+    throw err
+  }
+}
+
+async function holdsOf (outbox: Outbox, executions: Executions): Promise<Array<{ execution: string, state: 'running' | 'finished' }>> {
+  const unconfirmed = await outbox.unconfirmed()
+  const { running } = executions
+
+  return [
+    ...unconfirmed.map(execution => ({ execution, state: 'finished' as const })),
+    ...(running != null && !unconfirmed.includes(running.execution) ? [{ execution: running.execution, state: 'running' as const }] : [])
+  ]
+}
+
+/** Where the worker stands, as users see it. */
+function standingOf (slot: Slot, executions: Executions): () => Standing {
+  let last = ''
+  let since = performance.now()
+
+  return () => {
+    const { phase, draining, highest, refusal } = slot.state
+    const now = performance.now()
+    const standing = ((): Omit<Standing, 'sinceMs'> => {
+      if (phase.kind === 'running') {
+        return { state: 'running', execution: phase.execution, detail: executions.running?.phase === 'waiting-for-machine' ? 'waiting for its turn on this machine' : undefined }
+      }
+
+      if (refusal != null) {
+        return { state: 'draining', detail: refusal }
+      }
+
+      if (draining) {
+        return { state: 'draining' }
+      }
+
+      if (phase.kind === 'reserved') {
+        return { state: 'reserved', execution: phase.execution }
+      }
+
+      return { state: executions.undelivered > 0 ? 'finished, delivering' : 'waiting' }
+    })()
+    const key = `${standing.state}/${standing.execution}/${standing.detail}`
+
+    if (key !== last) {
+      last = key
+      since = now
+    }
+
+    return { ...standing, highest, sinceMs: Math.round(now - since) }
+  }
+}
+
