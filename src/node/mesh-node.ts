@@ -1,0 +1,466 @@
+import { randomBytes } from 'node:crypto'
+import { KEEP_ALIVE, TypedEventEmitter } from '@libp2p/interface'
+import { MeshmarkError, isMeshmarkError, toError } from '../model/errors.ts'
+import { formatAddress, parseAddress } from './address.ts'
+import { objectToOpening, protocolName } from './admission.ts'
+import { StreamChannel } from './channel.ts'
+import { dialError, gravest, listenError } from './dial-error.ts'
+import { createDiscovery } from './discovery.ts'
+import { createTransport } from './libp2p.ts'
+import { readMembership, shortId } from './membership.ts'
+import { hello } from './protocol/hello/index.ts'
+import { raceStaggered } from './race.ts'
+import { Reception } from './reception.ts'
+import { VERSION } from './version.ts'
+import { waitFor } from './wait.ts'
+import type { Membership } from '../model/membership.ts'
+import type { Role } from '../model/roles.ts'
+import type { FoundMaster } from './discovery.ts'
+import type { Transport } from './libp2p.ts'
+import type { MeshId } from './membership.ts'
+import type { Peer } from './peer.ts'
+import type { Hello } from './protocol/hello/messages.ts'
+import type { Channel, Protocol } from './protocol/protocol.ts'
+import type { Session } from './session.ts'
+import type { AbortOptions, PrivateKey } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+
+export type { Peer } from './peer.ts'
+
+/** Dial, handshake and hello of one `connect`. */
+const CONNECT_TIMEOUT_MS = 10_000
+/** A known connection that does not answer hello within this time is dead. */
+const REGREET_TIMEOUT_MS = 3_000
+const OPEN_TIMEOUT_MS = 10_000
+/** Between the starts of two dials (RFC 8305 recommends this). */
+const DIAL_STAGGER_MS = 250
+/** A handler has this long to notice that its channel is gone. */
+const STOP_TIMEOUT_MS = 5_000
+/** Whoever has many connections probes them slowly: a hundred every second cost a fifth of a core. */
+const MASTER_PING_INTERVAL_MS = 10_000
+const PING_INTERVAL_MS = 2_000
+const KEEP_ALIVE_TAG = `${KEEP_ALIVE}-meshmark`
+/** What libp2p lets through beyond our own limit, so that the refusal can be said in words. */
+const REFUSAL_STREAMS = 64
+/** Our own callers bound themselves. */
+const MAX_OUTBOUND_STREAMS = 10_000
+
+export interface MeshNodeInit {
+  identity: PrivateKey
+  /** Absent = in no mesh yet; taken from the membership if there is one. */
+  meshId?: MeshId
+  /** Sealed; absent = a stranger, about to join. */
+  membership?: Uint8Array
+  /** Multiaddrs. @default [] */
+  listen?: string[]
+  /** Mesh time, milliseconds since 1970. Given by masters; others take it from the masters they meet. */
+  meshTime?: () => number
+  isRevoked?: (peerId: string) => boolean
+  /** Look for masters on the local network; a master announces itself. @default false */
+  mdns?: boolean
+  /** Two live nodes with one peer id and different boot nonces are both refused if they hold one of these roles. @default [] */
+  uniqueRoles?: Role[]
+  log?: (line: string) => void
+}
+
+export interface MeshNodeEvents {
+  /** Both sides have said hello for the first time, or the peer's roles or name have changed since. */
+  'peer': CustomEvent<Peer>
+  /** Its last connection is closed. */
+  'peer:gone': CustomEvent<Peer>
+  /** A master of some mesh answered on the local network; repeated with every answer. */
+  'master:discovered': CustomEvent<FoundMaster>
+}
+
+export interface ConnectOptions extends AbortOptions {
+  /** Only a master of this mesh will do, proven before anything else is said. */
+  expectMesh?: MeshId
+  /** Redial the same address for ever when the connection is lost. */
+  keepAlive?: boolean
+}
+
+/**
+ * One libp2p peer of the mesh: says and hears hello on every connection, and
+ * lets only those speak whom their membership allows to.
+ */
+export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
+  readonly peerId: string
+  /** 16 random bytes of this process: tells a restart from a twin. */
+  readonly bootNonce = new Uint8Array(randomBytes(16))
+  readonly #init: MeshNodeInit
+  readonly #transport: Transport
+  readonly #reception: Reception
+  readonly #discovery?: ReturnType<typeof createDiscovery>
+  readonly #running = new Set<Promise<unknown>>()
+  readonly #stopping = new AbortController()
+  #meshId?: MeshId
+  #membership?: { envelope: Uint8Array, content: Membership }
+  /** Mesh time minus our own clock, as the last master said. */
+  #clockOffsetMs = 0
+  #started?: Promise<void>
+  #stopped?: Promise<void>
+
+  /** Opens no socket yet. */
+  static async create (init: MeshNodeInit): Promise<MeshNode> {
+    const roles = init.membership == null ? [] : readMembership(init.membership).membership.roles
+    const transport = await createTransport({
+      identity: init.identity,
+      listen: init.listen ?? [],
+      pingIntervalMs: roles.includes('master') ? MASTER_PING_INTERVAL_MS : PING_INTERVAL_MS
+    })
+
+    return new MeshNode(init, transport)
+  }
+
+  private constructor (init: MeshNodeInit, transport: Transport) {
+    super()
+
+    this.#init = init
+    this.#transport = transport
+    this.#meshId = init.meshId
+    this.peerId = transport.peerId.toString()
+
+    if (init.membership != null) {
+      this.#keepMembership(init.membership)
+    }
+
+    this.#reception = new Reception({
+      ownHello: () => this.#ownHello(),
+      judge: () => ({
+        meshId: this.#meshId,
+        meshTimeMs: this.meshTime(),
+        followsMasters: init.meshTime == null,
+        isRevoked: init.isRevoked ?? (() => false)
+      }),
+      uniqueRoles: init.uniqueRoles ?? [],
+      onMasterTime: offsetMs => { this.#clockOffsetMs += offsetMs },
+      onPeer: peer => { this.safeDispatchEvent('peer', { detail: peer }) },
+      onPeerGone: peer => { this.safeDispatchEvent('peer:gone', { detail: peer }) },
+      log: line => { this.#log(line) },
+      track: work => { this.#track(work) },
+      stopping: this.#stopping.signal
+    })
+
+    if (init.mdns === true) {
+      this.#discovery = createDiscovery(
+        () => this.roles.has('master') ? transport.getMultiaddrs() : [],
+        master => { this.#onDiscovered(master) }
+      )
+    }
+
+    transport.addEventListener('connection:open', ({ detail }) => { this.#reception.onConnection(detail) })
+    transport.addEventListener('connection:close', ({ detail }) => { this.#reception.onConnectionClosed(detail) })
+    transport.addEventListener('peer:identify', ({ detail }) => { this.#reception.onIdentify(detail) })
+    this.#track(transport.handle(hello.id, (stream, connection) => { this.#reception.onHelloStream(stream, connection) }, streamLimits(hello)))
+  }
+
+  /** Rejects with a clear line when a port is in use. */
+  async start (): Promise<void> {
+    this.#started ??= this.#start()
+
+    return this.#started
+  }
+
+  /** Tells every peer, closes everything and waits for what still runs. Idempotent. */
+  async stop (): Promise<void> {
+    this.#stopped ??= this.#stop()
+
+    return this.#stopped
+  }
+
+  get meshId (): MeshId | undefined {
+    return this.#meshId
+  }
+
+  /** What our own membership allows. */
+  get roles (): ReadonlySet<Role> {
+    return new Set(this.#membership?.content.roles ?? [])
+  }
+
+  get name (): string {
+    return this.#membership?.content.name ?? shortId(this.peerId)
+  }
+
+  /** Milliseconds since 1970: a master's own clock, or ours corrected by the last master that said hello. */
+  meshTime (): number {
+    return this.#init.meshTime?.() ?? Date.now() + this.#clockOffsetMs
+  }
+
+  /** Where we listen, with /p2p. */
+  addresses (): string[] {
+    return this.#transport.getMultiaddrs().map(address => address.toString())
+  }
+
+  peers (): Peer[] {
+    return [...new Set(this.#reception.open().map(session => session.peerId))].flatMap(id => this.peer(id) ?? [])
+  }
+
+  peer (id: string): Peer | undefined {
+    const [session] = this.#reception.open(id)
+
+    return session == null ? undefined : this.#reception.describe(session)
+  }
+
+  /**
+   * Answers a protocol. The handler runs only for peers whose membership and
+   * rate allow it; the others are refused in words. The channel is closed when
+   * it returns; when it throws a MeshmarkError, the other side hears its words.
+   */
+  handle<Q, R> (protocol: Protocol<Q, R>, handler: (channel: Channel<Q, R>, peer: Peer) => Promise<void>): void {
+    this.#track(this.#transport.handle(protocol.id, (stream, connection) => {
+      const session = this.#reception.session(connection)
+      // at once: an unread stream is not flow-controlled
+      const channel = new StreamChannel<Q, R>(stream, {
+        peer: session.name,
+        name: protocolName(protocol.id),
+        maxMessage: protocol.maxMessage,
+        incoming: protocol.request,
+        outgoing: protocol.reply,
+        firstMessageMs: protocol.firstMessageMs
+      })
+
+      this.#track(this.#serve(protocol, handler, channel, session))
+    }, streamLimits(protocol)))
+  }
+
+  /**
+   * Dials and says hello; on a connection that exists already, says hello again
+   * to see that it lives. Several addresses are tried almost at once, and the
+   * first that answers is taken. Rejects with one clear line.
+   */
+  async connect (address: string | string[], { signal, expectMesh, keepAlive }: ConnectOptions = {}): Promise<Peer> {
+    const candidates = [address].flat().map(parseAddress)
+
+    if (candidates.length === 0) {
+      throw new MeshmarkError('unreachable', 'no address of a master is known: join a mesh first (meshmark join TOKEN@HOST)')
+    }
+
+    if (expectMesh != null && (this.#meshId ??= expectMesh) !== expectMesh) {
+      throw new MeshmarkError('usage', `this node belongs to mesh ${shortId(this.#meshId)} and cannot join mesh ${shortId(expectMesh)}: use another data directory`)
+    }
+
+    const limits = this.#limit(CONNECT_TIMEOUT_MS, signal)
+    let session: Session
+
+    try {
+      session = await raceStaggered(candidates, async (candidate, lost) =>
+        this.#connectTo(candidate, AbortSignal.any([limits, lost]), expectMesh != null), DIAL_STAGGER_MS)
+    } catch (err) {
+      signal?.throwIfAborted()
+
+      throw gravest(err)
+    }
+
+    if (keepAlive === true) {
+      await this.#transport.peerStore.merge(session.connection.remotePeer, { tags: { [KEEP_ALIVE_TAG]: { value: 100 } } })
+    }
+
+    return this.#reception.describe(session)
+  }
+
+  /** Opens a stream to a connected peer. A refusal is what the channel's next `receive` or `send` rejects with. */
+  async openChannel<Q, R> (peerId: string, protocol: Protocol<Q, R>, { signal }: AbortOptions = {}): Promise<Channel<R, Q>> {
+    const name = protocolName(protocol.id)
+
+    for (const session of this.#reception.open(peerId)) {
+      const { roles, objection } = this.#reception.standing(session)
+
+      if (!protocol.listeners.some(role => roles.has(role))) {
+        throw new MeshmarkError('refused', objection ?? `${name} is answered by a ${protocol.listeners.join(' or a ')}, and ${session.name} is none of this mesh`)
+      }
+
+      try {
+        const stream = await session.connection.newStream([protocol.id], { signal: this.#limit(OPEN_TIMEOUT_MS, signal), maxOutboundStreams: MAX_OUTBOUND_STREAMS })
+        const channel = new StreamChannel<R, Q>(stream, {
+          peer: session.name, name, maxMessage: protocol.maxMessage, incoming: protocol.reply, outgoing: protocol.request
+        })
+
+        session.track(channel, `to ${protocol.id}`)
+
+        return channel
+      } catch (err: any) {
+        signal?.throwIfAborted()
+
+        if (err.name === 'UnsupportedProtocolError') {
+          throw new MeshmarkError('refused', `${session.name} does not answer ${name} (${protocol.id})`, { cause: err })
+        }
+
+        // dead connections stay in libp2p's table until somebody cleans them away
+        session.connection.abort(toError(err))
+      }
+    }
+
+    throw new MeshmarkError('unreachable', `${name} was not sent: there is no connection to ${shortId(peerId)}`)
+  }
+
+  /** After a join or a renewal: the next hellos show it, and whoever is connected hears hello again. */
+  setMembership (envelope: Uint8Array): void {
+    this.#keepMembership(envelope)
+
+    for (const session of this.#reception.open()) {
+      this.#reception.greetAgain(session)
+    }
+  }
+
+  /** Tells a peer why, and closes its connections. It may come again unless `isRevoked` says no. */
+  async expel (peerId: string, reason: string): Promise<void> {
+    const error = new MeshmarkError('refused', reason)
+
+    await Promise.all(this.#reception.sessions(peerId).map(async session => session.end(error)))
+  }
+
+  async #start (): Promise<void> {
+    try {
+      await this.#transport.start()
+    } catch (err) {
+      await Promise.resolve(this.#transport.stop()).catch(() => {})
+
+      throw listenError(err, this.#init.listen ?? [])
+    }
+
+    await this.#discovery?.start()
+  }
+
+  async #stop (): Promise<void> {
+    await this.#started?.catch(() => {})
+
+    const reason = new MeshmarkError('unreachable', `${this.name} is shutting down`)
+
+    this.#stopping.abort(reason)
+    await this.#discovery?.stop()
+    await Promise.all(this.#reception.sessions().map(async session => session.end(reason)))
+    await this.#transport.stop()
+    await this.#settle()
+  }
+
+  async #settle (): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(() => {
+      this.#log(`${this.#running.size} handlers still run ${STOP_TIMEOUT_MS} ms after their channels were closed`)
+      resolve()
+    }, STOP_TIMEOUT_MS)
+
+    await Promise.race([promise, Promise.allSettled(this.#running)])
+    clearTimeout(timer)
+  }
+
+  #keepMembership (envelope: Uint8Array): void {
+    const { membership, meshId } = readMembership(envelope)
+
+    if (membership.peerId !== this.peerId) {
+      throw new MeshmarkError('failed', `the membership is for ${shortId(membership.peerId)}, but this node is ${shortId(this.peerId)}: join again (meshmark join TOKEN@HOST)`)
+    }
+
+    if ((this.#meshId ??= meshId) !== meshId) {
+      throw new MeshmarkError('failed', `the membership is for mesh ${shortId(meshId)}, but this node belongs to mesh ${shortId(this.#meshId)}: join again (meshmark join TOKEN@HOST)`)
+    }
+
+    this.#membership = { envelope, content: membership }
+  }
+
+  #ownHello (): Hello {
+    return {
+      version: VERSION,
+      bootNonce: this.bootNonce,
+      meshTimeMs: this.meshTime(),
+      ...(this.#membership == null ? {} : { membership: this.#membership.envelope })
+    }
+  }
+
+  async #connectTo (address: Multiaddr, signal: AbortSignal, masterOnly: boolean): Promise<Session> {
+    const place = formatAddress(address)
+
+    for (let retry = true; ; retry = false) {
+      let session: Session | undefined
+
+      try {
+        session = this.#reception.session(await this.#transport.dial(address, { signal }))
+
+        await (session.state === 'open'
+          ? this.#reception.greet(session, AbortSignal.any([signal, AbortSignal.timeout(REGREET_TIMEOUT_MS)]))
+          : waitFor(session.ready, signal))
+      } catch (err) {
+        if (isMeshmarkError(err) && err.code === 'refused') {
+          throw new MeshmarkError('refused', `${place}: ${err.message}`, { cause: err })
+        }
+
+        // a connection that is dead but was still in the table: the next dial makes a new one
+        session?.connection.abort(toError(err))
+
+        if (session != null && retry && !signal.aborted) {
+          continue
+        }
+
+        throw dialError(err, place)
+      }
+
+      if (masterOnly && session.membership?.roles.includes('master') !== true) {
+        const error = new MeshmarkError('refused', `${place}: ${session.name} is no master of mesh ${shortId(this.#meshId ?? '')}`)
+
+        await session.end(error)
+
+        throw error
+      }
+
+      return session
+    }
+  }
+
+  async #serve<Q, R> (protocol: Protocol<Q, R>, handler: (channel: Channel<Q, R>, peer: Peer) => Promise<void>, channel: StreamChannel<Q, R>, session: Session): Promise<void> {
+    const name = protocolName(protocol.id)
+
+    try {
+      if (session.count(protocol.id) >= protocol.maxStreams) {
+        throw new MeshmarkError('quota', `${name} may be open ${protocol.maxStreams} times at once on one connection: close one first`)
+      }
+
+      session.track(channel, protocol.id)
+
+      // the other side may speak as soon as it has sent its welcome, before we have judged that
+      await session.ready
+      this.#reception.checkRate(session, protocol)
+
+      const { roles, objection } = this.#reception.standing(session)
+      const refusal = objectToOpening(protocol, roles, this.roles)
+
+      if (refusal != null) {
+        throw new MeshmarkError('refused', objection ?? refusal)
+      }
+
+      await handler(channel, this.#reception.describe(session))
+      await channel.finish()
+    } catch (err) {
+      if (!isMeshmarkError(err)) {
+        this.#log(`${name} failed for ${session.name}: ${toError(err).stack}`)
+      }
+
+      channel.refuse(isMeshmarkError(err) ? err : new MeshmarkError('failed', `${name} failed on ${this.name}: its log says why`, { cause: err }))
+    }
+  }
+
+  #onDiscovered (master: FoundMaster): void {
+    if (master.id !== this.peerId) {
+      this.safeDispatchEvent('master:discovered', { detail: master })
+    }
+  }
+
+  #limit (timeoutMs: number, signal?: AbortSignal): AbortSignal {
+    return AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#stopping.signal, ...(signal == null ? [] : [signal])])
+  }
+
+  #track (work: Promise<unknown>): void {
+    const settled = work.catch(err => {
+      this.#log(toError(err).stack ?? String(err))
+    }).finally(() => this.#running.delete(settled))
+
+    this.#running.add(settled)
+  }
+
+  #log (line: string): void {
+    this.#init.log?.(line)
+  }
+}
+
+function streamLimits ({ maxStreams }: Pick<Protocol<any, any>, 'maxStreams'>): { maxInboundStreams: number, maxOutboundStreams: number } {
+  return { maxInboundStreams: maxStreams + REFUSAL_STREAMS, maxOutboundStreams: MAX_OUTBOUND_STREAMS }
+}
