@@ -1,4 +1,5 @@
 import { isMeshmarkError, toError } from '../model/errors.ts'
+import { printable } from '../model/text.ts'
 
 export const EXIT_USAGE = 2
 /** As in timeout(1) and env(1): not the program but the one that should start it failed. */
@@ -24,10 +25,13 @@ export function exitCodeOfError (err: unknown, command: string): number {
   }
 }
 
+/** Paths and addresses may be long; a whole file may not. */
+const MAX_LINE = 2_000
+
 /** One line, whatever was thrown. */
 export function errorLine (err: unknown): string {
   const { message, name } = toError(err)
   const text = message === '' ? name : message
 
-  return `meshmark: ${text.trim().replace(/\s*\n\s*/g, '; ')}`
+  return `meshmark: ${printable(text.trim().replace(/\s*\n\s*/g, '; '), MAX_LINE)}`
 }

@@ -16,7 +16,7 @@ const COLUMNS: ReadonlyArray<Column<JobRow>> = [
   { heading: 'done', key: 'ended', value: row => row.ended, text: row => `${row.ended}/${row.tasks}`, align: 'right' },
   { heading: 'failed', key: 'failed', value: row => row.failed, align: 'right' },
   { heading: 'accepted', key: 'accepted_at', value: row => new Date(row.acceptedAt).toISOString(), text: row => `${formatDuration(Math.max(0, Math.floor((Date.now() - row.acceptedAt) / 1_000) * 1_000))} ago` },
-  { heading: 'command', key: 'command', value: row => row.title }
+  { heading: 'command', key: 'command', value: row => row.title, shrinkTo: 16 }
 ]
 
 const MACHINE_COLUMNS: ReadonlyArray<Column<JobRow>> = [
@@ -37,7 +37,7 @@ export function define (command: Command, context: Context): void {
       const { format } = options
       const columns = format === 'table' || format === 'markdown' ? COLUMNS : [...COLUMNS, ...MACHINE_COLUMNS]
 
-      await writeAll(context.stdout, renderRows(rows, columns, format, 'no jobs yet: meshmark run ./program submits one'))
+      await writeAll(context.stdout, renderRows(rows, columns, format, 'no jobs yet: meshmark run ./program submits one', context.stdout.columns))
     })
   })
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { printable } from '../model/text.ts'
 import { formatBytes, formatDuration } from '../model/units.ts'
 import type { NodeRow } from '../node/protocol/submit/messages.ts'
 import { withClient } from './connect.ts'
@@ -13,11 +14,11 @@ const COLUMNS: ReadonlyArray<Column<NodeRow>> = [
   { heading: 'state', key: 'state', value: row => row.state, text: row => row.draining && row.state !== 'draining' ? `${row.state}, draining` : row.state },
   { heading: 'for', key: 'since_ms', value: row => row.sinceMs, text: row => formatDuration(Math.floor(row.sinceMs / 1_000) * 1_000), align: 'right' },
   { heading: 'arch', key: 'arch', value: row => row.info?.resources.arch ?? null },
-  { heading: 'cpu', key: 'cpu', value: row => row.info?.resources.cpuModel ?? null },
+  { heading: 'cpu', key: 'cpu', value: row => row.info?.resources.cpuModel ?? null, shrinkTo: 12 },
   { heading: 'cores', key: 'cores', value: row => row.info?.resources.cores ?? null, align: 'right' },
   { heading: 'memory', key: 'memory_bytes', value: row => row.info?.resources.memoryBytes ?? null, text: row => row.info == null ? '' : formatBytes(row.info.resources.memoryBytes), align: 'right' },
   { heading: 'sandbox', key: 'sandbox', value: row => row.info == null ? null : row.info.sandbox == null ? 'refused' : row.info.sandbox.caveats.length === 0 ? 'full' : 'partial' },
-  { heading: 'labels', key: 'labels', value: row => Object.entries(row.info?.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(' ') }
+  { heading: 'labels', key: 'labels', value: row => Object.entries(row.info?.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(' '), shrinkTo: 8, drop: 1 }
 ]
 
 /** What a table has no room for. */
@@ -50,7 +51,7 @@ export function define (command: Command, context: Context): void {
       const { format } = options
       const table = format === 'table' || format === 'markdown'
 
-      await writeAll(context.stdout, renderRows(rows, table ? COLUMNS : [...COLUMNS, ...MACHINE_COLUMNS], format, 'no nodes'))
+      await writeAll(context.stdout, renderRows(rows, table ? COLUMNS : [...COLUMNS, ...MACHINE_COLUMNS], format, 'no nodes', context.stdout.columns))
 
       if (table) {
         for (const line of rows.flatMap(remarks)) {
@@ -67,5 +68,5 @@ function remarks (row: NodeRow): string[] {
     ...(row.info?.refusal == null ? [] : [`${row.name} takes no work: ${row.info.refusal}`]),
     ...(row.info?.sandbox?.caveats ?? []).map(caveat => `${row.name}: ${caveat}`),
     ...(row.detail == null || row.detail === '' ? [] : [`${row.name}: ${row.detail}`])
-  ]
+  ].map(line => printable(line))
 }

@@ -1,5 +1,5 @@
-import type { TaskState } from '../model/states.ts'
-import { isTaskEnd } from '../model/states.ts'
+import { isTaskEnd, type TaskState } from '../model/states.ts'
+import { printable } from '../model/text.ts'
 import { formatDuration } from '../model/units.ts'
 import type { SubmitReply, TaskView } from '../node/protocol/submit/messages.ts'
 
@@ -46,7 +46,7 @@ export function advance (state: ProgressState, event: SubmitReply): void {
     case 'phase': {
       const task = taskOf(state, event.task)
 
-      task.waitingFor = event.phase === 'waiting-for-machine' ? event.detail ?? '' : undefined
+      task.waitingFor = event.phase === 'waiting-for-machine' ? printable(event.detail ?? '', 60) : undefined
       break
     }
     case 'transfer':
@@ -61,9 +61,9 @@ export function advance (state: ProgressState, event: SubmitReply): void {
 function takeView (state: ProgressState, view: TaskView): void {
   const task = taskOf(state, view.task)
 
-  task.name = view.workerName === '' ? view.task : view.workerName
+  task.name = printable(view.workerName === '' ? view.task : view.workerName, 60)
   task.state = view.state
-  task.reason = view.reason
+  task.reason = view.reason == null ? undefined : printable(view.reason)
 }
 
 function taskOf (state: ProgressState, name: string): TaskProgress {

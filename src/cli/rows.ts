@@ -1,4 +1,5 @@
-import Table from 'cli-table3'
+import { printable } from '../model/text.ts'
+import { layOut } from '../report/columns.ts'
 import type { Format } from './options.ts'
 
 /** A column: its heading for people, its key for machines, and how a row fills it. */
@@ -10,10 +11,18 @@ export interface Column<Row> {
   /** For people; the value itself when absent. */
   text?: (row: Row) => string
   align?: 'right'
+  /** May be cut down to this width when the lines are too long. */
+  shrinkTo?: number
+  /** May be left out when that is not enough; the lowest number goes first. */
+  drop?: number
 }
 
+const MAX_CELL = 200
+/** A pipe has no width; nothing is cut there. */
+const PIPE_WIDTH = 10_000
+
 /** A list in any format. `empty` is what the table says of no rows at all. */
-export function renderRows<Row> (rows: readonly Row[], columns: ReadonlyArray<Column<Row>>, format: Format, empty: string): string {
+export function renderRows<Row> (rows: readonly Row[], columns: ReadonlyArray<Column<Row>>, format: Format, empty: string, width = PIPE_WIDTH): string {
   switch (format) {
     case 'json':
       return `${JSON.stringify(rows.map(row => record(row, columns)), undefined, 2)}\n`
@@ -26,25 +35,22 @@ export function renderRows<Row> (rows: readonly Row[], columns: ReadonlyArray<Co
       return [columns.map(({ heading }) => heading), columns.map(({ align }) => align === 'right' ? '---:' : ':---'), ...rows.map(row => columns.map(column => text(column, row)))]
         .map(cells => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`).join('')
     case 'table':
-      return rows.length === 0 ? `${empty}\n` : `${renderTable(rows, columns)}\n`
+      return rows.length === 0 ? `${empty}\n` : `${renderTable(rows, columns, width)}\n`
   }
 }
 
-function renderTable<Row> (rows: readonly Row[], columns: ReadonlyArray<Column<Row>>): string {
-  const table = new Table({
-    head: columns.map(({ heading }) => heading),
-    chars: Object.fromEntries(['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'].map(name => [name, ''])),
-    style: { 'padding-left': 0, 'padding-right': 2, head: [], border: [] },
-    colAligns: columns.map(({ align }) => align ?? 'left')
-  })
-
-  table.push(...rows.map(row => columns.map(column => text(column, row))))
-
-  return table.toString().split('\n').map(line => line.trimEnd()).join('\n')
+function renderTable<Row> (rows: readonly Row[], columns: ReadonlyArray<Column<Row>>, width: number): string {
+  return layOut(
+    columns.map(({ key, heading, align, shrinkTo, drop }) => ({ key, title: heading, align: align ?? 'left', shrinkTo, drop })),
+    rows.map(row => ({ cells: Object.fromEntries(columns.map(column => [column.key, text(column, row)])) })),
+    width,
+    title => title
+  ).join('\n')
 }
 
+/** Names and titles come from other machines; a terminal must not obey them. */
 function text<Row> (column: Column<Row>, row: Row): string {
-  return column.text?.(row) ?? String(column.value(row) ?? '')
+  return printable(column.text?.(row) ?? String(column.value(row) ?? ''), MAX_CELL)
 }
 
 function record<Row> (row: Row, columns: ReadonlyArray<Column<Row>>): Record<string, unknown> {

@@ -3,7 +3,8 @@ import { isTaskEnd } from '../model/states.ts'
 import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
-import { addResultOptions, checkExports, presentResults, resultsOf, type ResultOptions } from './results.ts'
+import { resultsOf } from './finished.ts'
+import { addResultOptions, checkExports, presentResults, type ResultOptions } from './results.ts'
 
 export function define (command: Command, context: Context): void {
   command.argument('<job>', 'an id or its end, a --name, or @last')

@@ -1,0 +1,75 @@
+#!/usr/bin/env node
+/**
+ * Every check there is, one after the other, and one line at the end:
+ * `N passed, N failed`.
+ *
+ *   node scripts/test.js [--only lint,build,imports,generated,unit,e2e]
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { fail, run, say } from './lib/process.js'
+import { countTests } from './lib/vitest-report.js'
+import { setup } from './setup.js'
+
+const STEPS = [
+  { name: 'lint', what: 'lint', run: () => check(['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0']) },
+  // A build that is fresh has passed the compiler.
+  { name: 'build', what: 'types and build', run: () => check(['scripts/setup.js']) },
+  { name: 'imports', what: 'order of imports', run: () => check(['scripts/imports.js']) },
+  { name: 'generated', what: 'generated code is fresh', run: () => check(['scripts/generate.js', '--check']) },
+  { name: 'unit', what: 'unit tests', run: () => vitest('unit') },
+  { name: 'e2e', what: 'end-to-end tests', run: () => vitest('e2e') }
+]
+
+const { values } = parseArgs({ options: { only: { type: 'string' } } })
+const wanted = values.only?.split(',') ?? STEPS.map(({ name }) => name)
+const unknown = wanted.find(name => !STEPS.some(step => step.name === name))
+
+if (unknown != null) {
+  fail(`test: there is no step '${unknown}': use ${STEPS.map(({ name }) => name).join(', ')}`)
+}
+
+await setup({ build: false })
+
+const total = { passed: 0, failed: 0 }
+
+for (const step of STEPS.filter(({ name }) => wanted.includes(name))) {
+  const startedAt = Date.now()
+  const { passed, failed, skipped = 0 } = await step.run()
+
+  total.passed += passed
+  total.failed += failed
+  say(`${failed === 0 ? 'ok' : 'FAILED'}: ${step.what} (${failed === 0 ? '' : `${failed} of `}${passed + failed}${skipped === 0 ? '' : `, ${skipped} skipped`}, ${((Date.now() - startedAt) / 1000).toFixed(1)} s)`)
+}
+
+console.log(`${total.passed} passed, ${total.failed} failed`)
+process.exitCode = total.failed === 0 ? 0 : 1
+
+/** One check that passes or fails as a whole; it speaks only when it fails. */
+async function check (args) {
+  const { code, output } = await run(process.execPath, args, { quiet: true })
+
+  if (code !== 0) {
+    process.stderr.write(output)
+  }
+
+  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 }
+}
+
+async function vitest (project) {
+  const folder = mkdtempSync(join(tmpdir(), 'meshmark-test-'))
+  const report = join(folder, 'report.json')
+
+  try {
+    const { code } = await run(process.execPath, [
+      'node_modules/vitest/vitest.mjs', 'run', '--project', project, '--passWithNoTests',
+      '--reporter', 'default', '--reporter', 'json', `--outputFile.json=${report}`
+    ])
+
+    return countTests(existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined, code)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
