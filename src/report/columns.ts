@@ -1,0 +1,99 @@
+import stringWidth from 'string-width'
+
+export interface Column {
+  key: string
+  title: string
+  align: 'left' | 'right'
+  /** May be cut down to this width when the lines are too long. */
+  shrinkTo?: number
+  /** May be left out when that is not enough; the lowest number goes first. */
+  drop?: number
+}
+
+export interface Line {
+  cells: Record<string, string>
+  /** From this column on, one text across all the others. */
+  span?: { from: string, text: string }
+  /** Wraps the finished line, e.g. in a colour. */
+  style?: (text: string) => string
+  /** Wraps one cell. */
+  styles?: Record<string, (text: string) => string>
+}
+
+const GAP = '  '
+
+/** Lines of text under their titles, in columns as wide as their widest cell, no longer than `width` if that can be had. */
+export function layOut (columns: readonly Column[], lines: readonly Line[], width: number, titleStyle: (text: string) => string): string[] {
+  const { kept, widths } = fit(columns, lines, width)
+  const titles = Object.fromEntries(kept.map(({ key, title }) => [key, title]))
+
+  return [{ cells: titles, style: titleStyle }, ...lines].map(line => {
+    const parts: string[] = []
+
+    for (const [i, column] of kept.entries()) {
+      if (line.span?.from === column.key) {
+        parts.push(line.span.text)
+        break
+      }
+
+      const style = line.styles?.[column.key] ?? (text => text)
+      const text = cut(line.cells[column.key] ?? '', widths[i] ?? 0)
+      const space = ' '.repeat(Math.max(0, (widths[i] ?? 0) - stringWidth(text)))
+
+      parts.push(column.align === 'right' ? space + style(text) : style(text) + space)
+    }
+
+    const text = parts.join(GAP).trimEnd()
+
+    return line.style == null ? text : line.style(text)
+  })
+}
+
+function fit (columns: readonly Column[], lines: readonly Line[], width: number): { kept: Column[], widths: number[] } {
+  let kept = [...columns]
+
+  for (;;) {
+    const widths = kept.map(column => Math.max(stringWidth(column.title), ...lines.map(line => stringWidth(line.cells[column.key] ?? ''))))
+    let excess = widths.reduce((sum, cell) => sum + cell, GAP.length * (kept.length - 1)) - width
+
+    for (const [i, { shrinkTo, title }] of kept.entries()) {
+      const now = widths[i] ?? 0
+      const less = shrinkTo == null ? 0 : Math.max(0, Math.min(excess, now - Math.max(shrinkTo, stringWidth(title))))
+
+      widths[i] = now - less
+      excess -= less
+    }
+
+    const next = excess <= 0 ? undefined : kept.filter(({ drop }) => drop != null).sort((a, b) => (a.drop ?? 0) - (b.drop ?? 0))[0]
+
+    if (next == null) {
+      return { kept, widths }
+    }
+
+    kept = kept.filter(column => column !== next)
+  }
+}
+
+const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+
+/** Cut to a width on the screen, with a mark; never through a character. */
+export function cut (text: string, width: number): string {
+  if (stringWidth(text) <= width) {
+    return text
+  }
+
+  let kept = ''
+  let used = 1
+
+  for (const { segment } of segmenter.segment(text)) {
+    used += stringWidth(segment)
+
+    if (used > width) {
+      break
+    }
+
+    kept += segment
+  }
+
+  return width < 1 ? '' : `${kept}…`
+}

@@ -1,0 +1,155 @@
+import { commandTitle } from '../model/job.ts'
+import { succeeded } from '../model/sample.ts'
+import { printable } from '../model/text.ts'
+import { formatBytes, formatDuration } from '../model/units.ts'
+import { medianIntervalOfSeries } from '../stats/autocorrelation.ts'
+import { median } from '../stats/quantile.ts'
+import type { FinishedJob, FinishedWorker } from '../model/finished.ts'
+import type { Limits, LimitName } from '../model/limits.ts'
+import type { CommandResult } from '../model/result.ts'
+import type { Sample } from '../model/sample.ts'
+import type { TaskState } from '../model/states.ts'
+import type { MedianInterval } from '../stats/median-interval.ts'
+
+/** What one command did on one worker. */
+export interface Row {
+  worker: FinishedWorker
+  command: number
+  /** The worker's name, fit for a terminal. */
+  name: string
+  /** Its processor, without the maker's name: the model tells. */
+  cpu: string
+  title: string
+  /** All measured runs, failed ones included. */
+  samples: Sample[]
+  /** Absent when the command was never reached. */
+  result?: CommandResult
+  /** Present when every run succeeded. */
+  figures?: Figures
+  /** Present when not. */
+  problem?: Problem
+}
+
+/** Times in nanoseconds. */
+export interface Figures {
+  median: number
+  /** From six runs on. */
+  interval?: MedianInterval
+  min: number
+  cpu: number
+}
+
+export interface Problem {
+  state: TaskState
+  /** A clause for people. */
+  reason: string
+}
+
+/** One row for each command on each targeted worker, whatever became of it. */
+export function rowsOf (finished: FinishedJob): Row[] {
+  return finished.workers.flatMap(worker => finished.job.commands.map((command, index) => {
+    const result = worker.result?.commands.find(candidate => candidate.command === index)
+    const samples = result?.samples ?? []
+    const problem = problemOf(finished, worker, result)
+
+    return {
+      worker,
+      command: index,
+      name: printable(worker.info.name, 60),
+      cpu: printable(worker.info.resources.cpuModel, 60).replace(/^(?:AMD|Intel) /, ''),
+      title: printable(commandTitle(command), 500),
+      samples,
+      result,
+      problem,
+      figures: problem == null ? figuresOf(samples) : undefined
+    }
+  }))
+}
+
+function figuresOf (samples: Sample[]): Figures {
+  const wall = samples.map(sample => sample.wallNs)
+
+  return {
+    median: median(wall),
+    interval: medianIntervalOfSeries(wall),
+    min: wall.reduce((least, ns) => Math.min(least, ns), Infinity),
+    cpu: median(samples.map(sample => sample.cpuNs))
+  }
+}
+
+/**
+ * A command that succeeded keeps its figures when another one of the same task
+ * failed; a task that was cut short (lost, cancelled, interrupted) has none to
+ * rely on.
+ */
+function problemOf ({ job }: FinishedJob, worker: FinishedWorker, result: CommandResult | undefined): Problem | undefined {
+  const own = printable(worker.reason ?? worker.result?.reason ?? '')
+
+  if (result?.notRun != null) {
+    return { state: 'not-run', reason: printable(result.notRun.message) }
+  }
+
+  const failed = result?.samples.filter(sample => !succeeded(sample)) ?? []
+
+  if (result != null && failed.length > 0) {
+    return { state: failed.some(sample => sample.limit != null) ? 'limit' : 'failed', reason: failures(failed, result.samples.length, job.limits) }
+  }
+
+  const measured = worker.state === 'done' || worker.state === 'failed' || worker.state === 'limit' || worker.state === 'not-run'
+
+  if (measured && result != null && result.samples.length > 0) {
+    return undefined
+  }
+
+  return worker.state === 'done'
+    ? { state: 'failed', reason: 'its result has no measurements' }
+    : { state: worker.state, reason: own }
+}
+
+/** `exited with 3 in 2 of 10 runs, killed by SIGSEGV in 1 of 10 runs`, the most frequent first. */
+function failures (failed: Sample[], runs: number, limits: Limits): string {
+  const counts = new Map<string, number>()
+
+  for (const sample of failed) {
+    const how = howItEnded(sample, limits)
+
+    counts.set(how, (counts.get(how) ?? 0) + 1)
+  }
+
+  return [...counts]
+    .sort((a, b) => b[1] - a[1])
+    .map(([how, count]) => runs === 1 ? how : `${how} in ${count} of ${runs} runs`)
+    .join(', ')
+}
+
+function howItEnded ({ exit, limit }: Sample, limits: Limits): string {
+  if (limit != null) {
+    return `stopped at ${limitInWords(limit, limits)}`
+  }
+
+  return exit.kind === 'code' ? `exited with ${exit.code}` : `killed by ${printable(exit.signal, 20)}`
+}
+
+function limitInWords (limit: LimitName, limits: Limits): string {
+  switch (limit) {
+    case 'wall': return `the time limit of ${formatDuration(limits.wallMs)}`
+    case 'cpu': return `the CPU time limit${limits.cpuMs == null ? '' : ` of ${formatDuration(limits.cpuMs)}`}`
+    case 'memory': return `the memory limit of ${formatBytes(limits.memoryBytes)}`
+    case 'processes': return `the limit of ${limits.processes} processes`
+    case 'output': return `the output limit of ${formatBytes(limits.outputBytes)}`
+    case 'file': return `the limit of ${formatBytes(limits.fileBytes)} for a file`
+    case 'tmp': return `the limit of ${formatBytes(limits.tmpBytes)} for temporary files`
+    case 'files': return `the limit of ${limits.openFiles} open files`
+    // A newer worker may know more limits than we do.
+    default: return `the limit of ${printable(String(limit), 40)}`
+  }
+}
+
+const STATE_WORDS: Partial<Record<TaskState, string>> = { limit: 'over a limit', 'not-run': 'not run' }
+
+/** `failed: exited with 3`, `lost`. */
+export function problemText ({ state, reason }: Problem): string {
+  const word = STATE_WORDS[state] ?? state
+
+  return reason === '' || reason === word ? word : `${word}: ${reason}`
+}
