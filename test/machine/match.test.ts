@@ -17,7 +17,7 @@ const worker: WorkerInfo = {
     os: 'Debian GNU/Linux 12',
     nodeVersion: 'v20.20.2'
   },
-  labels: { zone: 'lab', rack: '7', '__proto__x': 'y' }
+  labels: { zone: 'lab', rack: '7', __proto__x: 'y' }
 }
 
 const fits = (where: string): true | string => matches(worker, parseWhere(where))

@@ -1,0 +1,186 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { renderCsv } from '../../src/report/csv.ts'
+import { exitCodeOf } from '../../src/report/exit-code.ts'
+import { renderJson } from '../../src/report/json.ts'
+import { renderMarkdown } from '../../src/report/markdown.ts'
+import { renderNdjson } from '../../src/report/ndjson.ts'
+import { around, finished, LAB } from './fixtures.ts'
+import type { FinishedJob } from '../../src/model/finished.ts'
+import type { Records } from '../../src/report/records.ts'
+
+const parse = (job: FinishedJob): Records & { job: Record<string, unknown> } => JSON.parse(renderJson(job))
+
+const lost = { name: 'lab-09', cpu: 'AMD EPYC', runs: [], worker: { state: 'lost' as const, reason: 'silent for 25 s', result: undefined } }
+const crashed = { name: 'lab-04', cpu: 'AMD EPYC', runs: [[5, 6]], exit: { kind: 'signal' as const, signal: 'SIGSEGV' }, worker: { state: 'failed' as const } }
+
+describe('JSON', () => {
+  it("has hyperfine's fields with hyperfine's types and in its order", () => {
+    const [result] = parse(finished([{ name: 'a', cpu: 'AMD EPYC', runs: [[40, 42, 44]] }])).results
+
+    expect(Object.keys(result ?? {}).slice(0, 10)).toEqual([
+      'command', 'mean', 'stddev', 'median', 'user', 'system', 'min', 'max', 'times', 'memory_usage_byte'
+    ])
+    expect(result).toMatchObject({
+      command: 'primes 200000',
+      mean: 0.042,
+      stddev: 0.002,
+      median: 0.042,
+      user: 0.0417,
+      system: 0.0001,
+      min: 0.04,
+      max: 0.044,
+      times: [0.04, 0.042, 0.044],
+      memory_usage_byte: [2_202_010],
+      exit_codes: [0, 0, 0]
+    })
+    expect(result).not.toHaveProperty('parameters')
+    expect(result).not.toHaveProperty('median_interval')
+  })
+
+  it('has no standard deviation for one run', () => {
+    expect(parse(finished([{ name: 'a', cpu: 'AMD EPYC', runs: [[40]] }])).results[0]?.stddev).toBeNull()
+  })
+
+  it('tells several workers apart by command and parameter', () => {
+    const { results } = parse(finished(LAB))
+
+    expect(results.map(({ command, parameters }) => [command, parameters])).toEqual([
+      ['primes 200000 [lab-01]', { worker: 'lab-01' }],
+      ['primes 200000 [lab-03]', { worker: 'lab-03' }],
+      ['primes 200000 [pi-kitchen]', { worker: 'pi-kitchen' }]
+    ])
+    expect(results[2]).toMatchObject({
+      worker: { name: 'pi-kitchen', peerId: '12D3KooW-pi-kitchen', platform: 'linux', arch: 'arm64', cpu: 'Cortex-A76' },
+      noise: { grade: 'C', reasons: ['other processes used 22 % of its cores while measuring'] }
+    })
+    expect(results[2]?.cpu_times).toHaveLength(44)
+    expect(results[2]?.median_interval?.map(value => value.toFixed(4))).toEqual(['0.1686', '0.1744'])
+  })
+
+  it('lists what did not end well apart, with its raw samples', () => {
+    const { results, failures } = parse(finished([...LAB, lost, crashed]))
+
+    expect(results).toHaveLength(3)
+    expect(failures).toEqual([
+      {
+        command: 'primes 200000',
+        state: 'lost',
+        reason: 'silent for 25 s',
+        worker: { name: 'lab-09', peerId: '12D3KooW-lab-09', platform: 'linux', arch: 'x64', cpu: 'AMD EPYC' },
+        times: [],
+        cpu_times: [],
+        exit_codes: [],
+        limits: []
+      },
+      expect.objectContaining({ state: 'failed', reason: 'killed by SIGSEGV in 2 of 2 runs', times: [0.005, 0.006], exit_codes: [null, null] })
+    ])
+  })
+
+  it('says which job it is, and ends in a newline', () => {
+    expect(parse(finished(LAB, { name: 'nightly' }, { startSkewNs: 400_000 })).job)
+      .toEqual({ id: '01HF7Z00000000000Q7X2M9KA7', name: 'nightly', submitted: '2026-01-02T03:04:05.000Z', start_skew: 0.0004 })
+    expect(renderJson(finished(LAB))).toMatch(/^\{\n {2}"results"[^]*\}\n$/)
+  })
+
+  it('keeps any name as it is and still prints no control character', () => {
+    fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 20 }), name => {
+      const text = renderJson(finished([{ name, cpu: 'x', runs: [[1]] }]))
+
+      // eslint-disable-next-line no-control-regex
+      expect(text.replaceAll('\n', '')).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e]/)
+      expect((JSON.parse(text) as Records).results[0]?.worker.name).toBe(name)
+    }))
+  })
+
+  it('has every command of every worker in exactly one of its lists', () => {
+    fc.assert(fc.property(
+      fc.array(fc.tuple(fc.constantFrom('done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted', 'lost', 'running'), fc.nat(3), fc.nat(2)), { maxLength: 8 }),
+      fc.integer({ min: 1, max: 3 }),
+      (workers, commands) => {
+        const job = finished(workers.map(([state, runs, code], i) => ({
+          name: `w${i}`, cpu: 'x', runs: [Array.from({ length: runs }, () => 1)], exit: { kind: 'code', code }, worker: { state }
+        })), { commands: Array.from({ length: commands }, (_, i) => ({ argv: [`c${i}`], program: { kind: 'name', name: 'c' } })) })
+        const { results, failures } = parse(job)
+
+        expect(results.length + failures.length).toBe(workers.length * commands)
+        expect(results.every(({ times, exit_codes: codes }) => times.length > 0 && codes.every(code => code === 0))).toBe(true)
+
+        if (exitCodeOf(job) === 0 && commands === 1) {
+          expect(failures.filter(({ reason }) => reason !== 'its result has no measurements')).toEqual([])
+        }
+      }
+    ))
+  })
+})
+
+describe('lines of JSON', () => {
+  it('are one for each result and one for each failure', () => {
+    const lines = renderNdjson(finished([...LAB, lost])).split('\n')
+
+    expect(lines.pop()).toBe('')
+    expect(lines.map(line => JSON.parse(line)).map(({ worker, state, job }) => [worker.name, state, job])).toEqual([
+      ['lab-01', 'done', '01HF7Z00000000000Q7X2M9KA7'],
+      ['lab-03', 'done', '01HF7Z00000000000Q7X2M9KA7'],
+      ['pi-kitchen', 'done', '01HF7Z00000000000Q7X2M9KA7'],
+      ['lab-09', 'lost', '01HF7Z00000000000Q7X2M9KA7']
+    ])
+  })
+})
+
+describe('CSV', () => {
+  it("begins with hyperfine's header and has a row for everything", () => {
+    expect(renderCsv(finished([{ name: 'lab-01', cpu: 'AMD EPYC', runs: [[40, 42, 44]] }, lost]))).toBe([
+      'command,mean,stddev,median,user,system,min,max,parameter_worker,worker,peer_id,platform,arch,cpu,state,reason,runs,median_low,median_high,cpu_median,memory_bytes,noise',
+      'primes 200000 [lab-01],0.042,0.002,0.042,0.0417,0.0001,0.04,0.044,lab-01,lab-01,12D3KooW-lab-01,linux,x64,AMD EPYC,done,,3,,,0.0418,2202010,A',
+      'primes 200000,,,,,,,,lab-09,lab-09,12D3KooW-lab-09,linux,x64,AMD EPYC,lost,silent for 25 s,0,,,,,',
+      ''
+    ].join('\n'))
+  })
+
+  it('quotes commas and quotes, and gives a spreadsheet no formula', () => {
+    const text = renderCsv(finished([{ name: '=cmd()', cpu: 'a "b", c', runs: [[1]] }]))
+
+    expect(text).toContain(",'=cmd(),12D3KooW")
+    expect(text).toContain(',"a ""b"", c",')
+    expect(text.split('\n')[0]).not.toContain('parameter_worker')
+  })
+})
+
+describe('Markdown', () => {
+  it('is a table with its notes', () => {
+    expect(renderMarkdown(finished([...LAB.slice(2), lost]))).toBe([
+      '| Command | Worker | CPU | Runs | Median ± 95 % | Min | CPU time | Memory | Noise | Relative |',
+      '|:---|:---|:---|---:|---:|---:|---:|---:|:---|---:|',
+      '| `primes 200000` | pi-kitchen | Cortex-A76 | 44 | 171.5 ms ± 2.9 | 162.0 ms | 171.3 ms | 1.9 MB | C (1) |  |',
+      '| `primes 200000` | lab-09 | EPYC |  | lost: silent for 25 s |  |  |  |  |  |',
+      '',
+      'output: same in all 44 runs',
+      '(1) other processes used 22 % of its cores while measuring',
+      ''
+    ].join('\n'))
+  })
+
+  it('lets no name become markup', () => {
+    const text = renderMarkdown(finished([{ name: '<img src=x>|`**', cpu: 'x', runs: [[1]] }], { commands: [{ argv: ['a|b`c'], program: { kind: 'name', name: 'a' } }] }))
+
+    expect(text).toContain('| \\<img src=x\\>\\|\\`\\*\\* |')
+    expect(text).toContain("| `'a\\|b'c'` |")
+  })
+})
+
+describe('the exit code of run', () => {
+  it('is 0 when every target did what was asked', () => {
+    expect(exitCodeOf(finished(LAB))).toBe(0)
+  })
+
+  it('is 1 when one failed, was lost, or was never there', () => {
+    expect(exitCodeOf(finished([...LAB, lost]))).toBe(1)
+    expect(exitCodeOf(finished([...LAB, crashed]))).toBe(1)
+    expect(exitCodeOf(finished([]))).toBe(1)
+  })
+
+  it('is 1 for a failed run whatever the state says', () => {
+    expect(exitCodeOf(finished([{ name: 'a', cpu: 'x', runs: [around(1, 0.1, 4)], exit: { kind: 'code', code: 1 } }]))).toBe(1)
+  })
+})
