@@ -1,5 +1,6 @@
 import { TICK_MS } from './noise-files.ts'
-import type { NoiseGrade } from '../model/result.ts'
+import { ownCpuMs } from './own-cpu.ts'
+import type { CommandResult, NoiseGrade } from '../model/result.ts'
 import type { NoiseReading } from './noise-files.ts'
 
 export interface Noise { grade: NoiseGrade, reasons: string[] }
@@ -18,13 +19,12 @@ const IO_WAIT: Thresholds = { b: 0.1, c: Infinity, d: Infinity }
 const SLACK_MS = 2 * TICK_MS
 
 /**
- * How far the machine was disturbed between two readings. `ownCpuMs` is the CPU
- * time of everything that belongs to the measurement in between: warm-up runs,
- * preparation and the runner included, for what is left counts as others'. The
- * worst disturbance decides; each has its reason. Differences below two ticks
- * are not seen, so a measurement shorter than that always looks quiet.
+ * How far the machine was disturbed between two readings; `commands` is what
+ * was measured in between. The worst disturbance decides; each has its reason.
+ * Differences below two ticks are not seen, so a measurement shorter than that
+ * always looks quiet.
  */
-export function gradeNoise (before: NoiseReading, after: NoiseReading, ownCpuMs: number): Noise {
+export function gradeNoise (before: NoiseReading, after: NoiseReading, commands: readonly CommandResult[]): Noise {
   const elapsedMs = Number(after.atNs - before.atNs) / 1e6
   const grown = (key: 'busyMs' | 'stealMs' | 'cpuWaitMs' | 'memoryWaitMs' | 'ioWaitMs' | 'swappedPages' | 'throttles'): number | undefined => {
     const [from, to] = [before[key], after[key]]
@@ -35,7 +35,7 @@ export function gradeNoise (before: NoiseReading, after: NoiseReading, ownCpuMs:
   const busy = grown('busyMs')
   const steal = beyondSlack(grown('stealMs'))
   const load = Math.max(before.load1 ?? 0, after.load1 ?? 0)
-  const others = beyondSlack(busy == null ? undefined : busy - ownCpuMs)
+  const others = beyondSlack(busy == null ? undefined : busy - ownCpuMs(commands, elapsedMs))
   // A program with more threads than cores waits for itself; others cannot have made it wait longer than they ran.
   const cpuWait = Math.min(beyondSlack(grown('cpuWaitMs')) ?? 0, others ?? Infinity)
   const found: Noise[] = []

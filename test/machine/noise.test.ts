@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { parseNoise } from '../../src/machine/noise-files.ts'
 import { gradeNoise, readNoise } from '../../src/machine/noise.ts'
+import { ownCpuMs } from '../../src/machine/own-cpu.ts'
 import type { NoiseReading } from '../../src/machine/noise.ts'
+import type { CommandResult } from '../../src/model/result.ts'
+import type { Sample } from '../../src/model/sample.ts'
 
 const quiet: NoiseReading = {
   atNs: 0n, cores: 4, busyMs: 1_000, stealMs: 0, cpuWaitMs: 0, memoryWaitMs: 0, ioWaitMs: 0, load1: 0.1, swappedPages: 7, throttles: 3
@@ -12,7 +15,14 @@ function later (change: Partial<NoiseReading> = {}): NoiseReading {
   return { ...quiet, atNs: 10_000_000_000n, busyMs: 11_000, ...change }
 }
 
-const grade = (change: Partial<NoiseReading> = {}): ReturnType<typeof gradeNoise> => gradeNoise(quiet, later(change), 10_000)
+/** Runs that took `wallMs` each and `cpuMs` of CPU time. */
+function ran (runs: number, wallMs: number, cpuMs = wallMs, warmups = 0): CommandResult[] {
+  const sample = { wallNs: wallMs * 1e6, cpuNs: cpuMs * 1e6 } as Sample
+
+  return [{ command: 0, samples: Array.from({ length: runs }, () => sample), warmups, memoryMethod: 'none', cpuMethod: 'rusage' }]
+}
+
+const grade = (change: Partial<NoiseReading> = {}): ReturnType<typeof gradeNoise> => gradeNoise(quiet, later(change), ran(10, 1_000))
 
 describe('noise', () => {
   it('is A when only the own program ran', () => {
@@ -35,7 +45,20 @@ describe('noise', () => {
   })
 
   it('does not blame others for a program that has more threads than there are cores', () => {
-    expect(gradeNoise(quiet, later({ busyMs: 41_000, cpuWaitMs: 10_000 }), 40_000)).toEqual({ grade: 'A', reasons: [] })
+    expect(gradeNoise(quiet, later({ busyMs: 41_000, cpuWaitMs: 10_000 }), ran(10, 1_000, 4_000))).toEqual({ grade: 'A', reasons: [] })
+  })
+
+  it('does not take the runner for a stranger when it is busy between short runs', () => {
+    // 5 000 runs of 1 ms, and a core busy all ten seconds.
+    expect(gradeNoise(quiet, later(), ran(5_000, 1)).grade).toBe('A')
+  })
+
+  it('counts as own what runs and warm-ups used, and one core in between', () => {
+    expect(ownCpuMs(ran(10, 100, 300), 1_000)).toBe(3_000)
+    expect(ownCpuMs(ran(10, 100, 300, 5), 1_500)).toBe(4_500)
+    expect(ownCpuMs(ran(10, 100, 300), 1_250)).toBe(3_250)
+    expect(ownCpuMs(ran(0, 1, 1, 3), 700)).toBe(700)
+    expect(ownCpuMs([], 700)).toBe(700)
   })
 
   it('names the worst disturbance first and takes its grade', () => {
@@ -53,7 +76,7 @@ describe('noise', () => {
   it('uses the load where the kernel has no pressure counters', () => {
     const old = { cpuWaitMs: undefined, memoryWaitMs: undefined, ioWaitMs: undefined }
 
-    expect(gradeNoise({ ...quiet, ...old }, later({ ...old, load1: 6.2 }), 10_000)).toEqual({ grade: 'C', reasons: ['its load was 6.2 on 4 cores'] })
+    expect(gradeNoise({ ...quiet, ...old }, later({ ...old, load1: 6.2 }), ran(10, 1_000))).toEqual({ grade: 'C', reasons: ['its load was 6.2 on 4 cores'] })
   })
 
   it('is read from the files of proc(5)', () => {
