@@ -17,12 +17,11 @@ const COLUMNS: ReadonlyArray<Column<Check>> = [
 ]
 
 export function define (command: Command, context: Context): void {
-  command.option('--data <dir>', 'the data directory to look at')
-    .addOption(formatOption())
+  command.addOption(formatOption())
   addConnectionOptions(command)
   addExamples(command, [['meshmark doctor', 'PASS, CAUTION or FAIL, and what mends it']], 'The exit status is 1 when something fails.')
 
-  command.action(async (options: ConnectionOptions & FormatOptions & { data?: string }) => {
+  command.action(async (options: ConnectionOptions & FormatOptions) => {
     useDataDirectory(options.data)
 
     const checks: Check[] = []

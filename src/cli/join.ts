@@ -5,24 +5,28 @@ import type { Context } from './context.ts'
 import { useDataDirectory } from './data-directory.ts'
 import { addExamples } from './options.ts'
 import { typed } from './program-name.ts'
+import { serveAsWorker } from './serve-worker.ts'
 
-const NEXT: Record<string, string> = {
-  worker: 'meshmark worker',
-  client: 'meshmark run ./program ARG',
-  admin: 'meshmark nodes',
-  master: 'meshmark master'
+interface JoinOptions {
+  data?: string
+  name?: string
+  mdns?: boolean
 }
 
 export function define (command: Command, context: Context): void {
   command.argument('<token@host>', 'as a master printed it; - reads it from standard input')
     .option('--data <dir>', 'where the membership is kept')
+    .option('--name <name>', 'what a worker is called (default: the name of this machine)')
+    .option('--no-mdns', 'do not look for masters on the local network')
     .option('-q, --quiet', 'no notes')
   addExamples(command, [
     ['meshmark join TOKEN@10.0.0.5', 'the line that meshmark master or meshmark token create prints'],
     ['meshmark join - < token.txt', 'so that it is not in the history of the shell']
-  ], 'The token carries the identity of the mesh: its secret is said only to a master that proves it.')
+  ], `
+With a worker's token this machine is a worker until Ctrl-C; afterwards meshmark worker is enough.
+The token carries the identity of the mesh: its secret is said only to a master that proves it.`)
 
-  command.action(async (words: string, options: { data?: string }) => {
+  command.action(async (words: string, options: JoinOptions) => {
     const text = words === '-' ? (await readText(context.stdin)).trim() : words
 
     if (text === '') {
@@ -32,10 +36,16 @@ export function define (command: Command, context: Context): void {
     useDataDirectory(options.data)
 
     const { parseTokenAtHost } = await import('../node/token.ts')
-    const { joinMesh } = await import('../roles/client/join.ts')
-    const { token, address } = parseTokenAtHost(text)
+    const { token: { role } } = parseTokenAtHost(text)
 
-    await joinMesh({ token, address, role: token.role })
-    context.stdout.write(`joined mesh ${token.meshId.slice(-8)} as a ${token.role}. Next: ${typed(NEXT[token.role] ?? 'meshmark nodes')}\n`)
+    if (role === 'worker') {
+      await serveAsWorker({ ...options, token: text }, context)
+      return
+    }
+
+    const { joinMesh } = await import('../roles/client/join.ts')
+    const { meshId, master, name } = await joinMesh({ token: text, mdns: options.mdns !== false })
+
+    context.stdout.write(`joined mesh ${meshId.slice(-8)} at ${master} as ${role} ${name}; next: ${typed(role === 'admin' ? 'meshmark nodes' : 'meshmark run ./program ARG')}\n`)
   })
 }

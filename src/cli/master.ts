@@ -82,10 +82,10 @@ On this machine, other terminals need nothing more:
   ${typed('meshmark worker')}
   ${typed('meshmark run ./program ARG')}
 
-On another machine, type once to join as a worker, and then meshmark worker:
+On another machine, to be a worker of it:
   ${worker}
-or to join as a client:
+or to submit jobs:
   ${client}
-The tokens are good for 24 h; meshmark token create makes others.
+These tokens are good for 24 h; ${typed('meshmark token create')} makes others.
 `
 }

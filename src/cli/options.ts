@@ -13,6 +13,7 @@ export interface ConnectionOptions {
   mesh?: string
   /** `--no-mdns` makes it false. */
   mdns?: boolean
+  data?: string
 }
 
 export interface FormatOptions {
@@ -26,6 +27,7 @@ export function addConnectionOptions (command: Command): Command {
     .option('--token <token>', 'a join token to use when this machine has no membership yet')
     .option('--mesh <id>', 'which mesh, when this machine knows several: the beginning or end of its id')
     .option('--no-mdns', 'do not look for masters on the local network')
+    .option('--data <dir>', 'where memberships, payloads and results are kept')
     .optionsGroup('Options:')
     .option('-q, --quiet', 'no progress and no notes')
 }

@@ -21,7 +21,7 @@ export async function perform (request: Request, context: Context = processConte
       (request.wanted ? context.stdout : context.stderr).write(overview())
       return request.wanted ? 0 : EXIT_USAGE
     case 'unknown-command':
-      return complain(context, `unknown command '${request.name}'${suggestion(request.name)}: see meshmark --help`)
+      return complain(context, seeHelp(`unknown command '${request.name}'${suggestion(request.name)}`, 'meshmark'))
     case 'unknown-role':
       return complain(context, `unknown role '${request.role}': write --role master, --role worker or --role client`)
     case 'misplaced-option':
@@ -68,7 +68,11 @@ function usageLine (err: CommanderError, name: string): string {
     .replace(/\s*\n\s*\(Did you mean (.*?)\?\)/, (_, nearest: string) => `, did you mean ${nearest}?`)
     .replace(/\.$/, '')
 
-  return text.endsWith('?') ? `${text} See meshmark ${name} --help` : `${text}: see meshmark ${name} --help`
+  return seeHelp(text, `meshmark ${name}`)
+}
+
+function seeHelp (text: string, command: string): string {
+  return text.endsWith('?') ? `${text} See ${command} --help` : `${text}: see ${command} --help`
 }
 
 /** The nearest command, as commander judges it. */

@@ -35,7 +35,7 @@ export function define (command: Command, context: Context): void {
     ["meshmark run --command 'xz -1 f' --command 'xz -9 f' --with f", 'two commands, side by side'],
     ['meshmark run --where arch=arm64 --format json ./bench', 'only some workers; everything as JSON']
   ], `
-Options end at the first word that is none; -- may stand before the program.
+Options end at the first word that is not one; -- may stand before the program.
 Exit status: 0 done, 1 something failed, 2 wrong usage, 4 no master or no matching worker,
 5 refused, 130 interrupted. Ctrl-C leaves the job running, a second one cancels it.`)
 

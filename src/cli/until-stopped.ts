@@ -4,8 +4,6 @@ import { note, type Context } from './context.ts'
 export interface Stoppable {
   /** Stops in order; `hard` = at once. */
   stop: (hard: boolean) => Promise<void>
-  /** Resolves when the node has ended by itself. */
-  closed?: Promise<void>
 }
 
 /**
@@ -35,7 +33,6 @@ export async function untilStopped (node: Stoppable, context: Context, words: { 
     process.on('SIGTERM', onSignal)
     process.on('SIGHUP', onSignal)
     process.once('disconnect', onSignal)
-    node.closed?.then(resolve, reject)
   })
 
   // Handlers stay: a late signal must not tear down what is being written.
@@ -52,6 +49,7 @@ export function announceReady (message: ReadyMessage): void {
 export interface ReadyMessage {
   kind: 'ready'
   name: string
-  meshId: string
+  /** Only a master says these. */
+  meshId?: string
   addresses: string[]
 }

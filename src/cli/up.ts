@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -43,6 +43,7 @@ async function up (options: UpOptions, context: Context): Promise<void> {
   const temporary = options.data == null
   const data = temporary ? await mkdtemp(join(tmpdir(), 'meshmark-up-')) : resolve(options.data ?? '')
   const nodes: NodeProcess[] = []
+  let meshId: string | undefined
   let stop = (): void => {}
   const stopped = new Promise<void>(resolve => { stop = resolve })
 
@@ -51,6 +52,9 @@ async function up (options: UpOptions, context: Context): Promise<void> {
   }
 
   try {
+    // Workers of root give up its rights and must still reach their own folders.
+    await (temporary ? chmod(data, 0o711) : mkdir(data, { recursive: true, mode: 0o711 }))
+
     const main = fileURLToPath(new URL('../main.js', import.meta.url))
     const env = { ...process.env, MESHMARK_DATA: data }
     const start = async (args: string[]): Promise<NodeProcess> => {
@@ -65,11 +69,14 @@ async function up (options: UpOptions, context: Context): Promise<void> {
     note(context, 'starting a master')
 
     const master = await start(['master', '--listen', `127.0.0.1:${options.port}`, '--no-mdns', '--name', 'master'])
-    const address = (await Promise.race([master.ready, stopped]))?.addresses[0]
+    const greeting = await Promise.race([master.ready, stopped])
+    const address = greeting?.addresses[0]
 
     if (address == null) {
       return
     }
+
+    meshId = greeting?.meshId
 
     note(context, `starting ${options.workers} worker${options.workers === 1 ? '' : 's'}`)
     await Promise.all(Array.from({ length: options.workers }, async (_, index) =>
@@ -84,18 +91,27 @@ async function up (options: UpOptions, context: Context): Promise<void> {
 
     if (temporary) {
       await rm(data, { recursive: true, force: true })
+      await forgetMesh(meshId)
     }
+  }
+}
+
+/** Clients in other terminals keep a membership of the mesh, which is gone for good. */
+async function forgetMesh (meshId: string | undefined): Promise<void> {
+  const { dataRoot } = await import('../store/instance.ts')
+
+  if (meshId != null) {
+    await rm(join(dataRoot(), meshId), { recursive: true, force: true })
   }
 }
 
 function ready ({ workers }: UpOptions, address: string, data: string | undefined): string {
   const name = programName()
-  const where = data == null ? '' : `MESHMARK_DATA=${data} `
 
   return `a master at ${address} and ${workers} worker${workers === 1 ? '' : 's'}. In another terminal, type:
-  ${where}${name} nodes
-  ${where}${name} run python3 -c 'print(sum(range(1000000)))'
-  ${where}${name} exec uname -a
+  ${name} nodes
+  ${name} run python3 -c 'print(sum(range(1000000)))'
+  ${name} exec uname -a
 Ctrl-C here stops everything${data == null ? ' and leaves nothing behind' : `; ${data} is kept`}.
 `
 }

@@ -1,0 +1,42 @@
+import { MeshmarkError } from '../model/errors.ts'
+import { note, type Context } from './context.ts'
+import { useDataDirectory } from './data-directory.ts'
+import { connectOptions, type ConnectionOptions } from './options.ts'
+import { announceReady, untilStopped } from './until-stopped.ts'
+
+export interface WorkerSettings extends ConnectionOptions {
+  name?: string
+  labels?: Record<string, string>
+  user?: string
+  payloadStore?: number
+}
+
+/** Is a worker until told to stop. */
+export async function serveAsWorker (settings: WorkerSettings, context: Context): Promise<void> {
+  if (process.platform !== 'linux') {
+    throw new MeshmarkError('failed', `workers need Linux, this is ${process.platform}: masters and clients run here`)
+  }
+
+  useDataDirectory(settings.data)
+
+  const { runWorker } = await import('../roles/worker/worker.ts')
+  const { masters, token, mesh, mdns } = connectOptions(settings)
+  const worker = await runWorker({
+    masters,
+    token,
+    mesh,
+    mdns,
+    name: settings.name,
+    labels: settings.labels,
+    user: settings.user,
+    payloadBytes: settings.payloadStore,
+    log: line => { note(context, line) }
+  })
+
+  if (worker.refusal != null) {
+    context.stderr.write(`meshmark: this worker takes no work: ${worker.refusal}; see meshmark doctor\n`)
+  }
+
+  announceReady({ kind: 'ready', name: worker.name, addresses: [] })
+  await untilStopped(worker, context, { stopping: 'stopping when what runs now has ended; Ctrl-C again stops at once' })
+}
