@@ -3,7 +3,6 @@ import { parseAddress } from '../node/address.ts'
 import { parseTokenAtHost } from '../node/token.ts'
 import { readLocalMeshes } from './local.ts'
 import { storedMeshes } from './member.ts'
-import type { Role } from '../model/roles.ts'
 import type { JoinToken } from '../node/token.ts'
 
 export interface FindOptions {

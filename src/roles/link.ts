@@ -37,16 +37,19 @@ export async function linkToMaster (node: MeshNode, mesh: FoundMesh, options: Li
     throw new MeshmarkError('refused', 'the membership of this machine has ended: join again with meshmark join TOKEN@HOST (a master prints the line with meshmark token create)')
   }
 
-  const addresses = await candidates(node, [...mesh.addresses, ...(member?.masters ?? [])], mesh.meshId, options)
-  const peer = await connectAny(node, addresses, mesh.meshId, options.signal)
+  const addresses = [...new Set([...mesh.addresses, ...(member?.masters ?? [])])]
+  const peer = addresses.length > 0
+    ? await node.connect(addresses, { expectMesh: mesh.meshId, signal: options.signal })
+    : await connectDiscovered(node, mesh.meshId, options)
 
-  if (member != null || mesh.token == null) {
-    return peer
+  if (member == null && mesh.token != null) {
+    await joinThrough(node, peer, mesh.token, options)
+
+    // says hello again, as a member now
+    return node.connect(peer.addresses, { expectMesh: mesh.meshId, signal: options.signal })
   }
 
-  await joinThrough(node, peer, mesh.token, options)
-
-  return node.connect(addresses.filter(address => address.includes(peer.id)).concat(addresses), { expectMesh: mesh.meshId, signal: options.signal })
+  return peer
 }
 
 /** Says the token's secret to a master whose membership has been verified against the token's mesh. */
@@ -70,54 +73,31 @@ async function askMembership (node: MeshNode, master: Peer, message: JoinRequest
   node.setMembership(reply.membership)
 }
 
-async function candidates (node: MeshNode, known: string[], meshId: string, options: LinkOptions): Promise<string[]> {
-  if (known.length > 0) {
-    return [...new Set(known)]
+/** The first master of this mesh that mDNS finds; those of other meshes are passed over. */
+async function connectDiscovered (node: MeshNode, meshId: string, options: LinkOptions): Promise<Peer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Peer>()
+  const { signal } = options
+  const tried = new Set<string>()
+  const timer = setTimeout(() => {
+    reject(new MeshmarkError('unreachable', `no master of mesh ${meshId.slice(-8)} answered on the local network: give its address with --master HOST[:PORT]`))
+  }, options.discoveryMs ?? DISCOVERY_MS)
+  const onAbort = (): void => { reject(toError(signal?.reason)) }
+  const onFound = ({ detail }: CustomEvent<{ id: string, addresses: string[] }>): void => {
+    if (!tried.has(detail.id)) {
+      tried.add(detail.id)
+      // discovery proves nothing: whether it is one of ours, only the hello says
+      node.connect(detail.addresses, { expectMesh: meshId, signal }).then(resolve, () => { tried.delete(detail.id) })
+    }
   }
 
-  const address = await discover(node, options.discoveryMs ?? DISCOVERY_MS, options.signal)
-
-  if (address == null) {
-    throw new MeshmarkError('unreachable', `no master of mesh ${meshId.slice(-8)} answered on the local network: give its address with --master HOST[:PORT]`)
-  }
-
-  return [address]
-}
-
-/** The first master that mDNS finds. */
-async function discover (node: MeshNode, timeoutMs: number, signal: AbortSignal | undefined): Promise<string | undefined> {
-  const { promise, resolve } = Promise.withResolvers<string | undefined>()
-  const timer = setTimeout(() => { resolve(undefined) }, timeoutMs)
-  const onFound = ({ address }: { address: string }): void => { resolve(address) }
-  const onAbort = (): void => { resolve(undefined) }
-
-  node.on('master:discovered', onFound)
+  node.addEventListener('master:discovered', onFound)
   signal?.addEventListener('abort', onAbort)
 
   try {
     return await promise
   } finally {
     clearTimeout(timer)
-    node.off('master:discovered', onFound)
+    node.removeEventListener('master:discovered', onFound)
     signal?.removeEventListener('abort', onAbort)
   }
-}
-
-/** The first address that answers; the error is the gravest one, so that a refusal is not hidden by a dead address. */
-async function connectAny (node: MeshNode, addresses: string[], meshId: string, signal: AbortSignal | undefined): Promise<Peer> {
-  let worst: Error | undefined
-
-  for (const address of addresses) {
-    try {
-      return await node.connect(address, { expectMesh: meshId, signal })
-    } catch (err) {
-      const error = toError(err)
-
-      if (worst == null || ('code' in error && error.code === 'refused')) {
-        worst = error
-      }
-    }
-  }
-
-  throw worst ?? new MeshmarkError('unreachable', 'no master address is known: give one with --master HOST[:PORT]')
 }

@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { loadOrCreateIdentity } from '../../node/identity.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
 import { parseTokenAtHost } from '../../node/token.ts'
-import { dataRoot, prepareRoleDir } from '../../store/instance.ts'
+import { dataRoot } from '../../store/instance.ts'
 import { findMesh } from '../find-mesh.ts'
 import { linkToMaster } from '../link.ts'
+import { prepareRoleDir } from '../role-dir.ts'
 import { MeshmarkError } from '../../model/errors.ts'
 
 export interface JoinOptions {

@@ -22,10 +22,11 @@ interface MemberRecord {
 }
 
 export interface AdmissionComponents {
-  node: MeshNode
   journal: Journal
   meshKey: PrivateKey
   meshId: string
+  /** Of the master itself. */
+  peerId: string
   log: (line: string) => void
 }
 
@@ -35,6 +36,7 @@ export class Admission {
   readonly #tokens = new Map<string, TokenRecord>()
   readonly #members = new Map<string, MemberRecord>()
   readonly #revoked: Set<string>
+  #node?: MeshNode
 
   /** `revoked` is shared with the node, which asks it at each stream. */
   constructor (components: AdmissionComponents, revoked: Set<string>) {
@@ -42,8 +44,9 @@ export class Admission {
     this.#revoked = revoked
   }
 
-  async start (): Promise<void> {
-    const { journal, node } = this.#components
+  /** Reads the journal; nobody is admitted before `serve`. */
+  async load (): Promise<void> {
+    const { journal } = this.#components
 
     for await (const { value } of journal.iterate('token/')) {
       const record: TokenRecord = JSON.parse(Buffer.from(value).toString())
@@ -58,7 +61,10 @@ export class Admission {
     for await (const { key } of journal.iterate('revoked/')) {
       this.#revoked.add(key.slice('revoked/'.length))
     }
+  }
 
+  serve (node: MeshNode): void {
+    this.#node = node
     node.handle(join, async (channel, peer) => {
       const message = await channel.receive()
 
@@ -123,7 +129,7 @@ export class Admission {
     for (const { peerId } of members) {
       await this.#components.journal.put(`revoked/${peerId}`, new Uint8Array(0), { durable: true })
       this.#revoked.add(peerId)
-      await this.#components.node.expel(peerId, 'your membership was revoked')
+      await this.#node?.expel(peerId, 'your membership was revoked')
     }
 
     return members.map(({ peerId }) => peerId)
@@ -135,7 +141,7 @@ export class Admission {
 
   /** The master's own membership. */
   async admitSelf (name: string): Promise<Uint8Array> {
-    return this.#admit(this.#components.node.peerId, ['master'], name)
+    return this.#admit(this.#components.peerId, ['master'], name)
   }
 
   async #answer (message: JoinRequest, peer: Peer): Promise<JoinReply> {
@@ -170,7 +176,7 @@ export class Admission {
   }
 
   #joined (membership: Uint8Array): JoinReply {
-    return { kind: 'joined', membership, masters: this.#components.node.addresses() }
+    return { kind: 'joined', membership, masters: this.#node?.addresses() ?? [] }
   }
 
   async #admit (peerId: string, roles: Role[], wanted: string): Promise<Uint8Array> {

@@ -1,6 +1,6 @@
 import { isMeshmarkError, toError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
-import { measureOffset, now } from '../../node/clock.ts'
+import { measureOffset, monotonicNow } from '../../node/clock.ts'
 import { seal } from '../../node/membership.ts'
 import { sendPayload } from '../../node/payload/send.ts'
 import { encodeTicket } from '../../node/protocol/sealed/index.ts'
@@ -269,7 +269,7 @@ export class Coordinator {
     }))
 
     const slowest = Math.max(...clocks.map(({ offset }) => offset?.delayMs ?? 0))
-    const instant = now() + Math.min(START_LEAD_MS + 2 * slowest, MAX_START_LEAD_MS)
+    const instant = monotonicNow() + Math.min(START_LEAD_MS + 2 * slowest, MAX_START_LEAD_MS)
 
     return new Map(clocks.flatMap(({ worker, offset }) => offset == null ? [] : [[worker, instant + offset.offsetMs]]))
   }

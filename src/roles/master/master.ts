@@ -77,9 +77,12 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
     const meshId = meshIdOf(meshKey)
     const revoked = new Set<string>()
+    const admission = new Admission({ journal, meshKey, meshId, peerId: meshIdOf(identity), log }, revoked)
+    await admission.load()
+
     const node = await MeshNode.create({
       identity,
-      meshId,
+      membership: await admission.admitSelf(name),
       listen: options.listen ?? ['/ip4/0.0.0.0/tcp/4747'],
       meshTime: () => Date.now(),
       isRevoked: peerId => revoked.has(peerId),
@@ -88,7 +91,6 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       log
     })
 
-    const admission = new Admission({ node, journal, meshKey, meshId, log }, revoked)
     const jobs = new JobStore(journal)
     const content = await ContentStore.open(join(dir, 'payloads'), { maxBytes: options.payloadBytes ?? PAYLOAD_BYTES })
     const outputs = new Outputs(join(dir, 'outputs'))
@@ -103,14 +105,13 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     })
     outputs.onGrown = job => { watchers.output(job) }
 
-    node.setMembership(await admission.admitSelf(name))
     const renewal = setInterval(() => {
       admission.admitSelf(name).then(membership => { node.setMembership(membership) }, err => { log(`own membership: ${toError(err).message}`) })
     }, OWN_MEMBERSHIP_MS)
     cleanups.push(() => { clearInterval(renewal) })
 
     // handlers first, then the doors are opened
-    await admission.start()
+    admission.serve(node)
     await coordinator.start()
     cleanups.push(async () => coordinator.stop())
     await registry.start()

@@ -25,18 +25,19 @@ export function onAnswer (state: CoordinatorState, event: Extract<CoordinatorEve
 
   switch (reply.kind) {
     case 'ready':
+      if (worker != null) {
+        worker.failures = 0
+      }
       return onReady(state, entry, task, event.worker, event.execution, reply, event.nowMs, effects)
     case 'started':
       if (task.worker === event.worker && task.state === 'starting') {
-        if (worker != null) {
-          worker.failures = 0
-        }
         change(entry, task, 'running', event.nowMs, effects)
       }
       return
     case 'known':
       // it ran there before, for an earlier coordinator or before our restart
       if (!isTaskEnd(task.state)) {
+        task.unsure = false
         settle(state, task, event.worker)
         change(entry, task, reply.state === 'running' ? 'running' : 'starting', event.nowMs, effects)
       }
@@ -59,15 +60,17 @@ export function onAnswer (state: CoordinatorState, event: Extract<CoordinatorEve
 }
 
 function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, execution: string, reply: Extract<SlotReply, { kind: 'ready' }>, nowMs: number, effects: CoordinatorEffect[]): void {
-  const wasAsked = task.asked.delete(worker)
+  const wasAsked = task.asked.delete(worker) && task.state === 'reserving' && task.worker == null
+  const wasUnsure = task.unsure && task.state === 'starting' && task.worker === worker
 
   // cancelled meanwhile, or another one was faster
-  if (!wasAsked || task.state !== 'reserving' || task.worker != null) {
+  if (!wasAsked && !wasUnsure) {
     effects.push({ kind: 'rollback', worker, execution })
     disengage(state, worker, execution)
     return
   }
 
+  task.unsure = false
   settle(state, task, worker)
 
   for (const other of task.asked) {
@@ -100,6 +103,8 @@ export function onAskFailed (state: CoordinatorState, event: Extract<Coordinator
 
   // After START nobody here can know whether it began: the worker says so when it registers again.
   if (task.state === 'starting' && !task.prepared && task.worker === event.worker) {
+    task.unsure = true
+    disengage(state, event.worker, event.execution)
     return
   }
 

@@ -17,6 +17,7 @@ const GROUP_WAIT_MS = 60_000
 export function place (state: CoordinatorState, nowMs: number): CoordinatorEffect[] {
   const effects: CoordinatorEffect[] = []
 
+  askAgain(state, nowMs, effects)
   offer(state, nowMs, effects)
 
   for (const entry of state.jobs.values()) {
@@ -31,6 +32,26 @@ export function place (state: CoordinatorState, nowMs: number): CoordinatorEffec
 export function isIdle (worker: WorkerEntry, nowMs: number): boolean {
   return worker.connected && (worker.state === 'waiting' || worker.state === 'finished, delivering') && !worker.draining && worker.info.refusal == null &&
     worker.engaged == null && worker.retryAtMs <= nowMs
+}
+
+/** Did START arrive? AVAILABLE is answered with `known` if it did, and with anything else if it did not. */
+function askAgain (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
+  for (const entry of state.jobs.values()) {
+    if (entry.finishedAtMs != null) {
+      continue
+    }
+
+    for (const task of entry.tasks.values()) {
+      const worker = task.unsure && task.state === 'starting' && task.worker != null ? state.workers.get(task.worker) : undefined
+
+      if (task.worker != null && worker?.connected === true && worker.engaged == null && worker.retryAtMs <= nowMs) {
+        const execution = executionId(keyOf(entry, task, task.worker))
+
+        worker.engaged = execution
+        effects.push({ kind: 'ask', worker: task.worker, execution })
+      }
+    }
+  }
 }
 
 function offer (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {

@@ -48,6 +48,10 @@ export interface TaskEntry {
   asked: Set<string>
   /** READY and has the payload: may start. */
   prepared: boolean
+  /** START was sent and its answer lost: the same worker is asked again, nobody else. */
+  unsure: boolean
+  /** When its worker was told of the cancel last. */
+  cancelSentMs?: number
   sinceMs: number
 }
 

@@ -109,6 +109,7 @@ function newJob (init: { job: JobEntry['job'], acceptedAtMs: number, targets: Ta
       attempt: 0,
       asked: new Set<string>(),
       prepared: false,
+      unsure: false,
       sinceMs: nowMs
     }]))
   }
@@ -225,6 +226,7 @@ function onCancel (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
 
         // running, or START is on its way
         const worker = task.worker ?? ''
+        task.cancelSentMs = event.nowMs
         effects.push({ kind: 'cancel-on', worker, job: event.job })
         task.reason = state.workers.get(worker)?.connected === true ? undefined : 'cancel pending: its worker is not connected'
         change(entry, task, 'cancelling', event.nowMs, effects)

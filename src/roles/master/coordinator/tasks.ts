@@ -87,6 +87,7 @@ export function requeue (state: CoordinatorState, entry: JobEntry, task: TaskEnt
   leaveGroup(entry, task)
   task.asked.clear()
   task.prepared = false
+  task.unsure = false
   task.worker = undefined
   task.reason = reason
   change(entry, task, entry.cancelled ? 'cancelled' : 'queued', nowMs, effects)

@@ -3,6 +3,9 @@ import { WORKER_LOST_MS } from '../../../model/states.ts'
 import { change, forEachTaskOf, keyOf, requeue } from './tasks.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from './state.ts'
 
+/** A cancel that was not confirmed is said again; saying it twice does no harm. */
+const CANCEL_AGAIN_MS = 10_000
+
 export function onRegistered (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'worker-registered' }>, effects: CoordinatorEffect[]): void {
   const id = event.info.peerId
   const held = new Map(event.holds.map(hold => [hold.execution, hold.state]))
@@ -57,9 +60,12 @@ export function onRegistered (state: CoordinatorState, event: Extract<Coordinato
 export function onWorkerState (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'worker-state' }>, effects: CoordinatorEffect[]): void {
   const worker = state.workers.get(event.worker)
 
-  if (worker == null || !worker.connected) {
+  if (worker == null) {
     return
   }
+
+  // one that was silent for so long that it counted as lost has only been slow
+  worker.connected = true
 
   const changed = worker.state !== event.state || worker.detail !== event.detail
 
@@ -101,6 +107,8 @@ export function onGone (state: CoordinatorState, event: Extract<CoordinatorEvent
 }
 
 export function onTick (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
+  cancelAgain(state, nowMs, effects)
+
   for (const [id, worker] of state.workers) {
     if (nowMs - worker.lastHeardMs < WORKER_LOST_MS) {
       continue
@@ -132,5 +140,20 @@ export function onTick (state: CoordinatorState, nowMs: number, effects: Coordin
       task.reason ??= `nothing heard from its worker for ${WORKER_LOST_MS / 1_000} s`
       change(entry, task, 'lost', nowMs, effects)
     })
+  }
+}
+
+function cancelAgain (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
+  for (const entry of state.jobs.values()) {
+    if (!entry.cancelled || entry.finishedAtMs != null) {
+      continue
+    }
+
+    for (const task of entry.tasks.values()) {
+      if (task.state === 'cancelling' && task.worker != null && state.workers.get(task.worker)?.connected === true && nowMs - (task.cancelSentMs ?? 0) >= CANCEL_AGAIN_MS) {
+        task.cancelSentMs = nowMs
+        effects.push({ kind: 'cancel-on', worker: task.worker, job: entry.job.id })
+      }
+    }
   }
 }
