@@ -22,28 +22,50 @@ export function signAutocorrelation (series: readonly number[]): number {
   return squares === 0 ? 0 : products / squares
 }
 
-/** Beyond this the factor below explodes on what a few runs can tell. */
+/** Beyond this the inflation explodes on what a few runs can tell. */
 const MAX_CORRELATION = 0.9
+
+/** Terms of the sum below this change no digit that is shown. */
+const SMALLEST_TERM = 1e-4
+
+/**
+ * By how much the variance of the median grows when the signs of neighbours
+ * correlate by r: 1 + 2 (r1 + r2 + …), with the later correlations taken from
+ * a first-order autoregressive series, whose signs correlate by
+ * (2/pi) arcsin(phi^k) (the arcsine law of Van Vleck, reprinted in Proceedings
+ * of the IEEE 54, 1966). 1 without positive correlation: runs that alternate
+ * would narrow the interval, which nobody should rely on.
+ */
+export function medianVarianceInflation (correlation: number): number {
+  const phi = Math.sin(Math.PI / 2 * Math.min(correlation, MAX_CORRELATION))
+  let inflation = 1
+
+  for (let power = phi; power > SMALLEST_TERM; power *= phi) {
+    inflation += 2 * (2 / Math.PI) * Math.asin(power)
+  }
+
+  return inflation
+}
 
 /**
  * The interval of the median of values in the order in which they were
- * measured. Neighbouring runs that resemble each other tell less than
- * independent ones: when their correlation r is more than chance (r > 2/sqrt(n)),
- * both sides are widened by sqrt((1 + r) / (1 - r)), the variance inflation of
- * a first-order autoregressive series; for sample quantiles of dependent series
- * see Gastwirth and Rubin, Annals of Statistics 3, 1975.
+ * measured. Runs that resemble their neighbours tell less than independent
+ * ones, so both sides are widened by the root of the variance inflation. With
+ * independent runs that costs 15 % of width at 6 runs and 4 % at 100; with a
+ * correlation of 0.6 between neighbours 50 runs cover 91 % instead of 78 %
+ * (test/stats/autocorrelation.test.ts). A few runs cannot reveal slow drift.
  * Undefined below MIN_FOR_INTERVAL values.
  */
 export function medianIntervalOfSeries (series: readonly number[]): MedianInterval | undefined {
   const interval = medianInterval(series)
-  const correlation = Math.min(signAutocorrelation(series), MAX_CORRELATION)
 
-  if (interval == null || correlation <= 2 / Math.sqrt(series.length)) {
-    return interval
+  if (interval == null) {
+    return undefined
   }
 
-  const factor = Math.sqrt((1 + correlation) / (1 - correlation))
+  const factor = Math.sqrt(medianVarianceInflation(signAutocorrelation(series)))
   const { median: middle, low, high } = interval
 
-  return { ...interval, low: middle - (middle - low) * factor, high: middle + (high - middle) * factor }
+  // Exactly the order statistics when there is nothing to widen.
+  return factor === 1 ? interval : { ...interval, low: middle - (middle - low) * factor, high: middle + (high - middle) * factor }
 }
