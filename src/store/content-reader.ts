@@ -1,0 +1,106 @@
+import { constants } from 'node:fs'
+import { MeshmarkError } from '../model/errors.ts'
+import { chunkLength, isConsistent, openData, readFully, readStoredManifest, sha256 } from './content-files.ts'
+import type { PayloadFile, PayloadManifest } from '../model/payload.ts'
+import type { FileHandle } from 'node:fs/promises'
+
+export interface ContentReaderInit {
+  onClose: () => void
+  onDamage: (reason: string) => Promise<void>
+}
+
+/** A complete payload. Every chunk is verified again as it is read: a disk may forget. */
+export class ContentReader {
+  readonly manifest: PayloadManifest
+  readonly #init: ContentReaderInit
+  readonly #file: FileHandle
+  /** Many small files share a chunk. */
+  #cached?: { index: number, chunk: Promise<Uint8Array> }
+  #closing?: Promise<void>
+
+  private constructor (manifest: PayloadManifest, init: ContentReaderInit, file: FileHandle) {
+    this.manifest = manifest
+    this.#init = init
+    this.#file = file
+  }
+
+  /** Throws a plain Error when what is in the folder is not the payload. */
+  static async open (dir: string, id: string, init: ContentReaderInit): Promise<ContentReader> {
+    const manifest = await readStoredManifest(dir, id)
+
+    if (!isConsistent(manifest)) {
+      throw new Error('the stored manifest contradicts itself')
+    }
+
+    return new ContentReader(manifest, init, await openData(dir, constants.O_RDONLY))
+  }
+
+  async readChunk (index: number): Promise<Uint8Array> {
+    if (this.manifest.chunks[index] == null) {
+      throw new MeshmarkError('not-found', `payload ${this.manifest.id.slice(0, 12)} has no chunk ${index}: there are ${this.manifest.chunks.length}`)
+    }
+
+    if (this.#cached?.index !== index) {
+      this.#cached = { index, chunk: this.#readVerified(index) }
+    }
+
+    return this.#cached.chunk
+  }
+
+  /** The content of one file, in pieces of at most a chunk. The pieces must not be written to. */
+  async * readFile (path: string): AsyncGenerator<Uint8Array> {
+    const { chunkSize } = this.manifest
+    const { start, size } = this.#locate(path)
+    const end = start + size
+
+    for (let pos = start; pos < end;) {
+      const index = Math.floor(pos / chunkSize)
+      const chunk = await this.readChunk(index)
+      const from = pos - index * chunkSize
+      const piece = chunk.subarray(from, Math.min(chunk.byteLength, from + end - pos))
+
+      yield piece
+      pos += piece.byteLength
+    }
+  }
+
+  /** Idempotent. */
+  async close (): Promise<void> {
+    this.#closing ??= this.#file.close().finally(() => { this.#init.onClose() })
+
+    return this.#closing
+  }
+
+  #locate (path: string): { start: number, size: number } {
+    let start = 0
+
+    for (const file of this.manifest.files) {
+      if (file.path === path) {
+        return { start, size: file.size }
+      }
+
+      start += file.size
+    }
+
+    throw new MeshmarkError('not-found', `payload ${this.manifest.id.slice(0, 12)} has no file ${path}: it has ${list(this.manifest.files)}`)
+  }
+
+  async #readVerified (index: number): Promise<Uint8Array> {
+    const { id, chunks, chunkSize } = this.manifest
+    const chunk = new Uint8Array(chunkLength(this.manifest, index))
+    const read = await readFully(this.#file, chunk, index * chunkSize)
+
+    if (!read || sha256(chunk) !== Buffer.from(chunks[index] as Uint8Array).toString('hex')) {
+      const reason = `chunk ${index} ${read ? 'does not match its digest' : 'is cut short'}`
+
+      await this.#init.onDamage(reason)
+      throw new MeshmarkError('failed', `payload ${id.slice(0, 12)} was damaged in the store and must be fetched again: ${reason}`)
+    }
+
+    return chunk
+  }
+}
+
+function list (files: PayloadFile[]): string {
+  return files.length === 0 ? 'none' : `${files.slice(0, 5).map(({ path }) => path).join(', ')}${files.length > 5 ? ', …' : ''}`
+}

@@ -1,0 +1,216 @@
+import { constants } from 'node:fs'
+import { MeshmarkError } from '../model/errors.ts'
+import { payloadSize } from '../model/payload.ts'
+import { chunkLength, openData, readFully, sha256, writeFully, writeStoredManifest } from './content-files.ts'
+import { ensurePrivateDir, explainDiskFull, syncDir } from './files.ts'
+import type { PayloadManifest } from '../model/payload.ts'
+import type { FileHandle } from 'node:fs/promises'
+
+/** One of those who bring a payload. */
+export interface IncomingContent {
+  /** Numbers of the chunks that were missing when it began. */
+  readonly missing: number[]
+  /** Any order. Rejects with a ChunkMismatchError when the bytes are not that chunk; nothing of it is kept then. */
+  write: (index: number, bytes: Uint8Array) => Promise<void>
+  /** Resolves when the whole payload is durable and can be opened; rejects when chunks are still missing. */
+  finish: () => Promise<void>
+  /** Gives up. What has been verified stays for the next attempt. Idempotent, and harmless after finish. */
+  abort: () => Promise<void>
+}
+
+/** The sender lied, or something damaged the chunk on its way. */
+export class ChunkMismatchError extends MeshmarkError {
+  static override name = 'ChunkMismatchError'
+  override name = 'ChunkMismatchError'
+
+  constructor (payload: string, readonly index: number, what: string) {
+    super('failed', `chunk ${index} of payload ${payload.slice(0, 12)} ${what}`)
+  }
+}
+
+export interface ContentWriterInit {
+  /** Everything is on the disk: make it visible. */
+  onComplete: () => Promise<void>
+  /** Nobody writes any more. */
+  onIdle: () => void
+}
+
+/** Numbers of the chunks that are not in the folder as they should be. A folder that is not there has none. */
+export async function missingChunks (dir: string, manifest: PayloadManifest): Promise<number[]> {
+  let file: FileHandle
+
+  try {
+    file = await openData(dir, constants.O_RDONLY)
+  } catch (err: any) {
+    if (err.code === 'ENOENT') {
+      return manifest.chunks.map((_, index) => index)
+    }
+
+    throw err
+  }
+
+  try {
+    return await verifyChunks(file, manifest)
+  } finally {
+    await file.close()
+  }
+}
+
+async function verifyChunks (file: FileHandle, manifest: PayloadManifest): Promise<number[]> {
+  const { size } = await file.stat()
+  const buffer = new Uint8Array(Math.min(manifest.chunkSize, payloadSize(manifest)))
+  const missing: number[] = []
+
+  for (const [index, digest] of manifest.chunks.entries()) {
+    const chunk = buffer.subarray(0, chunkLength(manifest, index))
+    const position = index * manifest.chunkSize
+
+    if (position + chunk.byteLength > size || !await readFully(file, chunk, position) || sha256(chunk) !== Buffer.from(digest).toString('hex')) {
+      missing.push(index)
+    }
+  }
+
+  return missing
+}
+
+/** A payload on its way in, with all who bring it. */
+export class ContentWriter {
+  readonly #dir: string
+  readonly #manifest: PayloadManifest
+  readonly #init: ContentWriterInit
+  readonly #file: FileHandle
+  readonly #missing: Set<number>
+  /** Everybody who has joined and neither finished nor given up. */
+  #users = 0
+  #inFlight = 0
+  #finishing?: Promise<void>
+  #finished = false
+  #closing?: Promise<void>
+
+  private constructor (dir: string, manifest: PayloadManifest, init: ContentWriterInit, file: FileHandle, missing: number[]) {
+    this.#dir = dir
+    this.#manifest = manifest
+    this.#init = init
+    this.#file = file
+    this.#missing = new Set(missing)
+  }
+
+  static async open (dir: string, manifest: PayloadManifest, init: ContentWriterInit): Promise<ContentWriter> {
+    try {
+      await ensurePrivateDir(dir)
+      await writeStoredManifest(dir, manifest)
+      const file = await openData(dir, constants.O_RDWR | constants.O_CREAT)
+
+      try {
+        return new ContentWriter(dir, manifest, init, file, await verifyChunks(file, manifest))
+      } catch (err) {
+        await file.close()
+        throw err
+      }
+    } catch (err) {
+      throw explainDiskFull(err, dir)
+    }
+  }
+
+  get missing (): number[] {
+    return [...this.#missing].sort((a, b) => a - b)
+  }
+
+  join (): IncomingContent {
+    let active = true
+
+    this.#users++
+
+    const leave = async (): Promise<void> => {
+      if (active) {
+        active = false
+        this.#users--
+        await this.#closeIfIdle()
+      }
+    }
+
+    return {
+      missing: this.missing,
+      write: async (index, bytes) => {
+        if (!active) {
+          throw new Error('this transfer has ended')
+        }
+
+        await this.#write(index, bytes)
+      },
+      finish: async () => {
+        // it stays open to what is missing when this rejects
+        await this.#finish()
+        await leave()
+      },
+      abort: leave
+    }
+  }
+
+  async #write (index: number, bytes: Uint8Array): Promise<void> {
+    const { id, chunks, chunkSize } = this.#manifest
+    const digest = chunks[index]
+
+    if (digest == null) {
+      throw new ChunkMismatchError(id, index, `does not exist: there are ${chunks.length}`)
+    }
+
+    const length = chunkLength(this.#manifest, index)
+
+    if (bytes.byteLength !== length) {
+      throw new ChunkMismatchError(id, index, `has ${bytes.byteLength} bytes instead of ${length}`)
+    }
+
+    if (sha256(bytes) !== Buffer.from(digest).toString('hex')) {
+      throw new ChunkMismatchError(id, index, 'does not match its digest')
+    }
+
+    // somebody else brought it
+    if (!this.#missing.has(index)) {
+      return
+    }
+
+    this.#inFlight++
+
+    try {
+      await writeFully(this.#file, bytes, index * chunkSize)
+      this.#missing.delete(index)
+    } catch (err) {
+      throw explainDiskFull(err, this.#dir)
+    } finally {
+      this.#inFlight--
+      await this.#closeIfIdle()
+    }
+  }
+
+  async #finish (): Promise<void> {
+    if (this.#missing.size > 0) {
+      throw new MeshmarkError('failed', `payload ${this.#manifest.id.slice(0, 12)} lacks ${this.#missing.size} of ${this.#manifest.chunks.length} chunks`)
+    }
+
+    this.#finishing ??= (async () => {
+      // what a crash or an older version left behind the end
+      await this.#file.truncate(payloadSize(this.#manifest))
+      await this.#file.sync()
+      await syncDir(this.#dir)
+      await this.#init.onComplete()
+      this.#finished = true
+    })().catch(err => {
+      this.#finishing = undefined
+      throw explainDiskFull(err, this.#dir)
+    })
+
+    return this.#finishing
+  }
+
+  async #closeIfIdle (): Promise<void> {
+    if (this.#users === 0 || this.#finished) {
+      this.#init.onIdle()
+    }
+
+    if (this.#users === 0 && this.#inFlight === 0) {
+      this.#closing ??= this.#file.close()
+      await this.#closing
+    }
+  }
+}

@@ -1,0 +1,351 @@
+import { readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MeshmarkError, toError } from '../model/errors.ts'
+import { payloadSize } from '../model/payload.ts'
+import { formatBytes } from '../model/units.ts'
+import { isComplete, isConsistent, readStoredManifest, touchStored } from './content-files.ts'
+import { ContentReader } from './content-reader.ts'
+import { ContentWriter, missingChunks } from './content-writer.ts'
+import { diskFullError, ensurePrivateDir, freeBytes, syncDir } from './files.ts'
+import type { PayloadManifest } from '../model/payload.ts'
+import type { IncomingContent } from './content-writer.ts'
+
+export interface ContentOptions {
+  /** Bytes of content kept, complete or in part. */
+  maxBytes: number
+  onDamage?: (path: string, reason: string) => void
+}
+
+export interface ContentUsage {
+  /** Complete ones, and what is reserved for those that are on their way. */
+  bytes: number
+  maxBytes: number
+  payloads: number
+  /** Bytes that cannot be freed: pinned, being read or being written. */
+  heldBytes: number
+}
+
+interface Entry {
+  bytes: number
+  usedMs: number
+  complete: boolean
+  readers: number
+  writer?: ContentWriter
+}
+
+/** Left on the disk beside what a payload needs. */
+const RESERVE_BYTES = 1024 * 1024
+
+/**
+ * Payloads by their id, in a folder that one process uses at a time:
+ * `complete/<id>/{manifest,data}` and, until every chunk is there,
+ * `partial/<id>/…`. What has not been used for longest goes first when room is
+ * needed; what is pinned, read or written stays.
+ */
+export class ContentStore {
+  readonly #dir: string
+  readonly #options: ContentOptions
+  readonly #entries = new Map<string, Entry>()
+  readonly #pins = new Map<string, Set<string>>()
+  /** Tail of the queue of everything that adds or removes an entry. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  private constructor (dir: string, options: ContentOptions) {
+    this.#dir = dir
+    this.#options = options
+  }
+
+  static async open (dir: string, options: ContentOptions): Promise<ContentStore> {
+    const store = new ContentStore(dir, options)
+
+    await ensurePrivateDir(join(dir, 'complete'))
+    await ensurePrivateDir(join(dir, 'partial'))
+    await store.#scan()
+
+    return store
+  }
+
+  async has (id: string): Promise<boolean> {
+    return this.#entries.get(id)?.complete === true
+  }
+
+  /** `complete`, or the numbers of the chunks that are not here; what is here has been verified just now. */
+  async state (manifest: PayloadManifest): Promise<'complete' | number[]> {
+    checkManifest(manifest)
+    const entry = this.#entries.get(manifest.id)
+
+    if (entry?.complete === true) {
+      return 'complete'
+    }
+
+    return entry?.writer?.missing ?? await missingChunks(this.#partial(manifest.id), manifest)
+  }
+
+  /**
+   * Takes content in. Several may bring the same payload at once: each says
+   * what is missing when it begins, and what one has written the others need
+   * not. Rejects with `quota` when it does not fit beside what is held.
+   */
+  async begin (manifest: PayloadManifest): Promise<IncomingContent> {
+    checkManifest(manifest)
+
+    return this.#exclusive(async () => {
+      const known = this.#entries.get(manifest.id)
+
+      if (known?.complete === true) {
+        return COMPLETE
+      }
+
+      if (known?.writer != null) {
+        return known.writer.join()
+      }
+
+      const entry = await this.#makeRoom(manifest, known)
+      const writer: ContentWriter = await ContentWriter.open(this.#partial(manifest.id), manifest, {
+        onComplete: async () => this.#exclusive(async () => this.#complete(manifest.id, entry)),
+        // late writes of those who have left may end after others have begun
+        onIdle: () => { entry.writer = entry.writer === writer ? undefined : entry.writer }
+      })
+
+      entry.writer = writer
+      entry.usedMs = Date.now()
+      this.#entries.set(manifest.id, entry)
+
+      return writer.join()
+    })
+  }
+
+  /** Rejects with `not-found` when it is not here, or not complete. What is open is not removed. */
+  async open (id: string): Promise<ContentReader> {
+    checkId(id)
+
+    return this.#exclusive(async () => {
+      const entry = this.#entries.get(id)
+
+      if (entry?.complete !== true) {
+        throw new MeshmarkError('not-found', `payload ${short(id)} is not in the store`)
+      }
+
+      try {
+        const reader = await ContentReader.open(this.#path(id), id, {
+          onClose: () => { entry.readers-- },
+          onDamage: async reason => this.#demote(id, reason)
+        })
+
+        entry.readers++
+        entry.usedMs = Date.now()
+        await touchStored(this.#path(id))
+
+        return reader
+      } catch (err) {
+        if (!isDamage(err)) {
+          throw err
+        }
+
+        await this.#demoteNow(id, toError(err).message)
+        throw new MeshmarkError('failed', `payload ${short(id)} was damaged in the store and must be fetched again: ${toError(err).message}`, { cause: err })
+      }
+    })
+  }
+
+  /** Keeps a payload, here or yet to come, until the same `by` unpins it. In memory: pin anew after a start, before anything is taken in. */
+  pin (id: string, by: string): void {
+    checkId(id)
+    const pins = this.#pins.get(id) ?? new Set()
+
+    this.#pins.set(id, pins.add(by))
+  }
+
+  unpin (id: string, by: string): void {
+    const pins = this.#pins.get(id)
+
+    pins?.delete(by)
+
+    if (pins?.size === 0) {
+      this.#pins.delete(id)
+    }
+  }
+
+  usage (): ContentUsage {
+    const entries = [...this.#entries]
+
+    return {
+      bytes: sum(entries),
+      maxBytes: this.#options.maxBytes,
+      payloads: entries.filter(([, { complete }]) => complete).length,
+      heldBytes: sum(entries.filter(([id, entry]) => this.#isHeld(id, entry)))
+    }
+  }
+
+  #path (id: string): string {
+    return join(this.#dir, 'complete', id)
+  }
+
+  #partial (id: string): string {
+    return join(this.#dir, 'partial', id)
+  }
+
+  #isHeld (id: string, entry: Entry): boolean {
+    return this.#pins.has(id) || entry.readers > 0 || entry.writer != null
+  }
+
+  async #exclusive<T> (work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work)
+
+    this.#turn = turn.catch(() => {})
+
+    return turn
+  }
+
+  async #scan (): Promise<void> {
+    for (const kind of ['partial', 'complete'] as const) {
+      for (const id of (await readdir(join(this.#dir, kind))).filter(isId)) {
+        const dir = join(this.#dir, kind, id)
+
+        try {
+          const manifest = await readStoredManifest(dir, id)
+          const { mtimeMs } = await stat(join(dir, 'manifest'))
+
+          await this.#found(id, kind === 'complete', manifest, mtimeMs)
+        } catch (err) {
+          if (!isDamage(err)) {
+            throw err
+          }
+
+          await this.#discard(dir, kind, toError(err).message)
+        }
+      }
+    }
+  }
+
+  async #found (id: string, complete: boolean, manifest: PayloadManifest, usedMs: number): Promise<void> {
+    const whole = complete && await isComplete(this.#path(id), manifest)
+
+    if (whole) {
+      // an attempt to fetch it anew that is no longer needed
+      await rm(this.#partial(id), { recursive: true, force: true })
+    } else if (complete) {
+      await this.#moveToPartial(id, 'its data does not have the size that the manifest says')
+    }
+
+    this.#entries.set(id, { bytes: payloadSize(manifest), usedMs, complete: whole, readers: 0 })
+  }
+
+  /** A crash may leave a partial one without its manifest; a complete one had its own on the disk. */
+  async #discard (dir: string, kind: 'partial' | 'complete', reason: string): Promise<void> {
+    if (kind === 'partial') {
+      await rm(dir, { recursive: true, force: true })
+      return
+    }
+
+    const aside = join(this.#dir, `damaged-${new Date().toISOString().replaceAll(':', '')}-${dir.slice(-8)}`)
+
+    await rename(dir, aside)
+    this.#options.onDamage?.(aside, reason)
+  }
+
+  async #complete (id: string, entry: Entry): Promise<void> {
+    await rename(this.#partial(id), this.#path(id))
+    await syncDir(join(this.#dir, 'complete'))
+    await syncDir(join(this.#dir, 'partial'))
+    entry.complete = true
+    entry.usedMs = Date.now()
+  }
+
+  async #demote (id: string, reason: string): Promise<void> {
+    await this.#exclusive(async () => this.#demoteNow(id, reason))
+  }
+
+  /** Damaged content becomes content in part: its good chunks are verified and kept when it is fetched again. */
+  async #demoteNow (id: string, reason: string): Promise<void> {
+    const entry = this.#entries.get(id)
+
+    if (entry?.complete === true) {
+      entry.complete = false
+      await this.#moveToPartial(id, reason)
+    }
+  }
+
+  async #moveToPartial (id: string, reason: string): Promise<void> {
+    await rm(this.#partial(id), { recursive: true, force: true })
+    await rename(this.#path(id), this.#partial(id))
+    this.#options.onDamage?.(this.#partial(id), reason)
+  }
+
+  /** Frees what must go, least recently used first, but nothing at all when that would not be enough. */
+  async #makeRoom (manifest: PayloadManifest, known: Entry | undefined): Promise<Entry> {
+    const bytes = payloadSize(manifest)
+    const others = [...this.#entries].filter(([id]) => id !== manifest.id)
+    const removable = others.filter(([id, entry]) => !this.#isHeld(id, entry)).sort(([, a], [, b]) => a.usedMs - b.usedMs)
+    const held = sum(others) - sum(removable)
+    const { maxBytes } = this.#options
+
+    if (held + bytes > maxBytes) {
+      throw new MeshmarkError('quota', `the payload of ${formatBytes(bytes)} does not fit the store of ${formatBytes(maxBytes)}${held > 0 ? `, of which unfinished jobs hold ${formatBytes(held)}` : ''}`)
+    }
+
+    let used = sum(others)
+    let free = await freeBytes(this.#dir)
+    const onDisk = known == null ? 0 : await stat(join(this.#partial(manifest.id), 'data')).then(({ blocks }) => blocks * 512, () => 0)
+    const needed = bytes - onDisk + RESERVE_BYTES
+
+    if (free + sum(removable) < needed) {
+      throw diskFullError(this.#dir)
+    }
+
+    for (const [id, entry] of removable) {
+      if (used + bytes <= maxBytes && free >= needed) {
+        break
+      }
+
+      await rm(entry.complete ? this.#path(id) : this.#partial(id), { recursive: true, force: true })
+      this.#entries.delete(id)
+      used -= entry.bytes
+      free = await freeBytes(this.#dir)
+    }
+
+    if (free < needed) {
+      throw diskFullError(this.#dir)
+    }
+
+    return known ?? { bytes, usedMs: Date.now(), complete: false, readers: 0 }
+  }
+}
+
+const COMPLETE: IncomingContent = {
+  missing: [],
+  write: async () => {},
+  finish: async () => {},
+  abort: async () => {}
+}
+
+function sum (entries: Array<[string, Entry]>): number {
+  return entries.reduce((bytes, [, entry]) => bytes + entry.bytes, 0)
+}
+
+function isId (text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text)
+}
+
+function checkId (id: string): void {
+  if (!isId(id)) {
+    throw new MeshmarkError('refused', `not the id of a payload: ${JSON.stringify(String(id).slice(0, 80))}`)
+  }
+}
+
+function checkManifest (manifest: PayloadManifest): void {
+  checkId(manifest.id)
+
+  if (!isConsistent(manifest)) {
+    throw new MeshmarkError('refused', `the manifest of payload ${short(manifest.id)} contradicts itself`)
+  }
+}
+
+/** Something is wrong with the files, rather than with this process or the disk as a whole. */
+function isDamage (err: any): boolean {
+  return err?.code == null || err.code === 'ENOENT' || err.code === 'ENOTDIR' || err.code === 'ELOOP' || err.code === 'EISDIR'
+}
+
+function short (id: string): string {
+  return id.slice(0, 12)
+}
