@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, stat } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshmarkError } from '../model/errors.ts'
 import { openMembership } from '../node/membership.ts'
@@ -55,6 +55,10 @@ export async function saveMember (dir: string, member: Member): Promise<void> {
     membership: Buffer.from(member.membership).toString('base64'),
     masters: member.masters
   })), 0o600)
+}
+
+export async function forgetMember (dir: string): Promise<void> {
+  await rm(join(dir, FILE), { force: true })
 }
 
 /** Meshes in which this machine has a membership for the role, the one used last first. */

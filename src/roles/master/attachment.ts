@@ -1,5 +1,6 @@
 import { executionId, parseExecutionId } from '../../model/ids.ts'
 import { isTaskEnd } from '../../model/states.ts'
+import { OUTPUT_STREAMS } from '../output.ts'
 import { jobView, startSkew, taskView } from './views.ts'
 import type { JobEntry } from './coordinator/state.ts'
 import type { JobStore } from './job-store.ts'
@@ -12,8 +13,6 @@ import type { OutputStream } from '../../node/protocol/task/messages.ts'
 
 /** Output travels in pieces of this size at most. */
 const PIECE = 256 * 1024
-
-const STREAMS: readonly OutputStream[] = ['stdout', 'stderr']
 
 export interface AttachmentComponents {
   jobs: JobStore
@@ -97,8 +96,8 @@ export class Attachment {
       return
     }
 
-    for (const execution of await this.#components.outputs.executionsOf(this.#entry.job.id)) {
-      for (const stream of STREAMS) {
+    for (const execution of this.#components.outputs.executionsOf(this.#entry.job.id)) {
+      for (const stream of OUTPUT_STREAMS) {
         await this.#sendStream(execution, stream)
       }
     }

@@ -4,6 +4,7 @@ import { measureOffset, monotonicNow } from '../../node/clock.ts'
 import { seal } from '../../node/membership.ts'
 import { sendPayload } from '../../node/payload/send.ts'
 import { encodeTicket } from '../../node/protocol/sealed/index.ts'
+import { compareClaims } from '../claim.ts'
 import { TICKET_DOMAIN } from '../ticket.ts'
 import { emptyCoordinator } from './coordinator/state.ts'
 import { stepCoordinator } from './coordinator/step.ts'
@@ -33,6 +34,7 @@ export interface CoordinatorComponents {
   jobs: JobStore
   content: ContentStore
   claim: Claim
+  saveTerm: (term: number) => Promise<void>
   log: (line: string) => void
 }
 
@@ -55,21 +57,37 @@ export class Coordinator {
   readonly #listeners = new Set<CoordinatorListener>()
   readonly #transfers = new Map<string, AbortController>()
   #effects: Promise<void> = Promise.resolve()
+  #claim: Claim
   #timer?: NodeJS.Timeout
   #stopping = false
 
   constructor (components: CoordinatorComponents) {
     this.#components = components
+    this.#claim = components.claim
     this.#slots = new Slots({
       node: components.node,
-      claim: () => components.claim,
-      onAnswer: (worker, execution, reply) => { this.dispatch({ kind: 'answer', worker, execution, reply, nowMs: Date.now() }) },
+      claim: () => this.#claim,
+      onAnswer: (worker, execution, reply) => {
+        if (reply.kind === 'stale') {
+          void this.outbid(reply.highest)
+        }
+
+        this.dispatch({ kind: 'answer', worker, execution, reply, nowMs: Date.now() })
+      },
       onFailure: (worker, execution, reason) => { this.dispatch({ kind: 'ask-failed', worker, execution, reason, nowMs: Date.now() }) }
     })
   }
 
   get claim (): Claim {
-    return this.#components.claim
+    return this.#claim
+  }
+
+  /** A worker has seen a higher claim than ours, as after the loss of our journal: reign above it. */
+  async outbid (highest: Claim): Promise<void> {
+    if (compareClaims(highest, this.#claim) > 0) {
+      this.#claim = { term: highest.term + 1, master: this.#components.node.peerId }
+      await this.#components.saveTerm(this.#claim.term)
+    }
   }
 
   /** Takes up what the journal holds. */
@@ -92,7 +110,7 @@ export class Coordinator {
       })
 
       if (stored.finishedAtMs == null && stored.job.payload != null) {
-        await content.pin(stored.job.payload.id, stored.job.id)
+        content.pin(stored.job.payload.id, stored.job.id)
       }
     }
 
@@ -124,7 +142,7 @@ export class Coordinator {
     const acceptedAtMs = Date.now()
 
     if (job.payload != null) {
-      await content.pin(job.payload.id, job.id)
+      content.pin(job.payload.id, job.id)
     }
 
     await jobs.accept(job, sealed, { acceptedAtMs, targets })
@@ -197,7 +215,7 @@ export class Coordinator {
     await this.#components.jobs.end(id, atMs)
 
     if (entry?.job.payload != null) {
-      await this.#components.content.unpin(entry.job.payload.id, id)
+      this.#components.content.unpin(entry.job.payload.id, id)
     }
 
     this.#listeners.forEach(listener => { listener.onJobEnd?.(id) })

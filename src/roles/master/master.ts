@@ -93,9 +93,10 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
 
     const jobs = new JobStore(journal)
     const content = await ContentStore.open(join(dir, 'payloads'), { maxBytes: options.payloadBytes ?? PAYLOAD_BYTES })
-    const outputs = new Outputs(join(dir, 'outputs'))
+    const outputs = await Outputs.open(join(dir, 'outputs'))
+    cleanups.push(async () => outputs.close())
     const watchers = new Watchers()
-    const coordinator = new Coordinator({ node, identity, jobs, content, claim: await claim(journal, node.peerId), log })
+    const coordinator = new Coordinator({ node, identity, jobs, content, claim: await claim(journal, node.peerId), saveTerm: async term => saveTerm(journal, term), log })
     const registry = new Registry({ node, journal, coordinator, log })
 
     coordinator.listen({
@@ -166,9 +167,13 @@ async function claim (journal: Journal, master: string): Promise<{ term: number,
   const stored = await journal.get('term')
   const term = (stored == null ? 0 : Number(Buffer.from(stored).toString())) + 1
 
-  await journal.put('term', Buffer.from(String(term)), { durable: true })
+  await saveTerm(journal, term)
 
   return { term, master }
+}
+
+async function saveTerm (journal: Journal, term: number): Promise<void> {
+  await journal.put('term', Buffer.from(String(term)), { durable: true })
 }
 
 async function localTokens (admission: Admission): Promise<{ worker: string, client: string, admin: string }> {

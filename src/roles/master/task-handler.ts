@@ -4,6 +4,7 @@ import { task as taskProtocol } from '../../node/protocol/task/index.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { JobStore } from './job-store.ts'
 import type { Outputs } from './outputs.ts'
+import type { Output } from '../output.ts'
 import type { Watchers } from './watchers.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
@@ -46,33 +47,29 @@ async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, com
   }
 
   const { job, task } = parseExecutionId(execution)
-  const output = await components.outputs.open(execution)
+  const output = await components.outputs.of(execution)
 
-  try {
-    await channel.send({ kind: 'resume', stdout: output.size('stdout'), stderr: output.size('stderr') })
+  await channel.send({ kind: 'resume', stdout: output.size('stdout'), stderr: output.size('stderr') })
 
-    for (let report = await channel.receive(); report != null; report = await channel.receive()) {
-      switch (report.kind) {
-        case 'begin':
-          throw new MeshmarkError('refused', 'a delivery begins once')
-        case 'phase':
-          components.watchers.phase(job, task, report)
-          break
-        case 'progress':
-          components.watchers.progress(job, task, report)
-          break
-        case 'output':
-          await output.append(report.stream, report.offset, report.data)
-          await channel.send({ kind: 'taken', stdout: output.size('stdout'), stderr: output.size('stderr') })
-          break
-        case 'result':
-          await store(report, execution, components, output)
-          await channel.send({ kind: 'stored' })
-          break
-      }
+  for (let report = await channel.receive(); report != null; report = await channel.receive()) {
+    switch (report.kind) {
+      case 'begin':
+        throw new MeshmarkError('refused', 'a delivery begins once')
+      case 'phase':
+        components.watchers.phase(job, task, report)
+        break
+      case 'progress':
+        components.watchers.progress(job, task, report)
+        break
+      case 'output':
+        await output.appendAt(report.stream, report.offset, report.data)
+        await channel.send({ kind: 'taken', stdout: output.size('stdout'), stderr: output.size('stderr') })
+        break
+      case 'result':
+        await store(report, execution, components, output)
+        await channel.send({ kind: 'stored' })
+        break
     }
-  } finally {
-    await output.close()
   }
 }
 
@@ -93,7 +90,7 @@ function refuse (execution: string, peer: Peer, coordinator: Coordinator): strin
   }
 }
 
-async function store (report: Extract<TaskReport, { kind: 'result' }>, execution: string, { jobs, coordinator, log }: TaskComponents, output: Awaited<ReturnType<Outputs['open']>>): Promise<void> {
+async function store (report: Extract<TaskReport, { kind: 'result' }>, execution: string, { jobs, coordinator, log }: TaskComponents, output: Output): Promise<void> {
   const result: ExecutionResult = report.result
 
   if (executionId(result.key) !== execution) {

@@ -1,6 +1,7 @@
 import { MeshmarkError, toError } from '../../model/errors.ts'
 import { task as taskProtocol } from '../../node/protocol/task/index.ts'
-import type { OutputSpool } from '../output-spool.ts'
+import { OUTPUT_STREAMS } from '../output.ts'
+import type { Output } from '../output.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
@@ -10,8 +11,6 @@ const PIECE = 256 * 1024
 
 /** Output on its way and not confirmed, at most. */
 const WINDOW = 1024 * 1024
-
-const STREAMS: readonly OutputStream[] = ['stdout', 'stderr']
 
 type LiveReport = Extract<TaskReport, { kind: 'phase' | 'progress' }>
 
@@ -29,7 +28,7 @@ export class Delivery {
   #stored = false
 
   /** `live` = output is sent while the program runs; a measured one is left in peace until its end. */
-  constructor (readonly execution: string, private readonly output: OutputSpool, private readonly live: () => boolean) {
+  constructor (readonly execution: string, private readonly output: Output, private readonly live: () => boolean) {
     output.onGrown = () => { this.#wake() }
   }
 
@@ -121,12 +120,12 @@ export class Delivery {
       const result = this.#result
 
       if (result != null || this.live()) {
-        for (const stream of STREAMS) {
+        for (const stream of OUTPUT_STREAMS) {
           await this.#sendOutput(channel, stream, sent, signal)
         }
       }
 
-      if (result != null && STREAMS.every(stream => sent[stream] === this.output.size(stream))) {
+      if (result != null && OUTPUT_STREAMS.every(stream => sent[stream] === this.output.size(stream))) {
         await channel.send({ kind: 'result', result, stdoutBytes: sent.stdout, stderrBytes: sent.stderr }, { signal })
         return
       }

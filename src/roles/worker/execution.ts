@@ -3,15 +3,15 @@ import { parseExecutionId } from '../../model/ids.ts'
 import { gradeNoise, readNoise } from '../../machine/noise.ts'
 import { open } from '../../node/membership.ts'
 import { decodeJob } from '../../node/protocol/model/index.ts'
-import { acquire } from '../../store/lock.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
 import type { Boxes } from './boxes.ts'
-import type { OutputSpool } from '../output-spool.ts'
+import type { Output } from '../output.ts'
 import type { Job } from '../../model/job.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { TaskReport } from '../../node/protocol/task/messages.ts'
 import type { BoxReport } from '../../sandbox/index.ts'
 import type { ContentStore } from '../../store/content.ts'
+import type { MachineLock } from '../../store/lock.ts'
 
 export interface ExecutionInit {
   execution: string
@@ -21,7 +21,8 @@ export interface ExecutionInit {
   startAtMs?: number
   boxes: Boxes
   content: ContentStore
-  output: OutputSpool
+  lock: MachineLock
+  output: Output
   /** The seal holds: this is what will be done. */
   onJob: (job: Job) => void
   /** Where it stands, for whoever listens. */
@@ -73,7 +74,7 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
   const asked = performance.now()
   let waited = false
 
-  const lock = await acquire(measured ? 'exclusive' : 'shared', {
+  const lock = await init.lock.acquire(measured ? 'exclusive' : 'shared', {
     signal: init.signal,
     onWait: () => {
       waited = true

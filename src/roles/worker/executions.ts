@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { MeshmarkError, toError } from '../../model/errors.ts'
-import { OutputSpool } from '../output-spool.ts'
+import { Output } from '../output.ts'
 import { Delivery } from './delivery.ts'
 import { runExecution } from './execution.ts'
 import type { Boxes } from './boxes.ts'
@@ -8,6 +8,8 @@ import type { Outbox } from './outbox.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { ContentStore } from '../../store/content.ts'
+import type { MachineLock } from '../../store/lock.ts'
+import type { Spools } from '../../store/spool.ts'
 
 const RETRY_MS = 500
 
@@ -16,8 +18,9 @@ export interface ExecutionsComponents {
   boxes: Boxes
   content: ContentStore
   outbox: Outbox
-  /** Folder of the outputs that wait for delivery. */
-  spoolDir: string
+  lock: MachineLock
+  /** Outputs that wait for delivery. */
+  spools: Spools
   /** The record is on disk, everything reaped: the slot is free again. */
   onEnded: (execution: string) => Promise<void>
   /** The state that users see has changed. */
@@ -66,7 +69,7 @@ export class Executions {
       const result = await this.#components.outbox.result(execution)
 
       if (result != null) {
-        const output = await OutputSpool.open(this.#components.spoolDir, execution)
+        const output = await Output.open(this.#components.spools, execution)
         const delivery = new Delivery(execution, output, () => true)
         delivery.finish(result)
         this.#deliver(delivery, output)
@@ -110,13 +113,13 @@ export class Executions {
   }
 
   async #run (running: Running, sealed: Uint8Array, startAtMs: number | undefined): Promise<void> {
-    const { boxes, content, outbox, spoolDir, onEnded, onChange, log } = this.#components
+    const { boxes, content, outbox, lock, spools, onEnded, onChange, log } = this.#components
     const { execution } = running
     let measuring = true
     let result: ExecutionResult | undefined
 
     try {
-      const output = await OutputSpool.open(spoolDir, execution)
+      const output = await Output.open(spools, execution)
       const delivery = new Delivery(execution, output, () => !measuring)
 
       this.#deliver(delivery, output)
@@ -126,6 +129,7 @@ export class Executions {
         startAtMs,
         boxes,
         content,
+        lock,
         output,
         onJob: job => { measuring = job.kind === 'run' },
         onReport: report => {
@@ -152,13 +156,11 @@ export class Executions {
     }
   }
 
-  #deliver (delivery: Delivery, output: OutputSpool): void {
+  #deliver (delivery: Delivery, output: Output): void {
     const done = this.#deliverForEver(delivery)
-      .then(async delivered => {
-        if (delivered) {
-          await this.#components.outbox.forget(delivery.execution)
-          await output.remove()
-        }
+      .then(async () => {
+        await this.#components.outbox.forget(delivery.execution)
+        await output.remove()
       })
       .catch(err => {
         if (!this.#stop.signal.aborted) {
@@ -174,7 +176,8 @@ export class Executions {
     this.#deliveries.set(delivery.execution, done)
   }
 
-  async #deliverForEver (delivery: Delivery): Promise<boolean> {
+  /** Resolves when a master has stored the result. */
+  async #deliverForEver (delivery: Delivery): Promise<void> {
     const { signal } = this.#stop
     let said = false
 
@@ -188,7 +191,13 @@ export class Executions {
       }
 
       try {
-        return await delivery.deliver(this.#components.node, master, signal)
+        if (await delivery.deliver(this.#components.node, master, signal)) {
+          return
+        }
+
+        // this master knows no such job: kept for one that does
+        await Promise.race([this.#onMaster.promise, aborted(signal)])
+        continue
       } catch (err) {
         if (!signal.aborted && !said) {
           said = true

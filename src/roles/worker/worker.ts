@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { readResources } from '../../machine/resources.ts'
@@ -11,8 +12,10 @@ import { payload as payloadProtocol } from '../../node/protocol/payload/index.ts
 import { chooseUser, dropPrivileges, loadBoxFiles, preflight } from '../../sandbox/index.ts'
 import { ContentStore } from '../../store/content.ts'
 import { claimInstance, dataRoot } from '../../store/instance.ts'
+import { MachineLock } from '../../store/lock.ts'
+import { Spools } from '../../store/spool.ts'
 import { findMesh } from '../find-mesh.ts'
-import { loadMember } from '../member.ts'
+import { forgetMember, loadMember } from '../member.ts'
 import { prepareRoleDir } from '../role-dir.ts'
 import { refuseTicket } from '../ticket.ts'
 import { Boxes } from './boxes.ts'
@@ -91,10 +94,18 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const { dir, instance, journal } = await claimInstance(roleDir, { onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) } })
     cleanups.push(async () => journal.close())
 
+    if (journal.fresh) {
+      // Without its journal a worker cannot know what it has run: it must not pass for the one that could.
+      await forgetIdentity(dir)
+    }
+
     const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
     const outbox = new Outbox(journal)
     const known = await outbox.recover()
     const content = await ContentStore.open(join(dir, 'payloads'), { maxBytes: options.payloadBytes ?? PAYLOAD_BYTES })
+    const spools = await Spools.open(join(dir, 'outbox'))
+    cleanups.push(async () => spools.close())
+
     const boxOptions: BoxOptions = { files, dir: join(dir, 'box'), log }
     const { sandbox, refusal } = await trySandbox(boxOptions)
     const node = await MeshNode.create({ identity, meshId: mesh.meshId, listen: [], mdns: options.mdns ?? true, uniqueRoles: ['worker', 'master'], log })
@@ -107,7 +118,8 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       boxes,
       content,
       outbox,
-      spoolDir: join(dir, 'outbox'),
+      lock: await MachineLock.find(),
+      spools,
       onEnded: async execution => slot.ended(execution),
       onChange: () => { control.report() },
       log
@@ -195,6 +207,11 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     await cleanUp()
     throw err
   }
+}
+
+async function forgetIdentity (dir: string): Promise<void> {
+  await rm(join(dir, 'identity.key'), { force: true })
+  await forgetMember(dir)
 }
 
 async function trySandbox (options: BoxOptions): Promise<{ sandbox?: SandboxFacts, refusal?: string }> {
