@@ -1,6 +1,7 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey, peerIdFromPublicKey } from '@libp2p/peer-id'
 import { RecordEnvelope } from '@libp2p/peer-record'
+import { equals } from 'uint8arrays/equals'
 import { fromString } from 'uint8arrays/from-string'
 import { MeshmarkError, toError } from '../model/errors.ts'
 import { membershipCodec } from './protocol/sealed/index.ts'
@@ -63,9 +64,14 @@ export async function seal (key: PrivateKey, domain: string, payload: Uint8Array
 /** Verifies the signature and tells who signed; whether that signer may say such a thing is for the caller. */
 export async function open (envelope: Uint8Array, domain: string): Promise<{ payload: Uint8Array, signer: string }> {
   try {
-    const { payload, publicKey } = await RecordEnvelope.openAndCertify(envelope, domain)
+    const opened = await RecordEnvelope.openAndCertify(envelope, domain)
 
-    return { payload, signer: peerIdFromPublicKey(publicKey).toString() }
+    // protobuf can be written in several ways: with one way only, equal content means equal bytes
+    if (!equals(opened.marshal(), envelope)) {
+      throw new Error('not in its canonical form')
+    }
+
+    return { payload: opened.payload, signer: peerIdFromPublicKey(opened.publicKey).toString() }
   } catch (err) {
     throw new MeshmarkError('refused', `a sealed ${domain.replace(/^meshmark-/, '')} could not be opened: it is damaged or forged (${toError(err).message})`, { cause: err })
   }

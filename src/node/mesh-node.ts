@@ -261,6 +261,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
   /** Opens a stream to a connected peer. A refusal is what the channel's next `receive` or `send` rejects with. */
   async openChannel<Q, R> (peerId: string, protocol: Protocol<Q, R>, { signal }: AbortOptions = {}): Promise<Channel<R, Q>> {
     const name = protocolName(protocol.id)
+    let cause: unknown
 
     for (const session of this.#reception.open(peerId)) {
       const { roles, objection } = this.#reception.standing(session)
@@ -286,11 +287,12 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
         }
 
         // dead connections stay in libp2p's table until somebody cleans them away
+        cause = err
         session.connection.abort(toError(err))
       }
     }
 
-    throw new MeshmarkError('unreachable', `${name} was not sent: there is no connection to ${shortId(peerId)}`)
+    throw new MeshmarkError('unreachable', `${name} was not sent: there is no connection to ${shortId(peerId)}`, { cause })
   }
 
   /** After a join or a renewal: the next hellos show it, and whoever is connected hears hello again. */
