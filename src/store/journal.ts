@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { cp, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { cp, open, readFile, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { MeshmarkError, toError } from '../model/errors.ts'
@@ -50,6 +50,13 @@ interface Write {
 /** The open database is not to be trusted. */
 class DamageError extends Error {}
 
+/**
+ * Journals that this process has open, or is opening. LevelDB must not be asked
+ * about these: its refusal closes a descriptor of the lock file, and with it the
+ * process loses its (POSIX) lock, unnoticed.
+ */
+const inUse = new Set<string>()
+
 const VERSION_KEY = '!version'
 const DAMAGED_PREFIX = 'damaged/'
 /** After every key that begins with the same text. */
@@ -80,6 +87,7 @@ export class Journal {
   #reopening?: Promise<void>
   #closing?: Promise<void>
   #damagedRecords = 0
+  #onClosed = (): void => {}
 
   private constructor (dir: string, level: Level, fresh: boolean, onDamage: OnDamage) {
     this.dir = dir
@@ -93,6 +101,28 @@ export class Journal {
    * database is renamed to `<dir>.damaged-<time>` and a fresh one is made.
    */
   static async open (dir: string, { version = 1, onDamage = () => {} }: JournalOptions = {}): Promise<Journal> {
+    await ensurePrivateDir(dir)
+    const name = await realpath(dir)
+
+    if (inUse.has(name)) {
+      throw lockedError(dir)
+    }
+
+    inUse.add(name)
+
+    try {
+      const journal = await Journal.#openOrReplace(dir, version, onDamage)
+
+      journal.#onClosed = () => { inUse.delete(name) }
+
+      return journal
+    } catch (err) {
+      inUse.delete(name)
+      throw err
+    }
+  }
+
+  static async #openOrReplace (dir: string, version: number, onDamage: OnDamage): Promise<Journal> {
     try {
       return await Journal.#open(dir, version, onDamage)
     } catch (err) {
@@ -207,6 +237,7 @@ export class Journal {
       await this.#writing
       await this.#reopening?.catch(() => {})
       await this.#level.close()
+      this.#onClosed()
     })()
 
     return this.#closing
@@ -403,6 +434,10 @@ export class Journal {
   }
 }
 
+function lockedError (dir: string, cause?: unknown): JournalLockedError {
+  return new JournalLockedError('failed', `the journal ${dir} is in use by another process or part of this one`, { cause })
+}
+
 function checkKey (key: string): void {
   if (key.length === 0 || key.length > 1024 || key.startsWith('!') || key.startsWith(DAMAGED_PREFIX) || !key.isWellFormed()) {
     throw new Error(`not a key for the journal: ${JSON.stringify(key.slice(0, 80))}`)
@@ -444,10 +479,10 @@ async function openLevel (dir: string): Promise<Level> {
     const cause = toError(err.cause ?? err)
 
     if (err.cause?.code === 'LEVEL_LOCKED') {
-      throw new JournalLockedError('failed', `the journal ${dir} is in use by another process`, { cause })
+      throw lockedError(dir, cause)
     }
 
-    if (isCorruption(cause) || /No such file or directory|Is a directory/.test(cause.message)) {
+    if (isCorruption(cause)) {
       throw new DamageError(cause.message, { cause })
     }
 
@@ -549,8 +584,9 @@ async function logBytes (dir: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0)
 }
 
+/** LevelDB meets a file that is gone or cut short as an error of the file system. */
 function isCorruption (err: any): boolean {
-  return err?.code === 'LEVEL_CORRUPTION' || err?.cause?.code === 'LEVEL_CORRUPTION'
+  return err?.code === 'LEVEL_CORRUPTION' || /^Corruption: |^IO error: .*: (No such file or directory|Is a directory|Invalid argument)$/.test(toError(err).message)
 }
 
 /** LevelDB gives the text of errno and not its number. */
