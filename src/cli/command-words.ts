@@ -1,4 +1,4 @@
-import { parseArgsStringToArgv } from 'string-argv'
+import { split } from 'shlex'
 import { MeshmarkError } from '../model/errors.ts'
 import type { Program } from '../model/job.ts'
 
@@ -11,23 +11,20 @@ export interface CommandWords {
 
 /** Splits `CMD 'ARG 1' ARG2` as a shell would, without a shell: nothing is expanded. */
 export function splitCommand (text: string): string[] {
-  checkQuotes(text)
+  const argv = splitWords(text)
 
-  const argv = parseArgsStringToArgv(text)
-
-  if (argv.length === 0 || argv[0] === '') {
+  if (argv[0] == null || argv[0] === '') {
     throw new MeshmarkError('usage', `command '${text}' is empty: name a program`)
   }
 
   return argv
 }
 
-/** string-argv takes an unclosed quote for an ordinary character; a shell would wait for its end. */
-function checkQuotes (text: string): void {
-  const open = /^(?:[^'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")*(['"])/s.exec(text)?.[1]
-
-  if (open != null) {
-    throw new MeshmarkError('usage', `command ${text} has an opening ${open} without a closing one`)
+function splitWords (text: string): string[] {
+  try {
+    return split(text)
+  } catch (err) {
+    throw new MeshmarkError('usage', `command ${text} has a quote or a backslash without its other end`, { cause: err })
   }
 }
 

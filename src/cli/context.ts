@@ -14,6 +14,8 @@ export interface Context {
   stdout: Output
   /** Progress and notes. */
   stderr: Output
+  /** Where SIGINT and its like arrive. */
+  signals: NodeJS.EventEmitter
   /** No progress and no notes; errors still. */
   quiet: boolean
   /** What the process exits with. */
@@ -21,7 +23,7 @@ export interface Context {
 }
 
 export function processContext (): Context {
-  return { env: process.env, stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, quiet: false, exitCode: 0 }
+  return { env: process.env, stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, signals: process, quiet: false, exitCode: 0 }
 }
 
 /** Colour is for a terminal whose user has not declined it: https://no-color.org */

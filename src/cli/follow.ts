@@ -3,7 +3,7 @@ import { isJobId, shortJobId } from '../model/ids.ts'
 import type { JobView, SubmitReply } from '../node/protocol/submit/messages.ts'
 import type { Client } from '../roles/client/types.ts'
 import type { Context } from './context.ts'
-import { catchInterrupts } from './interrupts.ts'
+import { catchInterrupts, type Interrupts } from './interrupts.ts'
 import { showProgress } from './progress.ts'
 
 /** A second Ctrl-C within this time cancels the job. */
@@ -34,7 +34,7 @@ export type Begin = (signal: AbortSignal, say: (text: string) => void) => Promis
  * 3. a first Ctrl-C leaves the job to itself, a second one cancels it.
  */
 export async function followJob (client: Client, begin: Begin, context: Context, options: FollowOptions): Promise<Followed> {
-  const interrupts = catchInterrupts()
+  const interrupts = catchInterrupts(context.signals)
   const progress = showProgress(options.progress ? context : { ...context, quiet: true })
   const results = new Map<string, ExecutionResult>()
   let selector: string | undefined
@@ -78,7 +78,7 @@ export async function followJob (client: Client, begin: Begin, context: Context,
   }
 }
 
-async function leave (client: Client, selector: string | undefined, context: Context, interrupts: ReturnType<typeof catchInterrupts>): Promise<number> {
+async function leave (client: Client, selector: string | undefined, context: Context, interrupts: Interrupts): Promise<number> {
   if (selector == null) {
     context.stderr.write('meshmark: stopped before the job was accepted\n')
 

@@ -15,7 +15,7 @@ export interface Interrupts {
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
-export function catchInterrupts (emitter: NodeJS.EventEmitter = process): Interrupts {
+export function catchInterrupts (emitter: NodeJS.EventEmitter): Interrupts {
   const controller = new AbortController()
   const waiting = new Set<() => void>()
   let exitCode = 0

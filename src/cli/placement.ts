@@ -21,7 +21,8 @@ export function readPlacement (on: string, where: readonly string[]): Placement 
 
 /** `lab-[1-3,7],pi` is lab-1, lab-2, lab-3, lab-7 and pi; `[01-10]` keeps its zeros. */
 export function expandNames (text: string): string[] {
-  const parts = text.match(/(?:[^,[\]]|\[[^\]]*\])+/g) ?? []
+  // A comma between brackets separates numbers, not names.
+  const parts = text.split(/,(?![^[]*\])/)
   const names = [...new Set(parts.flatMap(part => expand(part.trim(), text)))].filter(name => name !== '')
 
   if (names.length === 0) {

@@ -1,0 +1,85 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { draftJob, type DraftRequest } from '../../src/cli/draft.ts'
+import { temporaryFolder } from './helpers.ts'
+
+const REQUEST: DraftRequest = { kind: 'run', words: [], commands: [], names: [], options: {}, on: 'all', plan: { kind: 'fixed', runs: 3, warmup: 0 } }
+
+async function files (...names: string[]): Promise<string> {
+  const folder = await temporaryFolder()
+
+  for (const name of names) {
+    await mkdir(join(folder, name, '..'), { recursive: true })
+    await writeFile(join(folder, name), `#!/bin/sh\necho ${name}\n`)
+  }
+
+  return folder
+}
+
+describe('a job from the command line', () => {
+  it('sends a program that is a path under its base name, and leaves a bare name to the worker', async () => {
+    const folder = await files('bin/prog', 'data.csv')
+    const { draft } = await draftJob({ ...REQUEST, words: [`${folder}/bin/prog`, '-x'], commands: ['sort -n', 'worker:/bin/ls'], options: { with: [`${folder}/data.csv=in/d.csv`], env: ['A=1=2'] } })
+
+    expect(draft.commands.map(({ program }) => program)).toEqual([
+      { kind: 'name', name: 'sort' },
+      { kind: 'worker', path: '/bin/ls' },
+      { kind: 'payload', path: 'prog' }
+    ])
+    expect(draft.commands[2]?.argv).toEqual([`${folder}/bin/prog`, '-x'])
+    expect(draft.files.map(({ path }) => path)).toEqual(['prog', 'in/d.csv'])
+    expect(draft.env).toEqual({ A: '1=2' })
+    expect(draft.placement).toEqual({ on: 'all', where: [] })
+  })
+
+  it('tells whether a file is executable, and needs no such bit itself', async () => {
+    const folder = await files('script.sh', 'prog')
+
+    await chmod(join(folder, 'prog'), 0o755)
+
+    const { draft } = await draftJob({ ...REQUEST, commands: [`${folder}/script.sh`, `${folder}/prog`] })
+
+    expect(draft.files.map(({ path, executable }) => [path, executable])).toEqual([['script.sh', false], ['prog', true]])
+  })
+
+  it('sends one file once, however often it is named', async () => {
+    const folder = await files('prog')
+    const { draft } = await draftJob({ ...REQUEST, commands: [`${folder}/prog 1`, `${folder}/prog 2`], options: { with: [`${folder}/prog`], stdin: `${folder}/prog` } })
+
+    expect(draft.files).toHaveLength(1)
+    expect(draft.stdin).toBe('prog')
+  })
+
+  it.each([
+    ['a missing program', (dir: string) => ({ words: [`${dir}/missing`] }), 'not-found', /does not exist on this machine/],
+    ['a folder as a program', (dir: string) => ({ words: [`${dir}/sub`] }), 'not-executable', /is a folder/],
+    ['an empty program', (dir: string) => ({ words: [`${dir}/empty`] }), 'not-executable', /is empty/],
+    ['a missing file', (dir: string) => ({ words: ['sort'], options: { with: [`${dir}/missing`] } }), 'not-found', /--with file .*missing does not exist/],
+    ['a folder as a file', (dir: string) => ({ words: ['sort'], options: { with: [`${dir}/sub`] } }), 'not-executable', /one --with for each/],
+    ['a name outside', (dir: string) => ({ words: ['sort'], options: { with: [`${dir}/a=../a`] } }), 'usage', /inside the program's folder/],
+    ['two files of one name', (dir: string) => ({ words: [`${dir}/a`], options: { with: [`${dir}/sub/a`] } }), 'usage', /would both be a/],
+    ['a file that is a folder too', (dir: string) => ({ words: [`${dir}/a`], options: { with: [`${dir}/sub/a=a/b`] } }), 'usage', /a file and a folder/],
+    ['a variable without a value', () => ({ words: ['sort'], options: { env: ['A'] } }), 'usage', /KEY=VALUE/],
+    ['a bad name', () => ({ words: ['sort'], options: { name: '@last' } }), 'usage', /--name '@last'/],
+    ['a bad id', () => ({ words: ['sort'], options: { id: 'x' } }), 'usage', /not a ULID/]
+  ])('refuses %s before anything is sent', async (_, request, code, message) => {
+    const folder = await files('a', 'sub/a')
+
+    await writeFile(join(folder, 'empty'), '')
+    await expect(draftJob({ ...REQUEST, ...request(folder) })).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+
+  it('takes a file whose own name has an equals sign', async () => {
+    const folder = await files('a=b')
+    const { draft } = await draftJob({ ...REQUEST, words: ['sort'], options: { with: [`${folder}/a=b`] } })
+
+    expect(draft.files[0]?.path).toBe('a=b')
+  })
+
+  it('says when an argument names a file that stays here', async () => {
+    const { hints } = await draftJob({ ...REQUEST, words: ['python3', 'package.json'] })
+
+    expect(hints).toEqual(['note: package.json stays on this machine: add --with package.json if the program reads it'])
+  })
+})

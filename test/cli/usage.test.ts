@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import ts from 'typescript'
+import { describe, expect, it } from 'vitest'
+import { COMMANDS } from '../../src/cli/table.ts'
+import { type } from './helpers.ts'
+
+describe('wrong usage', () => {
+  it.each([
+    [['rnu'], 2, /unknown command 'rnu', did you mean run\?/],
+    [['xyzzy'], 2, /unknown command 'xyzzy': see meshmark --help/],
+    [['run', '--rusn', '3', 'ls'], 2, /unknown option '--rusn', did you mean --runs\?/],
+    [['run', '-r'], 2, /argument missing/],
+    [['run', '-r', 'x', 'ls'], 2, /--runs 'x' is not a whole number/],
+    [['run', '-r', '0', 'ls'], 2, /--runs '0' is not a whole number from 1/],
+    [['run'], 2, /no program/],
+    [['run', '--'], 2, /no program/],
+    [['run', '--command', 'echo "a'], 2, /without its other end/],
+    [['run', '-r', '3', '-m', '5', 'ls'], 2, /--min-runs has no meaning/],
+    [['run', '-m', '9', '-M', '3', 'ls'], 2, /--min-runs 9 is more than --max-runs 3/],
+    [['run', '--precision', '200%', 'ls'], 2, /between 0 and 100/],
+    [['run', '--timeout', 'soon', 'ls'], 2, /--timeout 'soon' is not a duration/],
+    [['run', '--timeout', '0', 'ls'], 2, /more than nothing/],
+    [['run', '--memory', '1X', 'ls'], 2, /--memory '1X' is not a size/],
+    [['run', '--format', 'xml', 'ls'], 2, /'xml' is invalid/],
+    [['run', '--on', '3', 'ls'], 2, /--on 3/],
+    [['run', '--where', 'colour=red', 'ls'], 2, /--where does not know 'colour'/],
+    [['run', '--export-json', '/nonexistent/x.json', 'ls'], 2, /cannot be written/],
+    [['run', '--export-json', '-', 'ls'], 2, /--format json/],
+    [['run', './does-not-exist'], 1, /does not exist on this machine/],
+    [['exec', './does-not-exist'], 127, /does not exist on this machine/],
+    [['exec', './src'], 126, /is a folder/],
+    [['exec'], 125, /missing required argument/],
+    [['exec', '--rusn', 'ls'], 125, /unknown option '--rusn'/],
+    [['show'], 2, /missing required argument 'job'/],
+    [['show', 'a', 'b'], 2, /too many arguments/],
+    [['token', 'crate', 'worker'], 2, /unknown command 'crate', did you mean create\?/],
+    [['token', 'create', 'king'], 2, /'king' is invalid/],
+    [['up', '--masters', '2'], 2, /one master for now/],
+    [['master', '--peer', 'a'], 2, /one master for now/],
+    [['worker', '--label', 'zone'], 2, /KEY=VALUE/],
+    [['join'], 2, /missing required argument/],
+    [['completion', 'tcsh'], 2, /unknown command 'tcsh'/],
+    [['--role', 'boss'], 2, /unknown role 'boss'/],
+    [['--quiet', 'run'], 2, /stands before the command/]
+  ])('%j ends with %i and one line', async (argv, code, message) => {
+    const typed = await type(argv)
+
+    expect(typed.err).toMatch(message)
+    expect(typed.err).toMatch(/^meshmark: [^\n]*\n$/)
+    expect(typed.out).toBe('')
+    expect(typed.code).toBe(code)
+  })
+
+  it('reads a token from standard input, and wants one there', async () => {
+    expect(await type(['join', '-'], { stdin: '' })).toMatchObject({ code: 2, err: 'meshmark: no token: standard input was empty\n' })
+  })
+})
+
+describe('help', () => {
+  it.each(COMMANDS.map(({ name }) => name))('of %s shows its usage and what it does', async name => {
+    const { code, out, err } = await type([name, '--help'])
+
+    expect(code).toBe(0)
+    expect(err).toBe('')
+    expect(out).toContain(`Usage: meshmark ${name}`)
+    expect(out).toContain(COMMANDS.find(entry => entry.name === name)?.summary.slice(1))
+    expect(name === 'version' || out.includes('Examples:')).toBe(true)
+  })
+
+  it('of all commands names every one of them', async () => {
+    const { code, out } = await type(['--help'])
+
+    expect(code).toBe(0)
+    COMMANDS.forEach(({ name, summary }) => {
+      expect(out).toContain(`  ${name} `)
+      expect(out).toContain(summary)
+    })
+  })
+
+  it('goes to standard error, with 2, when no command was typed', async () => {
+    const { code, out, err } = await type([])
+
+    expect([code, out]).toEqual([2, ''])
+    expect(err).toContain('Usage: meshmark COMMAND')
+  })
+
+  it('needs no package: what --help and --version load is our own', () => {
+    const seen = new Set<string>()
+    const foreign: string[] = []
+    const visit = (file: string): void => {
+      if (seen.has(file)) {
+        return
+      }
+
+      seen.add(file)
+
+      const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest)
+
+      for (const statement of source.statements) {
+        if (ts.isImportDeclaration(statement) && statement.importClause?.phaseModifier !== ts.SyntaxKind.TypeKeyword && ts.isStringLiteral(statement.moduleSpecifier)) {
+          const name = statement.moduleSpecifier.text
+
+          if (name.startsWith('.')) {
+            visit(join(dirname(file), name))
+          } else if (!name.startsWith('node:')) {
+            foreign.push(`${file}: ${name}`)
+          }
+        }
+      }
+    }
+
+    visit('src/main.ts')
+    expect(seen.size).toBeGreaterThan(3)
+    expect(foreign).toEqual([])
+  })
+})
