@@ -3,7 +3,7 @@
  * Every check there is, one after the other, and one line at the end:
  * `N passed, N failed`.
  *
- *   node scripts/test.js [--only lint,build,imports,generated,unit,e2e]
+ *   node scripts/test.js [--only lint,build,types,imports,generated,unit,e2e]
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,8 @@ import { setup } from './setup.js'
 const STEPS = [
   { name: 'lint', what: 'lint', run: () => check(['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0']) },
   // A build that is fresh has passed the compiler.
-  { name: 'build', what: 'types and build', run: () => check(['scripts/setup.js']) },
+  { name: 'build', what: 'build', run: () => check(['scripts/setup.js']) },
+  { name: 'types', what: 'types, those of the tests included', run: () => check(['node_modules/typescript/bin/tsc', '-p', 'test']) },
   { name: 'imports', what: 'order of imports', run: () => check(['scripts/imports.js']) },
   { name: 'generated', what: 'generated code is fresh', run: () => check(['scripts/generate.js', '--check']) },
   { name: 'unit', what: 'unit tests', run: () => vitest('unit') },

@@ -23,7 +23,7 @@ describe('splitting a command', () => {
     const double = text.map(text => `"${text.replaceAll('$', '').replaceAll(/["\\]/g, '\\$&')}"`)
 
     fc.assert(fc.property(fc.array(fc.oneof(single, double), { minLength: 1, maxLength: 5 }), words => {
-      const line = words.join(' ')
+      const line = `program ${words.join(' ')}`
       const shell = execFileSync('sh', ['-c', `printf '%s\\0' ${line}`]).toString().split('\0').slice(0, -1)
 
       expect(splitCommand(line)).toEqual(shell)

@@ -1,0 +1,67 @@
+import { execFileSync } from 'node:child_process'
+import { describe, expect, it } from 'vitest'
+import { COMMANDS } from '../../src/cli/table.ts'
+import { type } from './helpers.ts'
+
+const { out: bash } = await type(['completion', 'bash'])
+
+/** What bash offers for a line that ends in the word being typed. */
+function complete (...words: string[]): string[] {
+  const script = `${bash}
+meshmark() { case "$*" in "completion names jobs") printf '@last\\nq7x2m9ka\\n';; "completion names workers") echo lab-01;; esac; }
+COMP_WORDS=(meshmark ${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}
+_meshmark; printf '%s\\n' "\${COMPREPLY[@]}"`
+
+  return execFileSync('bash', ['--norc', '-c', script]).toString().split('\n').filter(line => line !== '')
+}
+
+describe('completion in bash', () => {
+  it('completes commands', () => {
+    expect(complete('no')).toEqual(['nodes'])
+    expect(complete('')).toEqual(expect.arrayContaining(COMMANDS.map(({ name }) => name)))
+  })
+
+  it('completes the options of a command, and only those', () => {
+    expect(complete('run', '--ru')).toEqual(['--runs'])
+    expect(complete('nodes', '--ru')).toEqual([])
+  })
+
+  it('completes the values of an option', () => {
+    expect(complete('run', '--format', 'm')).toEqual(['markdown'])
+    expect(complete('run', '--with', 'package.j')).toEqual(['package.json'])
+    expect(complete('run', '--on', '')).toEqual(['all', 'any', 'lab-01'])
+  })
+
+  it('completes what only the mesh knows', () => {
+    expect(complete('attach', 'q')).toEqual(['q7x2m9ka'])
+    expect(complete('drain', 'lab')).toEqual(['lab-01'])
+  })
+
+  it('completes the words of a command', () => {
+    expect(complete('token', 'r')).toEqual(['revoke'])
+    expect(complete('completion', 'z')).toEqual(['zsh'])
+  })
+})
+
+describe('completion', () => {
+  it.each(['zsh', 'fish'])('for %s names every command and its options', async shell => {
+    const { code, out } = await type(['completion', shell])
+
+    expect(code).toBe(0)
+    COMMANDS.forEach(({ name }) => { expect(out).toContain(name) })
+    expect(out).toMatch(/runs/)
+  })
+
+  it('is silent when there is no mesh', async () => {
+    const env = { ...process.env }
+
+    process.env.MESHMARK_DATA = '/nonexistent'
+    process.env.XDG_RUNTIME_DIR = '/nonexistent'
+
+    try {
+      expect(await type(['completion', 'names', 'jobs'])).toEqual({ code: 0, out: '', err: '' })
+    } finally {
+      process.env = env
+    }
+  })
+})

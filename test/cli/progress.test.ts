@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import { advance, progressLines, startProgress, summary } from '../../src/cli/progress-state.ts'
+import type { SubmitReply } from '../../src/node/protocol/submit/messages.ts'
+import { jobView, taskView } from './fixtures.ts'
+
+function after (...events: SubmitReply[]): ReturnType<typeof startProgress> {
+  const state = startProgress('')
+
+  events.forEach(event => { advance(state, event) })
+
+  return state
+}
+
+describe('progress of a job', () => {
+  it('has a line for each worker, and one for all', () => {
+    const state = after(
+      { kind: 'job', view: jobView([taskView('lab-01'), taskView('lab-02'), taskView('pi'), taskView('old')]) },
+      { kind: 'task', view: taskView('lab-01', { state: 'running' }) },
+      { kind: 'progress', task: 'lab-01', command: 0, runs: 57, of: 100, medianNs: 41_200_000 },
+      { kind: 'task', view: taskView('lab-02', { state: 'running' }) },
+      { kind: 'phase', task: 'lab-02', phase: 'waiting-for-machine', detail: 'lab-01' },
+      { kind: 'task', view: taskView('pi', { state: 'sending' }) },
+      { kind: 'transfer', task: 'pi', chunks: 12, of: 200 },
+      { kind: 'task', view: taskView('old', { state: 'lost', reason: 'silent for 25 s' }) }
+    )
+
+    expect(progressLines(state, 3_400)).toEqual([
+      'lab-01  running  57 of 100 runs · about 41 ms',
+      'lab-02  waiting for lab-01, which measures on the same machine',
+      'pi      receiving  12 of 200 chunks',
+      'old     lost: silent for 25 s',
+      '1 running, 1 taking turns, 1 sending, 1 lost · 57 runs · 3.0 s'
+    ])
+  })
+
+  it('says which of several commands runs', () => {
+    const view = jobView([taskView('w', { state: 'running' })])
+
+    view.job.commands.push({ argv: ['b'], program: { kind: 'name', name: 'b' } })
+
+    expect(progressLines(after({ kind: 'job', view }, { kind: 'progress', task: 'w', command: 1, runs: 1 }), 0)[0])
+      .toBe('w  running  command 2: 1 run')
+  })
+
+  it('forgets the wait when the machine is free', () => {
+    const state = after(
+      { kind: 'job', view: jobView([taskView('w', { state: 'running' })]) },
+      { kind: 'phase', task: 'w', phase: 'waiting-for-machine' },
+      { kind: 'phase', task: 'w', phase: 'running' }
+    )
+
+    expect(summary(state)).toBe('1 running')
+  })
+
+  it('counts, beyond a screenful, what has ended instead of listing it', () => {
+    const tasks = Array.from({ length: 40 }, (_, index) => taskView(`w${index}`, { state: index < 35 ? 'done' : 'running' }))
+    const lines = progressLines(after({ kind: 'job', view: jobView(tasks) }), 0)
+
+    expect(lines).toHaveLength(6)
+    expect(lines.at(-1)).toContain('35 done, 5 running')
+  })
+
+  it('lets no name or reason steer the terminal', () => {
+    const lines = progressLines(after({ kind: 'job', view: jobView([taskView('\u001b[2Jx', { state: 'failed', reason: 'a\r\nb' })]) }), 0)
+
+    expect(lines[0]).toBe('?[2Jx  failed: a??b')
+  })
+})
