@@ -35,14 +35,18 @@ export async function build ({ force = false } = {}) {
   rmSync(STAMP, { force: true })
   removeOrphans()
 
-  const [compiled] = await Promise.all([
+  const [compiled, bundled] = await Promise.all([
     run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '--pretty', 'false'], { quiet: true }),
-    bundleRunner()
+    bundleRunner().then(() => true, () => false)
   ])
 
   if (compiled.code !== 0) {
     process.stderr.write(compiled.output)
     fail('build: the TypeScript compiler found errors')
+  }
+
+  if (!bundled) {
+    fail('build: the runner could not be bundled; the messages are above')
   }
 
   chmodSync(join(ROOT, 'dist/main.js'), 0o755)

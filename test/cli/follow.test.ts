@@ -107,7 +107,9 @@ describe('following a job', () => {
     const context = testContext()
     const following = followJob(clientSaying([]), async signal => {
       await once(signal, 'abort')
-      throw signal.reason as Error
+      signal.throwIfAborted()
+
+      return JOB_ID
     }, context, { progress: true })
 
     await untilListening(context)
