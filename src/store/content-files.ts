@@ -77,10 +77,8 @@ export async function isComplete (dir: string, manifest: PayloadManifest): Promi
 }
 
 /** Last use survives a restart as the manifest's time. */
-export async function touchStored (dir: string): Promise<void> {
-  const now = new Date()
-
-  await utimes(join(dir, 'manifest'), now, now)
+export async function touchStored (dir: string, usedMs: number): Promise<void> {
+  await utimes(join(dir, 'manifest'), usedMs / 1_000, usedMs / 1_000)
 }
 
 /** Bytes of chunk `index`: all are `chunkSize` but the last. */

@@ -47,6 +47,7 @@ export class ContentStore {
   readonly #options: ContentOptions
   readonly #entries = new Map<string, Entry>()
   readonly #pins = new Map<string, Set<string>>()
+  #lastUseMs = 0
   /** Tail of the queue of everything that adds or removes an entry. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -108,7 +109,7 @@ export class ContentStore {
       })
 
       entry.writer = writer
-      entry.usedMs = Date.now()
+      await this.#use(entry, this.#partial(manifest.id))
       this.#entries.set(manifest.id, entry)
 
       return writer.join()
@@ -133,8 +134,7 @@ export class ContentStore {
         })
 
         entry.readers++
-        entry.usedMs = Date.now()
-        await touchStored(this.#path(id))
+        await this.#use(entry, this.#path(id))
 
         return reader
       } catch (err) {
@@ -249,7 +249,14 @@ export class ContentStore {
     await syncDir(join(this.#dir, 'complete'))
     await syncDir(join(this.#dir, 'partial'))
     entry.complete = true
-    entry.usedMs = Date.now()
+    await this.#use(entry, this.#path(id))
+  }
+
+  /** Each use is later than all before it, also within one millisecond. */
+  async #use (entry: Entry, dir: string): Promise<void> {
+    this.#lastUseMs = Math.max(Date.now(), this.#lastUseMs + 0.001)
+    entry.usedMs = this.#lastUseMs
+    await touchStored(dir, entry.usedMs)
   }
 
   async #demote (id: string, reason: string): Promise<void> {

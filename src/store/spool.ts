@@ -266,7 +266,7 @@ export class Spool {
 function fileName (key: ExecutionKey, stream: OutputStream): string {
   const id = executionId(key)
 
-  if (!/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+){3}$/.test(id) || id.length > 240) {
+  if (!/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+){2}\/\d{1,9}$/.test(id) || id.length > 240) {
     throw new MeshmarkError('refused', `not an execution: ${JSON.stringify(id.slice(0, 80))}`)
   }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -10,6 +10,9 @@ import type { ChildProcess } from 'node:child_process'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const built = mkdtempSync(join(tmpdir(), 'meshmark-child-'))
+// a child may run as another user
+chmodSync(built, 0o755)
+
 const bundles = new Map<string, string>()
 const children = new Set<ChildProcess>()
 
