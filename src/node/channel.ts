@@ -1,5 +1,6 @@
 import { MeshmarkError, isMeshmarkError, toError } from '../model/errors.ts'
 import { FrameReader, encodeFrame } from './frame.ts'
+import { onAbort } from './wait.ts'
 import type { Channel, Codec } from './protocol/protocol.ts'
 import type { Frame } from './frame.ts'
 import type { AbortOptions, Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
@@ -342,17 +343,16 @@ export class StreamChannel<In, Out> implements Channel<In, Out> {
         resolve()
       }
     }
-    const onAbort = (): void => { reject(signal?.reason) }
+    const forget = onAbort(signal, reject)
 
     this.#watchers.add(onChange)
-    signal?.addEventListener('abort', onAbort)
     this.#adjust()
 
     try {
       await promise
     } finally {
       this.#watchers.delete(onChange)
-      signal?.removeEventListener('abort', onAbort)
+      forget()
     }
   }
 

@@ -18,7 +18,7 @@ export function dialError (err: unknown, place: string): MeshmarkError {
 
   // noise proves who answers
   if (names.has('UnexpectedPeerError') || /Payload identity key|expected (remote )?peer/i.test(text)) {
-    return fail('refused', `another node answers at ${place} than the address names: leave out the /p2p part, or ask for the present address`)
+    return fail('unreachable', `another node answers at ${place} than the address names: leave out the /p2p part, or ask for the present address`)
   }
 
   if (codes.has('ENOTFOUND') || codes.has('EAI_AGAIN')) {

@@ -4,7 +4,7 @@ import { RecordEnvelope } from '@libp2p/peer-record'
 import { equals } from 'uint8arrays/equals'
 import { fromString } from 'uint8arrays/from-string'
 import { MeshmarkError, toError } from '../model/errors.ts'
-import { membershipCodec } from './protocol/sealed/index.ts'
+import { decodeMembership, encodeMembership } from './protocol/sealed/index.ts'
 import type { Membership } from '../model/membership.ts'
 import type { PrivateKey } from '@libp2p/interface'
 
@@ -23,7 +23,7 @@ export function meshIdOf (meshKey: PrivateKey): MeshId {
 
 /** Signed with the mesh key, so that whoever holds the envelope can prove what it says. */
 export async function sealMembership (meshKey: PrivateKey, membership: Membership): Promise<Uint8Array> {
-  return seal(meshKey, MEMBERSHIP, membershipCodec.encode(membership))
+  return seal(meshKey, MEMBERSHIP, encodeMembership(membership))
 }
 
 /** Checks signature and signer; whose it is, its expiry and revocation are for the caller (see admission.ts). */
@@ -35,7 +35,7 @@ export async function openMembership (envelope: Uint8Array, meshId: MeshId): Pro
     throw new MeshmarkError('refused', `the membership was sealed by ${shortId(signer)}, not by the key of mesh ${shortId(meshId)}: join this mesh first (meshmark join TOKEN@HOST)`)
   }
 
-  return decodeMembership(payload)
+  return readPayload(payload)
 }
 
 /** What our own envelope says, and which key sealed it. The signature is not checked: use it only for an envelope that we keep ourselves. */
@@ -43,7 +43,7 @@ export function readMembership (envelope: Uint8Array): { membership: Membership,
   try {
     const { payload, publicKey } = RecordEnvelope.createFromProtobuf(envelope)
 
-    return { membership: decodeMembership(payload), meshId: peerIdFromPublicKey(publicKey).toString() }
+    return { membership: readPayload(payload), meshId: peerIdFromPublicKey(publicKey).toString() }
   } catch (err) {
     throw new MeshmarkError('failed', `this node's own membership is damaged (${toError(err).message}): join the mesh again (meshmark join TOKEN@HOST)`, { cause: err })
   }
@@ -86,9 +86,9 @@ function codecOf (domain: string): Uint8Array {
   return fromString(`/${domain}`)
 }
 
-function decodeMembership (payload: Uint8Array): Membership {
+function readPayload (payload: Uint8Array): Membership {
   try {
-    return membershipCodec.decode(payload)
+    return decodeMembership(payload)
   } catch (err) {
     throw new MeshmarkError('refused', `the membership is damaged: ${toError(err).message}`, { cause: err })
   }

@@ -12,7 +12,7 @@ import { hello } from './protocol/hello/index.ts'
 import { raceStaggered } from './race.ts'
 import { Reception } from './reception.ts'
 import { VERSION } from './version.ts'
-import { waitFor } from './wait.ts'
+import { waitFor, withDeadline } from './wait.ts'
 import type { Membership } from '../model/membership.ts'
 import type { Role } from '../model/roles.ts'
 import type { FoundMaster } from './discovery.ts'
@@ -65,7 +65,7 @@ export interface MeshNodeInit {
 
 export interface MeshNodeEvents {
   /** Both sides have said hello for the first time, or the peer's roles or name have changed since. */
-  'peer': CustomEvent<Peer>
+  peer: CustomEvent<Peer>
   /** Its last connection is closed. */
   'peer:gone': CustomEvent<Peer>
   /** A master of some mesh answered on the local network; repeated with every answer. */
@@ -229,7 +229,10 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
    * first that answers is taken. Rejects with one clear line.
    */
   async connect (address: string | string[], { signal, expectMesh, keepAlive }: ConnectOptions = {}): Promise<Peer> {
-    const candidates = [address].flat().map(parseAddress)
+    const all = [address].flat().map(parseAddress)
+    const others = all.filter(candidate => !candidate.toString().endsWith(`/p2p/${this.peerId}`))
+    // a list of masters may well hold our own address
+    const candidates = others.length > 0 ? others : all
 
     if (candidates.length === 0) {
       throw new MeshmarkError('unreachable', 'no address of a master is known: join a mesh first (meshmark join TOKEN@HOST)')
@@ -239,12 +242,12 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
       throw new MeshmarkError('usage', `this node belongs to mesh ${shortId(this.#meshId)} and cannot join mesh ${shortId(expectMesh)}: use another data directory`)
     }
 
-    const limits = this.#limit(CONNECT_TIMEOUT_MS, signal)
     let session: Session
 
     try {
       session = await raceStaggered(candidates, async (candidate, lost) =>
-        this.#connectTo(candidate, AbortSignal.any([limits, lost]), expectMesh != null), DIAL_STAGGER_MS)
+        withDeadline(CONNECT_TIMEOUT_MS, [signal, lost, this.#stopping.signal], async limit =>
+          this.#connectTo(candidate, limit, expectMesh != null)), DIAL_STAGGER_MS)
     } catch (err) {
       signal?.throwIfAborted()
 
@@ -271,7 +274,8 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
       }
 
       try {
-        const stream = await session.connection.newStream([protocol.id], { signal: this.#limit(OPEN_TIMEOUT_MS, signal), maxOutboundStreams: MAX_OUTBOUND_STREAMS })
+        const stream = await withDeadline(OPEN_TIMEOUT_MS, [signal, this.#stopping.signal], async limit =>
+          session.connection.newStream([protocol.id], { signal: limit, maxOutboundStreams: MAX_OUTBOUND_STREAMS }))
         const channel = new StreamChannel<R, Q>(stream, {
           peer: session.name, name, maxMessage: protocol.maxMessage, incoming: protocol.reply, outgoing: protocol.request
         })
@@ -379,11 +383,11 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
         session = this.#reception.session(await this.#transport.dial(address, { signal }))
 
         await (session.state === 'open'
-          ? this.#reception.greet(session, AbortSignal.any([signal, AbortSignal.timeout(REGREET_TIMEOUT_MS)]))
+          ? this.#reception.greet(session, REGREET_TIMEOUT_MS, signal)
           : waitFor(session.ready, signal))
       } catch (err) {
         if (isMeshmarkError(err) && err.code === 'refused') {
-          throw new MeshmarkError('refused', `${place}: ${err.message}`, { cause: err })
+          throw err.message.includes(place) ? err : new MeshmarkError('refused', `${place}: ${err.message}`, { cause: err })
         }
 
         // a connection that is dead but was still in the table: the next dial makes a new one
@@ -444,10 +448,6 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
     if (master.id !== this.peerId) {
       this.safeDispatchEvent('master:discovered', { detail: master })
     }
-  }
-
-  #limit (timeoutMs: number, signal?: AbortSignal): AbortSignal {
-    return AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#stopping.signal, ...(signal == null ? [] : [signal])])
   }
 
   #track (work: Promise<unknown>): void {

@@ -1,6 +1,8 @@
 import { equals } from 'uint8arrays/equals'
 import { MeshmarkError, isMeshmarkError, toError } from '../model/errors.ts'
+import { formatAddress } from './address.ts'
 import { judgeHello, objectTo, protocolName } from './admission.ts'
+import { dialError } from './dial-error.ts'
 import { HELLO_TIMEOUT_MS, acceptHello, exchangeHello } from './hello.ts'
 import { shortId } from './membership.ts'
 import { hello as helloProtocol } from './protocol/hello/index.ts'
@@ -8,6 +10,7 @@ import { RateLimiter } from './rate.ts'
 import { Session } from './session.ts'
 import { Twins } from './twins.ts'
 import { VERSION } from './version.ts'
+import { withDeadline } from './wait.ts'
 import type { Role } from '../model/roles.ts'
 import type { Judge } from './admission.ts'
 import type { StreamChannel } from './channel.ts'
@@ -162,8 +165,8 @@ export class Reception {
   }
 
   /** Says hello, first or again, and judges what is answered. */
-  async greet (session: Session, signal: AbortSignal): Promise<void> {
-    const reply = await this.#exchange(session, signal)
+  async greet (session: Session, timeoutMs = HELLO_TIMEOUT_MS, signal?: AbortSignal): Promise<void> {
+    const reply = await this.#exchange(session, timeoutMs, signal)
 
     if (reply.kind === 'refused') {
       throw new MeshmarkError('refused', reply.reason)
@@ -175,8 +178,7 @@ export class Reception {
 
   /** As `greet`, where nobody waits for the outcome: a failure ends the session. */
   greetAgain (session: Session): void {
-    this.#house.track(this.greet(session, AbortSignal.timeout(HELLO_TIMEOUT_MS))
-      .catch(async err => session.end(isMeshmarkError(err) ? err : new MeshmarkError('unreachable', `${session.name} did not answer hello: ${toError(err).message}`, { cause: err }))))
+    this.#house.track(this.greet(session).catch(async err => session.end(dialError(err, formatAddress(session.connection.remoteAddr)))))
   }
 
   async #answer (channel: StreamChannel<Hello, HelloReply>, session: Session): Promise<void> {
@@ -251,7 +253,7 @@ export class Reception {
   /** Rejects when both are alive, having refused the other one too; else forgets the other one. */
   async #confront (session: Session, twin: Session, reason: string): Promise<void> {
     try {
-      await this.#exchange(twin, AbortSignal.timeout(TWIN_TIMEOUT_MS))
+      await this.#exchange(twin, TWIN_TIMEOUT_MS)
     } catch (err) {
       // its process was ended and started again, and the old connection had not been missed yet
       twin.ended(toError(err))
@@ -269,8 +271,9 @@ export class Reception {
     throw error
   }
 
-  async #exchange (session: Session, signal: AbortSignal): Promise<HelloReply> {
-    return exchangeHello(session.connection, this.#house.ownHello(), session.name, AbortSignal.any([signal, this.#house.stopping]))
+  async #exchange (session: Session, timeoutMs: number, signal?: AbortSignal): Promise<HelloReply> {
+    return withDeadline(timeoutMs, [signal, this.#house.stopping], async limit =>
+      exchangeHello(session.connection, this.#house.ownHello(), session.name, limit))
   }
 
   /** Tells the house who is there, once, and again when what it is has changed. */

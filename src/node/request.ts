@@ -2,6 +2,8 @@ import { pipe } from 'it-pipe'
 import { MeshmarkError } from '../model/errors.ts'
 import { protocolName } from './admission.ts'
 import { duplex } from './duplex.ts'
+import { shortId } from './membership.ts'
+import { withDeadline } from './wait.ts'
 import type { MeshNode } from './mesh-node.ts'
 import type { Protocol } from './protocol/protocol.ts'
 
@@ -15,33 +17,36 @@ export interface RequestOptions {
 
 /** One question, one answer, on a stream of its own. Refusals and broken connections reject with a MeshmarkError. */
 export async function request<Q, R> (node: MeshNode, peerId: string, protocol: Protocol<Q, R>, message: Q, { signal, timeoutMs = DEFAULT_TIMEOUT_MS }: RequestOptions = {}): Promise<R> {
-  const timeout = AbortSignal.timeout(timeoutMs)
-  const either = AbortSignal.any([timeout, ...(signal == null ? [] : [signal])])
-  const name = node.peer(peerId)?.name ?? peerId
+  const name = node.peer(peerId)?.name ?? shortId(peerId)
 
-  try {
-    const channel = await node.openChannel(peerId, protocol, { signal: either })
-
+  return withDeadline(timeoutMs, [signal], async limit => {
     try {
-      return await pipe([message], duplex(channel, { signal: either }), async source => first(source, name))
-    } catch (err: any) {
-      channel.abort(err)
+      const channel = await node.openChannel(peerId, protocol, { signal: limit })
+
+      try {
+        return await pipe([message], duplex(channel, { signal: limit }), async source => first(source, name))
+      } catch (err: any) {
+        channel.abort(err)
+
+        throw err
+      }
+    } catch (err) {
+      if (limit.aborted && signal?.aborted !== true) {
+        throw new MeshmarkError('unreachable', `${name} did not answer ${protocolName(protocol.id)} within ${timeoutMs} ms`, { cause: err })
+      }
 
       throw err
     }
-  } catch (err) {
-    if (timeout.aborted && signal?.aborted !== true && err === either.reason) {
-      throw new MeshmarkError('unreachable', `${name} did not answer ${protocolName(protocol.id)} within ${timeoutMs} ms`, { cause: err })
-    }
-
-    throw err
-  }
+  })
 }
 
-async function first<T> (source: AsyncIterable<T>, name: string): Promise<T> {
-  for await (const message of source) {
-    return message
+/** Does not end the source: that would be a return in the middle of a receive. */
+async function first<T> (source: AsyncGenerator<T>, name: string): Promise<T> {
+  const { value, done } = await source.next()
+
+  if (done === true) {
+    throw new MeshmarkError('unreachable', `${name} hung up without an answer`)
   }
 
-  throw new MeshmarkError('unreachable', `${name} hung up without an answer`)
+  return value
 }

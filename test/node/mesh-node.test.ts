@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MeshmarkError } from '../../src/model/errors.ts'
+import { createTransport } from '../../src/node/libp2p.ts'
 import { MeshNode } from '../../src/node/mesh-node.ts'
 import { request } from '../../src/node/request.ts'
 import { LOOPBACK, TestMesh, firstAddress, nextEvent, testProtocol } from './mesh.ts'
@@ -299,7 +300,19 @@ describe('connecting fails with one clear line', () => {
     const other = await mesh.node(['client'])
     const client = await mesh.node(['client'])
 
-    await expect(client.connect(firstAddress(master).replace(master.peerId, other.peerId))).rejects.toMatchObject({ code: 'refused', message: expect.stringContaining('another node answers') })
+    await expect(client.connect(firstAddress(master).replace(master.peerId, other.peerId))).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('another node answers') })
+  })
+
+  it('when a libp2p node answers that is not meshmark', async () => {
+    const transport = await createTransport({ identity: await generateKeyPair('Ed25519'), listen: [LOOPBACK], pingIntervalMs: 10_000 })
+    const client = await mesh.node(['client'])
+
+    await transport.start()
+
+    const [address] = transport.getMultiaddrs()
+
+    await expect(client.connect(`${address}`)).rejects.toMatchObject({ code: 'refused', message: expect.stringMatching(/^what answers at 127\.0\.0\.1:\d+ is a libp2p node, but not meshmark$/) })
+    await transport.stop()
   })
 
   it('when the address is its own', async () => {
