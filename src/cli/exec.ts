@@ -4,7 +4,7 @@ import type { ExecutionResult, NotRun } from '../model/result.ts'
 import type { Exit } from '../model/sample.ts'
 import { shortJobId } from '../model/ids.ts'
 import { withClient } from './connect.ts'
-import type { Context } from './context.ts'
+import { note, type Context } from './context.ts'
 import { type DraftRequest, draftJob } from './draft.ts'
 import { EXIT_EXEC_FAILED } from './exit-codes.ts'
 import { followJob, type Followed } from './follow.ts'
@@ -23,7 +23,7 @@ export function define (command: Command, context: Context): void {
   addConnectionOptions(command)
   addExamples(command, [
     ['meshmark exec ./solve 42', 'on whichever worker is free'],
-    ['meshmark exec --with data.csv python3 - < a.py', 'see --stdin - to send a script that way'],
+    ['meshmark exec --stdin - python3 < script.py', 'a script for the interpreter there'],
     ['meshmark exec --on pi-kitchen uname -a', 'on one worker']
   ], `
 Standard output and error of the program come through unchanged. The exit status is the
@@ -40,7 +40,11 @@ Ctrl-C leaves the program running, a second one cancels it.`)
 }
 
 async function execute (request: DraftRequest, options: JobOptions & ConnectionOptions, context: Context): Promise<number> {
-  const { draft } = await draftJob(request)
+  const { draft, hints } = await draftJob(request)
+
+  for (const hint of hints) {
+    note(context, hint)
+  }
 
   return await withClient(options, async client => {
     if (options.detach === true) {

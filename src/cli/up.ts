@@ -44,11 +44,11 @@ async function up (options: UpOptions, context: Context): Promise<void> {
   const data = temporary ? await mkdtemp(join(tmpdir(), 'meshmark-up-')) : resolve(options.data ?? '')
   const nodes: NodeProcess[] = []
   let meshId: string | undefined
-  let stop = (): void => {}
-  const stopped = new Promise<void>(resolve => { stop = resolve })
+  const stopping = new AbortController()
+  const stopped = new Promise<void>(resolve => { stopping.signal.addEventListener('abort', () => { resolve() }) })
 
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    process.on(signal, () => { stop() })
+    process.on(signal, () => { stopping.abort() })
   }
 
   try {
@@ -81,6 +81,11 @@ async function up (options: UpOptions, context: Context): Promise<void> {
     note(context, `starting ${options.workers} worker${options.workers === 1 ? '' : 's'}`)
     await Promise.all(Array.from({ length: options.workers }, async (_, index) =>
       await start(['worker', '--master', address, '--no-mdns', '--name', `worker-${index + 1}`])))
+
+    if (stopping.signal.aborted) {
+      return
+    }
+
     context.stdout.write(ready(options, address, temporary ? undefined : data))
     await Promise.race([stopped, ...nodes.map(async node => { await node.failed })])
     note(context, 'stopping')
