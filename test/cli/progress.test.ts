@@ -1,7 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { showProgress } from '../../src/cli/progress.ts'
 import { advance, progressLines, startProgress, summary } from '../../src/cli/progress-state.ts'
 import type { SubmitReply } from '../../src/node/protocol/submit/messages.ts'
 import { jobView, taskView } from './fixtures.ts'
+import { testContext } from './helpers.ts'
 
 function after (...events: SubmitReply[]): ReturnType<typeof startProgress> {
   const state = startProgress('')
@@ -64,5 +66,79 @@ describe('progress of a job', () => {
     const lines = progressLines(after({ kind: 'job', view: jobView([taskView('\u001b[2Jx', { state: 'failed', reason: 'a\r\nb' })]) }), 0)
 
     expect(lines[0]).toBe('?[2Jx  failed: a??b')
+  })
+})
+
+describe('progress on a terminal', () => {
+  beforeEach(() => { vi.useFakeTimers() })
+  afterEach(() => { vi.useRealTimers() })
+
+  /** What a terminal shows after all that was written: only the sequences that are used. */
+  function screen (written: string): string[] {
+    let lines = ['']
+
+    // eslint-disable-next-line no-control-regex
+    for (const [, up, text] of written.matchAll(/\u001b\[(\d+)A\u001b\[J|([^\u001b]+)/g)) {
+      if (up != null) {
+        lines = [...lines.slice(0, lines.length - 1 - Number(up)), '']
+      } else {
+        const [first = '', ...rest] = (text ?? '').split('\n')
+
+        lines = [...lines.slice(0, -1), (lines.at(-1) ?? '') + first, ...rest]
+      }
+    }
+
+    return lines
+  }
+
+  it('moves in place, and is gone before anything else is written', () => {
+    const context = testContext({ terminal: true })
+    const progress = showProgress(context)
+
+    progress.say('submitting to master')
+    expect(screen(context.err())).toEqual(['submitting to master', ''])
+
+    progress.take({ kind: 'job', view: jobView([taskView('w1'), taskView('w2', { state: 'running' })]) })
+    vi.advanceTimersByTime(1_000)
+    expect(screen(context.err())).toEqual(['w1  queued', 'w2  running', '1 queued, 1 running · 1.0 s', ''])
+
+    progress.stop()
+    expect(screen(context.err())).toEqual([''])
+
+    vi.advanceTimersByTime(1_000)
+    progress.say('late')
+    expect(screen(context.err())).toEqual([''])
+  })
+
+  it('cuts what would wrap', () => {
+    const context = testContext({ terminal: true })
+
+    context.stderr.columns = 10
+    showProgress(context).say('a line that is longer than the terminal is wide')
+    expect(screen(context.err())).toEqual(['a line th', ''])
+  })
+
+  it('writes a line into a log only when something changed', () => {
+    const context = testContext()
+    const progress = showProgress(context)
+
+    progress.take({ kind: 'job', view: jobView([taskView('w1')]) })
+    vi.advanceTimersByTime(6_000)
+    progress.take({ kind: 'task', view: taskView('w1', { state: 'running' }) })
+    vi.advanceTimersByTime(6_000)
+    progress.stop()
+
+    expect(context.err()).toBe('1 queued\n1 running\n')
+  })
+
+  it('is silent when asked to be', () => {
+    const context = { ...testContext({ terminal: true }), quiet: true }
+    const progress = showProgress(context)
+
+    progress.say('x')
+    vi.advanceTimersByTime(5_000)
+    progress.stop()
+
+    expect(context.err()).toBe('')
   })
 })
