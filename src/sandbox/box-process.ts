@@ -1,0 +1,168 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { printable } from '../model/text.ts'
+import { forgetBox, recordBox, startTime } from './box-records.ts'
+import { ARGS_FD, boxCommand, boxData, bwrapArguments, INFO_FD } from './bwrap-arguments.ts'
+import { CONTROL_FD } from './layout.ts'
+import type { ChildProcess } from 'node:child_process'
+import type { Duplex, Readable, Writable } from 'node:stream'
+import type { LoadedBoxFiles } from './box-files.ts'
+
+/** Kept of what bwrap and the runner say on stderr. */
+const STDERR_BYTES = 4_096
+
+/** After the runner was killed, bwrap has nothing left to do and ends within microseconds. */
+const LINGER_MS = 1_000
+
+/** bwrap with a runner in it, from its start until nothing of it is left. */
+export class BoxProcess {
+  readonly pid: number
+  readonly control: Duplex
+  /** Resolves when every process of the box is gone. Never rejects. */
+  readonly ended: Promise<string>
+  readonly #child: ChildProcess
+  #runner: { pid: number, start: string | undefined } | undefined
+  #stderr = ''
+  #reason: string | undefined
+  #gone = false
+
+  private constructor (child: ChildProcess, pid: number, dir: string) {
+    this.#child = child
+    this.pid = pid
+    this.control = child.stdio[CONTROL_FD] as unknown as Duplex
+    // What goes wrong with it shows as the end of the process.
+    this.control.on('error', () => {})
+    this.#readStderr(child.stderr as Readable)
+    this.#readInfo(child.stdio[INFO_FD] as Readable)
+
+    // bwrap ends after PID 1 of the box has been reaped, and the kernel lets that happen only when the namespace is empty.
+    this.ended = once(child, 'close').then(async ([code, signal]: (number | string | null)[]) => {
+      this.#gone = true
+      this.control.destroy()
+      await forgetBox(dir, pid).catch(() => {})
+      return this.#reason ?? this.#describe(code, signal)
+    })
+  }
+
+  static async start (files: LoadedBoxFiles, dir: string): Promise<BoxProcess> {
+    const data = boxData(files)
+    const node = files.node.boxPath
+    const args = bwrapArguments(data, node, await files.node.source(dir))
+    const child = spawn(files.bwrap.path, ['--args', String(ARGS_FD), '--', ...boxCommand(node)], {
+      cwd: '/',
+      env: {},
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', ...data.map(() => 'pipe' as const)]
+    })
+
+    if (child.pid == null) {
+      const [err] = await once(child, 'error') as [Error]
+
+      throw err
+    }
+
+    child.on('error', () => {})
+
+    const box = new BoxProcess(child, child.pid, dir)
+
+    give(child, ARGS_FD, Buffer.from(`${args.join('\0')}\0`))
+
+    for (const { fd, content } of data) {
+      give(child, fd, content)
+    }
+
+    await recordBox(dir, child.pid)
+
+    // It may have ended before the record was written.
+    if (box.#gone) {
+      await forgetBox(dir, child.pid)
+    }
+
+    return box
+  }
+
+  /** Everything in the box ends at once; `ended` says when it has. The first reason stays. */
+  kill (reason: string): void {
+    if (this.#gone) {
+      return
+    }
+
+    this.#reason ??= reason
+
+    // PID 1 first: bwrap then ends when it has reaped it, which is how we know.
+    if (this.#runner == null || !this.#killRunner(this.#runner)) {
+      this.#child.kill('SIGKILL')
+      return
+    }
+
+    const timer = setTimeout(() => { this.#child.kill('SIGKILL') }, LINGER_MS)
+
+    void this.ended.then(() => { clearTimeout(timer) })
+  }
+
+  /** Last words, for messages. */
+  get stderr (): string {
+    return this.#stderr.trim()
+  }
+
+  #killRunner ({ pid, start }: { pid: number, start: string | undefined }): boolean {
+    // Is the number still that process?
+    if (start == null || startTime(pid) !== start) {
+      return false
+    }
+
+    try {
+      return process.kill(pid, 'SIGKILL')
+    } catch {
+      return false
+    }
+  }
+
+  #readStderr (stream: Readable): void {
+    stream.setEncoding('utf8')
+    stream.on('error', () => {})
+    stream.on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-STDERR_BYTES)
+    })
+  }
+
+  /** JSON in pieces. */
+  #readInfo (stream: Readable): void {
+    let text = ''
+
+    stream.setEncoding('utf8')
+    stream.on('error', () => {})
+    stream.on('data', (piece: string) => {
+      text += piece
+
+      const pid = Number(/"child-pid"\s*:\s*(\d+)\s*[,}]/.exec(text)?.[1])
+
+      // It must be bwrap's child: the number is used to kill.
+      if (this.#runner == null && pid > 1 && parentOf(pid) === this.pid) {
+        this.#runner = { pid, start: startTime(pid) }
+      }
+    })
+  }
+
+  #describe (code: unknown, signal: unknown): string {
+    const words = this.stderr === '' ? '' : `: ${printable(this.stderr.split('\n').at(-1) ?? '', 500)}`
+
+    return signal == null ? `the sandbox ended with exit code ${String(code)}${words}` : `the sandbox was killed by ${String(signal)}${words}`
+  }
+}
+
+function give (child: ChildProcess, fd: number, content: Buffer): void {
+  const stream = child.stdio[fd] as Writable
+
+  // bwrap may end before it has read it.
+  stream.on('error', () => {})
+  stream.end(content)
+}
+
+function parentOf (pid: number): number | undefined {
+  try {
+    return Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,60 @@
+import type { Command, JobKind } from '../model/job.ts'
+import type { Limits } from '../model/limits.ts'
+import type { Plan } from '../model/plan.ts'
+import type { CommandResult } from '../model/result.ts'
+import type { Sample } from '../model/sample.ts'
+import type { BoxFilesOrProblem } from './box-files.ts'
+
+export interface BoxOptions {
+  files: BoxFilesOrProblem
+  /** Private 0700 folder of the worker, for whatever must lie on the host. */
+  dir: string
+  log?: (line: string) => void
+}
+
+export interface BoxFile {
+  path: string
+  /** Bytes; `read` must give exactly as many. */
+  size: number
+  executable: boolean
+  read: () => AsyncIterable<Uint8Array>
+}
+
+export interface BoxTask {
+  kind: JobKind
+  /** At least one. */
+  commands: Command[]
+  /** The payload. */
+  files: BoxFile[]
+  /** Path in the payload that every run reads as its standard input. */
+  stdin?: string
+  env: Record<string, string>
+  limits: Limits
+  plan: Plan
+  /** When the first run starts: milliseconds of performance.timeOrigin + performance.now() of this process. */
+  startAt?: number
+}
+
+export type BoxEvent =
+  /** The first run has started. `skewNs`: how much later than `startAt`, if that was given. */
+  | { kind: 'started', at: number, skewNs?: number }
+  /** Ten times a second at most; measured runs done, and how many there will be if the plan says so. */
+  | { kind: 'progress', command: number, runs: number, of?: number }
+  | { kind: 'sample', sample: Sample }
+  /** exec: as it comes. run: the first 64 KiB of a command's first run, and of the run that failed. */
+  | { kind: 'output', stream: 'stdout' | 'stderr', data: Uint8Array }
+
+export interface BoxReport {
+  outcome: 'done' | 'failed' | 'limit' | 'not-run'
+  /** One line for people, when it is not `done`. */
+  reason?: string
+  commands: CommandResult[]
+  /** Only with `startAt`: when the first run started, on the clock of `startAt`, and the deviation from it. */
+  start?: { at: number, skewNs: number }
+}
+
+export interface RunOptions {
+  signal?: AbortSignal
+  /** While a promise that it returned is pending, nothing more is taken from the box. */
+  onEvent: (event: BoxEvent) => void | Promise<void>
+}

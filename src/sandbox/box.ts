@@ -1,0 +1,331 @@
+import { MeshmarkError, toError } from '../model/errors.ts'
+import { encodeHeader, encodeJson, FRAME, FrameDecoder, MAX_CHUNK } from './frame.ts'
+import { BoxProcess } from './box-process.ts'
+import { fromMonotonicNs, toMonotonicNs } from './clock.ts'
+import { explainFailure } from './explain-failure.ts'
+import { factsOf } from './facts.ts'
+import { parseFromRunner } from './protocol.ts'
+import { Watchdog } from './watchdog.ts'
+import type { Duplex } from 'node:stream'
+import type { SandboxFacts } from '../model/machine.ts'
+import type { Sample } from '../model/sample.ts'
+import type { LoadedBoxFiles } from './box-files.ts'
+import type { BoxFile, BoxOptions, BoxReport, BoxTask, RunOptions } from './box-types.ts'
+import type { Frame } from './frame.ts'
+import type { FromRunner, ToRunner } from './protocol.ts'
+
+/** Cold caches and a busy machine included; it takes a tenth of a second as a rule. */
+const START_MS = 30_000
+
+/** From the box, where a result carries a line per command and no more. */
+const MAX_BODY_FROM_BOX = 4 * 1024 * 1024
+
+/** The runner enforces a run's wall limit; a box that has said nothing for that long and this much more is ended. */
+const GRACE_MS = 1_000
+
+/** How often the runner speaks between runs. */
+const QUIET_MS = 100
+
+/** One sandbox with a runner in it, for one task. */
+export class Box {
+  readonly facts: SandboxFacts
+  /** Of bwrap, on the host. */
+  readonly pid: number
+  /** Resolves when nothing of the box is left, with the reason. */
+  readonly closed: Promise<{ reason: string }>
+  readonly #process: BoxProcess
+  readonly #frames: AsyncGenerator<Frame>
+  readonly #log: (line: string) => void
+  #used = false
+
+  private constructor (process: BoxProcess, frames: AsyncGenerator<Frame>, facts: SandboxFacts, log: (line: string) => void) {
+    this.#process = process
+    this.#frames = frames
+    this.#log = log
+    this.facts = facts
+    this.pid = process.pid
+    this.closed = process.ended.then(reason => ({ reason }))
+  }
+
+  /** Starts bwrap and the runner; resolves when the runner waits for a task. */
+  static async create (opts: BoxOptions, o: { signal?: AbortSignal } = {}): Promise<Box> {
+    const files = usable(opts)
+
+    o.signal?.throwIfAborted()
+
+    const process = await BoxProcess.start(files, opts.dir)
+    const abort = () => { process.kill('aborted') }
+    const timer = setTimeout(() => { process.kill(`the sandbox was not ready after ${START_MS / 1000} s`) }, START_MS)
+
+    o.signal?.addEventListener('abort', abort, { once: true })
+
+    try {
+      const frames = readFrames(process.control)
+      const boot = await expect(frames, 'boot')
+      const filters = files.compiler.filtersFor(boot.tids)
+
+      await write(process.control, encodeJson({ type: 'filters', programs: filters.programs.map(program => program.toString('base64')) } satisfies ToRunner))
+
+      const { facts } = await expect(frames, 'ready')
+
+      return new Box(process, frames, factsOf(files, facts, filters.hash), opts.log ?? (() => {}))
+    } catch (err) {
+      process.kill(toError(err).message)
+
+      const reason = await process.ended
+
+      o.signal?.throwIfAborted()
+      throw explainFailure(process.stderr, reason, err)
+    } finally {
+      clearTimeout(timer)
+      o.signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  /**
+   * Carries out a task; once, since nobody gets a box after a stranger.
+   * Rejects when the box breaks down, a file of the payload cannot be read,
+   * `onEvent` rejects or the signal aborts; the box is being closed then.
+   */
+  async run (task: BoxTask, o: RunOptions): Promise<BoxReport> {
+    if (this.#used) {
+      throw new Error('a box serves one task only')
+    }
+
+    this.#used = true
+    o.signal?.throwIfAborted()
+
+    const abort = () => { this.#process.kill('aborted') }
+    const watchdog = new Watchdog(() => { this.#process.kill(`the sandbox did not answer within ${GRACE_MS / 1000} s of the wall limit`) })
+
+    o.signal?.addEventListener('abort', abort, { once: true })
+
+    try {
+      const sending = this.#send(task)
+      // Its failure shows through `receiving` when the box is gone, else below.
+      const failed = sending.then(() => new Promise<never>(() => {}))
+
+      return await Promise.race([this.#receive(task, o, watchdog), failed])
+    } catch (err) {
+      this.#process.kill(toError(err).message)
+
+      const reason = await this.#process.ended
+
+      o.signal?.throwIfAborted()
+      this.#logStderr()
+      throw err instanceof BoxGone ? new Error(reason, { cause: err }) : err
+    } finally {
+      watchdog.stop()
+      o.signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  /** Ends everything in the box; resolves when nothing of it is left. */
+  async close (): Promise<void> {
+    this.#process.kill('closed')
+    await this.#process.ended
+  }
+
+  async #send (task: BoxTask): Promise<void> {
+    const { kind, commands, files, stdin, env, limits, plan, startAt } = task
+    const { control } = this.#process
+
+    await write(control, encodeJson({
+      type: 'task',
+      task: {
+        kind,
+        commands,
+        files: files.map(({ path, size, executable }) => ({ path, size, executable })),
+        env,
+        limits,
+        plan,
+        ...(stdin == null ? {} : { stdin }),
+        ...(startAt == null ? {} : { startNs: String(toMonotonicNs(startAt)) })
+      }
+    } satisfies ToRunner))
+
+    for (const file of files) {
+      await sendFile(control, file)
+    }
+  }
+
+  async #receive (task: BoxTask, { onEvent }: RunOptions, watchdog: Watchdog): Promise<BoxReport> {
+    const samples = new SampleList(task)
+    let start: BoxReport['start']
+
+    const quiet = () => Math.max(0, (task.startAt ?? 0) - performance.timeOrigin - performance.now()) + task.limits.wallMs + QUIET_MS + GRACE_MS
+
+    for (;;) {
+      const frame = await nextFrame(this.#frames)
+
+      // Whoever takes the output may take long; that is not the box's fault.
+      watchdog.stop()
+
+      if (frame.kind === FRAME.stdout || frame.kind === FRAME.stderr) {
+        await onEvent({ kind: 'output', stream: frame.kind === FRAME.stdout ? 'stdout' : 'stderr', data: frame.body })
+        watchdog.start(quiet())
+        continue
+      }
+
+      const message = parseFromRunner(frame.body, task.commands.length)
+
+      switch (message.type) {
+        case 'received':
+        case 'alive':
+          break
+        case 'started': {
+          const at = fromMonotonicNs(BigInt(message.atNs))
+
+          start = message.skewNs == null ? undefined : { at, skewNs: message.skewNs }
+          await onEvent({ kind: 'started', at, skewNs: message.skewNs })
+          break
+        }
+        case 'progress':
+          await onEvent({ kind: 'progress', command: message.command, runs: message.runs, of: message.of })
+          break
+        case 'samples':
+          for (const sample of message.samples) {
+            samples.add(sample)
+            await onEvent({ kind: 'sample', sample })
+          }
+          break
+        case 'result':
+          return {
+            outcome: message.outcome,
+            ...(message.reason == null ? {} : { reason: message.reason }),
+            commands: message.commands.map(summary => ({ ...summary, samples: samples.of(summary.command) })),
+            ...(start == null ? {} : { start })
+          }
+        case 'broken':
+          throw new Error(message.reason)
+        default:
+          throw new Error(`unexpected message ${message.type} from the box`)
+      }
+
+      watchdog.start(quiet())
+    }
+  }
+
+  #logStderr (): void {
+    if (this.#process.stderr !== '') {
+      this.#log(this.#process.stderr)
+    }
+  }
+}
+
+/** The control descriptor ended. */
+class BoxGone extends Error {}
+
+/** What a box may make the worker keep. */
+class SampleList {
+  readonly #samples: Sample[][]
+  readonly #most: number
+
+  constructor ({ commands, plan }: BoxTask) {
+    this.#samples = commands.map(() => [])
+    this.#most = plan.kind === 'fixed' ? plan.runs : plan.kind === 'precision' ? plan.maxRuns : 1
+  }
+
+  add (sample: Sample): void {
+    const list = this.#samples[sample.command]
+
+    if (list == null || list.length >= this.#most || sample.run !== list.length) {
+      throw new Error('the box sent a sample that cannot be')
+    }
+
+    list.push(sample)
+  }
+
+  of (command: number): Sample[] {
+    return this.#samples[command] ?? []
+  }
+}
+
+function usable ({ files }: BoxOptions): LoadedBoxFiles {
+  if ('problem' in files) {
+    throw files.problem
+  }
+
+  if (process.getuid?.() === 0) {
+    throw new MeshmarkError('refused', 'boxes are not built by root: drop privileges first')
+  }
+
+  return files
+}
+
+async function * readFrames (control: Duplex): AsyncGenerator<Frame> {
+  const decoder = new FrameDecoder(MAX_BODY_FROM_BOX)
+
+  try {
+    for await (const chunk of control.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      yield * decoder.push(chunk)
+    }
+  } catch (err) {
+    if (!control.destroyed) {
+      throw err
+    }
+  }
+}
+
+async function nextFrame (frames: AsyncGenerator<Frame>): Promise<Frame> {
+  const { done, value } = await frames.next()
+
+  if (done === true) {
+    throw new BoxGone('the sandbox ended')
+  }
+
+  return value
+}
+
+async function expect<T extends FromRunner['type']> (frames: AsyncGenerator<Frame>, type: T): Promise<Extract<FromRunner, { type: T }>> {
+  const { kind, body } = await nextFrame(frames)
+  const message = kind === FRAME.json ? parseFromRunner(body, 0) : undefined
+
+  if (message?.type !== type) {
+    throw new Error(message?.type === 'broken' ? message.reason : `the runner did not say ${type}`)
+  }
+
+  return message as Extract<FromRunner, { type: T }>
+}
+
+async function sendFile (control: Duplex, file: BoxFile): Promise<void> {
+  let left = file.size
+
+  for await (const chunk of file.read()) {
+    for (let at = 0; at < chunk.length; at += MAX_CHUNK) {
+      const piece = chunk.subarray(at, at + MAX_CHUNK)
+
+      left -= piece.length
+
+      if (left < 0) {
+        throw new Error(`${file.path} is longer than the ${file.size} bytes that were announced`)
+      }
+
+      control.cork()
+      control.write(encodeHeader(FRAME.data, piece.length))
+
+      const written = write(control, piece)
+
+      control.uncork()
+      await written
+    }
+  }
+
+  if (left > 0) {
+    throw new Error(`${file.path} is ${left} bytes shorter than the ${file.size} that were announced`)
+  }
+}
+
+/** Resolves when the descriptor has taken it. */
+async function write (control: Duplex, data: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    control.write(data, err => {
+      if (err == null) {
+        resolve()
+      } else {
+        reject(new BoxGone('the sandbox ended', { cause: err }))
+      }
+    })
+  })
+}
+

@@ -1,0 +1,65 @@
+import { existsSync, readlinkSync } from 'node:fs'
+import { release } from 'node:os'
+import { MeshmarkError } from '../model/errors.ts'
+import { BOX_UID, WRITABLE } from './layout.ts'
+import type { SandboxFacts } from '../model/machine.ts'
+import type { LoadedBoxFiles } from './box-files.ts'
+import type { RunnerFacts } from './protocol.ts'
+
+/** Each of them is mandatory where the kernel has it. */
+const NAMESPACES = ['user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup']
+
+/** SECCOMP_MODE_FILTER of proc(5). */
+const FILTERED = 2
+
+/**
+ * Judges what the kernel said to the runner from inside. Throws when a
+ * protection that nobody may do without is missing: then it is no box.
+ */
+export function factsOf (files: LoadedBoxFiles, seen: RunnerFacts, filterHash: string): SandboxFacts {
+  const missing = missingProtections(seen)
+
+  if (missing.length > 0) {
+    throw new MeshmarkError('refused', `the sandbox lacks ${missing.join(', ')}: report this with the output of meshmark doctor`)
+  }
+
+  return {
+    builder: 'bubblewrap',
+    builderVersion: files.bwrap.version,
+    namespaces: apart(seen),
+    filterHash,
+    uidMode: 'shared',
+    cgroup: 'none',
+    kernel: release(),
+    canaries: {},
+    caveats: [
+      'memory is limited per process, not for all processes of a run together',
+      'CPU time is what the kernel bills to processes; a program can hide some of it'
+    ]
+  }
+}
+
+export function missingProtections (seen: RunnerFacts): string[] {
+  const own = apart(seen)
+  const allowed: readonly string[] = WRITABLE
+  // Terminals of the box; nothing can be stored there.
+  const writable = seen.writable.filter(point => !allowed.includes(point) && point !== '/dev/pts' && !point.startsWith('/dev/'))
+
+  return [
+    ...NAMESPACES.filter(name => existsSync(`/proc/self/ns/${name}`) && !own.includes(name)).map(name => `a ${name} namespace of its own`),
+    ...(seen.seccomp === FILTERED ? [] : ['its system call filters']),
+    ...(seen.noNewPrivileges === 1 ? [] : ['no_new_privs']),
+    ...(/^0+$/.test(seen.capabilities) ? [] : ['a program without capabilities']),
+    ...(seen.uid === BOX_UID ? [] : ['a user of its own']),
+    ...(writable.length === 0 ? [] : [`a read-only ${writable.join(' and ')}`])
+  ]
+}
+
+/** Namespaces that are not this process's. */
+function apart (seen: RunnerFacts): string[] {
+  return NAMESPACES.filter(name => {
+    const link = seen.namespaces[name]
+
+    return link != null && existsSync(`/proc/self/ns/${name}`) && link !== readlinkSync(`/proc/self/ns/${name}`)
+  })
+}

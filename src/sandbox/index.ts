@@ -1,0 +1,7 @@
+export { loadBoxFiles } from './box-files.ts'
+export { Box } from './box.ts'
+export { preflight } from './preflight.ts'
+export { chooseUser, dropPrivileges } from './user.ts'
+export type { BoxFiles, BoxFilesOrProblem, LoadedBoxFiles } from './box-files.ts'
+export type { BoxEvent, BoxFile, BoxOptions, BoxReport, BoxTask, RunOptions } from './box-types.ts'
+export type { User } from './user.ts'

@@ -1,0 +1,32 @@
+/** Where things are inside a box. */
+export const BOX = {
+  runner: '/box/runner.cjs',
+  koffi: '/box/koffi.node',
+  /** The worker's Node when it is not below /usr. */
+  node: '/box/bin/node',
+  /** Outputs of measured runs; the files have no names. */
+  outputs: '/box/out',
+  /** The working copy, and the folder in which programs start. */
+  work: '/work',
+  tmp: '/tmp',
+  shm: '/dev/shm'
+} as const
+
+/** Everything that a program can write to; emptied before each run. */
+export const WRITABLE = [BOX.work, BOX.tmp, BOX.shm, BOX.outputs] as const
+
+/** stdout and stderr of one run; a job's limit beyond it is refused. */
+export const MAX_OUTPUT_BYTES = 256 * 1024 * 1024
+
+/** Descriptor of the control socket in bwrap and in the runner. */
+export const CONTROL_FD = 3
+
+/** The program's user inside the box; nobody's number outside. */
+export const BOX_UID = 1000
+
+const PATH = '/usr/local/bin:/usr/bin:/bin'
+
+/** PATH inside the box; the worker's Node comes last, so that an installed one wins. */
+export function boxPath (nodePath: string): string {
+  return nodePath === BOX.node ? `${PATH}:/box/bin` : PATH
+}

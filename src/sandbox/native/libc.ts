@@ -1,0 +1,147 @@
+import type { Koffi, Pointer } from './koffi.ts'
+
+/** int and long are plain numbers here; nothing that is called returns more than 2^53. */
+export interface Libc {
+  errno: () => number
+  address: (value: Uint8Array) => bigint
+  prctl: (option: number, a: number, b: number, c: number, d: number) => number
+  signal: (signum: number, handler: bigint) => bigint
+  kill: (pid: number, signal: number) => number
+  sigfillset: (set: Pointer) => number
+  sigemptyset: (set: Pointer) => number
+  sigdelset: (set: Pointer, signum: number) => number
+  posix_spawn: (pid: Pointer, path: Pointer, actions: Pointer, attributes: Pointer, argv: Pointer, envp: Pointer) => number
+  posix_spawnattr_init: (attributes: Pointer) => number
+  posix_spawnattr_setflags: (attributes: Pointer, flags: number) => number
+  posix_spawnattr_setsigdefault: (attributes: Pointer, set: Pointer) => number
+  posix_spawnattr_setsigmask: (attributes: Pointer, set: Pointer) => number
+  posix_spawn_file_actions_init: (actions: Pointer) => number
+  posix_spawn_file_actions_adddup2: (actions: Pointer, fd: number, newfd: number) => number
+  wait4: (pid: number, status: Pointer, options: number, rusage: Pointer) => number
+  poll: (fds: Pointer, count: number, timeoutMs: number) => number
+  prlimit: (pid: number, resource: number, next: Pointer, old: Pointer) => number
+  memfd_create: (name: string, flags: number) => number
+  pipe2: (fds: Pointer, flags: number) => number
+  dup3: (oldfd: number, newfd: number, flags: number) => number
+  fcntl: (fd: number, command: number, arg: number) => number
+  sendfile: (to: number, from: number, offset: Pointer, count: number) => number
+  /** syscall(2); fixed arguments are the same as variable ones on x86-64 and on AArch64 Linux. */
+  syscall: (number: number, a: Pointer | number, b: Pointer | number, c: Pointer | number, d: Pointer | number) => number
+  /** syscall(2) with a pointer as its third argument. */
+  syscallPointer: (number: number, a: number, b: number, c: Pointer) => number
+}
+
+export function loadLibc (koffi: Koffi): Libc {
+  const lib = koffi.load(null)
+  const syscallPointer = lib.func('syscall', 'long', ['long', 'long', 'long', 'void *'])
+  const syscall = lib.func('syscall', 'long', ['long', 'long', 'long', 'long', 'long'])
+
+  return {
+    errno: () => koffi.errno(),
+    address: value => koffi.address(value),
+    prctl: lib.func('int prctl(int option, ulong a, ulong b, ulong c, ulong d)'),
+    signal: lib.func('intptr_t signal(int signum, intptr_t handler)'),
+    kill: lib.func('int kill(int pid, int signal)'),
+    sigfillset: lib.func('int sigfillset(void *set)'),
+    sigemptyset: lib.func('int sigemptyset(void *set)'),
+    sigdelset: lib.func('int sigdelset(void *set, int signum)'),
+    posix_spawn: lib.func('int posix_spawn(void *pid, void *path, void *actions, void *attributes, void *argv, void *envp)'),
+    posix_spawnattr_init: lib.func('int posix_spawnattr_init(void *attributes)'),
+    posix_spawnattr_setflags: lib.func('int posix_spawnattr_setflags(void *attributes, short flags)'),
+    posix_spawnattr_setsigdefault: lib.func('int posix_spawnattr_setsigdefault(void *attributes, void *set)'),
+    posix_spawnattr_setsigmask: lib.func('int posix_spawnattr_setsigmask(void *attributes, void *set)'),
+    posix_spawn_file_actions_init: lib.func('int posix_spawn_file_actions_init(void *actions)'),
+    posix_spawn_file_actions_adddup2: lib.func('int posix_spawn_file_actions_adddup2(void *actions, int fd, int newfd)'),
+    wait4: lib.func('int wait4(int pid, void *status, int options, void *rusage)'),
+    poll: lib.func('int poll(void *fds, ulong count, int timeout)'),
+    prlimit: lib.func('int prlimit(int pid, int resource, void *next, void *old)'),
+    memfd_create: lib.func('int memfd_create(str name, unsigned int flags)'),
+    pipe2: lib.func('int pipe2(void *fds, int flags)'),
+    dup3: lib.func('int dup3(int oldfd, int newfd, int flags)'),
+    fcntl: lib.func('int fcntl(int fd, int command, long arg)'),
+    sendfile: lib.func('long sendfile(int to, int from, void *offset, ulong count)'),
+    syscall,
+    syscallPointer
+  }
+}
+
+/** Numbers of calls that C libraries of that age do not wrap. */
+export const SYS = process.arch === 'arm64'
+  ? { seccomp: 277, close_range: 436, pidfd_open: 434 }
+  : { seccomp: 317, close_range: 436, pidfd_open: 434 }
+
+export const PR_SET_DUMPABLE = 4
+export const PR_CAP_AMBIENT = 47
+export const PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+export const SECCOMP_SET_MODE_FILTER = 1
+/** Without it, kernels before 5.16 switch on a mitigation that slows the measured program. */
+export const SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4
+
+export const SIGCHLD = 17
+export const SIGSTOP = 19
+export const SIGKILL = 9
+export const SIG_IGN = 1n
+
+export const POSIX_SPAWN_SETSIGDEF = 4
+export const POSIX_SPAWN_SETSIGMASK = 8
+export const POSIX_SPAWN_SETSID = 128
+
+export const WNOHANG = 1
+/** Children that were made by clone without SIGCHLD, too. */
+export const WALL = 0x4000_0000
+
+export const POLLIN = 1
+export const POLLOUT = 4
+
+export const O_CLOEXEC = 0o2000000
+export const O_NONBLOCK = 0o4000
+export const F_SETFL = 4
+export const F_ADD_SEALS = 1033
+/** SEAL | SHRINK | GROW | WRITE */
+export const ALL_SEALS = 15
+export const MFD_CLOEXEC = 1
+export const MFD_ALLOW_SEALING = 2
+export const CLOSE_RANGE_CLOEXEC = 4
+
+export const RLIMIT = { CPU: 0, FSIZE: 1, DATA: 2, STACK: 3, CORE: 4, NPROC: 6, NOFILE: 7, MEMLOCK: 8, SIGPENDING: 11, MSGQUEUE: 12 } as const
+
+/** struct rlimit: two 64-bit numbers. */
+export function rlimitBuffer (soft: number, hard: number): Buffer {
+  const buffer = Buffer.alloc(16)
+
+  buffer.writeBigUInt64LE(BigInt(soft), 0)
+  buffer.writeBigUInt64LE(BigInt(hard), 8)
+  return buffer
+}
+
+/** Large enough for the opaque structures of glibc (336, 80) and musl on every 64-bit architecture. */
+export const OPAQUE_BYTES = 1024
+export const SIGSET_BYTES = 128
+export const RUSAGE_BYTES = 144
+
+/** struct rusage of 64-bit Linux. Times in nanoseconds (whole microseconds). */
+export interface Rusage {
+  userNs: number
+  systemNs: number
+  /** KiB on Linux. */
+  maxRssKiB: number
+  minorFaults: number
+  majorFaults: number
+  voluntarySwitches: number
+  involuntarySwitches: number
+}
+
+export function readRusage (buffer: Buffer): Rusage {
+  const word = (index: number) => Number(buffer.readBigInt64LE(index * 8))
+
+  return {
+    userNs: word(0) * 1e9 + word(1) * 1e3,
+    systemNs: word(2) * 1e9 + word(3) * 1e3,
+    maxRssKiB: word(4),
+    minorFaults: word(8),
+    majorFaults: word(9),
+    voluntarySwitches: word(16),
+    involuntarySwitches: word(17)
+  }
+}

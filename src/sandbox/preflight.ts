@@ -1,0 +1,69 @@
+import { MeshmarkError } from '../model/errors.ts'
+import { DEFAULT_LIMITS } from '../model/limits.ts'
+import { printable } from '../model/text.ts'
+import { Box } from './box.ts'
+import { sweepBoxes } from './box-records.ts'
+import { CANARIES, CANARY_NAMES } from './canaries.ts'
+import type { SandboxFacts } from '../model/machine.ts'
+import type { BoxOptions } from './box-types.ts'
+
+/**
+ * Once at the start of a worker: ends what an earlier one left behind, builds
+ * a real box, reads back what it is made of and lets canaries try to get out.
+ * Throws a MeshmarkError 'refused' when a mandatory protection is missing.
+ */
+export async function preflight (opts: BoxOptions): Promise<SandboxFacts> {
+  const swept = await sweepBoxes(opts.dir)
+
+  if (swept > 0) {
+    opts.log?.(`ended ${swept} ${swept === 1 ? 'box' : 'boxes'} of an earlier worker`)
+  }
+
+  const box = await Box.create(opts)
+
+  try {
+    const canaries = await letFly(box)
+    const escaped = CANARY_NAMES.filter(name => canaries[name] == null || canaries[name] === 'allowed')
+
+    if (escaped.length > 0) {
+      throw new MeshmarkError('refused', `the sandbox does not hold: ${escaped.join(', ')}; report this with the output of meshmark doctor`)
+    }
+
+    return { ...box.facts, canaries }
+  } finally {
+    await box.close()
+  }
+}
+
+async function letFly (box: Box): Promise<Record<string, string>> {
+  const content = Buffer.from(CANARIES)
+  let stdout = ''
+  let stderr = ''
+
+  const report = await box.run({
+    kind: 'exec',
+    commands: [{ argv: ['canary.cjs'], program: { kind: 'payload', path: 'canary.cjs' } }],
+    files: [{ path: 'canary.cjs', size: content.length, executable: false, read: async function * () { yield content } }],
+    env: {},
+    limits: { ...DEFAULT_LIMITS, wallMs: 20_000, outputBytes: 64 * 1024 },
+    plan: { kind: 'once' }
+  }, {
+    onEvent: event => {
+      if (event.kind === 'output') {
+        const text = Buffer.from(event.data).toString('utf8')
+
+        if (event.stream === 'stdout') {
+          stdout += text
+        } else {
+          stderr += text
+        }
+      }
+    }
+  })
+
+  if (report.outcome !== 'done') {
+    throw new MeshmarkError('refused', `the sandbox does not run programs: ${printable(report.reason ?? stderr, 500)}`)
+  }
+
+  return Object.fromEntries(Object.entries(JSON.parse(stdout) as Record<string, unknown>).map(([name, word]) => [printable(name), printable(String(word))]))
+}

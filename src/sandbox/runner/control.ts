@@ -1,0 +1,91 @@
+import { readSync, writeSync } from 'node:fs'
+import { decodeHeader, encodeHeader, encodeJson, FRAME, HEADER_BYTES, MAX_CHUNK } from '../frame.ts'
+import { CONTROL_FD } from '../layout.ts'
+import type { FromRunner, ToRunner } from '../protocol.ts'
+
+/** The worker is told of progress this often at most, and that we live this often at least, between two runs. */
+const PROGRESS_NS = 100_000_000n
+
+/** The worker's end of the descriptor is closed. */
+export class WorkerGone extends Error {}
+
+/** The runner's synchronous end of the control descriptor. */
+export class Control {
+  readonly #header = Buffer.alloc(HEADER_BYTES)
+  readonly #chunk = Buffer.alloc(MAX_CHUNK)
+  #lastSentNs = 0n
+
+  /** Waits for the next message. */
+  read (): ToRunner {
+    const { kind, length } = this.#readHeader()
+
+    if (kind !== FRAME.json) {
+      throw new Error('expected a message from the worker')
+    }
+
+    const body = Buffer.alloc(length)
+
+    this.#fill(body)
+    return JSON.parse(body.toString('utf8')) as ToRunner
+  }
+
+  /** Waits for the next piece of data; it is valid until the next read. */
+  readData (): Buffer {
+    const { kind, length } = this.#readHeader()
+
+    if (kind !== FRAME.data) {
+      throw new Error('expected data from the worker')
+    }
+
+    const body = this.#chunk.subarray(0, length)
+
+    this.#fill(body)
+    return body
+  }
+
+  send (message: FromRunner): void {
+    this.#write(encodeJson(message))
+    this.#lastSentNs = process.hrtime.bigint()
+  }
+
+  /** At most MAX_CHUNK bytes. */
+  sendOutput (stream: 'stdout' | 'stderr', data: Uint8Array): void {
+    this.#write(Buffer.concat([encodeHeader(FRAME[stream], data.length), data]))
+    this.#lastSentNs = process.hrtime.bigint()
+  }
+
+  /** Is it time to say that we are alive? */
+  quietForLong (): boolean {
+    return process.hrtime.bigint() - this.#lastSentNs > PROGRESS_NS
+  }
+
+  /** To be called again and again while something takes long between two runs. */
+  readonly alive = (): void => {
+    if (this.quietForLong()) {
+      this.send({ type: 'alive' })
+    }
+  }
+
+  #readHeader (): ReturnType<typeof decodeHeader> {
+    this.#fill(this.#header)
+    return decodeHeader(this.#header)
+  }
+
+  #fill (buffer: Buffer): void {
+    for (let at = 0; at < buffer.length;) {
+      const read = readSync(CONTROL_FD, buffer, at, buffer.length - at, null)
+
+      if (read === 0) {
+        throw new WorkerGone('the worker is gone')
+      }
+
+      at += read
+    }
+  }
+
+  #write (buffer: Buffer): void {
+    for (let at = 0; at < buffer.length;) {
+      at += writeSync(CONTROL_FD, buffer, at)
+    }
+  }
+}

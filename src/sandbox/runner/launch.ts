@@ -1,0 +1,143 @@
+import {
+  O_CLOEXEC, OPAQUE_BYTES, POSIX_SPAWN_SETSID, POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK, readRusage, RLIMIT, rlimitBuffer,
+  RUSAGE_BYTES, SIGSET_BYTES, SYS, WALL
+} from '../native/libc.ts'
+import { check } from './boot.ts'
+import type { Limits } from '../../model/limits.ts'
+import type { Libc, Rusage } from '../native/libc.ts'
+import type { Image } from './image.ts'
+
+/** Fixed places for a program's descriptors, so that the file actions are made once. High enough to be nobody else's. */
+const STDIO_BASE = 100
+
+/** errno of posix_spawn, when it is not 0. */
+export class SpawnError extends Error {
+  constructor (readonly errno: number) {
+    super(`posix_spawn failed with errno ${errno}`)
+  }
+}
+
+interface ChildLimit { resource: number, value: Buffer }
+
+/** Starts programs and waits for them, with every buffer allocated beforehand. */
+export class Launcher {
+  readonly libc: Libc
+  readonly #attributes = Buffer.alloc(OPAQUE_BYTES)
+  readonly #actions = Buffer.alloc(OPAQUE_BYTES)
+  readonly #pid = Buffer.alloc(8)
+  readonly #status = Buffer.alloc(8)
+  readonly #rusage = Buffer.alloc(RUSAGE_BYTES)
+  #childLimits: ChildLimit[] = []
+
+  constructor (libc: Libc) {
+    this.libc = libc
+
+    const signals = Buffer.alloc(SIGSET_BYTES)
+
+    libc.posix_spawnattr_init(this.#attributes)
+    libc.posix_spawnattr_setflags(this.#attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID)
+    // The runner ignores all signals and an ignored signal stays ignored through exec.
+    libc.sigfillset(signals)
+    libc.posix_spawnattr_setsigdefault(this.#attributes, signals)
+    libc.sigemptyset(signals)
+    libc.posix_spawnattr_setsigmask(this.#attributes, signals)
+
+    libc.posix_spawn_file_actions_init(this.#actions)
+
+    for (let fd = 0; fd <= 2; fd++) {
+      libc.posix_spawn_file_actions_adddup2(this.#actions, STDIO_BASE + fd, fd)
+    }
+  }
+
+  /** What the next program finds as its descriptor `target`; `fd` itself may be closed afterwards. */
+  setStdio (target: 0 | 1 | 2, fd: number): void {
+    check(this.libc, 'dup3', this.libc.dup3(fd, STDIO_BASE + target, O_CLOEXEC))
+  }
+
+  /**
+   * Limits of a job. Those that the runner can live with are set on itself
+   * once and inherited; the others are set on each program right after its
+   * start, which a program could only outrun to gain what the inherited ones
+   * and the tree's allow anyway. RLIMIT_DATA or RLIMIT_CPU would end Node.
+   *
+   * @param threads - of the runner, which count as processes of its user
+   * @param largestFile - that the runner itself must write
+   */
+  setLimits (limits: Limits, threads: number, largestFile: number): void {
+    const cpuSeconds = Math.ceil((limits.cpuMs ?? 0) / 1000)
+    const own: [number, number, number][] = [
+      [RLIMIT.CORE, 0, 0],
+      [RLIMIT.MSGQUEUE, 0, 0],
+      [RLIMIT.MEMLOCK, 65_536, 65_536],
+      [RLIMIT.SIGPENDING, 1024, 1024],
+      [RLIMIT.NPROC, limits.processes + threads, limits.processes + threads],
+      [RLIMIT.NOFILE, Math.max(limits.openFiles, 256), Math.max(limits.openFiles, 256)],
+      [RLIMIT.FSIZE, Math.max(limits.fileBytes, largestFile), Math.max(limits.fileBytes, largestFile)],
+      // The soft one places mmap_base: the usual value, on every machine.
+      [RLIMIT.STACK, 8 * 1024 * 1024, Math.max(limits.memoryBytes, 8 * 1024 * 1024)]
+    ]
+
+    for (const [resource, soft, hard] of own) {
+      check(this.libc, `setrlimit ${resource}`, this.#lower(resource, soft, hard))
+    }
+
+    this.#childLimits = [
+      { resource: RLIMIT.DATA, value: rlimitBuffer(limits.memoryBytes, limits.memoryBytes) },
+      { resource: RLIMIT.NOFILE, value: rlimitBuffer(limits.openFiles, limits.openFiles) },
+      { resource: RLIMIT.FSIZE, value: rlimitBuffer(limits.fileBytes, limits.fileBytes) }
+    ]
+
+    if (cpuSeconds > 0) {
+      this.#childLimits.push({ resource: RLIMIT.CPU, value: rlimitBuffer(cpuSeconds, cpuSeconds + 1) })
+    }
+  }
+
+  /** Returns the program's pid; it has been executed by then. Throws SpawnError. */
+  spawn (image: Image): number {
+    const errno = this.libc.posix_spawn(this.#pid, image.path, this.#actions, this.#attributes, image.argv, image.envp)
+
+    if (errno !== 0) {
+      throw new SpawnError(errno)
+    }
+
+    return this.#pid.readInt32LE(0)
+  }
+
+  limitChild (pid: number): void {
+    for (const { resource, value } of this.#childLimits) {
+      this.libc.prlimit(pid, resource, value, null)
+    }
+  }
+
+  /** A descriptor that becomes readable when the process ends. */
+  pidfd (pid: number): number {
+    return check(this.libc, 'pidfd_open', this.libc.syscall(SYS.pidfd_open, pid, 0, 0, 0))
+  }
+
+  /** wait4(2): the pid, 0 when nothing ended (WNOHANG), -1 when there is no child. */
+  wait (pid: number, options = 0): number {
+    return this.libc.wait4(pid, this.#status, WALL | options, this.#rusage)
+  }
+
+  /** Status word of the process that the last wait returned. */
+  status (): number {
+    return this.#status.readInt32LE(0)
+  }
+
+  /** Resources of the process that the last wait returned and of the children it had waited for. */
+  rusage (): Rusage {
+    return readRusage(this.#rusage)
+  }
+
+  #lower (resource: number, soft: number, hard: number): number {
+    const old = Buffer.alloc(16)
+
+    this.libc.prlimit(0, resource, null, old)
+
+    // Nobody may raise a hard limit; where the worker's own is lower, that one holds.
+    const most = old.readBigUInt64LE(8)
+    const capped = (value: number) => BigInt(value) < most ? value : Number(most)
+
+    return this.libc.prlimit(0, resource, rlimitBuffer(capped(soft), capped(hard)), null)
+  }
+}

@@ -1,0 +1,57 @@
+import { Control, WorkerGone } from './control.ts'
+import { ownTids, readFacts } from './facts.ts'
+import { Launcher } from './launch.ts'
+import { loadFilters } from './lockdown.ts'
+import { TaskRun } from './task.ts'
+import { warmUp } from './warm-up.ts'
+import { WipeError } from './wipe.ts'
+import { WorkingCopy } from './working-copy.ts'
+import type { Libc } from '../native/libc.ts'
+
+/**
+ * Life of a box, on the thread that starts programs: take the filters, load
+ * them, warm up, say that it is ready, do one task. Returns the exit code.
+ */
+export function serve (libc: Libc): number {
+  const control = new Control()
+
+  try {
+    control.send({ type: 'boot', tids: ownTids() })
+
+    const filters = control.read()
+
+    if (filters.type !== 'filters') {
+      throw new Error('expected the filters')
+    }
+
+    const copy = new WorkingCopy(libc)
+
+    loadFilters(libc, filters.programs.map(program => Buffer.from(program, 'base64')))
+
+    const launcher = new Launcher(libc)
+
+    warmUp(launcher)
+    control.send({ type: 'ready', facts: readFacts() })
+
+    const message = control.read()
+
+    if (message.type !== 'task') {
+      throw new Error('expected a task')
+    }
+
+    new TaskRun(launcher, control, message.task, copy).perform()
+    return 0
+  } catch (err) {
+    if (err instanceof WorkerGone) {
+      return 0
+    }
+
+    // A bug of ours is worth its stack, on the worker's log.
+    if (!(err instanceof WipeError)) {
+      process.stderr.write(`runner: ${err instanceof Error ? err.stack : String(err)}\n`)
+    }
+
+    control.send({ type: 'broken', reason: err instanceof Error ? err.message : String(err) })
+    return 1
+  }
+}

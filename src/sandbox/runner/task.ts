@@ -1,0 +1,497 @@
+import { closeSync, openSync, statfsSync } from 'node:fs'
+import { join } from 'node:path'
+import { formatBytes, formatDuration } from '../../model/units.ts'
+import { succeeded } from '../../model/sample.ts'
+import { nextRun } from '../../measure/plan.ts'
+import { BOX, MAX_OUTPUT_BYTES } from '../layout.ts'
+import { errnoName } from './boot.ts'
+import { describeExit } from './exit-status.ts'
+import { ownTids } from './facts.ts'
+import { makeImage } from './image.ts'
+import { SpawnError } from './launch.ts'
+import { adoptedMaxRss } from './memory.ts'
+import { FileOutputs, LiveOutputs } from './outputs.ts'
+import { baseEnvironment, findProgram } from './programs.ts'
+import { runOnce } from './run.ts'
+import { Stage } from './stage.ts'
+import { waitUntil } from './wait-until.ts'
+import type { Limits } from '../../model/limits.ts'
+import type { NotRun } from '../../model/result.ts'
+import type { Sample } from '../../model/sample.ts'
+import type { CommandSummary, RunnerTask } from '../protocol.ts'
+import type { Control } from './control.ts'
+import type { Image } from './image.ts'
+import type { Launcher } from './launch.ts'
+import type { Outputs, Printed } from './outputs.ts'
+import type { Runnable } from './programs.ts'
+import type { Ran } from './run.ts'
+import type { WorkingCopy } from './working-copy.ts'
+
+/** Output and used space are looked at this often; runs that are shorter are never disturbed. */
+const INTERVAL_MS = 100
+
+/** A program that takes longer is not run once more for its memory. */
+const MEMORY_RUN_MS = 2_000
+
+const SAMPLES_PER_MESSAGE = 200
+
+const nowNs = (): bigint => process.hrtime.bigint()
+
+/** A command that can be run, and what came of it so far. */
+interface Measured {
+  index: number
+  runnable: Runnable
+  image: Image
+  warmups: number
+  samples: Sample[]
+  wallNs: number[]
+  spentMs: number
+  first?: Printed
+  same: boolean
+  ended?: { outcome: 'failed' | 'limit', reason: string }
+  notRun?: NotRun
+  reached?: number
+  memoryBytes?: number
+}
+
+/**
+ * One task from its payload to its result:
+ *
+ * 1. take the payload, look at every command's program
+ * 2. set the limits, warm up each command
+ * 3. rounds: each command that its plan has not finished runs once, in random order
+ * 4. one more run of each for its memory, where that makes sense
+ */
+export class TaskRun {
+  readonly #launcher: Launcher
+  readonly #control: Control
+  readonly #task: RunnerTask
+  readonly #copy: WorkingCopy
+  readonly #stage: Stage
+  readonly #outputs: Outputs
+  #unsent: Sample[] = []
+  #firstNs: bigint | undefined
+  #startTold = false
+
+  constructor (launcher: Launcher, control: Control, task: RunnerTask, copy: WorkingCopy) {
+    this.#launcher = launcher
+    this.#control = control
+    this.#task = task
+    this.#copy = copy
+    this.#stage = new Stage(copy, control.alive)
+    this.#outputs = task.kind === 'exec'
+      ? new LiveOutputs(launcher, control, task.limits.outputBytes)
+      : new FileOutputs(launcher, task.limits.outputBytes)
+  }
+
+  perform (): void {
+    const refusal = this.#prepare()
+
+    if (refusal != null) {
+      this.#control.send({ type: 'result', outcome: 'not-run', reason: refusal.message, commands: this.#task.commands.map((_, index) => notRunSummary(index, refusal)) })
+      return
+    }
+
+    const commands = this.#find()
+    const measured = commands.filter((command): command is Measured => 'runnable' in command)
+
+    for (const command of measured) {
+      this.#warmUp(command)
+    }
+
+    this.#measure(measured)
+
+    for (const command of measured) {
+      this.#measureMemory(command)
+    }
+
+    this.#sendSamples()
+    this.#control.send({ type: 'result', ...verdict(commands), commands: commands.map(command => 'runnable' in command ? this.#summary(command) : command) })
+  }
+
+  /** Takes the payload and sets the limits. */
+  #prepare (): NotRun | undefined {
+    const task = this.#task
+    const single = task.kind === 'exec'
+
+    try {
+      this.#copy.receive(this.#control, task.files, single)
+    } catch (err) {
+      return sandboxProblem(`the payload does not fit into the box: ${message(err)}`)
+    } finally {
+      this.#control.send({ type: 'received' })
+    }
+
+    const tooMuch = beyondBox(task)
+
+    if (tooMuch != null) {
+      return sandboxProblem(tooMuch)
+    }
+
+    try {
+      this.#launcher.setLimits(task.limits, ownTids().length, this.#copy.largestFile)
+      this.#stage.renew()
+    } catch (err) {
+      return sandboxProblem(`the box could not be prepared: ${message(err)}`)
+    }
+  }
+
+
+  #find (): (Measured | CommandSummary)[] {
+    const env = { ...baseEnvironment(), ...this.#task.env }
+
+    return this.#task.commands.map((command, index) => {
+      const found = findProgram(command, env)
+
+      if (!found.ok) {
+        return notRunSummary(index, found.notRun)
+      }
+
+      const { runnable } = found
+
+      try {
+        return {
+          index, runnable, image: makeImage(this.#launcher.libc, runnable.path, runnable.argv, runnable.env), warmups: 0, samples: [], wallNs: [], spentMs: 0, same: true
+        }
+      } catch (err) {
+        return notRunSummary(index, { code: 'not-executable', message: message(err) })
+      }
+    })
+  }
+
+  #warmUp (command: Measured): void {
+    const { plan } = this.#task
+    const warmups = plan.kind === 'once' ? 0 : plan.warmup
+
+    while (command.warmups < warmups && !isOver(command)) {
+      this.#run(command, `warm-up run ${command.warmups + 1}`)
+      command.warmups++
+    }
+  }
+
+  #measure (commands: Measured[]): void {
+    const { plan } = this.#task
+
+    for (;;) {
+      const due = commands.filter(command => {
+        if (isOver(command)) {
+          return false
+        }
+
+        const { run, reached } = nextRun(plan, command)
+
+        if (!run && reached != null) {
+          command.reached = reached
+        }
+
+        return run
+      })
+
+      if (due.length === 0) {
+        return
+      }
+
+      for (const command of shuffled(due)) {
+        const sample = this.#run(command, `run ${command.samples.length + 1}`)
+
+        if (sample != null) {
+          command.samples.push(sample)
+          command.wallNs.push(sample.wallNs)
+          this.#unsent.push(sample)
+        }
+
+        this.#tell(command)
+      }
+    }
+  }
+
+  /** One run in a fresh place, its preparation included in the time spent. */
+  #run (command: Measured, which: string): Sample | undefined {
+    const { limits } = this.#task
+    const beganNs = nowNs()
+    const first = this.#firstNs == null
+
+    this.#control.alive()
+    this.#stage.renew()
+    this.#openStdin()
+    this.#outputs.open()
+    this.#control.alive()
+
+    if (first && this.#task.startNs != null) {
+      waitUntil(BigInt(this.#task.startNs))
+    }
+
+    let ran: Ran
+
+    try {
+      const { pollfds, onReady } = this.#outputs
+
+      ran = runOnce(this.#launcher, command.image, limits.wallMs, {
+        intervalMs: INTERVAL_MS,
+        ...(pollfds == null ? {} : { pollfds }),
+        ...(onReady == null ? {} : { onReady: () => this.#outputs.onReady?.() }),
+        onInterval: startNs => {
+          this.#tellStart(startNs)
+          return this.#outputs.exceeded() ? 'output' : this.#stage.exceeded(limits)
+        }
+      })
+    } catch (err) {
+      if (err instanceof SpawnError) {
+        this.#outputs.finish()
+        command.notRun = spawnProblem(err, command.runnable.path)
+        return undefined
+      }
+
+      throw err
+    } finally {
+      this.#stage.used()
+    }
+
+    this.#control.alive()
+
+    const printed = this.#outputs.finish()
+    const limit = ran.limit ?? limitBehind(ran, limits, printed) ?? this.#stage.exceeded(limits)
+
+    if (limit != null) {
+      ran.limit = limit
+    }
+
+    this.#tellStart(ran.startNs)
+    command.spentMs += Number(nowNs() - beganNs) / 1e6
+
+    const sample = sampleOf(command, ran, this.#firstNs ?? ran.startNs)
+
+    this.#keepOutput(command, printed, succeeded(sample), which.startsWith('warm-up'))
+
+    if (!succeeded(sample)) {
+      command.ended = limit == null
+        ? { outcome: 'failed', reason: `${describeExit(ran.exit)} in ${which}` }
+        : { outcome: 'limit', reason: `${describeLimit(limit, limits)} in ${which}` }
+    }
+
+    return sample
+  }
+
+  /** The first measured run's output is kept; a failed run's is told, whichever it is. */
+  #keepOutput (command: Measured, printed: Printed, good: boolean, warmup: boolean): void {
+    if (warmup ? !good : command.first == null || !good) {
+      for (const stream of ['stdout', 'stderr'] as const) {
+        if (printed.kept[stream].length > 0) {
+          this.#control.sendOutput(stream, printed.kept[stream])
+        }
+      }
+    }
+
+    if (!warmup) {
+      command.first ??= printed
+      command.same &&= command.first.stdoutDigest === printed.stdoutDigest
+    }
+  }
+
+  #openStdin (): void {
+    const { stdin } = this.#task
+    const fd = openSync(stdin == null ? '/dev/null' : join(BOX.work, stdin), 'r')
+
+    this.#launcher.setStdio(0, fd)
+    closeSync(fd)
+  }
+
+  #measureMemory (command: Measured): void {
+    const slowest = command.wallNs.reduce((most, wallNs) => Math.max(most, wallNs), 0)
+
+    if (this.#task.kind === 'exec' || isOver(command) || slowest === 0 || slowest > MEMORY_RUN_MS * 1e6) {
+      return
+    }
+
+    this.#stage.renew()
+    this.#openStdin()
+    this.#outputs.open()
+    this.#control.alive()
+    command.memoryBytes = adoptedMaxRss(this.#launcher, command.runnable, Math.min(this.#task.limits.wallMs, 2 * MEMORY_RUN_MS))
+    this.#outputs.finish()
+    this.#stage.used()
+  }
+
+  /** Once: from the first interval of a long first run, or right after a short one. */
+  #tellStart (startNs: bigint): void {
+    this.#firstNs ??= startNs
+
+    if (!this.#startTold) {
+      this.#startTold = true
+
+      const { startNs: wanted } = this.#task
+
+      this.#control.send({ type: 'started', atNs: String(startNs), ...(wanted == null ? {} : { skewNs: Number(startNs - BigInt(wanted)) }) })
+    }
+  }
+
+  #tell (command: Measured): void {
+    if (this.#unsent.length >= SAMPLES_PER_MESSAGE || this.#control.quietForLong()) {
+      this.#sendSamples()
+      this.#tellProgress(command)
+    }
+  }
+
+  #tellProgress (command: Measured): void {
+    const { plan } = this.#task
+
+    this.#control.send({ type: 'progress', command: command.index, runs: command.samples.length, ...(plan.kind === 'fixed' ? { of: plan.runs } : {}) })
+  }
+
+  #sendSamples (): void {
+    for (; this.#unsent.length > 0; this.#unsent = this.#unsent.slice(SAMPLES_PER_MESSAGE)) {
+      this.#control.send({ type: 'samples', samples: this.#unsent.slice(0, SAMPLES_PER_MESSAGE) })
+    }
+  }
+
+  #summary (command: Measured): CommandSummary {
+    const { index, warmups, memoryBytes, first, same, notRun, reached, runnable } = command
+
+    return {
+      command: index,
+      warmups,
+      memoryMethod: memoryBytes == null ? 'none' : 'adopted-maxrss',
+      cpuMethod: 'rusage',
+      program: runnable.program,
+      ...(memoryBytes == null ? {} : { memoryBytes }),
+      ...(notRun == null ? {} : { notRun }),
+      ...(reached == null ? {} : { reached }),
+      ...(first == null
+        ? {}
+        : {
+            output: {
+              stdoutDigest: first.stdoutDigest,
+              stdoutBytes: first.stdoutBytes,
+              stderrBytes: first.stderrBytes,
+              same,
+              truncated: first.exceeded || (this.#task.kind === 'run' && (first.stdoutBytes > first.kept.stdout.length || first.stderrBytes > first.kept.stderr.length))
+            }
+          })
+    }
+  }
+}
+
+function isOver (command: Measured): boolean {
+  return command.ended != null || command.notRun != null
+}
+
+/** The gravest: nothing could be run, a limit, a failure. */
+function verdict (commands: (Measured | CommandSummary)[]): { outcome: 'done' | 'failed' | 'limit' | 'not-run', reason?: string } {
+  const many = commands.length > 1
+  const say = (index: number, reason: string) => many ? `command ${index + 1}: ${reason}` : reason
+  const ended = commands.flatMap((command, index) => 'runnable' in command && command.ended != null ? [{ outcome: command.ended.outcome, reason: say(index, command.ended.reason) }] : [])
+  const notRun = commands.findIndex(command => command.notRun != null)
+
+  if (notRun >= 0) {
+    return { outcome: 'not-run', reason: say(notRun, commands[notRun]?.notRun?.message ?? '') }
+  }
+
+  return ended.find(({ outcome }) => outcome === 'limit') ?? ended[0] ?? { outcome: 'done' }
+}
+
+function sampleOf (command: Measured, ran: Ran, firstNs: bigint): Sample {
+  const { userNs, systemNs, minorFaults, majorFaults, voluntarySwitches, involuntarySwitches } = ran.rusage
+
+  return {
+    command: command.index,
+    run: command.samples.length,
+    startNs: Number(ran.startNs - firstNs),
+    wallNs: ran.wallNs,
+    cpuNs: userNs + systemNs,
+    userNs,
+    systemNs,
+    minorFaults,
+    majorFaults,
+    voluntarySwitches,
+    involuntarySwitches,
+    exit: ran.exit,
+    ...(ran.limit == null ? {} : { limit: ran.limit }),
+    leftovers: ran.leftovers
+  }
+}
+
+/** A limit that the kernel or the clock of the CPU enforced. */
+function limitBehind (ran: Ran, limits: Limits, printed: Printed): Sample['limit'] {
+  const cpuMs = (ran.rusage.userNs + ran.rusage.systemNs) / 1e6
+
+  if (limits.cpuMs != null && cpuMs >= limits.cpuMs) {
+    return 'cpu'
+  }
+
+  if (printed.exceeded) {
+    return 'output'
+  }
+
+  return ran.exit.kind === 'signal' && ran.exit.signal === 'SIGXFSZ' ? 'file' : undefined
+}
+
+function describeLimit (limit: NonNullable<Sample['limit']>, limits: Limits): string {
+  switch (limit) {
+    case 'wall':
+      return `wall limit of ${formatDuration(limits.wallMs)}`
+    case 'cpu':
+      return `CPU limit of ${formatDuration(limits.cpuMs ?? 0)}`
+    case 'output':
+      return `output limit of ${limits.outputBytes} bytes`
+    case 'file':
+      return `file limit of ${limits.fileBytes} bytes`
+    case 'tmp':
+      return `limit of ${limits.tmpBytes} bytes for temporary files`
+    case 'files':
+      return `limit of ${limits.tmpInodes} temporary files`
+    default:
+      return `${limit} limit`
+  }
+}
+
+function notRunSummary (index: number, notRun: NotRun): CommandSummary {
+  return { command: index, warmups: 0, memoryMethod: 'none', cpuMethod: 'rusage', notRun }
+}
+
+/** What this box was built for is fixed; a job that wants more is told so, and not silently given less. */
+function beyondBox ({ kind, limits }: RunnerTask): string | undefined {
+  const { bsize, blocks } = statfsSync(BOX.tmp)
+
+  if (limits.tmpBytes > bsize * blocks) {
+    return `the job asks for ${formatBytes(limits.tmpBytes)} of temporary files and a box has ${formatBytes(bsize * blocks)}: lower its limit`
+  }
+
+  // What is passed on live is kept nowhere.
+  return kind === 'run' && limits.outputBytes > MAX_OUTPUT_BYTES
+    ? `the job asks for ${formatBytes(limits.outputBytes)} of output and a box keeps ${formatBytes(MAX_OUTPUT_BYTES)}: lower its limit`
+    : undefined
+}
+
+function sandboxProblem (text: string): NotRun {
+  return { code: 'sandbox', message: text }
+}
+
+function spawnProblem (err: SpawnError, path: string): NotRun {
+  const name = errnoName(err.errno)
+
+  switch (name) {
+    case 'EAGAIN':
+      return sandboxProblem(`${path} could not be started: the job's limit of processes is too low`)
+    case 'E2BIG':
+      return { code: 'not-executable', message: `${path} could not be started: its arguments and environment are too long` }
+    default:
+      return { code: 'not-executable', message: `${path} could not be started: ${name}` }
+  }
+}
+
+function message (err: unknown): string {
+  return err instanceof Error ? err.message : String(err)
+}
+
+/** Fisher-Yates. Order is randomised so that what drifts on the machine meets every command alike. */
+function shuffled<T> (items: readonly T[]): T[] {
+  const all = [...items]
+
+  for (let i = all.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1))
+
+    ;[all[i], all[j]] = [all[j] as T, all[i] as T]
+  }
+
+  return all
+}

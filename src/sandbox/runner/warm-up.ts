@@ -1,0 +1,35 @@
+import { existsSync, openSync, closeSync } from 'node:fs'
+import { makeImage } from './image.ts'
+import { FileOutputs } from './outputs.ts'
+import { baseEnvironment } from './programs.ts'
+import { runOnce } from './run.ts'
+import { Stage } from './stage.ts'
+import type { Launcher } from './launch.ts'
+
+const NO_OP = '/usr/bin/true'
+
+/** Enough for the compiler to settle and for the kernel to have seen every path once. */
+const RUNS = 20
+
+/** Runs the code of a measured run on a program that does nothing, so that the first real run finds it warm. */
+export function warmUp (launcher: Launcher): void {
+  if (!existsSync(NO_OP)) {
+    return
+  }
+
+  const image = makeImage(launcher.libc, NO_OP, ['true'], baseEnvironment())
+  const stage = new Stage()
+  const outputs = new FileOutputs(launcher, 1)
+  const stdin = openSync('/dev/null', 'r')
+
+  launcher.setStdio(0, stdin)
+  closeSync(stdin)
+
+  for (let run = 0; run < RUNS; run++) {
+    stage.renew()
+    outputs.open()
+    runOnce(launcher, image, 10_000, { intervalMs: 1_000, onInterval: () => undefined })
+    outputs.finish()
+    stage.used()
+  }
+}
