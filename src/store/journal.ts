@@ -1,11 +1,14 @@
-import { constants } from 'node:fs'
-import { cp, open, readFile, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { ClassicLevel } from 'classic-level'
+import { realpath } from 'node:fs/promises'
 import { MeshmarkError, toError } from '../model/errors.ts'
-import { diskFullError, ensurePrivateDir, freeBytes, syncDir } from './files.ts'
-import { findLogDamage } from './level-log.ts'
+import { diskFullError, ensurePrivateDir, freeBytes } from './files.ts'
+import { DamageError, explainLevel, guarded, inspectLevel, isCorruption, lockedError, logBytes, openLevel, refuseDamaged, setAside } from './level.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
+import { WriteQueue } from './write-queue.ts'
+import type { Level } from './level.ts'
+import type { Operation } from './write-queue.ts'
+
+export { JournalLockedError } from './level.ts'
+export type { Operation } from './write-queue.ts'
 
 /** Called with what was set aside (a folder, or `JOURNAL: KEY`) and why. */
 export type OnDamage = (path: string, reason: string) => void
@@ -15,10 +18,6 @@ export interface JournalOptions {
   version?: number
   onDamage?: OnDamage
 }
-
-export type Operation =
-  | { type: 'put', key: string, value: Uint8Array }
-  | { type: 'del', key: string }
 
 export interface WriteOptions {
   /** Resolve only when it is on the disk. @default true */
@@ -31,24 +30,6 @@ export interface IterateOptions {
   reverse?: boolean
   limit?: number
 }
-
-/** Somebody else has this journal open: another process, or this one. */
-export class JournalLockedError extends MeshmarkError {
-  readonly locked = true
-}
-
-type Level = ClassicLevel<string, Buffer>
-
-interface Write {
-  /** Made when its turn has come. */
-  operations: () => Operation[]
-  durable: boolean
-  resolve: () => void
-  reject: (err: Error) => void
-}
-
-/** The open database is not to be trusted. */
-class DamageError extends Error {}
 
 /**
  * Journals that this process has open, or is opening. LevelDB must not be asked
@@ -63,8 +44,6 @@ const DAMAGED_PREFIX = 'damaged/'
 const LAST = '\u{10ffff}'
 /** Puts are refused while there is less than this on the disk: the database needs room to tidy up. */
 const RESERVE_BYTES = 1024 * 1024
-/** What is waiting is written together, up to here. */
-const GROUP_BYTES = 1024 * 1024
 const PAGE_BYTES = 256 * 1024
 const PAGE_ENTRIES = 256
 
@@ -79,9 +58,8 @@ export class Journal {
   /** It began empty: also when an older one had to be set aside. Whoever keeps an identity or an incarnation must take a new one. */
   readonly fresh: boolean
   readonly #onDamage: OnDamage
-  readonly #queue: Write[] = []
+  readonly #queue = new WriteQueue(async (operations, durable) => this.#write(operations, durable))
   #level: Level
-  #writing?: Promise<void>
   /** The database may be out of step with its file after a failed write, and is opened anew before the next one. */
   #suspect = false
   #reopening?: Promise<void>
@@ -149,10 +127,11 @@ export class Journal {
 
   static async #open (dir: string, version: number, onDamage: OnDamage): Promise<Journal> {
     await ensurePrivateDir(dir)
-    await inspect(dir)
+    const damagedTables = await inspectLevel(dir)
     const level = await openLevel(dir)
 
     try {
+      refuseDamaged(level, damagedTables)
       const fresh = await checkVersion(level, dir, version)
       const journal = new Journal(dir, level, fresh, onDamage)
 
@@ -182,12 +161,14 @@ export class Journal {
 
   /** All of it or nothing. Writes happen in the order of the calls; those that wait share one fsync. */
   async batch (operations: Operation[], { durable = true }: WriteOptions = {}): Promise<void> {
+    this.#checkOpen()
+
     for (const { key } of operations) {
       checkKey(key)
     }
 
     if (operations.length > 0) {
-      await this.#enqueue(() => operations, durable)
+      await this.#queue.add(() => operations, durable)
     }
   }
 
@@ -234,7 +215,7 @@ export class Journal {
   /** Waits for what is being written. Idempotent. */
   async close (): Promise<void> {
     this.#closing ??= (async () => {
-      await this.#writing
+      await this.#queue.idle()
       await this.#reopening?.catch(() => {})
       await this.#level.close()
       this.#onClosed()
@@ -257,7 +238,9 @@ export class Journal {
   }
 
   async #verify (): Promise<void> {
-    for await (const _ of this.iterate('')) {
+    const records = this.iterate('')
+
+    while ((await records.next()).done !== true) {
       // reading is checking
     }
   }
@@ -274,8 +257,9 @@ export class Journal {
 
   async #setAsideRecord (key: string): Promise<void> {
     let done = false
+    let reason = 'the record does not match its checksum'
 
-    await this.#enqueue(() => {
+    await this.#queue.add(() => {
       const stored = this.#level.getSync(key)
 
       // it may have been replaced, or set aside, since it was read
@@ -286,11 +270,14 @@ export class Journal {
       done = true
 
       return [{ type: 'put', key: DAMAGED_PREFIX + key, value: stored }, { type: 'del', key }]
-    }, true)
+    }, true).catch(err => {
+      // it stays where it is, and is met again: no reason to refuse the others
+      reason += `, and could not be moved: ${toError(err).message}`
+    })
 
     if (done) {
       this.#damagedRecords++
-      this.#onDamage(`${this.dir}: ${key}`, 'the record does not match its checksum')
+      this.#onDamage(`${this.dir}: ${key}`, reason)
     }
   }
 
@@ -313,73 +300,6 @@ export class Journal {
     }
   }
 
-  async #enqueue (operations: Write['operations'], durable: boolean): Promise<void> {
-    this.#checkOpen()
-
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ operations, durable, resolve, reject })
-      this.#writing ??= this.#drain()
-    })
-  }
-
-  /**
-   * One write at a time: after one that failed half way LevelDB would go on
-   * writing at places where its reader does not look, and confirm it.
-   */
-  async #drain (): Promise<void> {
-    while (this.#queue.length > 0) {
-      const group: Write[] = []
-
-      try {
-        await this.#prepareLevel()
-        await this.#write(this.#takeGroup(group), group.some(({ durable }) => durable))
-        group.forEach(({ resolve }) => { resolve() })
-      } catch (err) {
-        // before any was taken: whoever waits first learns why
-        const failed = group.length > 0 ? group : this.#queue.splice(0, 1)
-
-        failed.forEach(({ reject }) => { reject(toError(err)) })
-      }
-    }
-
-    // in the same turn in which the queue was seen empty
-    this.#writing = undefined
-  }
-
-  #takeGroup (group: Write[]): Operation[] {
-    const operations: Operation[] = []
-    const keys = new Set<string>()
-    let bytes = 0
-
-    for (let next = this.#queue[0]; next != null && bytes < GROUP_BYTES; next = this.#queue[0]) {
-      let made: Operation[]
-
-      try {
-        made = next.operations()
-      } catch (err) {
-        this.#queue.shift()
-        next.reject(toError(err))
-        continue
-      }
-
-      // a prepared operation looks at the database, where its group is not yet
-      if (made.some(({ key }) => keys.has(key))) {
-        break
-      }
-
-      this.#queue.shift()
-      group.push(next)
-
-      for (const operation of made) {
-        keys.add(operation.key)
-        operations.push(operation)
-        bytes += operation.key.length + (operation.type === 'put' ? operation.value.byteLength : 0)
-      }
-    }
-
-    return operations
-  }
-
   async #write (operations: Operation[], sync: boolean): Promise<void> {
     const encoded = operations.map(operation => operation.type === 'put' ? { ...operation, value: encodeRecord(operation.key, operation.value) } : operation)
     const bytes = encoded.reduce((sum, operation) => sum + (operation.type === 'put' ? operation.value.byteLength : 0), 0)
@@ -387,6 +307,8 @@ export class Journal {
     if (encoded.length === 0) {
       return
     }
+
+    await this.#prepareLevel()
 
     // what only deletes may go through
     if (bytes > 0 && await freeBytes(this.dir) < bytes + RESERVE_BYTES) {
@@ -397,7 +319,7 @@ export class Journal {
       await this.#level.batch(encoded, { sync })
     } catch (err) {
       this.#suspect = true
-      throw explain(err, this.dir)
+      throw explainLevel(err, this.dir)
     }
   }
 
@@ -415,7 +337,7 @@ export class Journal {
   async #reopen (): Promise<void> {
     this.#reopening ??= (async () => {
       try {
-        await inspect(this.dir)
+        await inspectLevel(this.dir)
         await this.#level.close()
         this.#level = await openLevel(this.dir)
         this.#suspect = false
@@ -434,62 +356,10 @@ export class Journal {
   }
 }
 
-function lockedError (dir: string, cause?: unknown): JournalLockedError {
-  return new JournalLockedError('failed', `the journal ${dir} is in use by another process or part of this one`, { cause })
-}
-
 function checkKey (key: string): void {
   if (key.length === 0 || key.length > 1024 || key.startsWith('!') || key.startsWith(DAMAGED_PREFIX) || !key.isWellFormed()) {
     throw new Error(`not a key for the journal: ${JSON.stringify(key.slice(0, 80))}`)
   }
-}
-
-/** Looks for what LevelDB would pass over in silence. */
-async function inspect (dir: string): Promise<void> {
-  const names = await readdir(dir)
-
-  // without CURRENT LevelDB begins anew and deletes what is there
-  if (!names.includes('CURRENT') && names.some(name => /\.(ldb|sst|log)$/.test(name))) {
-    throw new DamageError('its file CURRENT is missing')
-  }
-
-  for (const name of names.filter(name => name.endsWith('.log'))) {
-    // somebody who has it open may remove it
-    const log = await readFile(join(dir, name)).catch(err => {
-      if (err.code === 'ENOENT') {
-        return new Uint8Array(0)
-      }
-
-      throw explain(err, dir)
-    })
-    const damage = findLogDamage(log)
-
-    if (damage != null) {
-      throw new DamageError(`${name}: ${damage}`)
-    }
-  }
-}
-
-async function openLevel (dir: string): Promise<Level> {
-  const level: Level = new ClassicLevel(dir, { keyEncoding: 'utf8', valueEncoding: 'buffer' })
-
-  try {
-    await level.open()
-  } catch (err: any) {
-    const cause = toError(err.cause ?? err)
-
-    if (err.cause?.code === 'LEVEL_LOCKED') {
-      throw lockedError(dir, cause)
-    }
-
-    if (isCorruption(cause)) {
-      throw new DamageError(cause.message, { cause })
-    }
-
-    throw explain(cause, dir)
-  }
-
-  return level
 }
 
 /** True when the journal is new. */
@@ -501,7 +371,7 @@ async function checkVersion (level: Level, dir: string, version: number): Promis
       throw new DamageError('the record of its version is missing')
     }
 
-    await level.put(VERSION_KEY, encodeRecord(VERSION_KEY, Buffer.from(String(version))), { sync: true }).catch(err => { throw explain(err, dir) })
+    await level.put(VERSION_KEY, encodeRecord(VERSION_KEY, Buffer.from(String(version))), { sync: true }).catch(err => { throw explainLevel(err, dir) })
 
     return true
   }
@@ -521,89 +391,6 @@ async function checkVersion (level: Level, dir: string, version: number): Promis
   return false
 }
 
-/**
- * Moves the damaged database away and resolves with its new path. Opening is
- * the only way to learn whether another process lives in it, and may change it:
- * so it is copied first, and moved only when nobody could open it.
- */
-async function setAside (dir: string): Promise<string> {
-  const aside = `${dir}.damaged-${new Date().toISOString().replaceAll(':', '')}`
-
-  await cp(dir, aside, { recursive: true, mode: constants.COPYFILE_FICLONE, errorOnExist: true, force: false }).catch(async err => {
-    await rm(aside, { recursive: true, force: true })
-    throw explain(err, dir)
-  })
-
-  try {
-    const level = await openLevel(dir)
-
-    try {
-      // what can be opened is emptied while we hold its lock
-      await level.clear()
-    } finally {
-      await level.close()
-    }
-  } catch (err) {
-    await rm(aside, { recursive: true, force: true })
-
-    if (!(err instanceof DamageError) && !isCorruption(err)) {
-      throw err
-    }
-
-    await rename(dir, aside)
-  }
-
-  await syncDir(dirname(dir))
-
-  return aside
-}
-
-/** One process at a time sets something aside. The parent folder is what is locked, so no file is left. */
-async function guarded<T> (dir: string, work: () => Promise<T>): Promise<T> {
-  // koffi is loaded only on this rare path
-  const { lockHandle } = await import('./lock.ts')
-  const parent = await open(dirname(dir), constants.O_RDONLY | constants.O_DIRECTORY)
-
-  try {
-    await lockHandle(parent, 'exclusive', dirname(dir))
-
-    return await work()
-  } finally {
-    await parent.close()
-  }
-}
-
 function damagedWhileOpen (dir: string, cause: unknown): MeshmarkError {
   return new MeshmarkError('failed', `the journal ${dir} is damaged (${toError(cause).message}): start again to have it set aside`, { cause })
-}
-
-async function logBytes (dir: string): Promise<number> {
-  const names = (await readdir(dir)).filter(name => name.endsWith('.log'))
-  const sizes = await Promise.all(names.map(async name => stat(join(dir, name)).then(({ size }) => size, () => 0)))
-
-  return sizes.reduce((sum, size) => sum + size, 0)
-}
-
-/** LevelDB meets a file that is gone or cut short as an error of the file system. */
-function isCorruption (err: any): boolean {
-  return err?.code === 'LEVEL_CORRUPTION' || /^Corruption: |^IO error: .*: (No such file or directory|Is a directory|Invalid argument)$/.test(toError(err).message)
-}
-
-/** LevelDB gives the text of errno and not its number. */
-function explain (err: any, dir: string): Error {
-  const message = toError(err).message
-
-  if (err instanceof MeshmarkError || err instanceof DamageError) {
-    return err
-  }
-
-  if (/No space left on device|Disk quota exceeded|ENOSPC|EDQUOT/.test(message)) {
-    return diskFullError(dir, err)
-  }
-
-  if (/Permission denied|Read-only file system|EACCES|EROFS/.test(message)) {
-    return new MeshmarkError('failed', `the journal ${dir} cannot be written by this user: ${message}`, { cause: err })
-  }
-
-  return new MeshmarkError('failed', `the journal ${dir} does not work: ${message}`, { cause: err })
 }

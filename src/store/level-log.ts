@@ -1,3 +1,5 @@
+import { maskedCrc32c } from './crc32c.ts'
+
 /**
  * Reads LevelDB's write-ahead log only to judge it. LevelDB itself drops what
  * does not match its checksum and goes on, which would lose records without a
@@ -40,7 +42,7 @@ function isRecord (view: Buffer, pos: number, end: number): boolean {
   const type = view[pos + 6] ?? 0
 
   return type >= 1 && type <= MAX_TYPE && pos + HEADER + length <= end &&
-    view.readUInt32LE(pos) === mask(crc32c(view.subarray(pos + 6, pos + HEADER + length)))
+    view.readUInt32LE(pos) === maskedCrc32c(view.subarray(pos + 6, pos + HEADER + length))
 }
 
 /** Whether the writer died in this record: nothing valid follows, and it is cut short or its end never reached the disk. */
@@ -78,30 +80,4 @@ function trailingZeros (view: Buffer): number {
   }
 
   return view.length - pos
-}
-
-/** Castagnoli's polynomial, reflected. */
-const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte
-
-  for (let bit = 0; bit < 8; bit++) {
-    crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
-  }
-
-  return crc
-})
-
-function crc32c (bytes: Uint8Array): number {
-  let crc = 0xffffffff
-
-  for (let i = 0; i < bytes.length; i++) {
-    crc = (TABLE[(crc ^ (bytes[i] as number)) & 0xff] as number) ^ (crc >>> 8)
-  }
-
-  return ~crc >>> 0
-}
-
-/** LevelDB's own disguise of a checksum that is stored beside its data. */
-function mask (crc: number): number {
-  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
 }

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
@@ -272,6 +273,62 @@ describe('the journal', () => {
     await journal.put('a', bytes('b'))
     await journal.close()
     expect(readdirSync(join(dir(), 'worker')).filter(name => name.includes('damaged'))).toHaveLength(1)
+  })
+
+  it.each([['a table', /\.ldb$/], ['the manifest', /^MANIFEST/], ['CURRENT', /^CURRENT$/]])('notices a flipped bit wherever it is in %s', async (_, kind) => {
+    await fill(12)
+    await fill(12)
+    const copy = join(dir(), 'copy')
+    const table = join(path(), readdirSync(path()).find(name => kind.test(name)) ?? '')
+    const size = statSync(table).size
+
+    execFileSync('cp', ['-r', path(), copy])
+
+    for (let at = 0; at < size; at += size > 500 ? 11 : 3) {
+      rmSync(path(), { recursive: true })
+      execFileSync('cp', ['-r', copy, path()])
+      rmSync(logFile())
+      flip(table, at)
+
+      const { journal, damage } = await openTelling()
+      const found = journal.fresh ? 0 : (await entries(journal, 'key/')).length
+
+      await journal.close()
+      expect(damage.length > 0 || found === 12, `bit at ${at}: ${found} records, nothing said`).toBe(true)
+    }
+  })
+
+  it('takes a table that a crash left unfinished as not there', async () => {
+    await fill(12)
+    writeFileSync(join(path(), '000999.ldb'), randomBytes(5_000))
+
+    const { journal, damage } = await openTelling()
+
+    expect(damage).toEqual([])
+    expect(await entries(journal, 'key/')).toHaveLength(12)
+    await journal.close()
+  })
+
+  it('sets a database aside when only some of its tables are damaged', async () => {
+    const first = await Journal.open(path())
+
+    for (let i = 0; i < 6; i++) {
+      await first.put(`key/${i}`, randomBytes(2_500_000), { durable: false })
+    }
+
+    await first.close()
+    await (await Journal.open(path())).close()
+
+    const tables = readdirSync(path()).filter(name => name.endsWith('.ldb')).sort()
+
+    expect(tables.length).toBeGreaterThan(1)
+    truncateSync(join(path(), tables.at(-1) ?? ''), 1_000)
+
+    const { journal, damage } = await openTelling()
+
+    expect(damage).toHaveLength(1)
+    expect(journal.fresh).toBe(true)
+    await journal.close()
   })
 
   it('leaves a damaged log to the process that lives in it', async () => {
