@@ -256,8 +256,9 @@ describe('the dialling side', () => {
     await expect(client.connect(firstAddress(nobody))).rejects.toMatchObject({ code: 'refused', message: expect.stringContaining('without a membership') })
   })
 
-  it('takes mesh time from the master', async () => {
-    const skew = 3 * HOUR
+  it('takes mesh time from the master, and judges the master by it too', async () => {
+    // by our own clock everybody's membership has expired
+    const skew = -3 * HOUR
     const master = await mesh.node(['master'], { meshTime: () => Date.now() + skew, as: { expiresAt: Date.now() + skew + HOUR } })
     const client = await mesh.node(['client'], { as: { expiresAt: Date.now() + skew + HOUR } })
 

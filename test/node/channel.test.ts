@@ -241,4 +241,35 @@ describe('a channel between two nodes', () => {
     expect(heard).toEqual(Array.from({ length: total }, (_, i) => i))
     await mesh.stop()
   })
+
+  it('keeps a fast sender at the pace of a slow receiver for as long as it takes', async () => {
+    const mesh = await TestMesh.create()
+    const master = await mesh.node(['master'])
+    const client = await mesh.node(['client'])
+    const upload = testProtocol('upload')
+    const total = 400
+
+    master.handle(upload, async channel => {
+      let received = 0
+
+      for await (const message of receiveAll(channel)) {
+        expect(message.i).toBe(received++)
+        // slower than the sender, so that reading stops and goes on over and over
+        await new Promise(resolve => setTimeout(resolve, 2))
+      }
+
+      await channel.send(received)
+    })
+    await client.connect(firstAddress(master))
+
+    const channel = await client.openChannel(master.peerId, upload)
+
+    for (let i = 0; i < total; i++) {
+      await channel.send({ i, fill: 'x'.repeat(100_000) })
+    }
+
+    await channel.close()
+    expect(await channel.receive()).toBe(total)
+    await mesh.stop()
+  })
 })
