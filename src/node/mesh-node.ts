@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import { KEEP_ALIVE, TypedEventEmitter } from '@libp2p/interface'
 import { MeshmarkError, isMeshmarkError, toError } from '../model/errors.ts'
-import { formatAddress, parseAddress } from './address.ts'
+import { parseAddress } from './address.ts'
 import { objectToOpening, protocolName } from './admission.ts'
 import { StreamChannel } from './channel.ts'
-import { dialError, gravest, listenError } from './dial-error.ts'
+import { Credentials } from './credentials.ts'
+import { listenError } from './dial-error.ts'
+import { dialAny } from './dialer.ts'
 import { createDiscovery } from './discovery.ts'
 import { createTransport } from './libp2p.ts'
 import { readMembership, shortId } from './membership.ts'
 import { hello } from './protocol/hello/index.ts'
-import { raceStaggered } from './race.ts'
 import { Reception } from './reception.ts'
 import { VERSION } from './version.ts'
-import { waitFor, withDeadline } from './wait.ts'
-import type { Membership } from '../model/membership.ts'
+import { withDeadline } from './wait.ts'
 import type { Role } from '../model/roles.ts'
 import type { FoundMaster } from './discovery.ts'
 import type { Transport } from './libp2p.ts'
@@ -23,17 +23,10 @@ import type { Hello } from './protocol/hello/messages.ts'
 import type { Channel, Protocol } from './protocol/protocol.ts'
 import type { Session } from './session.ts'
 import type { AbortOptions, PrivateKey } from '@libp2p/interface'
-import type { Multiaddr } from '@multiformats/multiaddr'
 
 export type { Peer } from './peer.ts'
 
-/** Dial, handshake and hello of one `connect`. */
-const CONNECT_TIMEOUT_MS = 10_000
-/** A known connection that does not answer hello within this time is dead. */
-const REGREET_TIMEOUT_MS = 3_000
 const OPEN_TIMEOUT_MS = 10_000
-/** Between the starts of two dials (RFC 8305 recommends this). */
-const DIAL_STAGGER_MS = 250
 /** A handler has this long to notice that its channel is gone. */
 const STOP_TIMEOUT_MS = 5_000
 /** Whoever has many connections probes them slowly: a hundred every second cost a fifth of a core. */
@@ -93,8 +86,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
   readonly #discovery?: ReturnType<typeof createDiscovery>
   readonly #running = new Set<Promise<unknown>>()
   readonly #stopping = new AbortController()
-  #meshId?: MeshId
-  #membership?: { envelope: Uint8Array, content: Membership }
+  readonly #credentials: Credentials
   /** Mesh time minus our own clock, as the last master said. */
   #clockOffsetMs = 0
   #started?: Promise<void>
@@ -117,17 +109,12 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
 
     this.#init = init
     this.#transport = transport
-    this.#meshId = init.meshId
     this.peerId = transport.peerId.toString()
-
-    if (init.membership != null) {
-      this.#keepMembership(init.membership)
-    }
-
+    this.#credentials = new Credentials(this.peerId, init.meshId, init.membership)
     this.#reception = new Reception({
       ownHello: () => this.#ownHello(),
       judge: () => ({
-        meshId: this.#meshId,
+        meshId: this.meshId,
         meshTimeMs: this.meshTime(),
         followsMasters: init.meshTime == null,
         isRevoked: init.isRevoked ?? (() => false)
@@ -169,16 +156,16 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
   }
 
   get meshId (): MeshId | undefined {
-    return this.#meshId
+    return this.#credentials.meshId
   }
 
   /** What our own membership allows. */
   get roles (): ReadonlySet<Role> {
-    return new Set(this.#membership?.content.roles ?? [])
+    return this.#credentials.roles
   }
 
   get name (): string {
-    return this.#membership?.content.name ?? shortId(this.peerId)
+    return this.#credentials.name
   }
 
   /** Milliseconds since 1970: a master's own clock, or ours corrected by the last master that said hello. */
@@ -238,21 +225,15 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
       throw new MeshmarkError('unreachable', 'no address of a master is known: join a mesh first (meshmark join TOKEN@HOST)')
     }
 
-    if (expectMesh != null && (this.#meshId ??= expectMesh) !== expectMesh) {
-      throw new MeshmarkError('usage', `this node belongs to mesh ${shortId(this.#meshId)} and cannot join mesh ${shortId(expectMesh)}: use another data directory`)
+    if (expectMesh != null) {
+      this.#credentials.commitTo(expectMesh)
     }
 
-    let session: Session
-
-    try {
-      session = await raceStaggered(candidates, async (candidate, lost) =>
-        withDeadline(CONNECT_TIMEOUT_MS, [signal, lost, this.#stopping.signal], async limit =>
-          this.#connectTo(candidate, limit, expectMesh != null)), DIAL_STAGGER_MS)
-    } catch (err) {
+    const session = await dialAny(this.#transport, this.#reception, candidates, { masterOf: expectMesh, signals: [signal, this.#stopping.signal] }).catch(err => {
       signal?.throwIfAborted()
 
-      throw gravest(err)
-    }
+      throw err
+    })
 
     if (keepAlive === true) {
       await this.#transport.peerStore.merge(session.connection.remotePeer, { tags: { [KEEP_ALIVE_TAG]: { value: 100 } } })
@@ -301,7 +282,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
 
   /** After a join or a renewal: the next hellos show it, and whoever is connected hears hello again. */
   setMembership (envelope: Uint8Array): void {
-    this.#keepMembership(envelope)
+    this.#credentials.keep(envelope)
 
     for (const session of this.#reception.open()) {
       this.#reception.greetAgain(session)
@@ -350,65 +331,12 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
     clearTimeout(timer)
   }
 
-  #keepMembership (envelope: Uint8Array): void {
-    const { membership, meshId } = readMembership(envelope)
-
-    if (membership.peerId !== this.peerId) {
-      throw new MeshmarkError('failed', `the membership is for ${shortId(membership.peerId)}, but this node is ${shortId(this.peerId)}: join again (meshmark join TOKEN@HOST)`)
-    }
-
-    if ((this.#meshId ??= meshId) !== meshId) {
-      throw new MeshmarkError('failed', `the membership is for mesh ${shortId(meshId)}, but this node belongs to mesh ${shortId(this.#meshId)}: join again (meshmark join TOKEN@HOST)`)
-    }
-
-    this.#membership = { envelope, content: membership }
-  }
-
   #ownHello (): Hello {
     return {
       version: VERSION,
       bootNonce: this.bootNonce,
       meshTimeMs: this.meshTime(),
-      ...(this.#membership == null ? {} : { membership: this.#membership.envelope })
-    }
-  }
-
-  async #connectTo (address: Multiaddr, signal: AbortSignal, masterOnly: boolean): Promise<Session> {
-    const place = formatAddress(address)
-
-    for (let retry = true; ; retry = false) {
-      let session: Session | undefined
-
-      try {
-        session = this.#reception.session(await this.#transport.dial(address, { signal }))
-
-        await (session.state === 'open'
-          ? this.#reception.greet(session, REGREET_TIMEOUT_MS, signal)
-          : waitFor(session.ready, signal))
-      } catch (err) {
-        if (isMeshmarkError(err) && err.code === 'refused') {
-          throw err.message.includes(place) ? err : new MeshmarkError('refused', `${place}: ${err.message}`, { cause: err })
-        }
-
-        // a connection that is dead but was still in the table: the next dial makes a new one
-        session?.connection.abort(toError(err))
-
-        if (session != null && retry && !signal.aborted) {
-          continue
-        }
-
-        throw dialError(err, place)
-      }
-
-      if (masterOnly && session.membership?.roles.includes('master') !== true) {
-        const error = new MeshmarkError('refused', `${place}: ${session.name} is no master of mesh ${shortId(this.#meshId ?? '')}`)
-
-        await session.end(error)
-
-        throw error
-      }
-
-      return session
+      membership: this.#credentials.envelope
     }
   }
 
