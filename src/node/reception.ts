@@ -42,6 +42,7 @@ export interface House {
 export class Reception {
   readonly #house: House
   readonly #sessions = new Map<Connection, Session>()
+  readonly #byPeer = new Map<string, Set<Session>>()
   /** Peers that the house was told of. */
   readonly #announced = new Map<string, Peer>()
   readonly #limiter = new RateLimiter()
@@ -57,6 +58,10 @@ export class Reception {
     if (session == null) {
       session = new Session(connection)
       this.#sessions.set(connection, session)
+
+      const siblings = this.#byPeer.get(session.peerId) ?? new Set()
+
+      this.#byPeer.set(session.peerId, siblings.add(session))
     }
 
     return session
@@ -64,7 +69,7 @@ export class Reception {
 
   /** Of one peer or all, whatever their state. */
   sessions (peerId?: string): Session[] {
-    return [...this.#sessions.values()].filter(session => peerId == null || session.peerId === peerId)
+    return [...(peerId == null ? this.#sessions.values() : this.#byPeer.get(peerId) ?? [])]
   }
 
   /** Those on which hello was said, the newest first. */
@@ -138,6 +143,14 @@ export class Reception {
 
     session.ended(new MeshmarkError('unreachable', `${session.name} closed the connection`))
     this.#sessions.delete(connection)
+
+    const siblings = this.#byPeer.get(session.peerId)
+
+    siblings?.delete(session)
+
+    if (siblings?.size === 0) {
+      this.#byPeer.delete(session.peerId)
+    }
 
     const peer = this.#announced.get(session.peerId)
 
