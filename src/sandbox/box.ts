@@ -328,4 +328,3 @@ async function write (control: Duplex, data: Uint8Array): Promise<void> {
     })
   })
 }
-

@@ -85,7 +85,7 @@ export const SIG_IGN = 1n
 
 export const POSIX_SPAWN_SETSIGDEF = 4
 export const POSIX_SPAWN_SETSIGMASK = 8
-export const POSIX_SPAWN_SETSID = 128
+export const POSIX_SPAWN_SETPGROUP = 2
 
 export const WNOHANG = 1
 /** Children that were made by clone without SIGCHLD, too. */

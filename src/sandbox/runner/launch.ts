@@ -1,5 +1,5 @@
 import {
-  O_CLOEXEC, OPAQUE_BYTES, POSIX_SPAWN_SETSID, POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK, readRusage, RLIMIT, rlimitBuffer,
+  O_CLOEXEC, OPAQUE_BYTES, POSIX_SPAWN_SETPGROUP, POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK, readRusage, RLIMIT, rlimitBuffer,
   RUSAGE_BYTES, SIGSET_BYTES, SYS, WALL
 } from '../native/libc.ts'
 import { check } from './boot.ts'
@@ -35,7 +35,8 @@ export class Launcher {
     const signals = Buffer.alloc(SIGSET_BYTES)
 
     libc.posix_spawnattr_init(this.#attributes)
-    libc.posix_spawnattr_setflags(this.#attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID)
+    // A group of its own, as a shell gives it. Not a session: that would make a scheduling group too, on the clock.
+    libc.posix_spawnattr_setflags(this.#attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK)
     // The runner ignores all signals and an ignored signal stays ignored through exec.
     libc.sigfillset(signals)
     libc.posix_spawnattr_setsigdefault(this.#attributes, signals)

@@ -136,7 +136,6 @@ export class TaskRun {
     }
   }
 
-
   #find (): (Measured | CommandSummary)[] {
     const env = { ...baseEnvironment(), ...this.#task.env }
 

@@ -1,0 +1,255 @@
+import { createHash } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { execute, Host, measure, named, own, runs, sh } from './host.ts'
+
+let host: Host
+
+beforeAll(async () => { host = await Host.start() }, 60_000)
+afterAll(async () => { await host.stop() })
+
+const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex')
+
+describe('a measured task', () => {
+  it('measures every run and keeps the first one\'s output', async () => {
+    const { report, stdout, samples, events } = await host.ask('run', measure(['echo', 'hello'], { plan: { kind: 'fixed', runs: 12, warmup: 2 } }))
+    const [result] = report?.commands ?? []
+
+    expect(report?.outcome).toBe('done')
+    expect(stdout).toBe('hello\n')
+    expect(samples).toBe(12)
+    expect(result?.warmups).toBe(2)
+    expect(result?.samples.map(({ run }) => run)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+    expect(result?.output).toEqual({ stdoutDigest: sha256('hello\n'), stdoutBytes: 6, stderrBytes: 0, same: true, truncated: false })
+    expect(result?.program?.path).toBe('/usr/bin/echo')
+    expect(result?.cpuMethod).toBe('rusage')
+    expect(events.filter(({ kind }) => kind === 'started')).toHaveLength(1)
+
+    for (const sample of result?.samples ?? []) {
+      expect(sample.wallNs).toBeGreaterThan(0)
+      expect(sample.cpuNs).toBe(sample.userNs + sample.systemNs)
+      expect(sample.exit).toEqual({ kind: 'code', code: 0 })
+      expect(sample.leftovers).toBe(0)
+    }
+  })
+
+  it('tells the memory of the program and not of the runner', async () => {
+    const { report } = await host.ask('run', measure(['true']))
+    const [result] = report?.commands ?? []
+
+    expect(result?.memoryMethod).toBe('adopted-maxrss')
+    // Node alone has 40 MB.
+    expect(result?.memoryBytes).toBeGreaterThan(100_000)
+    expect(result?.memoryBytes).toBeLessThan(20_000_000)
+  })
+
+  it('says that runs printed different things', async () => {
+    const { report } = await host.ask('run', measure(sh('cat /proc/sys/kernel/random/uuid'), { plan: runs(3) }))
+
+    expect(report?.commands[0]?.output?.same).toBe(false)
+  })
+
+  it('keeps the beginning of a long output and says so', async () => {
+    const { report, stdoutBytes } = await host.ask('run', measure(sh('head -c 300000 /dev/zero')))
+
+    expect(stdoutBytes).toBe(65_536)
+    expect(report?.commands[0]?.output).toMatchObject({ stdoutBytes: 300_000, truncated: true })
+  })
+
+  it('runs several commands to the end of each one\'s plan', async () => {
+    const { report } = await host.ask('run', measure([], { commands: [named(['true']), named(['echo', 'x'])], plan: { kind: 'fixed', runs: 5, warmup: 1 } }))
+
+    expect(report?.commands.map(({ samples, warmups }) => [samples.length, warmups])).toEqual([[5, 1], [5, 1]])
+  })
+
+  it('starts at the instant that was asked for, never before it', async () => {
+    const startAt = performance.timeOrigin + performance.now() + 300
+    const { report } = await host.ask('run', measure(['true'], { startAt }))
+
+    // Two processes agree on their time of day to some milliseconds.
+    expect(report?.start?.at).toBeGreaterThan(startAt - 50)
+    expect(report?.start?.skewNs).toBeGreaterThanOrEqual(0)
+  })
+
+  it('stops at the precision or at the budget of a plan', async () => {
+    const plan = { kind: 'precision' as const, precision: 0.0001, budgetMs: 100, minRuns: 1, maxRuns: 1000, warmup: 0 }
+    const { report } = await host.ask('run', measure(['true'], { plan }))
+
+    expect(report?.outcome).toBe('done')
+    expect(report?.commands[0]?.samples.length).toBeGreaterThan(1)
+    expect(report?.commands[0]?.samples.length).toBeLessThan(1000)
+  })
+})
+
+describe('how a program ends', () => {
+  it.each([
+    [sh('echo why >&2; exit 3'), 'failed', 'exit code 3 in run 1', { kind: 'code', code: 3 }],
+    [sh('kill -SEGV $$'), 'failed', 'killed by SIGSEGV in run 1', { kind: 'signal', signal: 'SIGSEGV' }],
+    [sh('kill -TERM $$'), 'failed', 'killed by SIGTERM in run 1', { kind: 'signal', signal: 'SIGTERM' }]
+  ])('is told of %j', async (argv, outcome, reason, exit) => {
+    const { report } = await host.ask('run', measure(argv, { plan: runs(5) }))
+
+    expect(report).toMatchObject({ outcome, reason })
+    expect(report?.commands[0]?.samples.map(sample => sample.exit)).toEqual([exit])
+  })
+
+  it('comes with what the failed run wrote on stderr', async () => {
+    const failed = await host.ask('run', measure(sh('echo oops >&2; exit 1'), { plan: { kind: 'fixed', runs: 3, warmup: 1 } }))
+
+    expect(failed.stderr).toBe('oops\n')
+    expect(failed.report?.reason).toBe('exit code 1 in warm-up run 1')
+  })
+
+  it('does not keep other commands from being measured', async () => {
+    const { report } = await host.ask('run', measure([], { commands: [named(['false']), named(['true'])], plan: runs(4) }))
+
+    expect(report).toMatchObject({ outcome: 'failed', reason: 'command 1: exit code 1 in run 1' })
+    expect(report?.commands.map(({ samples }) => samples.length)).toEqual([1, 4])
+  })
+
+  it.each([
+    [named(['no-such-program']), 'not-found'],
+    [{ argv: ['x'], program: { kind: 'worker' as const, path: '/usr/lib' } }, 'not-executable'],
+    [own('empty'), 'empty-file'],
+    [own('text'), 'not-executable'],
+    [own('windows.exe'), 'wrong-architecture'],
+    [own('script'), 'missing-interpreter']
+  ])('%j is not run and says why', async (command, code) => {
+    const files = { empty: '', text: 'hello', 'windows.exe': 'MZ......', script: '#!/no/such/interpreter\n' }
+    const { report } = await host.ask('run', measure([], { commands: [command], files }))
+
+    expect(report?.outcome).toBe('not-run')
+    expect(report?.commands[0]?.notRun?.code).toBe(code)
+    expect(report?.commands[0]?.samples).toEqual([])
+    expect(report?.reason).toBe(report?.commands[0]?.notRun?.message)
+  })
+
+  it('a job that wants more than a box has is told so', async () => {
+    const { report } = await host.ask('run', measure(['true'], { limits: { tmpBytes: 2 ** 50 } }))
+
+    expect(report?.outcome).toBe('not-run')
+    expect(report?.reason).toContain('a box has')
+  })
+})
+
+describe('what a program finds', () => {
+  it('gets its files, its arguments, its input and its variables', async () => {
+    const script = '#!/bin/sh\necho "$0|$1|$GREETING"; cat; cat sub/data; id -un'
+    const { report, stdout } = await host.ask('run', measure([], {
+      commands: [own('sub/p', 'a b')],
+      files: { 'sub/p': script, 'sub/data': 'data\n', input: 'input\n' },
+      stdin: 'input',
+      env: { GREETING: 'hi' },
+      plan: runs(2)
+    }))
+
+    expect(report?.outcome).toBe('done')
+    expect(stdout).toBe('./sub/p|a b|hi\ninput\ndata\nbox\n')
+  })
+
+  it('has an empty input when none is given', async () => {
+    expect((await host.ask('run', measure(['cat']))).report?.commands[0]?.output?.stdoutBytes).toBe(0)
+  })
+
+  it('starts in a fresh place every time', async () => {
+    const script = [
+      'test "$(cat data)" = original || { echo changed >&2; exit 1; }',
+      'chmod 600 data; echo changed > data; rm p.sh',
+      'for d in . /tmp /dev/shm /box/out; do',
+      '  test -z "$(find "$d" -mindepth 1 ! -name data ! -name p.sh)" || { find $d >&2; exit 1; }',
+      '  mkdir -p "$d/deep/er" && echo mark > "$d/deep/er/mark" && chmod 0 "$d/deep" && chmod 0500 "$d" && ln -s /usr "$d"/link 2>/dev/null',
+      'done',
+      'chmod 0500 /tmp; true'
+    ].join('\n')
+    const { report, stderr } = await host.ask('run', measure([], { commands: [own('p.sh')], files: { 'p.sh': script, data: 'original' }, plan: runs(3) }))
+
+    expect(stderr).toBe('')
+    expect(report?.outcome).toBe('done')
+    expect(report?.commands[0]?.samples).toHaveLength(3)
+  })
+
+  it('starts fresh even after folders deeper than any path', async () => {
+    const program = 'import os\nfor i in range(3000):\n  os.mkdir("d" * 100); os.chdir("d" * 100)\n'
+    const { report } = await host.ask('run', measure([], { commands: [own('deep.py')], files: { 'deep.py': program }, plan: runs(2) }))
+
+    expect(report).toMatchObject({ outcome: 'done' })
+    expect(report?.commands[0]?.samples).toHaveLength(2)
+  })
+})
+
+describe('exec', () => {
+  it('passes the output on while the program runs', async () => {
+    // It would sleep for ever: only output that comes live ends this.
+    const { error, left, stdout } = await host.ask('run', execute(sh('echo first; echo second >&2; sleep 100000')), { until: 'first' })
+
+    expect(stdout).toBe('first\n')
+    expect(error?.message).toBe('seen enough')
+    expect(left).toBe(0)
+  })
+
+  it('tells both streams and the exit code', async () => {
+    const { report, stdout, stderr } = await host.ask('run', execute(sh('echo out; echo err >&2; exit 7')))
+
+    expect([stdout, stderr]).toEqual(['out\n', 'err\n'])
+    expect(report).toMatchObject({ outcome: 'failed', reason: 'exit code 7 in run 1' })
+    expect(report?.commands[0]).toMatchObject({ memoryMethod: 'none', output: { stdoutBytes: 4, stderrBytes: 4, truncated: false } })
+  })
+
+  it('loses nothing of a long output, even while nobody takes it', async () => {
+    const size = 20_000_000
+    const { report, stdoutBytes, stdoutDigest } = await host.ask('run', execute(sh(`head -c ${size} /dev/zero`), { limits: { outputBytes: size } }), { hold: 300 })
+
+    expect(report?.outcome).toBe('done')
+    expect(stdoutBytes).toBe(size)
+    expect(stdoutDigest).toBe(sha256(Buffer.alloc(size)))
+    expect(report?.commands[0]?.output?.stdoutDigest).toBe(stdoutDigest)
+  })
+
+  it('carries bytes as they are', async () => {
+    const { stdout } = await host.ask('run', execute(sh("printf '\\377\\000\\376'")))
+
+    expect(Buffer.from(stdout, 'latin1')).toEqual(Buffer.from([255, 0, 254]))
+  })
+
+  it('is over when the program is, whoever still holds its output', async () => {
+    const { report, stdout } = await host.ask('run', execute(sh('sleep 100000 & echo done')))
+
+    expect(stdout).toBe('done\n')
+    expect(report?.outcome).toBe('done')
+    expect(report?.commands[0]?.samples[0]?.leftovers).toBe(1)
+  })
+
+  it('takes a payload of 200 MB without growing by half of it', async () => {
+    const before = await host.ask('memory')
+    const size = 200 * 1024 * 1024
+    const { stdout, processes, peakKiB } = await host.ask('run', execute(sh('sha256sum big; echo ready; sleep 100000'), { files: { big: { zeros: size } } }), { until: 'ready' })
+    const runner = processes?.find(({ parent, name }) => name.startsWith('node') && parent > 1)
+
+    expect(stdout).toContain(`${sha256(Buffer.alloc(size))}  big`)
+    expect((peakKiB ?? Infinity) - before).toBeLessThan(100 * 1024)
+    expect(runner?.peakKiB).toBeGreaterThan(0)
+    expect(runner?.peakKiB).toBeLessThan(150 * 1024)
+  }, 60_000)
+})
+
+describe('a box', () => {
+  it('serves one task only, and can be closed twice', async () => {
+    expect(await host.ask('again', execute(['true']))).toBe('a box serves one task only')
+  })
+
+  it('is not built for someone who has gone', async () => {
+    expect(await host.ask('aborted')).toBe('not wanted')
+  })
+
+  it('rejects when the payload is not what was announced', async () => {
+    const { error, left } = await host.ask('run', execute(['cat', 'x'], { files: { x: { base64: 'AAAA', claimed: 5 } } }))
+
+    expect(error?.message).toBe('x is 2 bytes shorter than the 5 that were announced')
+    expect(left).toBe(0)
+  })
+
+  it('leaves no file of its own behind', async () => {
+    await host.ask('run', execute(['true']))
+
+    expect((await host.ask('leftFiles')).all).toEqual(['boxes'])
+  })
+})

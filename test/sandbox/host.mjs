@@ -1,0 +1,168 @@
+/**
+ * A worker's sandbox in a process of its own: giving up root cannot be taken
+ * back. Uses what was built, as a worker does.
+ */
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const { Box, chooseUser, dropPrivileges, loadBoxFiles, preflight } = await import('../../dist/sandbox/index.js')
+
+const files = await loadBoxFiles()
+const user = chooseUser()
+
+if (user != null) {
+  dropPrivileges(user)
+}
+
+const dir = mkdtempSync(join(tmpdir(), 'meshmark-test-'))
+const log = []
+const options = { files, dir, log: line => log.push(line) }
+const limits = {
+  wallMs: 60_000, memoryBytes: 2 ** 30, processes: 64, outputBytes: 2 ** 20, fileBytes: 2 ** 28, tmpBytes: 2 ** 28, tmpInodes: 10_000, openFiles: 256
+}
+
+const actions = {
+  facts: async () => preflight(options),
+
+  whoami: async () => ({ uid: process.getuid(), euid: process.geteuid(), groups: process.getgroups(), status: readFileSync('/proc/self/status', 'utf8') }),
+
+  /** One task in a fresh box; `files` are texts, or `{ zeros }` and `{ base64 }`. */
+  run: async (task, { until, hold } = {}) => {
+    const controller = new AbortController()
+    const box = await Box.create(options, {})
+    const seen = { stdout: '', stderr: '', stdoutBytes: 0, events: [], samples: 0, boxPid: box.pid }
+    const hash = createHash('sha256')
+    let held = false
+
+    try {
+      seen.report = await box.run({ ...task, limits: { ...limits, ...task.limits }, files: Object.entries(task.files ?? {}).map(toFile) }, {
+        signal: controller.signal,
+        onEvent: async event => {
+          if (event.kind === 'sample') {
+            seen.samples++
+            return
+          }
+
+          if (event.kind !== 'output') {
+            seen.events.push(event)
+            return
+          }
+
+          if (hold != null && !held) {
+            held = true
+            await new Promise(resolve => setTimeout(resolve, hold))
+          }
+
+          const text = Buffer.from(event.data).toString('latin1')
+
+          if (event.stream === 'stdout') {
+            hash.update(event.data)
+            seen.stdoutBytes += event.data.length
+          }
+
+          seen[event.stream] = (seen[event.stream] + text).slice(0, 100_000)
+
+          if (until != null && seen.stdout.includes(until)) {
+            seen.processes = processesOf(box.pid)
+            seen.peakKiB = process.resourceUsage().maxRSS
+            controller.abort(new Error('seen enough'))
+          }
+        }
+      })
+    } catch (err) {
+      seen.error = { name: err.name, message: err.message }
+    }
+
+    await box.close()
+    seen.closed = await box.closed
+    seen.left = processesOf(box.pid).length
+    seen.stdoutDigest = hash.digest('hex')
+    return seen
+  },
+
+  memory: async () => process.resourceUsage().maxRSS,
+
+  again: async task => {
+    const box = await Box.create(options)
+    const full = { ...task, limits, files: [] }
+
+    await box.run(full, { onEvent: () => {} })
+
+    const second = await box.run(full, { onEvent: () => {} }).then(() => 'ran', err => err.message)
+
+    await box.close()
+    await box.close()
+    return second
+  },
+
+  aborted: async () => Box.create(options, { signal: AbortSignal.abort(new Error('not wanted')) }).then(() => 'created', err => err.message),
+
+  leftFiles: async () => ({ all: readdirSync(dir, { recursive: true }), mode: statSync(dir).mode & 0o777 }),
+
+  log: async () => log,
+
+  /** Says who is in the box as soon as the program has, and lets it run on. */
+  start: async task => {
+    const box = await Box.create(options)
+
+    return new Promise((resolve, reject) => {
+      box.run({ ...task, limits, files: [] }, { onEvent: event => { event.kind === 'output' && resolve([box.pid, ...processesOf(box.pid).map(({ pid }) => pid)]) } }).catch(reject)
+    })
+  }
+}
+
+function toFile ([path, content]) {
+  if (content.zeros != null) {
+    const chunk = Buffer.alloc(1024 * 1024)
+
+    return {
+      path,
+      size: content.zeros,
+      executable: false,
+      read: async function * () {
+        for (let left = content.zeros; left > 0; left -= chunk.length) {
+          yield chunk.subarray(0, Math.min(left, chunk.length))
+        }
+      }
+    }
+  }
+
+  const data = Buffer.from(content.base64 ?? content, content.base64 == null ? 'utf8' : 'base64')
+
+  return { path, size: content.claimed ?? data.length, executable: false, read: async function * () { yield data } }
+}
+
+/** bwrap's descendants. */
+function processesOf (root) {
+  const parents = new Map()
+
+  for (const name of readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
+    try {
+      const status = readFileSync(`/proc/${name}/status`, 'utf8')
+      const field = key => new RegExp(`^${key}:\\s*(\\S+)`, 'm').exec(status)?.[1]
+
+      parents.set(Number(name), { pid: Number(name), parent: Number(field('PPid')), name: field('Name'), uid: Number(field('Uid')), peakKiB: Number(field('VmHWM')) })
+    } catch { /* ended meanwhile */ }
+  }
+
+  const inside = pid => pid === root || (parents.has(pid) && inside(parents.get(pid).parent))
+
+  return [...parents.values()].filter(({ pid, parent }) => pid !== root && inside(parent))
+}
+
+process.on('message', async ({ id, action, args }) => {
+  try {
+    process.send({ id, value: await actions[action](...args) })
+  } catch (err) {
+    process.send({ id, error: err.stack })
+  }
+})
+
+process.on('disconnect', () => {
+  rmSync(dir, { recursive: true, force: true })
+  process.exit(0)
+})
+
+process.send({ ready: true })
