@@ -167,31 +167,35 @@ export class StreamChannel<In, Out> implements Channel<In, Out> {
       // it is closed already: nobody is there to hear it
     }
 
-    void this.#linger(this.#closeStream())
+    // whatever keeps it from closing in order, lingering ends it
+    this.#closeStream().catch(() => {})
+    void this.#linger()
   }
 
-  /** The end of whoever worked on this stream: closes our half, gives the other side a moment to close its own. */
+  /** The end of whoever worked on this stream: closes our half, and gives the other side a moment to close its own. */
   async finish (): Promise<void> {
-    await this.#linger(this.close())
+    this.#discard()
+
+    // a slow reader may take its time to make room for our last words
+    await this.close().catch(() => {})
+    await this.#linger()
   }
 
   /** Resolves when it is closed in both directions; aborts it when the other side takes too long. */
-  async #linger (closing: Promise<void>): Promise<void> {
-    this.#discarding = true
-    this.#adjust()
+  async #linger (): Promise<void> {
+    this.#discard()
 
     const timer = setTimeout(() => {
       this.#stream.abort(new Error('The other side did not close its half'))
     }, LINGER_MS)
 
-    // whatever keeps it from closing in order, the timer ends it
-    closing.catch(() => {})
+    await this.closed
+    clearTimeout(timer)
+  }
 
-    try {
-      await this.closed
-    } finally {
-      clearTimeout(timer)
-    }
+  #discard (): void {
+    this.#discarding = true
+    this.#adjust()
   }
 
   async #write (frame: Uint8ArrayList, signal?: AbortSignal): Promise<void> {

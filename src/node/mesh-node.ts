@@ -22,7 +22,7 @@ import type { Peer } from './peer.ts'
 import type { Hello } from './protocol/hello/messages.ts'
 import type { Channel, Protocol } from './protocol/protocol.ts'
 import type { Session } from './session.ts'
-import type { AbortOptions, PrivateKey } from '@libp2p/interface'
+import type { AbortOptions, PeerId, PrivateKey } from '@libp2p/interface'
 
 export type { Peer } from './peer.ts'
 
@@ -68,7 +68,7 @@ export interface MeshNodeEvents {
 export interface ConnectOptions extends AbortOptions {
   /** Only a master of this mesh will do, proven before anything else is said. */
   expectMesh?: MeshId
-  /** Redial the same address for ever when the connection is lost. */
+  /** Redial the same address for ever when the connection is lost; a refusal in words ends that. */
   keepAlive?: boolean
 }
 
@@ -122,6 +122,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
       uniqueRoles: init.uniqueRoles ?? [],
       onMasterTime: offsetMs => { this.#clockOffsetMs += offsetMs },
       onPeer: peer => { this.safeDispatchEvent('peer', { detail: peer }) },
+      onRefused: peerId => { this.#track(this.#keepAlive(peerId, false)) },
       onPeerGone: peer => { this.safeDispatchEvent('peer:gone', { detail: peer }) },
       log: line => { this.#log(line) },
       track: work => { this.#track(work) },
@@ -236,7 +237,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
     })
 
     if (keepAlive === true) {
-      await this.#transport.peerStore.merge(session.connection.remotePeer, { tags: { [KEEP_ALIVE_TAG]: { value: 100 } } })
+      await this.#keepAlive(session.connection.remotePeer, true)
     }
 
     return this.#reception.describe(session)
@@ -297,6 +298,8 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
   }
 
   async #start (): Promise<void> {
+    this.#stopping.signal.throwIfAborted()
+
     try {
       await this.#transport.start()
     } catch (err) {
@@ -329,6 +332,10 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
 
     await Promise.race([promise, Promise.allSettled(this.#running)])
     clearTimeout(timer)
+  }
+
+  async #keepAlive (peerId: PeerId, on: boolean): Promise<void> {
+    await this.#transport.peerStore.merge(peerId, { tags: { [KEEP_ALIVE_TAG]: on ? { value: 100 } : undefined } })
   }
 
   #ownHello (): Hello {

@@ -17,7 +17,7 @@ import type { StreamChannel } from './channel.ts'
 import type { Peer } from './peer.ts'
 import type { Hello, HelloReply } from './protocol/hello/messages.ts'
 import type { Protocol } from './protocol/protocol.ts'
-import type { Connection, IdentifyResult, Stream } from '@libp2p/interface'
+import type { Connection, IdentifyResult, PeerId, Stream } from '@libp2p/interface'
 
 /** A twin that does not answer within this time is no twin, but the past of a node that was restarted. */
 const TWIN_TIMEOUT_MS = 2_000
@@ -32,6 +32,8 @@ export interface House {
   onMasterTime: (offsetMs: number) => void
   onPeer: (peer: Peer) => void
   onPeerGone: (peer: Peer) => void
+  /** Whom we dialled has turned us away: asking again would get the same answer. */
+  onRefused: (peerId: PeerId) => void
   log: (line: string) => void
   /** Work that a stop has to wait for. */
   track: (work: Promise<unknown>) => void
@@ -191,7 +193,15 @@ export class Reception {
 
   /** As `greet`, where nobody waits for the outcome: a failure ends the session. */
   greetAgain (session: Session): void {
-    this.#house.track(this.greet(session).catch(async err => session.end(dialError(err, formatAddress(session.connection.remoteAddr)))))
+    this.#house.track(this.greet(session).catch(async err => {
+      const error = dialError(err, formatAddress(session.connection.remoteAddr))
+
+      if (error.code === 'refused') {
+        this.#house.onRefused(session.connection.remotePeer)
+      }
+
+      await session.end(error)
+    }))
   }
 
   async #answer (channel: StreamChannel<Hello, HelloReply>, session: Session): Promise<void> {

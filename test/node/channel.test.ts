@@ -272,4 +272,38 @@ describe('a channel between two nodes', () => {
     expect(await channel.receive()).toBe(total)
     await mesh.stop()
   })
+
+  it('gives a slow reader everything, even when the other side has long finished', async () => {
+    const mesh = await TestMesh.create()
+    const master = await mesh.node(['master'])
+    const client = await mesh.node(['client'])
+    const download = testProtocol('download')
+    const total = 150
+    const finished = Promise.withResolvers<void>()
+
+    master.handle(download, async channel => {
+      for (let i = 0; i < total; i++) {
+        await channel.send({ i, fill: 'x'.repeat(10_000) })
+      }
+
+      finished.resolve()
+    })
+    await client.connect(firstAddress(master))
+
+    const channel = await client.openChannel(master.peerId, download)
+
+    expect(await channel.receive()).toMatchObject({ i: 0 })
+    await finished.promise
+    // longer than the other side waits for us to hang up
+    await (channel as StreamChannel<any, any>).closed
+
+    const rest: number[] = []
+
+    for await (const { i } of receiveAll(channel)) {
+      rest.push(i)
+    }
+
+    expect(rest).toEqual(Array.from({ length: total - 1 }, (_, i) => i + 1))
+    await mesh.stop()
+  })
 })

@@ -134,6 +134,31 @@ describe('a node', () => {
     expect(await back).toMatchObject({ name: 'master' })
   }, 15_000)
 
+  it('does not redial a master that has turned it away', async () => {
+    const turnedAway: string[] = []
+    const revoked = new Set<string>()
+    const master = await mesh.node(['master'], { isRevoked: id => revoked.has(id), log: line => { turnedAway.push(line) } })
+    const worker = await mesh.node(['worker'])
+
+    await worker.connect(firstAddress(master), { keepAlive: true })
+    revoked.add(worker.peerId)
+
+    const gone = nextEvent(worker, 'peer:gone')
+
+    await master.expel(worker.peerId, 'revoked')
+    await gone
+    // several times the pause between two dials
+    await new Promise(resolve => setTimeout(resolve, 2_500))
+    expect(turnedAway).toEqual([expect.stringContaining('was revoked')])
+  })
+
+  it('is reached by a name, too', async () => {
+    const master = await mesh.node(['master'])
+    const client = await mesh.node(['client'])
+
+    expect(await client.connect(`localhost:${portOf(master)}`)).toMatchObject({ id: master.peerId })
+  })
+
   it('tells its peers in words that it stops, and stops once', async () => {
     const master = await mesh.node(['master'])
     const client = await mesh.node(['client'])
@@ -161,6 +186,7 @@ describe('a node', () => {
     const node = await MeshNode.create({ identity: await generateKeyPair('Ed25519') })
 
     await node.stop()
+    await expect(node.start()).rejects.toThrow('is shutting down')
   })
 
   it('refuses a membership of its own that names another node or another mesh', async () => {
