@@ -47,7 +47,7 @@ export async function sweepBoxes (dir: string): Promise<number> {
       } catch { /* ended by itself meanwhile */ }
     }
 
-    await rm(join(dir, FOLDER, name), { force: true })
+    await rm(join(dir, FOLDER, name), { force: true, recursive: true })
   }
 
   return ended

@@ -413,7 +413,8 @@ function sampleOf (command: Measured, ran: Ran, firstNs: bigint): Sample {
 function limitBehind (ran: Ran, limits: Limits, printed: Printed): Sample['limit'] {
   const cpuMs = (ran.rusage.userNs + ran.rusage.systemNs) / 1e6
 
-  if (limits.cpuMs != null && cpuMs >= limits.cpuMs) {
+  // The kernel's signal comes a tick before the bill says so.
+  if (limits.cpuMs != null && (cpuMs >= limits.cpuMs || (isSignal(ran, 'SIGXCPU') && cpuMs >= 0.9 * limits.cpuMs))) {
     return 'cpu'
   }
 
@@ -421,7 +422,11 @@ function limitBehind (ran: Ran, limits: Limits, printed: Printed): Sample['limit
     return 'output'
   }
 
-  return ran.exit.kind === 'signal' && ran.exit.signal === 'SIGXFSZ' ? 'file' : undefined
+  return isSignal(ran, 'SIGXFSZ') ? 'file' : undefined
+}
+
+function isSignal ({ exit }: Ran, signal: string): boolean {
+  return exit.kind === 'signal' && exit.signal === signal
 }
 
 function describeLimit (limit: NonNullable<Sample['limit']>, limits: Limits): string {
