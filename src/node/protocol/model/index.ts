@@ -1,0 +1,6 @@
+import { jobCodec } from './job.ts'
+import { resultCodec } from './result.ts'
+
+/** Of what is kept or sealed as bytes, apart from any stream. */
+export const { encode: encodeJob, decode: decodeJob } = jobCodec
+export const { encode: encodeResult, decode: decodeResult } = resultCodec

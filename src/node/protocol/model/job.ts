@@ -1,0 +1,103 @@
+import { CHUNK_SIZE, MAX_CHUNKS, MAX_FILES } from '../../../model/payload.ts'
+import { ROLES } from '../../../model/roles.ts'
+import { codec } from '../schema/codec.ts'
+import { field, list, map, message, optional } from '../schema/message.ts'
+import { bool, bytes, double, oneOf, text, uint } from '../schema/scalars.ts'
+import { union, variant } from '../schema/union.ts'
+import { environmentName, environmentValue } from './machine.ts'
+import { jobId, millis, name, payloadId, payloadPath, peerId, selector, size, word } from './words.ts'
+import type { Command, Job, Program } from '../../../model/job.ts'
+import type { Limits } from '../../../model/limits.ts'
+import type { PayloadFile, PayloadManifest } from '../../../model/payload.ts'
+import type { Placement, Selector } from '../../../model/placement.ts'
+import type { Plan } from '../../../model/plan.ts'
+
+/** Commands of one job. */
+export const MAX_COMMANDS = 64
+
+/** Measured runs of all commands of a job on one worker, so that a result stays within one message. */
+export const MAX_RUNS = 100_000
+
+const MAX_WORDS = 4_096
+const MAX_VARIABLES = 1_024
+
+/** A year: longer is a slip of the finger. */
+const MAX_MS = 366 * 24 * 3_600_000
+
+const path = text({ min: 1, max: 4096 })
+const runs = uint({ max: MAX_RUNS })
+
+export const role = oneOf('Role', ROLES)
+
+export const payloadManifest = message<PayloadManifest>('PayloadManifest', {
+  id: field(1, payloadId),
+  files: list(2, message<PayloadFile>('PayloadFile', {
+    path: field(1, payloadPath),
+    size: field(2, size),
+    executable: field(3, bool)
+  }), MAX_FILES),
+  chunkSize: field(3, uint({ min: 1, max: CHUNK_SIZE })),
+  chunks: list(4, bytes({ min: 32, max: 32 }), MAX_CHUNKS)
+})
+
+const program = union<Program, 'kind'>('Program', 'kind', {
+  payload: variant(1, { path: field(1, payloadPath) }),
+  name: variant(2, { name: field(1, path) }),
+  worker: variant(3, { path: field(1, path) })
+})
+
+const command = message<Command>('Command', {
+  argv: list(1, word, MAX_WORDS),
+  program: field(2, program),
+  name: optional(3, name)
+})
+
+export const limits = message<Limits>('Limits', {
+  wallMs: field(1, uint({ min: 1, max: MAX_MS })),
+  cpuMs: optional(2, uint({ min: 1, max: MAX_MS })),
+  memoryBytes: field(3, size),
+  processes: field(4, uint({ min: 1, max: 4_194_304 })),
+  outputBytes: field(5, size),
+  fileBytes: field(6, size),
+  tmpBytes: field(7, size),
+  tmpInodes: field(8, uint()),
+  openFiles: field(9, uint({ min: 8, max: 1_048_576 }))
+})
+
+export const plan = union<Plan, 'kind'>('Plan', 'kind', {
+  fixed: variant(1, { runs: field(1, uint({ min: 1, max: MAX_RUNS })), warmup: field(2, runs) }),
+  precision: variant(2, {
+    precision: field(1, double),
+    budgetMs: field(2, uint({ max: MAX_MS })),
+    minRuns: field(3, runs),
+    maxRuns: field(4, uint({ min: 1, max: MAX_RUNS })),
+    warmup: field(5, runs)
+  }),
+  once: variant(3, {})
+})
+
+const where = list(1, message<Selector>('Selector', { key: field(1, name), value: field(2, name) }), 64)
+
+export const placement = union<Placement, 'on'>('Placement', 'on', {
+  all: variant(1, { where }),
+  any: variant(2, { where }),
+  names: variant(3, { where, names: list(2, selector, 10_000) })
+})
+
+export const job = message<Job>('Job', {
+  id: field(1, jobId),
+  client: field(2, peerId),
+  name: optional(3, name),
+  kind: field(4, oneOf('JobKind', ['run', 'exec'] as const)),
+  commands: list(5, command, MAX_COMMANDS),
+  payload: optional(6, payloadManifest),
+  stdin: optional(7, payloadPath),
+  env: map(8, environmentName, environmentValue, MAX_VARIABLES),
+  limits: field(9, limits),
+  placement: field(10, placement),
+  plan: field(11, plan),
+  submittedAt: field(12, millis)
+})
+
+/** The bytes that a client seals; the same job always has the same. */
+export const jobCodec = codec('job', job)

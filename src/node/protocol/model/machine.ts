@@ -1,0 +1,43 @@
+import { field, list, map, message, optional } from '../schema/message.ts'
+import { oneOf, text, uint } from '../schema/scalars.ts'
+import { digest, name, peerId, sentence, size, word } from './words.ts'
+import type { Resources, SandboxFacts, WorkerInfo } from '../../../model/machine.ts'
+
+const label = text({ max: 256 })
+
+export const resources = message<Resources>('Resources', {
+  machineId: field(1, text({ max: 128 })),
+  platform: field(2, name),
+  arch: field(3, name),
+  cpuModel: field(4, name),
+  cores: field(5, uint({ max: 1_000_000 })),
+  memoryBytes: field(6, size),
+  kernel: field(7, name),
+  os: field(8, name),
+  nodeVersion: field(9, name)
+})
+
+export const sandboxFacts = message<SandboxFacts>('SandboxFacts', {
+  builder: field(1, oneOf('SandboxBuilder', ['bubblewrap', 'unshare'] as const)),
+  builderVersion: field(2, name),
+  namespaces: list(3, name, 16),
+  filterHash: field(4, digest),
+  uidMode: field(5, oneOf('UidMode', ['two-uids', 'shared'] as const)),
+  cgroup: field(6, oneOf('CgroupMode', ['v2', 'v1', 'none'] as const)),
+  kernel: field(7, name),
+  canaries: map(8, label, sentence, 64),
+  caveats: list(9, sentence, 64)
+})
+
+export const workerInfo = message<WorkerInfo>('WorkerInfo', {
+  peerId: field(1, peerId),
+  name: field(2, name),
+  resources: field(3, resources),
+  labels: map(4, label, label, 64),
+  sandbox: optional(5, sandboxFacts),
+  refusal: optional(6, sentence)
+})
+
+/** Environment of a program: names as POSIX has them. */
+export const environmentName = text({ max: 256, min: 1, like: { test: value => !value.includes('='), words: 'the name of a variable' } })
+export const environmentValue = word

@@ -1,0 +1,84 @@
+import { LIMIT_NAMES } from '../../../model/limits.ts'
+import { codec } from '../schema/codec.ts'
+import { field, list, message, optional } from '../schema/message.ts'
+import { bool, double, int, oneOf, text, uint } from '../schema/scalars.ts'
+import { union, variant } from '../schema/union.ts'
+import { MAX_COMMANDS, MAX_RUNS } from './job.ts'
+import { sandboxFacts } from './machine.ts'
+import { commandIndex, count, digest, jobId, millis, nanos, peerId, sentence, size, taskName } from './words.ts'
+import type { ExecutionKey } from '../../../model/ids.ts'
+import type { CommandResult, ExecutionResult, NotRun, OutputFacts, Outcome } from '../../../model/result.ts'
+import type { Exit, Sample } from '../../../model/sample.ts'
+
+const executionKey = message<ExecutionKey>('ExecutionKey', {
+  job: field(1, jobId),
+  task: field(2, taskName),
+  worker: field(3, peerId),
+  attempt: field(4, uint({ max: 999_999_999 }))
+})
+
+const exit = union<Exit, 'kind'>('Exit', 'kind', {
+  code: variant(1, { code: field(1, uint({ max: 255 })) }),
+  signal: variant(2, { signal: field(1, text({ max: 32 })) })
+})
+
+const sample = message<Sample>('Sample', {
+  command: field(1, commandIndex),
+  run: field(2, uint({ max: MAX_RUNS })),
+  startNs: field(3, nanos),
+  wallNs: field(4, nanos),
+  cpuNs: field(5, nanos),
+  userNs: field(6, nanos),
+  systemNs: field(7, nanos),
+  minorFaults: field(8, count),
+  majorFaults: field(9, count),
+  voluntarySwitches: field(10, count),
+  involuntarySwitches: field(11, count),
+  exit: field(12, exit),
+  limit: optional(13, oneOf('LimitName', LIMIT_NAMES)),
+  leftovers: field(14, count)
+})
+
+const notRun = message<NotRun>('NotRun', {
+  code: field(1, oneOf('NotRunCode', ['not-found', 'not-executable', 'wrong-architecture', 'missing-loader', 'missing-library', 'missing-interpreter', 'empty-file', 'sandbox', 'internal'] as const)),
+  message: field(2, sentence)
+})
+
+const outputFacts = message<OutputFacts>('OutputFacts', {
+  stdoutDigest: field(1, digest),
+  stdoutBytes: field(2, size),
+  stderrBytes: field(3, size),
+  same: field(4, bool),
+  truncated: field(5, bool)
+})
+
+const commandResult = message<CommandResult>('CommandResult', {
+  command: field(1, commandIndex),
+  samples: list(2, sample, MAX_RUNS),
+  warmups: field(3, uint({ max: MAX_RUNS })),
+  memoryBytes: optional(4, size),
+  memoryMethod: field(5, oneOf('MemoryMethod', ['cgroup-v2-peak', 'cgroup-v1-peak', 'adopted-maxrss', 'none'] as const)),
+  cpuMethod: field(6, oneOf('CpuMethod', ['cgroup-v2', 'cgroup-v1', 'rusage'] as const)),
+  output: optional(7, outputFacts),
+  notRun: optional(8, notRun),
+  program: optional(9, message<NonNullable<CommandResult['program']>>('ProgramFile', { path: field(1, text({ max: 4096 })), digest: field(2, digest) })),
+  reached: optional(10, double)
+})
+
+const OUTCOMES: readonly Outcome[] = ['done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted']
+
+export const executionResult = message<ExecutionResult>('ExecutionResult', {
+  key: field(1, executionKey),
+  outcome: field(2, oneOf('Outcome', OUTCOMES)),
+  reason: optional(3, sentence),
+  commands: list(4, commandResult, MAX_COMMANDS),
+  sandbox: optional(5, sandboxFacts),
+  start: optional(6, message<NonNullable<ExecutionResult['start']>>('CommonStart', { simultaneous: field(1, bool), skewNs: field(2, int) })),
+  startedAt: field(7, millis),
+  finishedAt: field(8, millis),
+  waitedMs: field(9, millis),
+  noise: optional(10, message<NonNullable<ExecutionResult['noise']>>('Noise', { grade: field(1, oneOf('NoiseGrade', ['A', 'B', 'C', 'D'] as const)), reasons: list(2, sentence, 32) }))
+})
+
+/** As it is kept in journals. */
+export const resultCodec = codec('result', executionResult)

@@ -1,0 +1,12 @@
+import { peerId } from '../model/words.ts'
+import { field, message } from '../schema/message.ts'
+import { oneOf, uint } from '../schema/scalars.ts'
+import type { Claim } from './messages.ts'
+import type { WorkerState } from '../../../model/states.ts'
+
+export const claim = message<Claim>('Claim', { term: field(1, uint()), master: field(2, peerId) })
+
+const STATES: readonly WorkerState[] = ['waiting', 'running', 'failed, restarting', 'finished, delivering', 'reserved', 'draining', 'lost']
+
+/** The first four have the numbers that users know them by. */
+export const workerState = oneOf('WorkerState', STATES)

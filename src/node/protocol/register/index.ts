@@ -1,0 +1,44 @@
+import { workerInfo } from '../model/machine.ts'
+import { execution, millis, name, sentence } from '../model/words.ts'
+import { codec } from '../schema/codec.ts'
+import { field, list, message, optional } from '../schema/message.ts'
+import { bool, double, oneOf } from '../schema/scalars.ts'
+import { union, variant } from '../schema/union.ts'
+import { claim, workerState } from './claim.ts'
+import type { Held, MasterMessage, WorkerMessage } from './messages.ts'
+import type { Protocol } from '../protocol.ts'
+
+/** Undelivered results and what runs; a worker with more has been cut off for very long. */
+const MAX_HELD = 10_000
+
+const held = message<Held>('Held', {
+  execution: field(1, execution),
+  state: field(2, oneOf('HeldState', ['running', 'finished'] as const))
+})
+
+/** A worker's control stream: registration, then its state on every change. */
+export const register: Protocol<WorkerMessage, MasterMessage> = {
+  id: '/meshmark/register/1.0.0',
+  openers: ['worker'],
+  listeners: ['master'],
+  maxMessage: 4 * 1024 * 1024,
+  firstMessageMs: 10_000,
+  rate: { perSecond: 2, burst: 10 },
+  // a new one replaces the old one, which may take a moment to end
+  maxStreams: 4,
+  request: codec('register', union<WorkerMessage, 'kind'>('WorkerMessage', 'kind', {
+    register: variant(1, { info: field(1, workerInfo), highest: optional(2, claim), holds: list(3, held, MAX_HELD) }),
+    state: variant(2, {
+      state: field(1, workerState),
+      execution: optional(2, execution),
+      detail: optional(3, sentence),
+      sinceMs: field(4, millis),
+      highest: optional(5, claim)
+    })
+  })),
+  reply: codec('register answer', union<MasterMessage, 'kind'>('MasterMessage', 'kind', {
+    registered: variant(1, { name: field(1, name), claim: optional(2, claim), meshTimeMs: field(3, double) }),
+    refused: variant(2, { reason: field(1, sentence) }),
+    drain: variant(3, { drain: field(1, bool) })
+  }))
+}

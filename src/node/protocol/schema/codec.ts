@@ -1,0 +1,65 @@
+import { reader, writer } from 'protons-runtime'
+import { MeshmarkError } from '../../../model/errors.ts'
+import { Invalid } from './type.ts'
+import type { Definition, Type } from './type.ts'
+import type { Codec } from '../protocol.ts'
+
+/** A codec together with what a .proto document says of it. */
+export interface DocumentedCodec<T> extends Codec<T> {
+  defines: Definition
+}
+
+/**
+ * The bytes of one message of this type. `decode` rejects whatever is out of
+ * bounds with a MeshmarkError `refused` that names the protocol and the field.
+ */
+export function codec<T> (what: string, type: Type<T>): DocumentedCodec<T> {
+  if (type.defines == null) {
+    throw new Error(`${what}: only messages travel alone`)
+  }
+
+  return {
+    defines: type.defines,
+    encode: value => {
+      const out = writer()
+      type.write(out, value)
+      const framed = out.finish()
+
+      // types write their length first, which a message that travels alone does not need
+      return framed.subarray(lengthOfLength(framed))
+    },
+    decode: bytes => {
+      try {
+        const source = reader(prefixed(bytes))
+        const value = type.read(source)
+
+        return value
+      } catch (err) {
+        if (err instanceof Invalid) {
+          throw new MeshmarkError('refused', `${what}: ${err.message}`, { cause: err })
+        }
+
+        throw new MeshmarkError('refused', `${what}: cannot be read`, { cause: err })
+      }
+    }
+  }
+}
+
+function lengthOfLength (framed: Uint8Array): number {
+  let length = 1
+
+  while ((framed[length - 1] ?? 0) >= 0x80) {
+    length++
+  }
+
+  return length
+}
+
+function prefixed (bytes: Uint8Array): Uint8Array {
+  const head = writer().uint32(bytes.byteLength).finish()
+  const whole = new Uint8Array(head.byteLength + bytes.byteLength)
+  whole.set(head)
+  whole.set(bytes, head.byteLength)
+
+  return whole
+}

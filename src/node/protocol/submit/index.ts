@@ -1,0 +1,51 @@
+import { executionResult } from '../model/result.ts'
+import { count, execution, jobId, name, payloadId, selector, sentence, size, taskName } from '../model/words.ts'
+import { codec } from '../schema/codec.ts'
+import { field, list, message } from '../schema/message.ts'
+import { bool, bytes, oneOf, uint } from '../schema/scalars.ts'
+import { union, variant } from '../schema/union.ts'
+import { MAX_RESULT_BYTES, phaseFields, piece, progressFields, stream } from '../task/fields.ts'
+import { jobRow, jobView, MAX_TASKS, nodeRow, taskView } from './views.ts'
+import type { OutputOffset, SubmitReply, SubmitRequest } from './messages.ts'
+import type { Protocol } from '../protocol.ts'
+
+/** A sealed job: its manifest is most of it. */
+export const MAX_JOB_BYTES = 12 * 1024 * 1024
+
+const offset = message<OutputOffset>('OutputOffset', { execution: field(1, execution), stream: field(2, stream), offset: field(3, size) })
+
+/** What clients ask of a master, one request a stream. */
+export const submit: Protocol<SubmitRequest, SubmitReply> = {
+  id: '/meshmark/submit/1.0.0',
+  openers: ['client', 'admin'],
+  listeners: ['master'],
+  // a view of a job with its thousands of workers, or a result with all its samples
+  maxMessage: 2 * MAX_RESULT_BYTES,
+  firstMessageMs: 10_000,
+  rate: { perSecond: 200, burst: 400 },
+  maxStreams: 64,
+  request: codec('submit', union<SubmitRequest, 'kind'>('SubmitRequest', 'kind', {
+    submit: variant(1, { job: field(1, bytes({ max: MAX_JOB_BYTES })) }),
+    attach: variant(2, { selector: field(1, selector), output: field(2, bool), offsets: list(3, offset, MAX_TASKS), follow: field(4, bool) }),
+    cancel: variant(3, { selector: field(1, selector) }),
+    nodes: variant(4, {}),
+    jobs: variant(5, { limit: field(1, uint({ min: 1, max: 1_000_000 })) }),
+    show: variant(6, { selector: field(1, selector) })
+  })),
+  reply: codec('submit answer', union<SubmitReply, 'kind'>('SubmitReply', 'kind', {
+    accepted: variant(1, { id: field(1, jobId), masters: list(2, name, 64), existing: field(3, bool) }),
+    'need-payload': variant(2, { payload: field(1, payloadId) }),
+    refused: variant(3, { code: field(1, oneOf('RefusalCode', ['refused', 'conflict', 'quota', 'no-worker', 'usage', 'failed'] as const)), reason: field(2, sentence) }),
+    job: variant(4, { view: field(1, jobView) }),
+    task: variant(5, { view: field(1, taskView) }),
+    phase: variant(6, { ...phaseFields, task: field(3, taskName) }),
+    transfer: variant(7, { task: field(1, taskName), chunks: field(2, count), of: field(3, count) }),
+    progress: variant(8, { ...progressFields, task: field(5, taskName) }),
+    output: variant(9, { execution: field(1, execution), task: field(2, taskName), stream: field(3, stream), offset: field(4, size), data: field(5, piece) }),
+    result: variant(10, { task: field(1, taskName), result: field(2, executionResult) }),
+    end: variant(11, { view: field(1, jobView) }),
+    cancelled: variant(12, { id: field(1, jobId), pending: list(2, name, MAX_TASKS) }),
+    node: variant(13, { row: field(1, nodeRow) }),
+    row: variant(14, { row: field(1, jobRow) })
+  }))
+}

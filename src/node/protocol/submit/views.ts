@@ -1,0 +1,65 @@
+import { job } from '../model/job.ts'
+import { workerInfo } from '../model/machine.ts'
+import { address, count, jobId, millis, name, nanos, peerId, sentence, taskName, version } from '../model/words.ts'
+import { field, list, message, optional } from '../schema/message.ts'
+import { bool, oneOf, text, uint } from '../schema/scalars.ts'
+import type { JobRow, JobView, NodeRow, TaskView } from './messages.ts'
+import type { JobState, TaskState } from '../../../model/states.ts'
+
+/** Tasks of one job. */
+export const MAX_TASKS = 100_000
+
+const JOB_STATES: readonly JobState[] = ['queued', 'running', 'finished', 'cancelled']
+const TASK_STATES: readonly TaskState[] = ['queued', 'reserving', 'sending', 'starting', 'running', 'cancelling', 'done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted', 'lost']
+const NODE_STATES: ReadonlyArray<NodeRow['state']> = ['waiting', 'running', 'failed, restarting', 'finished, delivering', 'reserved', 'draining', 'lost', 'coordinator', 'standby']
+
+const jobState = oneOf('JobState', JOB_STATES)
+
+export const taskView = message<TaskView>('TaskView', {
+  task: field(1, taskName),
+  worker: optional(2, peerId),
+  workerName: field(3, name),
+  state: field(4, oneOf('TaskState', TASK_STATES)),
+  reason: optional(5, sentence),
+  attempt: field(6, uint()),
+  simultaneous: optional(7, bool),
+  info: optional(8, workerInfo)
+})
+
+export const jobView = message<JobView>('JobView', {
+  job: field(1, job),
+  state: field(2, jobState),
+  tasks: list(3, taskView, MAX_TASKS),
+  acceptedAt: field(4, millis),
+  finishedAt: optional(5, millis),
+  startSkewNs: optional(6, nanos)
+})
+
+export const jobRow = message<JobRow>('JobRow', {
+  id: field(1, jobId),
+  name: optional(2, name),
+  title: field(3, text({ max: 512 * 1024 })),
+  kind: field(4, oneOf('RowKind', ['run', 'exec'] as const)),
+  state: field(5, jobState),
+  acceptedAt: field(6, millis),
+  finishedAt: optional(7, millis),
+  tasks: field(8, count),
+  ended: field(9, count),
+  failed: field(10, count),
+  mine: field(11, bool)
+})
+
+export const nodeRow = message<NodeRow>('NodeRow', {
+  role: field(1, oneOf('NodeRole', ['master', 'worker'] as const)),
+  peerId: field(2, peerId),
+  name: field(3, name),
+  state: field(4, oneOf('NodeState', NODE_STATES)),
+  detail: optional(5, sentence),
+  draining: field(6, bool),
+  sinceMs: field(7, millis),
+  lastHeardMs: field(8, millis),
+  info: optional(9, workerInfo),
+  term: optional(10, count),
+  version: field(11, version),
+  addresses: list(12, address, 64)
+})

@@ -1,0 +1,16 @@
+import { commandIndex, count, nanos, sentence } from '../model/words.ts'
+import { field, optional } from '../schema/message.ts'
+import { bytes, oneOf } from '../schema/scalars.ts'
+
+/** Output travels in pieces of this size at most. */
+export const MAX_PIECE = 1024 * 1024
+
+/** A result with the most samples a job may ask for. */
+export const MAX_RESULT_BYTES = 16 * 1024 * 1024
+
+export const stream = oneOf('OutputStream', ['stdout', 'stderr'] as const)
+export const piece = bytes({ max: MAX_PIECE })
+
+export const phase = oneOf('Phase', ['waiting-for-machine', 'running'] as const)
+export const phaseFields = { phase: field(1, phase), detail: optional(2, sentence) }
+export const progressFields = { command: field(1, commandIndex), runs: field(2, count), of: optional(3, count), medianNs: optional(4, nanos) }
