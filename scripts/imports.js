@@ -71,8 +71,8 @@ function packageRules (from, name) {
     broken.push('the runner has only node: and koffi in its box')
   }
 
-  if (name === 'protons-runtime' && !(from.startsWith(GENERATED_HOME) && isGenerated(from))) {
-    broken.push('only generated code speaks to protons')
+  if (name === 'protons-runtime' && !from.startsWith(GENERATED_HOME)) {
+    broken.push('only node/protocol speaks to protons')
   }
 
   return broken

@@ -67,7 +67,14 @@ async function listenAddresses ({ listen, port }: MasterOptions): Promise<string
     throw new MeshmarkError('usage', '--port and --listen both name a port: write it behind the host, --listen HOST:PORT')
   }
 
-  return listen?.map(address => parseAddress(address).toString()) ?? [`/ip4/0.0.0.0/tcp/${port ?? DEFAULT_PORT}`]
+  return listen?.map(address => listenAddress(address, text => parseAddress(text).toString())) ?? [`/ip4/0.0.0.0/tcp/${port ?? DEFAULT_PORT}`]
+}
+
+/** Port 0 means something only to who listens: nobody can be reached there, so parsing refuses it. */
+function listenAddress (text: string, parse: (text: string) => string): string {
+  return /(:|\/tcp\/)0$/.test(text)
+    ? parse(text.replace(/0$/, '1')).replace(/\/tcp\/1$/, '/tcp/0')
+    : parse(text)
 }
 
 async function greeting (master: { name: string, meshId: string, addresses: string[], joinLines: string[] }, context: Context): Promise<string> {

@@ -37,7 +37,7 @@ describe('the order of imports', () => {
     ['a package in the runner', { 'sandbox/runner/a.ts': 'ulid' }, /only node: and koffi/],
     ['the machine in the runner', { 'sandbox/runner/a.ts': '../../machine/b.ts', 'machine/b.ts': '' }, /the runner imports only/],
     ['a generated type outside', { 'roles/a.ts': '../node/protocol/job/pb/job.ts', 'node/protocol/job/pb/job.ts': '' }, /stay in node\/protocol/],
-    ['a hand on protons', { 'node/a.ts': 'protons-runtime' }, /only generated code/],
+    ['a hand on protons', { 'node/a.ts': 'protons-runtime' }, /only node\/protocol/],
     ['the command line in the library', { 'index.ts': './cli/a.ts', 'cli/a.ts': '' }, /the library needs nothing of cli/]
   ])('finds %s', (_, files, message) => {
     expect(check(files).filter(line => message.test(line))).toHaveLength(1)
