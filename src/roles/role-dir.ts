@@ -1,29 +1,69 @@
-import { chmod, chown, mkdir } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { chmod, chown, mkdir, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MeshmarkError } from '../model/errors.ts'
+import { isMeshmarkError, MeshmarkError } from '../model/errors.ts'
+import { lockHandle } from '../store/lock.ts'
+
+export interface Owner {
+  uid: number
+  gid: number
+}
+
+/** `<data>/<mesh>/<role>`, made where it is missing. */
+export async function prepareRoleDir (dataRoot: string, meshId: string, role: string): Promise<string> {
+  const dir = join(dataRoot, meshId, role)
+
+  await explained(dir, async () => { await mkdir(dir, { recursive: true, mode: 0o700 }) })
+
+  return dir
+}
 
 /**
- * `<data>/<mesh>/<role>`, made where it is missing. For a user other than ours
- * (a worker that will drop root) it is given to that user, and the folders
- * above let others pass without letting them look.
+ * The same for a worker that will drop root: the folder belongs to the user
+ * that it becomes, and the folders above let others pass without letting them
+ * look. Whoever owned it before is that user again, so that every worker here
+ * finds its files; `choose` is asked only the first time.
  */
-export async function prepareRoleDir (dataRoot: string, meshId: string, role: string, owner?: { uid: number, gid: number }): Promise<string> {
+export async function prepareOwnedDir (dataRoot: string, meshId: string, role: string, choose: () => Owner): Promise<{ dir: string, owner: Owner }> {
   const mesh = join(dataRoot, meshId)
   const dir = join(mesh, role)
 
-  try {
+  return explained(dir, async () => {
     await mkdir(dir, { recursive: true, mode: 0o700 })
 
-    if (owner != null) {
-      for (const passage of [dataRoot, mesh]) {
-        await chmod(passage, 0o711)
+    for (const passage of [dataRoot, mesh]) {
+      await chmod(passage, 0o711)
+    }
+
+    // two workers that start at once must agree
+    const handle = await open(dir, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+
+    try {
+      await lockHandle(handle, 'exclusive', dir)
+      const { uid, gid } = await stat(dir)
+
+      if (uid !== 0) {
+        return { dir, owner: { uid, gid } }
       }
 
+      const owner = choose()
       await chown(dir, owner.uid, owner.gid)
-    }
-  } catch (err: any) {
-    throw new MeshmarkError('failed', `the data directory ${dir} cannot be made: ${err.code ?? err.message}; name another with --data-dir or MESHMARK_DATA`, { cause: err })
-  }
 
-  return dir
+      return { dir, owner }
+    } finally {
+      await handle.close()
+    }
+  })
+}
+
+async function explained<T> (dir: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (err: any) {
+    if (isMeshmarkError(err)) {
+      throw err
+    }
+
+    throw new MeshmarkError('failed', `the data directory ${dir} cannot be made: ${err.code ?? err.message}; name another with --data or MESHMARK_DATA`, { cause: err })
+  }
 }

@@ -1,9 +1,8 @@
-import { privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { MeshmarkError, toError } from '../../model/errors.ts'
-import { loadOrCreateIdentity } from '../../node/identity.ts'
+import { encodeIdentity, loadOrCreateIdentity } from '../../node/identity.ts'
 import { createMeshKey, meshIdOf } from '../../node/membership.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
 import { VERSION } from '../../node/version.ts'
@@ -157,7 +156,7 @@ async function masterDir (root: string): Promise<string> {
   const dir = join(root, meshIdOf(key), 'master', '0')
 
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  await writeFileAtomic(join(dir, 'mesh.key'), privateKeyToProtobuf(key), 0o600)
+  await writeFileAtomic(join(dir, 'mesh.key'), encodeIdentity(key), 0o600)
 
   return dir
 }

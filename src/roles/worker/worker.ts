@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { readResources } from '../../machine/resources.ts'
-import { isMeshmarkError } from '../../model/errors.ts'
+import { isMeshmarkError, MeshmarkError } from '../../model/errors.ts'
 import { parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { handleClock } from '../../node/clock.ts'
 import { loadOrCreateIdentity } from '../../node/identity.ts'
@@ -16,7 +16,7 @@ import { MachineLock } from '../../store/lock.ts'
 import { Spools } from '../../store/spool.ts'
 import { findMesh } from '../find-mesh.ts'
 import { forgetMember, loadMember } from '../member.ts'
-import { prepareRoleDir } from '../role-dir.ts'
+import { prepareOwnedDir, prepareRoleDir } from '../role-dir.ts'
 import { refuseTicket } from '../ticket.ts'
 import { Boxes } from './boxes.ts'
 import { Control } from './control.ts'
@@ -75,13 +75,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
   const files = await loadBoxFiles()
   const root = options.dataDir ?? dataRoot()
   const mesh = await findMesh({ role: 'worker', dataRoot: root, masters: options.masters ?? [], token: options.token, mesh: options.mesh })
-  const user = chooseUser({ user: options.user })
-  const roleDir = await prepareRoleDir(root, mesh.meshId, 'worker', user)
-
-  if (user != null) {
-    dropPrivileges(user)
-    log(`running as uid ${user.uid}, not as root`)
-  }
+  const roleDir = await leaveRoot(root, mesh.meshId, options.user, log)
 
   const cleanups: Array<() => Promise<void> | void> = []
   const cleanUp = async (): Promise<void> => {
@@ -141,7 +135,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const control = new Control({
       node,
       mesh,
-      link: { dir, name: instance === 0 ? name : `${name}-${instance + 1}` },
+      link: { dir, name: options.name == null && instance > 0 ? `${name}-${instance + 1}` : name },
       info,
       holds: async () => holdsOf(outbox, executions),
       standing,
@@ -207,6 +201,28 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     await cleanUp()
     throw err
   }
+}
+
+/** Returns the folder of this machine's workers in the mesh, which belongs to whom this process is then. */
+async function leaveRoot (root: string, meshId: string, wanted: string | undefined, log: (line: string) => void): Promise<string> {
+  if (process.getuid?.() !== 0) {
+    return prepareRoleDir(root, meshId, 'worker')
+  }
+
+  const { dir, owner } = await prepareOwnedDir(root, meshId, 'worker', () => {
+    const user = chooseUser({ user: wanted })
+
+    if (user == null) {
+      throw new MeshmarkError('refused', 'a worker does not run as root, and no user for it could be found: name one with --user')
+    }
+
+    return user
+  })
+
+  dropPrivileges(owner)
+  log(`running as uid ${owner.uid}, not as root`)
+
+  return dir
 }
 
 async function forgetIdentity (dir: string): Promise<void> {
