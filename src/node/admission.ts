@@ -1,4 +1,5 @@
 import { MeshmarkError } from '../model/errors.ts'
+import { printable } from '../model/text.ts'
 import { openMembership, shortId } from './membership.ts'
 import { isCompatible } from './version.ts'
 import type { Membership } from '../model/membership.ts'
@@ -25,7 +26,7 @@ export interface Judge {
  */
 export async function judgeHello (hello: Hello, peerId: string, ownVersion: string, judge: Judge): Promise<Membership | undefined> {
   if (!isCompatible(hello.version, ownVersion)) {
-    throw new MeshmarkError('refused', `version ${printable(hello.version)} and version ${ownVersion} of meshmark do not work together: they may be one minor version apart; update the older one`)
+    throw new MeshmarkError('refused', `version ${printable(hello.version, 40)} and version ${ownVersion} of meshmark do not work together: they may be one minor version apart; update the older one`)
   }
 
   if (hello.membership == null || judge.meshId == null) {
@@ -84,11 +85,6 @@ export function objectToOpening (protocol: Pick<Protocol<never, never>, 'id' | '
 /** `/meshmark/submit/1.0.0` -> `submit` */
 export function protocolName (id: string): string {
   return id.split('/')[2] ?? id
-}
-
-/** A version comes from a stranger and ends on a terminal. */
-function printable (text: string): string {
-  return text.replace(/[^0-9A-Za-z.+-]/g, '?').slice(0, 40)
 }
 
 function date (ms: number): string {

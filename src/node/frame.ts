@@ -1,6 +1,7 @@
 import { decode as decodeVarint, encode as encodeVarint, encodingLength } from 'uint8-varint'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { MeshmarkError } from '../model/errors.ts'
+import { printable } from '../model/text.ts'
 import type { ErrorCode } from '../model/errors.ts'
 
 /**
@@ -158,9 +159,9 @@ export class FrameReader {
   }
 }
 
-/** The text comes from another machine and ends on a terminal: no control characters. */
+/** The text comes from another machine and ends on a terminal. */
 function decodeRefusal (bytes: Uint8Array): MeshmarkError {
-  const text = new TextDecoder().decode(bytes).replace(/\p{Cc}+/gu, ' ')
+  const text = printable(new TextDecoder().decode(bytes), MAX_REFUSAL)
   const colon = text.indexOf(':')
   const code = text.slice(0, Math.max(colon, 0))
 

@@ -1,5 +1,6 @@
 import { equals } from 'uint8arrays/equals'
 import { MeshmarkError, isMeshmarkError, toError } from '../model/errors.ts'
+import { printable } from '../model/text.ts'
 import { formatAddress } from './address.ts'
 import { judgeHello, objectTo, protocolName } from './admission.ts'
 import { dialError } from './dial-error.ts'
@@ -184,7 +185,7 @@ export class Reception {
     const reply = await this.#exchange(session, timeoutMs, signal)
 
     if (reply.kind === 'refused') {
-      throw new MeshmarkError('refused', reply.reason)
+      throw new MeshmarkError('refused', printable(reply.reason, 1_000))
     }
 
     await this.#admit(session, reply.hello)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MeshmarkError } from '../../src/model/errors.ts'
+import { printable } from '../../src/model/text.ts'
 import { FrameReader, encodeFrame } from '../../src/node/frame.ts'
 import type { Frame } from '../../src/node/frame.ts'
 
@@ -47,7 +48,7 @@ describe('frames', () => {
   it('carry a refusal with its code and words, cut to a bounded length between characters', () => {
     fc.assert(fc.property(fc.string({ unit: 'grapheme', maxLength: 3_000 }), text => {
       const [frame] = readInPieces(encodeFrame({ kind: 'refusal', error: new MeshmarkError('quota', text) }).slice(), [])
-      const clean = text.replace(/\p{Cc}+/gu, ' ')
+      const clean = printable(text, 10_000)
 
       expect(frame?.kind).toBe('refusal')
 
@@ -62,7 +63,7 @@ describe('frames', () => {
   it('of which a refusal cannot smuggle control characters onto a terminal', () => {
     const [frame] = readInPieces(encodeFrame({ kind: 'refusal', error: new MeshmarkError('refused', 'a\u001b[2Jb\r\nc') }).slice(), [])
 
-    expect(frame?.kind === 'refusal' && frame.error.message).toBe('a [2Jb c')
+    expect(frame?.kind === 'refusal' && frame.error.message).toBe('a?[2Jb??c')
   })
 
   it('never make the reader believe bytes that are none: it gives frames, waits, or throws a MeshmarkError', () => {

@@ -4,7 +4,7 @@ import { raceStaggered } from '../../src/node/race.ts'
 
 /** A candidate that never answers, and notes that it was aborted. */
 async function never (signal: AbortSignal, note: () => void): Promise<never> {
-  return new Promise((resolve, reject) => {
+  return new Promise((_resolve, reject) => {
     signal.addEventListener('abort', () => {
       note()
       reject(signal.reason)
