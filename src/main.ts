@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './node/polyfill.ts'
 import { overview } from './cli/overview.ts'
 import { readWords } from './cli/words.ts'
 import { VERSION } from './node/version.ts'
