@@ -1,0 +1,191 @@
+import { fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { ChildProcess } from 'node:child_process'
+
+export const MAIN = process.env.MESHMARK_MAIN ?? join(import.meta.dirname, '../../dist/main.js')
+
+export interface CommandResult {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+/** A real master or worker in a process of its own. */
+export class NodeProcess {
+  readonly lines: string[] = []
+  readonly ready: Promise<{ name: string, meshId?: string, addresses: string[] }>
+  readonly ended: Promise<{ code: number | null, signal: NodeJS.Signals | null }>
+  readonly #child: ChildProcess
+  readonly #watchers = new Set<() => void>()
+
+  constructor (args: string[], env: NodeJS.ProcessEnv) {
+    this.#child = fork(MAIN, args, { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    this.ended = new Promise(resolve => {
+      this.#child.once('close', (code, signal) => {
+        resolve({ code, signal })
+        this.#tell()
+      })
+    })
+
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      createInterface({ input: stream! }).on('line', line => {
+        this.lines.push(line)
+        this.#tell()
+      })
+    }
+
+    this.ready = Promise.race([
+      once(this.#child, 'message').then(([message]) => message),
+      this.ended.then(({ code }) => { throw new Error(`${args[0]} ended with ${code}:\n${this.lines.join('\n')}`) })
+    ])
+    this.ready.catch(() => {})
+  }
+
+  get pid (): number {
+    return this.#child.pid!
+  }
+
+  /** Resolves with the first line that matches, already printed or yet to come. */
+  async line (pattern: RegExp): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>()
+    const look = (): void => {
+      const found = this.lines.find(line => pattern.test(line))
+
+      if (found != null) {
+        resolve(found)
+      } else if (this.#child.exitCode != null || this.#child.signalCode != null) {
+        reject(new Error(`it ended without a line like ${pattern}:\n${this.lines.join('\n')}`))
+      }
+    }
+
+    this.#watchers.add(look)
+    look()
+
+    return promise.finally(() => { this.#watchers.delete(look) })
+  }
+
+  kill (signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  async stop (signal: NodeJS.Signals = 'SIGTERM'): Promise<{ code: number | null, signal: NodeJS.Signals | null }> {
+    this.kill(signal)
+
+    return this.ended
+  }
+
+  #tell (): void {
+    this.#watchers.forEach(look => { look() })
+  }
+}
+
+/** A mesh of real processes on loopback, in folders of its own. */
+export class TestMesh {
+  readonly env: NodeJS.ProcessEnv
+  readonly nodes: NodeProcess[] = []
+  readonly #running = new Set<ChildProcess>()
+
+  private constructor (readonly dir: string, readonly port: number) {
+    this.env = {
+      PATH: process.env.PATH,
+      HOME: join(dir, 'home'),
+      LANG: 'C.UTF-8',
+      NO_COLOR: '1',
+      MESHMARK_DATA: join(dir, 'data'),
+      XDG_RUNTIME_DIR: join(dir, 'run'),
+      MESHMARK_LOCK: join(dir, 'lock')
+    }
+  }
+
+  static async create (): Promise<TestMesh> {
+    const dir = await mkdtemp(join(tmpdir(), 'meshmark-e2e-'))
+
+    // a worker that has dropped root must be able to pass
+    await chmod(dir, 0o711)
+    await mkdir(join(dir, 'run'), { mode: 0o700 })
+    await mkdir(join(dir, 'home'))
+    await mkdir(join(dir, 'work'))
+
+    return new TestMesh(dir, await freePort())
+  }
+
+  get address (): string {
+    return `/ip4/127.0.0.1/tcp/${this.port}`
+  }
+
+  /** Started and ready; on the same port and data as the one before. */
+  async master (args: string[] = []): Promise<NodeProcess> {
+    return this.#node(['--role', 'master', '--listen', `127.0.0.1:${this.port}`, '--no-mdns', '--name', 'boss', ...args])
+  }
+
+  async worker (name: string, args: string[] = []): Promise<NodeProcess> {
+    return this.#node(['--role', 'worker', '--no-mdns', '--master', this.address, '--name', name, ...args])
+  }
+
+  /** A command line to its end. */
+  async run (args: string[], options: { env?: NodeJS.ProcessEnv, input?: string, cwd?: string } = {}): Promise<CommandResult> {
+    const child = this.start(args, options)
+    const output = { stdout: '', stderr: '' }
+
+    child.stdout!.setEncoding('latin1').on('data', text => { output.stdout += text })
+    child.stderr!.setEncoding('utf8').on('data', text => { output.stderr += text })
+    child.stdin!.end(options.input ?? '')
+
+    const [code, signal] = await once(child, 'close')
+
+    return { code, signal, ...output }
+  }
+
+  /** A command line that the test watches or kills itself. */
+  start (args: string[], options: { env?: NodeJS.ProcessEnv, cwd?: string } = {}): ChildProcess {
+    const child = spawn(process.execPath, [MAIN, ...args], { env: { ...this.env, ...options.env }, cwd: options.cwd ?? join(this.dir, 'work') })
+
+    this.#running.add(child)
+    child.once('close', () => { this.#running.delete(child) })
+
+    return child
+  }
+
+  /** Ends whatever a test has left, and removes the folders. */
+  async close (): Promise<void> {
+    for (const child of this.#running) {
+      child.kill('SIGKILL')
+      await once(child, 'close')
+    }
+
+    // workers first, so that they can say goodbye
+    for (const node of this.nodes.reverse()) {
+      node.kill('SIGTERM')
+      const patience = setTimeout(() => { node.kill('SIGKILL') }, 15_000)
+      await node.ended
+      clearTimeout(patience)
+    }
+
+    await rm(this.dir, { recursive: true, force: true })
+  }
+
+  async #node (args: string[]): Promise<NodeProcess> {
+    const node = new NodeProcess(args, this.env)
+
+    this.nodes.push(node)
+    await node.ready
+
+    return node
+  }
+}
+
+async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+
+  return port
+}
