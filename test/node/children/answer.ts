@@ -1,6 +1,12 @@
-/** The child's half of `Child.ask`: one verb, one answer. Ends when the parent is gone. */
+// the parent may end while this process is still starting
+process.on('disconnect', () => { process.exit(0) })
+
+if (!process.connected) {
+  process.exit(0)
+}
+
+/** The child's half of `Child.ask`: one verb, one answer. A child imports this first of all, and ends when the parent is gone. */
 export function answer (verbs: Record<string, (value: any) => unknown>): void {
-  process.on('disconnect', () => { process.exit(0) })
   process.on('unhandledRejection', reason => {
     console.error(reason)
     process.exit(70)

@@ -1,10 +1,10 @@
+import { answer } from './answer.ts'
 import '../../../src/node/polyfill.ts'
 import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { fromString } from 'uint8arrays/from-string'
 import { sealMembership } from '../../../src/node/membership.ts'
 import { MeshNode } from '../../../src/node/mesh-node.ts'
-import { answer } from './answer.ts'
 import type { Role } from '../../../src/model/roles.ts'
 
 /** An ordinary member. argv: a JSON object with mesh key and identity in hex, role, listen, mdns. */

@@ -1,3 +1,4 @@
+import { answer } from './answer.ts'
 import '../../../src/node/polyfill.ts'
 import { generateKeyPair, privateKeyFromProtobuf } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
@@ -5,7 +6,6 @@ import { fromString } from 'uint8arrays/from-string'
 import { sealMembership } from '../../../src/node/membership.ts'
 import { MeshNode } from '../../../src/node/mesh-node.ts'
 import { testProtocol } from '../mesh.ts'
-import { answer } from './answer.ts'
 import type { Role } from '../../../src/model/roles.ts'
 import type { Channel } from '../../../src/node/protocol/protocol.ts'
 
