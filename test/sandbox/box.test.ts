@@ -1,4 +1,8 @@
 import { createHash } from 'node:crypto'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { execute, Host, measure, named, own, runs, sh } from './host.ts'
 
@@ -247,9 +251,48 @@ describe('a box', () => {
     expect(left).toBe(0)
   })
 
+  it('is ended when its runner does not answer in time', async () => {
+    const { message, left, closed } = await host.ask('frozen', execute(['sleep', '100000'], { limits: { wallMs: 300 } }))
+
+    expect(message).toBe('the sandbox did not answer within 1 s of the wall limit')
+    expect(closed).toBe(message)
+    expect(left).toBe(0)
+  })
+
   it('leaves no file of its own behind', async () => {
     await host.ask('run', execute(['true']))
 
     expect((await host.ask('leftFiles')).all).toEqual(['boxes'])
   })
+})
+
+describe.runIf(process.getuid?.() === 0)('a checkout and a Node that only root can reach', () => {
+  it('serve a worker that has given root up', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'meshmark-private-'))
+    const root = fileURLToPath(new URL('../..', import.meta.url))
+
+    try {
+      cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true })
+      cpSync(join(root, 'package.json'), join(folder, 'package.json'))
+      symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+      mkdirSync(join(folder, 'test/sandbox'), { recursive: true })
+      cpSync(join(root, 'test/sandbox/host.mjs'), join(folder, 'test/sandbox/host.mjs'))
+      cpSync(process.execPath, join(folder, 'node'))
+
+      const other = await Host.start({ script: join(folder, 'test/sandbox/host.mjs'), node: join(folder, 'node') })
+
+      try {
+        const { stdout, report } = await other.ask('run', execute(sh('head -c 4 /box/bin/node | tail -c 3; cat /proc/self/mountinfo')))
+
+        expect(report?.outcome).toBe('done')
+        expect(stdout).toMatch(/^ELF/)
+        expect(stdout).not.toContain(folder)
+        expect((await other.ask('facts')).canaries['network']).not.toBe('allowed')
+      } finally {
+        await other.stop()
+      }
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  }, 60_000)
 })

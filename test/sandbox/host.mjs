@@ -99,6 +99,17 @@ const actions = {
 
   aborted: async () => Box.create(options, { signal: AbortSignal.abort(new Error('not wanted')) }).then(() => 'created', err => err.message),
 
+  /** The runner stops answering in the middle of a run. */
+  frozen: async task => {
+    const box = await Box.create(options)
+    const runner = processesOf(box.pid).find(({ parent }) => parent === box.pid)
+    const running = box.run({ ...task, files: [], limits: { ...limits, ...task.limits } }, {
+      onEvent: event => { event.kind === 'started' && process.kill(runner.pid, 'SIGSTOP') }
+    })
+
+    return { message: await running.then(() => 'done', err => err.message), left: processesOf(box.pid).length, closed: (await box.closed).reason }
+  },
+
   leftFiles: async () => ({ all: readdirSync(dir, { recursive: true }), mode: statSync(dir).mode & 0o777 }),
 
   log: async () => log,

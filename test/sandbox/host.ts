@@ -46,6 +46,7 @@ interface Actions {
   memory: () => number
   again: (task: TestTask) => string
   aborted: () => string
+  frozen: (task: TestTask) => { message: string, left: number, closed: string }
   leftFiles: () => { all: string[], mode: number }
   log: () => string[]
   start: (task: TestTask) => number[]
@@ -60,8 +61,9 @@ export class Host {
     this.child = child
   }
 
-  static async start (options: { uid?: number } = {}): Promise<Host> {
-    const child = fork(fileURLToPath(new URL('host.mjs', import.meta.url)), [], {
+  static async start (options: { uid?: number, script?: string, node?: string } = {}): Promise<Host> {
+    const child = fork(options.script ?? fileURLToPath(new URL('host.mjs', import.meta.url)), [], {
+      ...(options.node == null ? {} : { execPath: options.node }),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { PATH: process.env['PATH'], SECRET_TOKEN: 'hunter2' },
       execArgv: [],

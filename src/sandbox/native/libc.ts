@@ -27,6 +27,14 @@ export interface Libc {
   sendfile: (to: number, from: number, offset: Pointer, count: number) => number
   /** syscall(2); fixed arguments are the same as variable ones on x86-64 and on AArch64 Linux. */
   syscall: (number: number, a: Pointer | number, b: Pointer | number, c: Pointer | number, d: Pointer | number) => number
+  /** To interrupt blocking calls: SA_RESTART off for a signal. */
+  siginterrupt: (signum: number, flag: number) => number
+  /** Address of a function that does nothing to speak of, may run at any time and takes an int, as a signal handler must. */
+  harmlessHandler: () => bigint
+  /** timer_create(2), timer_settime(2) and gettid(2) as the kernel has them; older C libraries keep them elsewhere or not at all. */
+  timerCreate: (clock: number, event: Pointer, id: Pointer) => number
+  timerSettime: (id: number, flags: number, next: Pointer) => number
+  gettid: () => number
   /** syscall(2) with a pointer as its third argument. */
   syscallPointer: (number: number, a: number, b: number, c: Pointer) => number
 }
@@ -34,6 +42,8 @@ export interface Libc {
 export function loadLibc (koffi: Koffi): Libc {
   const lib = koffi.load(null)
   const syscallPointer = lib.func('syscall', 'long', ['long', 'long', 'long', 'void *'])
+  const timerCreate = lib.func('syscall', 'long', ['long', 'long', 'void *', 'void *'])
+  const timerSettime = lib.func('syscall', 'long', ['long', 'long', 'long', 'void *', 'void *'])
   const syscall = lib.func('syscall', 'long', ['long', 'long', 'long', 'long', 'long'])
 
   return {
@@ -60,6 +70,11 @@ export function loadLibc (koffi: Koffi): Libc {
     dup3: lib.func('int dup3(int oldfd, int newfd, int flags)'),
     fcntl: lib.func('int fcntl(int fd, int command, long arg)'),
     sendfile: lib.func('long sendfile(int to, int from, void *offset, ulong count)'),
+    siginterrupt: lib.func('int siginterrupt(int signum, int flag)'),
+    harmlessHandler: () => lib.symbol('abs') as bigint,
+    timerCreate: (clock, event, id) => timerCreate(SYS.timer_create, clock, event, id),
+    timerSettime: (id, flags, next) => timerSettime(SYS.timer_settime, id, flags, next, null),
+    gettid: () => syscall(SYS.gettid, 0, 0, 0, 0),
     syscall,
     syscallPointer
   }
@@ -67,8 +82,8 @@ export function loadLibc (koffi: Koffi): Libc {
 
 /** Numbers of calls that C libraries of that age do not wrap. */
 export const SYS = process.arch === 'arm64'
-  ? { seccomp: 277, close_range: 436, pidfd_open: 434 }
-  : { seccomp: 317, close_range: 436, pidfd_open: 434 }
+  ? { seccomp: 277, timer_create: 107, timer_settime: 110, gettid: 178, close_range: 436, pidfd_open: 434 }
+  : { seccomp: 317, timer_create: 222, timer_settime: 223, gettid: 186, close_range: 436, pidfd_open: 434 }
 
 export const PR_SET_DUMPABLE = 4
 export const PR_CAP_AMBIENT = 47

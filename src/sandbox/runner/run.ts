@@ -5,6 +5,7 @@ import { addRusage, killRest } from './reap.ts'
 import type { LimitName } from '../../model/limits.ts'
 import type { Exit } from '../../model/sample.ts'
 import type { Rusage } from '../native/libc.ts'
+import type { Alarm } from './alarm.ts'
 import type { Image } from './image.ts'
 import type { Launcher } from './launch.ts'
 
@@ -14,7 +15,7 @@ import type { Launcher } from './launch.ts'
  */
 export interface Watch {
   intervalMs: number
-  /** Descriptors to look at beside the program, as poll(2) wants them; the first entry is left free. */
+  /** Descriptors to look at beside the program, as poll(2) wants them; the first entry is the program's. */
   readonly pollfds?: Buffer
   /** Called when one of them is ready. */
   onReady? (): LimitName | undefined
@@ -36,48 +37,118 @@ export interface Ran {
 
 const POLLFD_BYTES = 8
 
+/** What a run needs beside its program. */
+export interface Means {
+  launcher: Launcher
+  alarm: Alarm
+}
+
 /** The two readings of the clock around posix_spawn and wait4. Throws SpawnError. */
-export function runOnce (launcher: Launcher, image: Image, wallMs: number, watch: Watch): Ran {
-  const fds = watch.pollfds ?? Buffer.alloc(POLLFD_BYTES)
-  const count = fds.length / POLLFD_BYTES
-  const deadlineNs = BigInt(wallMs) * 1_000_000n
-  const intervalNs = BigInt(watch.intervalMs) * 1_000_000n
-  const poll = launcher.libc.poll
-  let limit: LimitName | undefined
-  let nextNs = intervalNs < deadlineNs ? intervalNs : deadlineNs
+export function runOnce ({ launcher, alarm }: Means, image: Image, wallMs: number, watch: Watch): Ran {
+  const deadlines = new Deadlines(wallMs, watch)
+
+  alarm.set(deadlines.nextMs)
 
   const startNs = process.hrtime.bigint()
   const pid = launcher.spawn(image)
 
   launcher.limitChild(pid)
+  deadlines.startNs = startNs
 
+  const limit = watch.pollfds == null
+    ? waitWithAlarm(launcher, alarm, pid, deadlines)
+    : waitWithPoll(launcher, pid, deadlines, watch.pollfds)
+
+  const wallNs = Number(process.hrtime.bigint() - startNs)
+
+  alarm.stop()
+
+  const exit = decodeStatus(launcher.status())
+  const own = launcher.rusage()
+  const rest = killRest(launcher)
+
+  return { startNs, wallNs, exit, ...(limit == null ? {} : { limit }), leftovers: rest.killed, rusage: addRusage(own, rest.rusage) }
+}
+
+/** When to look up while a program runs: at each interval and at the wall limit. */
+class Deadlines {
+  startNs = 0n
+  readonly #wallNs: bigint
+  readonly #intervalNs: bigint
+  readonly #watch: Watch
+  #nextNs: bigint
+
+  constructor (wallMs: number, watch: Watch) {
+    this.#wallNs = BigInt(wallMs) * 1_000_000n
+    this.#intervalNs = BigInt(watch.intervalMs) * 1_000_000n
+    this.#watch = watch
+    this.#nextNs = this.#intervalNs < this.#wallNs ? this.#intervalNs : this.#wallNs
+  }
+
+  /** Until the next one, whole milliseconds rounded up. */
+  get nextMs (): number {
+    const sinceNs = this.startNs === 0n ? 0n : process.hrtime.bigint() - this.startNs
+
+    return sinceNs >= this.#nextNs ? 0 : Number((this.#nextNs - sinceNs + 999_999n) / 1_000_000n)
+  }
+
+  /** To be called when one may have come. */
+  check (): LimitName | undefined {
+    const sinceNs = process.hrtime.bigint() - this.startNs
+
+    if (sinceNs >= this.#wallNs) {
+      return 'wall'
+    }
+
+    if (sinceNs < this.#nextNs) {
+      return undefined
+    }
+
+    const limit = this.#watch.onInterval(this.startNs)
+
+    this.#nextNs = sinceNs + this.#intervalNs < this.#wallNs ? sinceNs + this.#intervalNs : this.#wallNs
+    return limit
+  }
+
+  ready (): LimitName | undefined {
+    return this.#watch.onReady?.()
+  }
+}
+
+/** For measured runs: nothing between the program's end and ours but wait4 itself. Some 10 us less than with poll. */
+function waitWithAlarm (launcher: Launcher, alarm: Alarm, pid: number, deadlines: Deadlines): LimitName | undefined {
+  let limit: LimitName | undefined
+
+  // -1: the alarm interrupted it.
+  while (launcher.wait(pid) !== pid) {
+    limit ??= deadlines.check()
+
+    if (limit != null) {
+      launcher.libc.kill(pid, SIGKILL)
+    }
+
+    alarm.set(deadlines.nextMs)
+  }
+
+  return limit
+}
+
+/** For exec: output is passed on while the program runs. */
+function waitWithPoll (launcher: Launcher, pid: number, deadlines: Deadlines, fds: Buffer): LimitName | undefined {
   const pidfd = launcher.pidfd(pid)
+  let limit: LimitName | undefined
 
   fds.writeInt32LE(pidfd, 0)
   fds.writeInt16LE(POLLIN, 4)
 
   for (;;) {
-    const sinceNs = process.hrtime.bigint() - startNs
-
-    // poll waits for whole milliseconds and never less than it is told to.
-    poll(fds, count, sinceNs >= nextNs ? 0 : Math.max(1, Number((nextNs - sinceNs) / 1_000_000n)))
+    launcher.libc.poll(fds, fds.length / POLLFD_BYTES, deadlines.nextMs)
 
     if (fds.readInt16LE(6) !== 0) {
       break
     }
 
-    if (count > 1) {
-      limit ??= watch.onReady?.()
-    }
-
-    const nowNs = process.hrtime.bigint() - startNs
-
-    if (nowNs >= deadlineNs) {
-      limit ??= 'wall'
-    } else if (nowNs >= nextNs) {
-      limit ??= watch.onInterval(startNs)
-      nextNs = nowNs + intervalNs < deadlineNs ? nowNs + intervalNs : deadlineNs
-    }
+    limit = deadlines.ready() ?? deadlines.check()
 
     if (limit != null) {
       launcher.libc.kill(pid, SIGKILL)
@@ -86,13 +157,6 @@ export function runOnce (launcher: Launcher, image: Image, wallMs: number, watch
   }
 
   launcher.wait(pid)
-
-  const wallNs = Number(process.hrtime.bigint() - startNs)
-  const exit = decodeStatus(launcher.status())
-  const own = launcher.rusage()
-  const rest = killRest(launcher)
-
   closeSync(pidfd)
-
-  return { startNs, wallNs, exit, ...(limit == null ? {} : { limit }), leftovers: rest.killed, rusage: addRusage(own, rest.rusage) }
+  return limit
 }

@@ -1,3 +1,4 @@
+import { Alarm } from './alarm.ts'
 import { Control, WorkerGone } from './control.ts'
 import { ownTids, readFacts } from './facts.ts'
 import { Launcher } from './launch.ts'
@@ -28,9 +29,9 @@ export function serve (libc: Libc): number {
 
     loadFilters(libc, filters.programs.map(program => Buffer.from(program, 'base64')))
 
-    const launcher = new Launcher(libc)
+    const means = { launcher: new Launcher(libc), alarm: new Alarm(libc) }
 
-    warmUp(launcher)
+    warmUp(means)
     control.send({ type: 'ready', facts: readFacts() })
 
     const message = control.read()
@@ -39,7 +40,7 @@ export function serve (libc: Libc): number {
       throw new Error('expected a task')
     }
 
-    new TaskRun(launcher, control, message.task, copy).perform()
+    new TaskRun(means, control, message.task, copy).perform()
     return 0
   } catch (err) {
     if (err instanceof WorkerGone) {

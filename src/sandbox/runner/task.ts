@@ -24,7 +24,7 @@ import type { Image } from './image.ts'
 import type { Launcher } from './launch.ts'
 import type { Outputs, Printed } from './outputs.ts'
 import type { Runnable } from './programs.ts'
-import type { Ran } from './run.ts'
+import type { Means, Ran } from './run.ts'
 import type { WorkingCopy } from './working-copy.ts'
 
 /** Output and used space are looked at this often; runs that are shorter are never disturbed. */
@@ -63,6 +63,7 @@ interface Measured {
  * 4. one more run of each for its memory, where that makes sense
  */
 export class TaskRun {
+  readonly #means: Means
   readonly #launcher: Launcher
   readonly #control: Control
   readonly #task: RunnerTask
@@ -73,7 +74,10 @@ export class TaskRun {
   #firstNs: bigint | undefined
   #startTold = false
 
-  constructor (launcher: Launcher, control: Control, task: RunnerTask, copy: WorkingCopy) {
+  constructor (means: Means, control: Control, task: RunnerTask, copy: WorkingCopy) {
+    const { launcher } = means
+
+    this.#means = means
     this.#launcher = launcher
     this.#control = control
     this.#task = task
@@ -225,7 +229,7 @@ export class TaskRun {
     try {
       const { pollfds, onReady } = this.#outputs
 
-      ran = runOnce(this.#launcher, command.image, limits.wallMs, {
+      ran = runOnce(this.#means, command.image, limits.wallMs, {
         intervalMs: INTERVAL_MS,
         ...(pollfds == null ? {} : { pollfds }),
         ...(onReady == null ? {} : { onReady: () => this.#outputs.onReady?.() }),

@@ -4,7 +4,7 @@ import { FileOutputs } from './outputs.ts'
 import { baseEnvironment } from './programs.ts'
 import { runOnce } from './run.ts'
 import { Stage } from './stage.ts'
-import type { Launcher } from './launch.ts'
+import type { Means } from './run.ts'
 
 const NO_OP = '/usr/bin/true'
 
@@ -12,7 +12,9 @@ const NO_OP = '/usr/bin/true'
 const RUNS = 20
 
 /** Runs the code of a measured run on a program that does nothing, so that the first real run finds it warm. */
-export function warmUp (launcher: Launcher): void {
+export function warmUp (means: Means): void {
+  const { launcher } = means
+
   if (!existsSync(NO_OP)) {
     return
   }
@@ -28,7 +30,7 @@ export function warmUp (launcher: Launcher): void {
   for (let run = 0; run < RUNS; run++) {
     stage.renew()
     outputs.open()
-    runOnce(launcher, image, 10_000, { intervalMs: 1_000, onInterval: () => undefined })
+    runOnce(means, image, 10_000, { intervalMs: 1_000, onInterval: () => undefined })
     outputs.finish()
     stage.used()
   }
