@@ -113,18 +113,16 @@ function prepare (name) {
     try {
       execFileSync(compiler, ['-O2', '-o', file, source], { stdio: 'pipe' })
 
-      return { file, how: `compiled by ${compiler}` }
+      return { file: `./${name}`, how: `compiled by ${compiler}` }
     } catch (err) {
       say(`demo: ${compiler} could not compile ${source}: ${err.stderr ?? err.message}`)
     }
   }
 
   // A copy, so that the payload holds one file whatever the checkout looks like.
-  const file = join(folder, `${name}.mjs`)
+  copyFileSync(join(ROOT, 'examples', `${name}.js`), join(folder, `${name}.mjs`))
 
-  copyFileSync(join(ROOT, 'examples', `${name}.js`), file)
-
-  return { file, how: 'interpreted by Node.js' }
+  return { file: `./${name}.mjs`, how: 'interpreted by Node.js' }
 }
 
 /** Names of the workers on which the program printed something else. */

@@ -17,7 +17,7 @@ export async function buildCommand (name: string, context: Context): Promise<Com
       writeOut: text => { context.stdout.write(text) },
       // What commander would say of an error comes out in our own line instead.
       writeErr: () => {},
-      getOutHelpWidth: () => Math.min(context.stdout.columns ?? 100, 110)
+      getOutHelpWidth: () => Math.min(context.stdout.columns || 100, 110)
     })
     .helpOption('-h, --help', 'what you are reading')
     .description(`${entry.summary[0]?.toUpperCase()}${entry.summary.slice(1)}.`)

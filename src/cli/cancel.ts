@@ -11,7 +11,14 @@ export function define (command: Command, context: Context): void {
 
   command.action(async (job: string, options: ConnectionOptions) => {
     await withClient(options, async client => {
-      const { id, pending } = await client.cancel(job)
+      const { view } = await client.show(job)
+
+      if (view.state === 'finished' || view.state === 'cancelled') {
+        context.stdout.write(`job ${shortJobId(view.job.id)} ${view.state === 'finished' ? 'has finished' : 'was cancelled'} already\n`)
+        return
+      }
+
+      const { id, pending } = await client.cancel(view.job.id)
 
       context.stdout.write(pending.length === 0
         ? `job ${shortJobId(id)} is cancelled\n`

@@ -55,11 +55,13 @@ function line ({ name, verdict, found, mend }: Check, colour: boolean): string {
 }
 
 async function meshCheck (options: ConnectionOptions): Promise<Check> {
+  const { formatAddress } = await import('../node/address.ts')
+
   try {
     return await withClient(options, async client => {
       const workers = (await client.nodes()).filter(({ role }) => role === 'worker')
 
-      return { name: 'mesh', verdict: 'PASS', found: `master ${client.master.name} at ${client.master.address}, ${workers.length} worker${workers.length === 1 ? '' : 's'}` }
+      return { name: 'mesh', verdict: 'PASS', found: `master ${client.master.name} at ${formatAddress(client.master.address)}, ${workers.length} worker${workers.length === 1 ? '' : 's'}` }
     }, 'client', AbortSignal.timeout(5_000))
   } catch (err) {
     return { name: 'mesh', verdict: 'CAUTION', found: `no master reached: ${(err as Error).message}` }

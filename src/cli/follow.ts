@@ -45,7 +45,10 @@ export async function followJob (client: Client, begin: Begin, context: Context,
     for await (const event of client.attach(selector, { output: options.onOutput != null, signal: interrupts.detached })) {
       progress.take(event)
 
-      if (event.kind === 'output') {
+      if (event.kind === 'job') {
+        // From now on the very job that was found: @last may be another one a moment later.
+        selector = event.view.job.id
+      } else if (event.kind === 'output') {
         // Moving lines would tear the program's own output apart.
         progress.stop()
         await options.onOutput?.(event)

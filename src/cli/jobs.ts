@@ -37,7 +37,7 @@ export function define (command: Command, context: Context): void {
       const { format } = options
       const columns = format === 'table' || format === 'markdown' ? COLUMNS : [...COLUMNS, ...MACHINE_COLUMNS]
 
-      await writeAll(context.stdout, renderRows(rows, columns, format, 'no jobs yet: meshmark run ./program submits one', context.stdout.columns))
+      await writeAll(context.stdout, renderRows(rows, columns, format, 'no jobs yet: meshmark run ./program submits one', context.stdout.columns || undefined))
     })
   })
 }

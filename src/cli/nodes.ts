@@ -51,10 +51,10 @@ export function define (command: Command, context: Context): void {
       const { format } = options
       const table = format === 'table' || format === 'markdown'
 
-      await writeAll(context.stdout, renderRows(rows, table ? COLUMNS : [...COLUMNS, ...MACHINE_COLUMNS], format, 'no nodes', context.stdout.columns))
+      await writeAll(context.stdout, renderRows(rows, table ? COLUMNS : [...COLUMNS, ...MACHINE_COLUMNS], format, 'no nodes', context.stdout.columns || undefined))
 
       if (table) {
-        for (const line of rows.flatMap(remarks)) {
+        for (const line of remarks(rows)) {
           await writeAll(context.stdout, `${line}\n`)
         }
       }
@@ -62,11 +62,19 @@ export function define (command: Command, context: Context): void {
   })
 }
 
-/** What keeps a node from its work, and what its box lacks. */
-function remarks (row: NodeRow): string[] {
-  return [
-    ...(row.info?.refusal == null ? [] : [`${row.name} takes no work: ${row.info.refusal}`]),
-    ...(row.info?.sandbox?.caveats ?? []).map(caveat => `${row.name}: ${caveat}`),
-    ...(row.detail == null || row.detail === '' ? [] : [`${row.name}: ${row.detail}`])
-  ].map(line => printable(line))
+/** What keeps nodes from their work, and what their boxes lack; what several have in common is said once. */
+function remarks (rows: readonly NodeRow[]): string[] {
+  const names = new Map<string, string[]>()
+
+  for (const { name, info, detail } of rows) {
+    const texts = [
+      ...(info?.refusal == null ? [] : [`takes no work: ${info.refusal}`]),
+      ...(info?.sandbox?.caveats ?? []),
+      ...(detail == null || detail === '' || detail === info?.refusal ? [] : [detail])
+    ]
+
+    texts.forEach(text => { names.set(text, [...names.get(text) ?? [], name]) })
+  }
+
+  return [...names].map(([text, names]) => `${printable(names.join(', '), 200)}: ${printable(text)}`)
 }

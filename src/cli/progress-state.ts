@@ -7,8 +7,8 @@ interface TaskProgress {
   name: string
   state: TaskState
   reason?: string
-  /** Set while another worker of the machine measures; its name, when known. */
-  waitingFor?: string
+  /** Set while another worker of the machine measures: why it waits, as it says itself. */
+  waiting?: string
   transfer?: { chunks: number, of: number }
   /** Per command. */
   runs: Map<number, { runs: number, of?: number, medianNs?: number }>
@@ -46,7 +46,7 @@ export function advance (state: ProgressState, event: SubmitReply): void {
     case 'phase': {
       const task = taskOf(state, event.task)
 
-      task.waitingFor = event.phase === 'waiting-for-machine' ? printable(event.detail ?? '', 60) : undefined
+      task.waiting = event.phase === 'waiting-for-machine' ? printable(event.detail ?? 'another worker measures on the same machine') : undefined
       break
     }
     case 'transfer':
@@ -84,7 +84,7 @@ export function progressLines (state: ProgressState, elapsedMs: number): string[
   const width = Math.max(0, ...listed.map(({ name }) => name.length))
   const lines = listed.map(task => `${task.name.padEnd(width)}  ${describe(task, state.commands)}`)
 
-  return [...lines, `${summary(state)} · ${formatDuration(Math.floor(elapsedMs / 1_000) * 1_000)}`]
+  return [...lines, `${summary(state)} · ${formatElapsed(elapsedMs)}`]
 }
 
 function describe (task: TaskProgress, commands: number): string {
@@ -92,10 +92,8 @@ function describe (task: TaskProgress, commands: number): string {
     return task.reason == null ? task.state : `${task.state}: ${task.reason}`
   }
 
-  if (task.waitingFor != null) {
-    return task.waitingFor === ''
-      ? 'waiting for another worker, which measures on the same machine'
-      : `waiting for ${task.waitingFor}, which measures on the same machine`
+  if (task.waiting != null) {
+    return `waiting: ${task.waiting}`
   }
 
   if (task.state === 'sending' && task.transfer != null) {
@@ -128,7 +126,7 @@ export function summary (state: ProgressState): string {
   const counts = new Map<string, number>()
 
   for (const task of state.tasks.values()) {
-    const word = isTaskEnd(task.state) || task.waitingFor == null ? task.state : 'taking turns'
+    const word = isTaskEnd(task.state) || task.waiting == null ? task.state : 'taking turns'
 
     counts.set(word, (counts.get(word) ?? 0) + 1)
   }
@@ -137,6 +135,11 @@ export function summary (state: ProgressState): string {
   const runs = [...state.tasks.values()].reduce((sum, task) => sum + [...task.runs.values()].reduce((sum, { runs }) => sum + runs, 0), 0)
 
   return [parts.length === 0 ? 'waiting for the coordinator' : parts.join(', '), ...(runs > 0 ? [`${runs} run${runs === 1 ? '' : 's'}`] : [])].join(' · ')
+}
+
+/** Whole seconds: tenths would only flicker. */
+function formatElapsed (ms: number): string {
+  return ms < 60_000 ? `${Math.floor(ms / 1_000)} s` : formatDuration(ms)
 }
 
 /** Two digits are enough for a number that still moves. */

@@ -35,7 +35,8 @@ function movingProgress (stream: Output): Progress {
   const erase = (): string => drawn === 0 ? '' : `\x1b[${drawn}A\x1b[J`
   const draw = (): void => {
     const lines = state == null ? (text === '' ? [] : [text]) : progressLines(state, Date.now() - startedAt)
-    const width = (stream.columns ?? 80) - 1
+    // Some terminals do not tell their size and say 0.
+    const width = (stream.columns || 80) - 1
 
     // A line that wraps would take two rows, and erasing would go wrong.
     stream.write(erase() + lines.map(line => `${line.slice(0, width)}\n`).join(''))

@@ -17,7 +17,7 @@ export interface ResultOptions extends FormatOptions {
   allRows?: boolean
 }
 
-/** A pipe has no width; what reads it is rarely narrower than this. */
+/** A pipe has no width, and some terminals say 0; what reads it is rarely narrower than this. */
 const PIPE_WIDTH = 160
 
 export function addResultOptions (command: Command): Command {
@@ -72,7 +72,7 @@ async function render (finished: FinishedJob, format: Format, options: ResultOpt
     case 'markdown': return (await import('../report/markdown.ts')).renderMarkdown(finished)
     case 'table': return (await import('../report/table.ts')).renderTable(finished, {
       colour: hasColour(context, context.stdout),
-      width: context.stdout.columns ?? PIPE_WIDTH,
+      width: context.stdout.columns || PIPE_WIDTH,
       allRows: options.allRows
     })
   }

@@ -43,24 +43,19 @@ function defineCreate (command: Command, context: Context): void {
     // A master is trusted with everything, so its token lives shortly and works once (design: section 5).
     const { ttl = role === 'master' ? HOUR_MS : 24 * HOUR_MS, uses = role === 'master' ? 1 : undefined, name } = options
 
+    const { formatAddress } = await import('../node/address.ts')
+
     await withClient(options, async client => {
       const { text, row, addresses } = await client.createToken(role, { ttlMs: ttl, uses, name })
 
+      // An address that other machines can reach, when there is one.
+      const address = addresses.find(address => !/^\/ip4\/127\.|^\/ip6\/::1\//.test(address)) ?? addresses[0]
+
       note(context, `token ${row.id} for a ${role}, good for ${formatDuration(row.expiresAt - Date.now())}${row.usesLeft == null ? '' : `, ${row.usesLeft === 1 ? 'once' : `${row.usesLeft} times`}`}. Type there:`)
 
-      for (const line of joinLines(text, addresses)) {
-        await writeAll(context.stdout, `${line}\n`)
-      }
+      await writeAll(context.stdout, `meshmark join ${text}${address == null ? '' : `@${formatAddress(address)}`}\n`)
     }, 'admin')
   })
-}
-
-/** The line to paste, with an address that other machines can reach when there is one. */
-function joinLines (text: string, addresses: readonly string[]): string[] {
-  const reachable = addresses.filter(address => !/^\/ip4\/127\.|^\/ip6\/::1\//.test(address))
-  const address = reachable[0] ?? addresses[0]
-
-  return [address == null || text.includes('@') ? `meshmark join ${text}` : `meshmark join ${text}@${address}`]
 }
 
 function defineList (command: Command, context: Context): void {

@@ -40,6 +40,7 @@ export function define (command: Command, context: Context): void {
 
 /** Child processes of this very program, each a node of its own, until Ctrl-C. */
 async function up (options: UpOptions, context: Context): Promise<void> {
+  const { formatAddress } = await import('../node/address.ts')
   const temporary = options.data == null
   const data = temporary ? await mkdtemp(join(tmpdir(), 'meshmark-up-')) : resolve(options.data ?? '')
   const nodes: NodeProcess[] = []
@@ -86,7 +87,7 @@ async function up (options: UpOptions, context: Context): Promise<void> {
       return
     }
 
-    context.stdout.write(ready(options, address, temporary ? undefined : data))
+    context.stdout.write(ready(options, formatAddress(address), temporary ? undefined : data))
     await Promise.race([stopped, ...nodes.map(async node => { await node.failed })])
     note(context, 'stopping')
   } finally {

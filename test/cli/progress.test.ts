@@ -20,7 +20,7 @@ describe('progress of a job', () => {
       { kind: 'task', view: taskView('lab-01', { state: 'running' }) },
       { kind: 'progress', task: 'lab-01', command: 0, runs: 57, of: 100, medianNs: 41_200_000 },
       { kind: 'task', view: taskView('lab-02', { state: 'running' }) },
-      { kind: 'phase', task: 'lab-02', phase: 'waiting-for-machine', detail: 'lab-01' },
+      { kind: 'phase', task: 'lab-02', phase: 'waiting-for-machine', detail: 'lab-01 measures on the same machine' },
       { kind: 'task', view: taskView('pi', { state: 'sending' }) },
       { kind: 'transfer', task: 'pi', chunks: 12, of: 200 },
       { kind: 'task', view: taskView('old', { state: 'lost', reason: 'silent for 25 s' }) }
@@ -28,10 +28,10 @@ describe('progress of a job', () => {
 
     expect(progressLines(state, 3_400)).toEqual([
       'lab-01  running  57 of 100 runs · about 41 ms',
-      'lab-02  waiting for lab-01, which measures on the same machine',
+      'lab-02  waiting: lab-01 measures on the same machine',
       'pi      receiving  12 of 200 chunks',
       'old     lost: silent for 25 s',
-      '1 running, 1 taking turns, 1 sending, 1 lost · 57 runs · 3.0 s'
+      '1 running, 1 taking turns, 1 sending, 1 lost · 57 runs · 3 s'
     ])
   })
 
@@ -100,7 +100,7 @@ describe('progress on a terminal', () => {
 
     progress.take({ kind: 'job', view: jobView([taskView('w1'), taskView('w2', { state: 'running' })]) })
     vi.advanceTimersByTime(1_000)
-    expect(screen(context.err())).toEqual(['w1  queued', 'w2  running', '1 queued, 1 running · 1.0 s', ''])
+    expect(screen(context.err())).toEqual(['w1  queued', 'w2  running', '1 queued, 1 running · 1 s', ''])
 
     progress.stop()
     expect(screen(context.err())).toEqual([''])
