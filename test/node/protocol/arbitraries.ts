@@ -1,0 +1,406 @@
+import fc from 'fast-check'
+import { LIMIT_NAMES } from '../../../src/model/limits.ts'
+import { CHUNK_SIZE, MAX_CHUNKS, isPayloadPath } from '../../../src/model/payload.ts'
+import { ROLES } from '../../../src/model/roles.ts'
+import type { Command, Job } from '../../../src/model/job.ts'
+import type { Limits } from '../../../src/model/limits.ts'
+import type { Resources, SandboxFacts, WorkerInfo } from '../../../src/model/machine.ts'
+import type { Membership } from '../../../src/model/membership.ts'
+import type { PayloadManifest } from '../../../src/model/payload.ts'
+import type { Placement } from '../../../src/model/placement.ts'
+import type { Plan } from '../../../src/model/plan.ts'
+import type { CommandResult, ExecutionResult } from '../../../src/model/result.ts'
+import type { Sample } from '../../../src/model/sample.ts'
+import type { JobState, TaskState, WorkerState } from '../../../src/model/states.ts'
+import type { AdminReply, AdminRequest, TokenRow } from '../../../src/node/protocol/admin/messages.ts'
+import type { ClockReply, ClockRequest } from '../../../src/node/protocol/clock/messages.ts'
+import type { Hello, HelloReply } from '../../../src/node/protocol/hello/messages.ts'
+import type { JoinReply, JoinRequest } from '../../../src/node/protocol/join/messages.ts'
+import type { PayloadReply, PayloadRequest, Ticket } from '../../../src/node/protocol/payload/messages.ts'
+import type { Claim, MasterMessage, WorkerMessage } from '../../../src/node/protocol/register/messages.ts'
+import type { SlotReply, SlotRequest } from '../../../src/node/protocol/slot/messages.ts'
+import type { JobRow, JobView, NodeRow, SubmitReply, SubmitRequest, TaskView } from '../../../src/node/protocol/submit/messages.ts'
+import type { OutputStream, TaskConfirm, TaskReport } from '../../../src/node/protocol/task/messages.ts'
+import type { Arbitrary } from 'fast-check'
+
+/** Values that any node may say: within every bound, and strange otherwise. */
+
+/** Every field but these is required. */
+function partly<T extends object, K extends keyof T> (fields: { [P in keyof T]-?: Arbitrary<NonNullable<T[P]>> }, ...optional: K[]): Arbitrary<T> {
+  const requiredKeys = (Object.keys(fields) as Array<keyof T>).filter(key => !optional.includes(key as K))
+
+  return fc.record(fields as any, { requiredKeys, noNullPrototype: true } as any) as unknown as Arbitrary<T>
+}
+
+/** One of a union, by its tag. */
+function kind<K extends string, T extends object> (name: K, fields: { [P in keyof T]: Arbitrary<T[P]> }, ...optional: Array<keyof T>): Arbitrary<T & { kind: K }> {
+  return partly<any, any>(fields, ...optional).map(rest => ({ kind: name, ...rest }) as unknown as T & { kind: K })
+}
+
+/** A variant that says nothing but its kind. */
+function bare<K extends string> (name: K): Arbitrary<{ kind: K }> {
+  return fc.constant({ kind: name })
+}
+
+const whole = fc.maxSafeNat()
+const small = fc.nat({ max: 100_000 })
+const finite = fc.double({ noNaN: true, noDefaultInfinity: true })
+const bytes = (max: number): Arbitrary<Uint8Array> => fc.uint8Array({ maxLength: max })
+const text = (maxLength: number, minLength = 0): Arbitrary<string> => fc.string({ unit: 'grapheme', minLength, maxLength }).filter(value => !/\p{Cc}/u.test(value))
+const of = (alphabet: string, minLength: number, maxLength = minLength): Arbitrary<string> => fc.string({ unit: fc.constantFrom(...alphabet), minLength, maxLength })
+
+/** As the kernel takes it: anything but NUL. */
+const word = fc.string({ unit: 'binary', maxLength: 40 }).map(value => value.replaceAll('\0', ''))
+const name = text(24, 1)
+const sentence = fc.oneof(text(80), word)
+const fact = text(24)
+const base58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+const digest = of('0123456789abcdef', 64)
+const address = fc.tuple(fc.ipV4(), fc.nat({ max: 65_535 })).map(([host, port]) => `/ip4/${host}/tcp/${port}`)
+const version = fc.tuple(fc.nat(99), fc.nat(99), fc.nat(99)).map(parts => parts.join('.'))
+
+export const peerId = of(base58, 44).map(tail => `12D3KooW${tail}`)
+export const jobId = fc.ulid()
+export const taskName = of('ABCxyz019._-', 1, 100)
+export const executionId = fc.tuple(jobId, taskName, peerId, fc.nat(999_999_999)).map(parts => parts.join('/'))
+const payloadPath = fc.array(text(12, 1), { minLength: 1, maxLength: 4 }).map(parts => parts.join('/')).filter(isPayloadPath)
+const dictionary = (key: Arbitrary<string>, value: Arbitrary<string>): Arbitrary<Record<string, string>> => fc.dictionary(key, value, { maxKeys: 5, noNullPrototype: true })
+
+export const claim: Arbitrary<Claim> = fc.record({ term: whole, master: peerId })
+const stream = fc.constantFrom<OutputStream[]>('stdout', 'stderr')
+const phase = fc.constantFrom('waiting-for-machine' as const, 'running' as const)
+const role = fc.constantFrom(...ROLES)
+
+export const manifest: Arbitrary<PayloadManifest> = fc.record({
+  id: digest,
+  files: fc.array(fc.record({ path: payloadPath, size: whole, executable: fc.boolean() }), { maxLength: 5 }),
+  chunkSize: fc.integer({ min: 1, max: CHUNK_SIZE }),
+  chunks: fc.array(fc.uint8Array({ minLength: 32, maxLength: 32 }), { maxLength: 5 })
+})
+
+const command: Arbitrary<Command> = partly<Command, 'name'>({
+  argv: fc.array(word, { minLength: 1, maxLength: 5 }),
+  program: fc.oneof(
+    kind('payload', { path: payloadPath }),
+    kind('name', { name }),
+    kind('worker', { path: payloadPath.map(path => `/${path}`) })
+  ),
+  name
+}, 'name')
+
+const limits: Arbitrary<Limits> = partly<Limits, 'cpuMs'>({
+  wallMs: fc.integer({ min: 1, max: 86_400_000 }),
+  cpuMs: fc.integer({ min: 1, max: 86_400_000 }),
+  memoryBytes: whole,
+  processes: fc.integer({ min: 1, max: 4_194_304 }),
+  outputBytes: whole,
+  fileBytes: whole,
+  tmpBytes: whole,
+  tmpInodes: whole,
+  openFiles: fc.integer({ min: 8, max: 1_048_576 })
+}, 'cpuMs')
+
+const where = fc.array(fc.record({ key: name, value: name }), { maxLength: 3 })
+
+const placement: Arbitrary<Placement> = fc.oneof(
+  fc.record({ on: fc.constant('all' as const), where }),
+  fc.record({ on: fc.constant('any' as const), where }),
+  fc.record({ on: fc.constant('names' as const), names: fc.array(name, { maxLength: 5 }), where })
+)
+
+const plan: Arbitrary<Plan> = fc.oneof(
+  kind('fixed', { runs: fc.integer({ min: 1, max: 1_000 }), warmup: fc.nat(1_000) }),
+  kind('precision', {
+    precision: fc.double({ min: 0.000_1, max: 1, noNaN: true }),
+    budgetMs: fc.nat(86_400_000),
+    minRuns: fc.nat(1_000),
+    maxRuns: fc.integer({ min: 1, max: 1_000 }),
+    warmup: fc.nat(1_000)
+  }),
+  bare('once')
+)
+
+export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin'>({
+  id: jobId,
+  client: peerId,
+  name,
+  kind: fc.constantFrom('run' as const, 'exec' as const),
+  commands: fc.array(command, { minLength: 1, maxLength: 3 }),
+  payload: manifest,
+  stdin: payloadPath,
+  env: dictionary(of('ABC_abc019', 1, 10), word),
+  limits,
+  placement,
+  plan,
+  submittedAt: whole
+}, 'name', 'payload', 'stdin')
+
+const resources: Arbitrary<Resources> = fc.record({
+  machineId: fact,
+  platform: fact,
+  arch: fact,
+  cpuModel: fact,
+  cores: fc.nat(1_000_000),
+  memoryBytes: whole,
+  kernel: fact,
+  os: fact,
+  nodeVersion: fact
+})
+
+const sandbox: Arbitrary<SandboxFacts> = fc.record({
+  builder: fc.constantFrom('bubblewrap' as const, 'unshare' as const),
+  builderVersion: fact,
+  namespaces: fc.array(fact, { maxLength: 8 }),
+  filterHash: digest,
+  uidMode: fc.constantFrom('two-uids' as const, 'shared' as const),
+  cgroup: fc.constantFrom('v2' as const, 'v1' as const, 'none' as const),
+  kernel: fact,
+  canaries: dictionary(name, sentence),
+  caveats: fc.array(sentence, { maxLength: 3 })
+})
+
+export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 'refusal'>({
+  peerId,
+  name,
+  resources,
+  labels: dictionary(name, name),
+  sandbox,
+  refusal: sentence
+}, 'sandbox', 'refusal')
+
+export const sample = (command: number): Arbitrary<Sample> => partly<Sample, 'limit'>({
+  command: fc.constant(command),
+  run: small,
+  startNs: whole,
+  wallNs: whole,
+  cpuNs: whole,
+  userNs: whole,
+  systemNs: whole,
+  minorFaults: whole,
+  majorFaults: whole,
+  voluntarySwitches: whole,
+  involuntarySwitches: whole,
+  exit: fc.oneof(kind('code', { code: fc.nat(255) }), kind('signal', { signal: fc.constantFrom('SIGSEGV', 'SIGKILL', 'signal 34') })),
+  limit: fc.constantFrom(...LIMIT_NAMES),
+  leftovers: whole
+}, 'limit')
+
+const commandResult = (index: number): Arbitrary<CommandResult> => partly<CommandResult, 'memoryBytes' | 'output' | 'notRun' | 'program' | 'reached'>({
+  command: fc.constant(index),
+  samples: fc.array(sample(index), { maxLength: 4 }),
+  warmups: small,
+  memoryBytes: whole,
+  memoryMethod: fc.constantFrom('cgroup-v2-peak', 'cgroup-v1-peak', 'adopted-maxrss', 'none'),
+  cpuMethod: fc.constantFrom('cgroup-v2', 'cgroup-v1', 'rusage'),
+  output: fc.record({ stdoutDigest: digest, stdoutBytes: whole, stderrBytes: whole, same: fc.boolean(), truncated: fc.boolean() }),
+  notRun: fc.record({
+    code: fc.constantFrom('not-found', 'not-executable', 'wrong-architecture', 'missing-loader', 'missing-library', 'missing-interpreter', 'empty-file', 'sandbox', 'internal'),
+    message: sentence
+  }),
+  program: fc.record({ path: payloadPath, digest }),
+  reached: finite
+}, 'memoryBytes', 'output', 'notRun', 'program', 'reached')
+
+export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reason' | 'sandbox' | 'start' | 'noise'>({
+  key: fc.record({ job: jobId, task: taskName, worker: peerId, attempt: fc.nat(999_999_999) }),
+  outcome: fc.constantFrom('done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted'),
+  reason: sentence,
+  commands: fc.nat(3).chain(count => fc.tuple(...Array.from({ length: count }, (_, index) => commandResult(index)))),
+  sandbox,
+  start: fc.record({ simultaneous: fc.boolean(), skewNs: fc.maxSafeInteger() }),
+  startedAt: whole,
+  finishedAt: whole,
+  waitedMs: whole,
+  noise: fc.record({ grade: fc.constantFrom('A', 'B', 'C', 'D'), reasons: fc.array(sentence, { maxLength: 3 }) })
+}, 'reason', 'sandbox', 'start', 'noise')
+
+export const membership: Arbitrary<Membership> = fc.record({
+  peerId,
+  roles: fc.subarray([...ROLES]),
+  name,
+  issuedAt: whole,
+  expiresAt: whole
+})
+
+export const ticket: Arbitrary<Ticket> = fc.record({ payload: digest, sender: peerId, receiver: peerId, expiresMs: whole })
+
+const helloMessage: Arbitrary<Hello> = partly<Hello, 'membership'>({
+  version,
+  bootNonce: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  membership: bytes(200),
+  meshTimeMs: finite
+}, 'membership')
+
+export const hello = {
+  request: helloMessage,
+  reply: fc.oneof<Array<Arbitrary<HelloReply>>>(
+    kind('welcome', { hello: helloMessage, stranger: fc.boolean() }),
+    kind('refused', { reason: sentence, version, meshTimeMs: finite })
+  )
+}
+
+const refused = kind('refused', { reason: sentence })
+const busy = kind('busy', { reason: sentence })
+
+export const join = {
+  request: fc.oneof<Array<Arbitrary<JoinRequest>>>(kind('join', { tokenId: of('abcdef234567', 10), secret: bytes(16), name }), bare('renew')),
+  reply: fc.oneof<Array<Arbitrary<JoinReply>>>(kind('joined', { membership: bytes(200), masters: fc.array(address, { maxLength: 3 }) }), refused)
+}
+
+const workerState = fc.constantFrom<WorkerState[]>('waiting', 'reserved', 'running', 'failed, restarting', 'finished, delivering', 'draining', 'lost')
+const held = fc.record({ execution: executionId, state: fc.constantFrom('running' as const, 'finished' as const) })
+
+export const register = {
+  request: fc.oneof<Array<Arbitrary<WorkerMessage>>>(
+    kind('register', { info: workerInfo, highest: claim, holds: fc.array(held, { maxLength: 3 }) }, 'highest'),
+    kind('state', { state: workerState, execution: executionId, detail: sentence, sinceMs: whole, highest: claim }, 'execution', 'detail', 'highest')
+  ),
+  reply: fc.oneof<Array<Arbitrary<MasterMessage>>>(
+    kind('registered', { name, claim, meshTimeMs: finite }, 'claim'),
+    refused,
+    kind('drain', { drain: fc.boolean() })
+  )
+}
+
+const reservation = { claim, execution: executionId }
+
+export const slot = {
+  request: fc.oneof<Array<Arbitrary<SlotRequest>>>(
+    kind('available', { ...reservation, measured: fc.boolean(), payload: digest }, 'payload'),
+    kind('renew', reservation),
+    kind('start', { ...reservation, job: bytes(200), startAtMs: finite }, 'startAtMs'),
+    kind('rollback', reservation),
+    kind('cancel', { claim, job: jobId })
+  ),
+  reply: fc.oneof<Array<Arbitrary<SlotReply>>>(
+    kind('ready', { leaseMs: whole, hasPayload: fc.boolean() }),
+    busy,
+    kind('stale', { highest: claim }),
+    kind('known', { state: fc.constantFrom('running' as const, 'finished' as const) }),
+    kind('renewed', { leaseMs: whole }),
+    bare('started'),
+    bare('rolled-back'),
+    kind('cancelled', { stopped: fc.array(executionId, { maxLength: 3 }) }),
+    refused
+  )
+}
+
+const chunkIndex = fc.nat(MAX_CHUNKS - 1)
+
+export const payload = {
+  request: fc.oneof<Array<Arbitrary<PayloadRequest>>>(
+    kind('offer', { manifest, ticket: bytes(200), job: jobId }, 'ticket', 'job'),
+    kind('chunk', { index: chunkIndex, data: bytes(500) })
+  ),
+  reply: fc.oneof<Array<Arbitrary<PayloadReply>>>(
+    kind('accept', { missing: fc.array(chunkIndex, { maxLength: 20 }) }),
+    bare('have'),
+    busy,
+    refused,
+    kind('received', { chunks: fc.nat(MAX_CHUNKS) }),
+    bare('complete'),
+    kind('corrupt', { index: chunkIndex })
+  )
+}
+
+const progress = { command: fc.nat(10), runs: whole, of: whole, medianNs: whole }
+
+export const task = {
+  request: fc.oneof<Array<Arbitrary<TaskReport>>>(
+    kind('begin', { execution: executionId }),
+    kind('phase', { phase, detail: sentence }, 'detail'),
+    kind('output', { stream, offset: whole, data: bytes(500) }),
+    kind('progress', progress, 'of', 'medianNs'),
+    kind('result', { result, stdoutBytes: whole, stderrBytes: whole })
+  ),
+  reply: fc.oneof<Array<Arbitrary<TaskConfirm>>>(
+    kind('resume', { stdout: whole, stderr: whole }),
+    kind('taken', { stdout: whole, stderr: whole }),
+    bare('stored'),
+    refused
+  )
+}
+
+const taskState = fc.constantFrom<TaskState[]>('queued', 'reserving', 'sending', 'starting', 'running', 'cancelling', 'done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted', 'lost')
+const jobState = fc.constantFrom<JobState[]>('queued', 'running', 'finished', 'cancelled')
+
+const taskView: Arbitrary<TaskView> = partly<TaskView, 'worker' | 'reason' | 'simultaneous' | 'info'>({
+  task: taskName, worker: peerId, workerName: name, state: taskState, reason: sentence, attempt: small, simultaneous: fc.boolean(), info: workerInfo
+}, 'worker', 'reason', 'simultaneous', 'info')
+
+const jobView: Arbitrary<JobView> = partly<JobView, 'finishedAt' | 'startSkewNs'>({
+  job, state: jobState, tasks: fc.array(taskView, { maxLength: 3 }), acceptedAt: whole, finishedAt: whole, startSkewNs: whole
+}, 'finishedAt', 'startSkewNs')
+
+const jobRow: Arbitrary<JobRow> = partly<JobRow, 'name' | 'finishedAt'>({
+  id: jobId, name, title: text(80), kind: fc.constantFrom('run' as const, 'exec' as const), state: jobState, acceptedAt: whole, finishedAt: whole, tasks: small, ended: small, failed: small, mine: fc.boolean()
+}, 'name', 'finishedAt')
+
+const nodeRow: Arbitrary<NodeRow> = partly<NodeRow, 'detail' | 'info' | 'term'>({
+  role: fc.constantFrom('master' as const, 'worker' as const),
+  peerId,
+  name,
+  state: fc.oneof(workerState, fc.constantFrom('coordinator' as const, 'standby' as const)),
+  detail: sentence,
+  draining: fc.boolean(),
+  sinceMs: whole,
+  lastHeardMs: whole,
+  info: workerInfo,
+  term: whole,
+  version,
+  addresses: fc.array(address, { maxLength: 3 })
+}, 'detail', 'info', 'term')
+
+const offset = fc.record({ execution: executionId, stream, offset: whole })
+
+export const submit = {
+  request: fc.oneof<Array<Arbitrary<SubmitRequest>>>(
+    kind('submit', { job: bytes(200) }),
+    kind('attach', { selector: text(24), output: fc.boolean(), offsets: fc.array(offset, { maxLength: 3 }), follow: fc.boolean() }),
+    kind('cancel', { selector: text(24) }),
+    bare('nodes'),
+    kind('jobs', { limit: fc.integer({ min: 1, max: 1_000_000 }) }),
+    kind('show', { selector: text(24) })
+  ),
+  reply: fc.oneof<Array<Arbitrary<SubmitReply>>>(
+    kind('accepted', { id: jobId, masters: fc.array(name, { maxLength: 3 }), existing: fc.boolean() }),
+    kind('need-payload', { payload: digest }),
+    kind('refused', { code: fc.constantFrom('refused' as const, 'conflict' as const, 'quota' as const, 'no-worker' as const, 'usage' as const, 'failed' as const), reason: sentence }),
+    kind('job', { view: jobView }),
+    kind('task', { view: taskView }),
+    kind('phase', { task: taskName, phase, detail: sentence }, 'detail'),
+    kind('transfer', { task: taskName, chunks: small, of: small }),
+    kind('progress', { task: taskName, ...progress }, 'of', 'medianNs'),
+    kind('output', { execution: executionId, task: taskName, stream, offset: whole, data: bytes(500) }),
+    kind('result', { task: taskName, result }),
+    kind('end', { view: jobView }),
+    kind('cancelled', { id: jobId, pending: fc.array(name, { maxLength: 3 }) }),
+    kind('node', { row: nodeRow }),
+    kind('row', { row: jobRow })
+  )
+}
+
+const tokenRow: Arbitrary<TokenRow> = partly<TokenRow, 'name' | 'usesLeft'>({
+  id: of('abcdef234567', 10), role, name, createdAt: whole, expiresAt: whole, usesLeft: whole, revoked: fc.boolean()
+}, 'name', 'usesLeft')
+
+export const admin = {
+  request: fc.oneof<Array<Arbitrary<AdminRequest>>>(
+    kind('create-token', { role, ttlMs: fc.integer({ min: 1, max: 86_400_000 }), uses: fc.integer({ min: 1 }), name }, 'uses', 'name'),
+    bare('list-tokens'),
+    kind('revoke-token', { id: of('abcdef234567', 10) }),
+    kind('revoke-member', { node: name }),
+    kind('drain', { node: name, undo: fc.boolean() })
+  ),
+  reply: fc.oneof<Array<Arbitrary<AdminReply>>>(
+    kind('token', { text: of('abcdef234567-', 60), row: tokenRow, addresses: fc.array(address, { maxLength: 3 }) }),
+    kind('row', { row: tokenRow }),
+    kind('done', { detail: sentence }),
+    refused
+  )
+}
+
+export const clock = {
+  request: fc.record<ClockRequest>({ sentMs: finite }),
+  reply: fc.record<ClockReply>({ sentMs: finite, receivedMs: finite, repliedMs: finite })
+}
