@@ -4,8 +4,7 @@ export default [
   ...neostandard({
     ts: true,
     noJsx: true,
-    // Written by a program, checked by `node scripts/generate.js --check`.
-    ignores: ['dist/', 'coverage/', 'src/**/*.pb.ts', 'src/**/pb/*.ts', 'src/**/generated/*.ts', 'examples/**/build/']
+    ignores: ['dist/', 'coverage/']
   }),
   {
     rules: {

@@ -36,7 +36,6 @@ describe('the order of imports', () => {
     ['libp2p in the sandbox', { 'sandbox/a.ts': '@libp2p/tcp' }, /free of network code/],
     ['a package in the runner', { 'sandbox/runner/a.ts': 'ulid' }, /only node: and koffi/],
     ['the machine in the runner', { 'sandbox/runner/a.ts': '../../machine/b.ts', 'machine/b.ts': '' }, /the runner imports only/],
-    ['a generated type outside', { 'roles/a.ts': '../node/protocol/job/pb/job.ts', 'node/protocol/job/pb/job.ts': '' }, /stay in node\/protocol/],
     ['a hand on protons', { 'node/a.ts': 'protons-runtime' }, /only node\/protocol/],
     ['the command line in the library', { 'index.ts': './cli/a.ts', 'cli/a.ts': '' }, /the library needs nothing of cli/]
   ])('finds %s', (_, files, message) => {
