@@ -1,15 +1,13 @@
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { access, constants, open, readFile, realpath, rename } from 'node:fs/promises'
+import { access, constants, readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { MeshmarkError, toError } from '../model/errors.ts'
-import { BOX } from './layout.ts'
+import { BoxNode } from './box-node.ts'
 import { loadLibc } from './native/libc.ts'
 import { loadLibseccomp } from './native/libseccomp.ts'
 import { FilterCompiler } from './seccomp.ts'
-import type { FileHandle } from 'node:fs/promises'
 import type { Koffi } from './native/koffi.ts'
 
 export interface BoxFiles {
@@ -28,6 +26,8 @@ export interface LoadedBoxFiles {
   bwrap: { path: string, version: string }
   compiler: FilterCompiler
   node: BoxNode
+  /** What preflight saw; stands in the facts of every later box. */
+  canaries: Record<string, string>
 }
 
 /** Loaded, or why there can be no boxes here; preflight tells. */
@@ -55,7 +55,8 @@ export async function loadBoxFiles (): Promise<BoxFilesOrProblem> {
       koffi: await readFile(paths.koffi),
       bwrap,
       compiler: new FilterCompiler(libc, loadSeccomp(koffi)),
-      node: await BoxNode.open(paths.nodeBinary)
+      node: await BoxNode.open(paths.nodeBinary),
+      canaries: {}
     }
   } catch (err) {
     return { problem: err instanceof MeshmarkError ? err : new MeshmarkError('refused', `boxes cannot be built: ${toError(err).message}`, { cause: err }) }
@@ -105,72 +106,4 @@ async function loadedKoffi (): Promise<string> {
   }
 
   return path
-}
-
-/** The worker's own Node, made visible in boxes wherever it is installed. */
-export class BoxNode {
-  readonly #path: string
-  readonly #handle: FileHandle | undefined
-  #source: Promise<string> | undefined
-
-  constructor (path: string, handle?: FileHandle) {
-    this.#path = path
-    this.#handle = handle
-  }
-
-  static async open (path: string): Promise<BoxNode> {
-    // Kept open until it is known whether the worker's user can reach it.
-    return path.startsWith('/usr/') ? new BoxNode(path) : new BoxNode(path, await open(path))
-  }
-
-  /** Where it is inside a box. */
-  get boxPath (): string {
-    return this.#handle == null ? this.#path : BOX.node
-  }
-
-  /** What has to be bound there; undefined when it comes with /usr. Copied into `dir` once, if it cannot be reached where it is. */
-  async source (dir: string): Promise<string | undefined> {
-    if (this.#handle == null) {
-      return undefined
-    }
-
-    this.#source ??= this.#find(this.#handle, dir)
-    return this.#source
-  }
-
-  async #find (handle: FileHandle, dir: string): Promise<string> {
-    if (await access(this.#path, constants.R_OK | constants.X_OK).then(() => true, () => false)) {
-      return this.#path
-    }
-
-    const { size, mtimeMs, ino } = await handle.stat()
-    const key = createHash('sha256').update(`${process.version} ${this.#path} ${size} ${mtimeMs} ${ino}`).digest('hex').slice(0, 16)
-    const target = join(dir, `node-${key}`)
-
-    if (await access(target, constants.X_OK).then(() => false, () => true)) {
-      const temporary = `${target}.${process.pid}`
-      const copy = await open(temporary, 'w', 0o755)
-
-      try {
-        const buffer = Buffer.alloc(1024 * 1024)
-
-        for (let at = 0; at < size;) {
-          const { bytesRead } = await handle.read(buffer, 0, buffer.length, at)
-
-          if (bytesRead === 0) {
-            throw new Error(`${this.#path} became shorter while it was copied`)
-          }
-
-          await copy.write(buffer, 0, bytesRead)
-          at += bytesRead
-        }
-      } finally {
-        await copy.close()
-      }
-
-      await rename(temporary, target)
-    }
-
-    return target
-  }
 }

@@ -51,6 +51,8 @@ export class BoxProcess {
     const args = bwrapArguments(data, node, await files.node.source(dir))
     const child = spawn(files.bwrap.path, ['--args', String(ARGS_FD), '--', ...boxCommand(node)], {
       cwd: '/',
+      // Ctrl-C at the worker's terminal is for the worker.
+      detached: true,
       env: {},
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', ...data.map(() => 'pipe' as const)]
     })

@@ -31,7 +31,7 @@ export function factsOf (files: LoadedBoxFiles, seen: RunnerFacts, filterHash: s
     uidMode: 'shared',
     cgroup: 'none',
     kernel: release(),
-    canaries: {},
+    canaries: files.canaries,
     caveats: [
       'memory is limited per process, not for all processes of a run together',
       'CPU time is what the kernel bills to processes; a program can hide some of it'

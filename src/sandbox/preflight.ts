@@ -29,6 +29,10 @@ export async function preflight (opts: BoxOptions): Promise<SandboxFacts> {
       throw new MeshmarkError('refused', `the sandbox does not hold: ${escaped.join(', ')}; report this with the output of meshmark doctor`)
     }
 
+    if (!('problem' in opts.files)) {
+      opts.files.canaries = canaries
+    }
+
     return { ...box.facts, canaries }
   } finally {
     await box.close()

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -127,6 +127,12 @@ describe('how a program ends', () => {
     expect(report?.reason).toBe(report?.commands[0]?.notRun?.message)
   })
 
+  it('an input that is not there is named', async () => {
+    const { report } = await host.ask('run', measure(['cat'], { stdin: 'nothing' }))
+
+    expect(report).toMatchObject({ outcome: 'not-run', reason: 'the input nothing is not in the payload: add it' })
+  })
+
   it('a job that wants more than a box has is told so', async () => {
     const { report } = await host.ask('run', measure(['true'], { limits: { tmpBytes: 2 ** 50 } }))
 
@@ -188,6 +194,12 @@ describe('exec', () => {
     expect(stdout).toBe('first\n')
     expect(error?.message).toBe('seen enough')
     expect(left).toBe(0)
+  })
+
+  it('says that it has started before it says anything else', async () => {
+    const { order } = await host.ask('run', execute(sh('echo first; sleep 0.3')))
+
+    expect(order.slice(0, 2)).toEqual(['started', 'output'])
   })
 
   it('tells both streams and the exit code', async () => {
@@ -270,6 +282,7 @@ describe.runIf(process.getuid?.() === 0)('a checkout and a Node that only root c
   it('serve a worker that has given root up', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'meshmark-private-'))
     const root = fileURLToPath(new URL('../..', import.meta.url))
+    const before = new Set(readdirSync('/tmp'))
 
     try {
       cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true })
@@ -287,10 +300,13 @@ describe.runIf(process.getuid?.() === 0)('a checkout and a Node that only root c
         expect(report?.outcome).toBe('done')
         expect(stdout).toMatch(/^ELF/)
         expect(stdout).not.toContain(folder)
+        expect(stdout).not.toContain('meshmark-test')
         expect((await other.ask('facts')).canaries['network']).not.toBe('allowed')
       } finally {
         await other.stop()
       }
+
+      expect(readdirSync('/tmp').filter(name => !before.has(name) && name.startsWith('meshmark-node-'))).toEqual([])
     } finally {
       rmSync(folder, { recursive: true })
     }

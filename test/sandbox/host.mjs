@@ -3,7 +3,7 @@
  * back. Uses what was built, as a worker does.
  */
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -32,7 +32,7 @@ const actions = {
   run: async (task, { until, hold } = {}) => {
     const controller = new AbortController()
     const box = await Box.create(options, {})
-    const seen = { stdout: '', stderr: '', stdoutBytes: 0, events: [], samples: 0, boxPid: box.pid }
+    const seen = { stdout: '', stderr: '', stdoutBytes: 0, events: [], order: [], samples: 0, boxPid: box.pid }
     const hash = createHash('sha256')
     let held = false
 
@@ -40,6 +40,8 @@ const actions = {
       seen.report = await box.run({ ...task, limits: { ...limits, ...task.limits }, files: Object.entries(task.files ?? {}).map(toFile) }, {
         signal: controller.signal,
         onEvent: async event => {
+          seen.order.push(event.kind)
+
           if (event.kind === 'sample') {
             seen.samples++
             return
@@ -110,7 +112,7 @@ const actions = {
     return { message: await running.then(() => 'done', err => err.message), left: processesOf(box.pid).length, closed: (await box.closed).reason }
   },
 
-  leftFiles: async () => ({ all: readdirSync(dir, { recursive: true }), mode: statSync(dir).mode & 0o777 }),
+  leftFiles: async () => ({ dir, all: readdirSync(dir, { recursive: true }) }),
 
   log: async () => log,
 

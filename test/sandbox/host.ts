@@ -29,6 +29,8 @@ export interface Seen {
   stdoutBytes: number
   stdoutDigest: string
   events: BoxEvent[]
+  /** Kinds of all events. */
+  order: BoxEvent['kind'][]
   samples: number
   boxPid: number
   closed: { reason: string }
@@ -47,7 +49,7 @@ interface Actions {
   again: (task: TestTask) => string
   aborted: () => string
   frozen: (task: TestTask) => { message: string, left: number, closed: string }
-  leftFiles: () => { all: string[], mode: number }
+  leftFiles: () => { dir: string, all: string[] }
   log: () => string[]
   start: (task: TestTask) => number[]
 }

@@ -17,6 +17,8 @@ export interface Watch {
   intervalMs: number
   /** Descriptors to look at beside the program, as poll(2) wants them; the first entry is the program's. */
   readonly pollfds?: Buffer
+  /** Called once the program has started; only with descriptors, whose runs are not measured finely. */
+  onStart? (startNs: bigint): void
   /** Called when one of them is ready. */
   onReady? (): LimitName | undefined
   /** Called after each interval. The name of a limit ends the run. */
@@ -47,7 +49,9 @@ export interface Means {
 export function runOnce ({ launcher, alarm }: Means, image: Image, wallMs: number, watch: Watch): Ran {
   const deadlines = new Deadlines(wallMs, watch)
 
-  alarm.set(deadlines.nextMs)
+  if (watch.pollfds == null) {
+    alarm.set(deadlines.nextMs)
+  }
 
   const startNs = process.hrtime.bigint()
   const pid = launcher.spawn(image)
@@ -57,7 +61,7 @@ export function runOnce ({ launcher, alarm }: Means, image: Image, wallMs: numbe
 
   const limit = watch.pollfds == null
     ? waitWithAlarm(launcher, alarm, pid, deadlines)
-    : waitWithPoll(launcher, pid, deadlines, watch.pollfds)
+    : waitWithPoll(launcher, pid, deadlines, watch, watch.pollfds)
 
   const wallNs = Number(process.hrtime.bigint() - startNs)
 
@@ -109,10 +113,6 @@ class Deadlines {
     this.#nextNs = sinceNs + this.#intervalNs < this.#wallNs ? sinceNs + this.#intervalNs : this.#wallNs
     return limit
   }
-
-  ready (): LimitName | undefined {
-    return this.#watch.onReady?.()
-  }
 }
 
 /** For measured runs: nothing between the program's end and ours but wait4 itself. Some 10 us less than with poll. */
@@ -134,12 +134,13 @@ function waitWithAlarm (launcher: Launcher, alarm: Alarm, pid: number, deadlines
 }
 
 /** For exec: output is passed on while the program runs. */
-function waitWithPoll (launcher: Launcher, pid: number, deadlines: Deadlines, fds: Buffer): LimitName | undefined {
+function waitWithPoll (launcher: Launcher, pid: number, deadlines: Deadlines, watch: Watch, fds: Buffer): LimitName | undefined {
   const pidfd = launcher.pidfd(pid)
   let limit: LimitName | undefined
 
   fds.writeInt32LE(pidfd, 0)
   fds.writeInt16LE(POLLIN, 4)
+  watch.onStart?.(deadlines.startNs)
 
   for (;;) {
     launcher.libc.poll(fds, fds.length / POLLFD_BYTES, deadlines.nextMs)
@@ -148,7 +149,7 @@ function waitWithPoll (launcher: Launcher, pid: number, deadlines: Deadlines, fd
       break
     }
 
-    limit = deadlines.ready() ?? deadlines.check()
+    limit = watch.onReady?.() ?? deadlines.check()
 
     if (limit != null) {
       launcher.libc.kill(pid, SIGKILL)

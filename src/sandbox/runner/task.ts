@@ -1,6 +1,7 @@
 import { closeSync, openSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatBytes, formatDuration } from '../../model/units.ts'
+import { printable } from '../../model/text.ts'
 import { succeeded } from '../../model/sample.ts'
 import { nextRun } from '../../measure/plan.ts'
 import { BOX, MAX_OUTPUT_BYTES } from '../layout.ts'
@@ -132,6 +133,10 @@ export class TaskRun {
       return sandboxProblem(tooMuch)
     }
 
+    if (task.stdin != null && !task.files.some(({ path }) => path === task.stdin)) {
+      return { code: 'not-found', message: `the input ${printable(task.stdin)} is not in the payload: add it` }
+    }
+
     try {
       this.#launcher.setLimits(task.limits, ownTids().length, this.#copy.largestFile)
       this.#stage.renew()
@@ -233,6 +238,7 @@ export class TaskRun {
         intervalMs: INTERVAL_MS,
         ...(pollfds == null ? {} : { pollfds }),
         ...(onReady == null ? {} : { onReady: () => this.#outputs.onReady?.() }),
+        onStart: startNs => { this.#tellStart(startNs) },
         onInterval: startNs => {
           this.#tellStart(startNs)
           return this.#outputs.exceeded() ? 'output' : this.#stage.exceeded(limits)
@@ -417,8 +423,8 @@ function sampleOf (command: Measured, ran: Ran, firstNs: bigint): Sample {
 function limitBehind (ran: Ran, limits: Limits, printed: Printed): Sample['limit'] {
   const cpuMs = (ran.rusage.userNs + ran.rusage.systemNs) / 1e6
 
-  // The kernel's signal comes a tick before the bill says so.
-  if (limits.cpuMs != null && (cpuMs >= limits.cpuMs || (isSignal(ran, 'SIGXCPU') && cpuMs >= 0.9 * limits.cpuMs))) {
+  // The kernel counts ticks for its signal, which may come long before the exact bill says so.
+  if (limits.cpuMs != null && (cpuMs >= limits.cpuMs || isSignal(ran, 'SIGXCPU'))) {
     return 'cpu'
   }
 
