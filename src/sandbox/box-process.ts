@@ -24,6 +24,7 @@ export class BoxProcess {
   readonly #child: ChildProcess
   #runner: { pid: number, start: string | undefined } | undefined
   #stderr = ''
+  #reading = false
   #reason: string | undefined
   #gone = false
 
@@ -37,9 +38,15 @@ export class BoxProcess {
     this.#readInfo(child.stdio[INFO_FD] as Readable)
 
     // bwrap ends after PID 1 of the box has been reaped, and the kernel lets that happen only when the namespace is empty.
-    this.ended = once(child, 'close').then(async ([code, signal]: (number | string | null)[]) => {
+    // 'exit' and not 'close', which waits until everything was read, and so for whoever takes the output.
+    this.ended = Promise.all([once(child, 'exit'), once(child.stderr as Readable, 'close')]).then(async ([[code, signal]]) => {
       this.#gone = true
-      this.control.destroy()
+
+      // A runner that has done its task ends at once; its last words may be unread.
+      if (this.#reason != null || !this.#reading) {
+        this.control.destroy()
+      }
+
       await forgetBox(dir, pid).catch(() => {})
       return this.#reason ?? this.#describe(code, signal)
     })
@@ -100,6 +107,20 @@ export class BoxProcess {
     const timer = setTimeout(() => { this.#child.kill('SIGKILL') }, LINGER_MS)
 
     void this.ended.then(() => { clearTimeout(timer) })
+  }
+
+  /** Says whether somebody reads from the control descriptor; it is then left open to its end. */
+  setReading (reading: boolean): void {
+    this.#reading = reading
+
+    if (!reading && this.#gone) {
+      this.control.destroy()
+    }
+  }
+
+  /** Was it ended by kill? */
+  get wasKilled (): boolean {
+    return this.#reason != null
   }
 
   /** Last words, for messages. */

@@ -58,6 +58,7 @@ export class Box {
     const timer = setTimeout(() => { process.kill(`the sandbox was not ready after ${START_MS / 1000} s`) }, START_MS)
 
     o.signal?.addEventListener('abort', abort, { once: true })
+    process.setReading(true)
 
     try {
       const frames = readFrames(process.control)
@@ -78,6 +79,7 @@ export class Box {
       throw explainFailure(process.stderr, reason, err)
     } finally {
       clearTimeout(timer)
+      process.setReading(false)
       o.signal?.removeEventListener('abort', abort)
     }
   }
@@ -99,13 +101,23 @@ export class Box {
     const watchdog = new Watchdog(() => { this.#process.kill(`the sandbox did not answer within ${GRACE_MS / 1000} s of the wall limit`) })
 
     o.signal?.addEventListener('abort', abort, { once: true })
+    this.#process.setReading(true)
 
     try {
       const sending = this.#send(task)
       // Its failure shows through `receiving` when the box is gone, else below.
-      const failed = sending.then(() => new Promise<never>(() => {}))
+      const failed = sending.then(async () => new Promise<never>(() => {}))
 
-      return await Promise.race([this.#receive(task, o, watchdog), failed])
+      // A box that was killed does not wait for whoever takes its output.
+      const cut = this.#process.ended.then(async () => {
+        if (!this.#process.wasKilled) {
+          await new Promise<never>(() => {})
+        }
+
+        throw new BoxGone('the sandbox ended')
+      })
+
+      return await Promise.race([this.#receive(task, o, watchdog), failed, cut])
     } catch (err) {
       this.#process.kill(toError(err).message)
 
@@ -116,6 +128,7 @@ export class Box {
       throw err instanceof BoxGone ? new Error(reason, { cause: err }) : err
     } finally {
       watchdog.stop()
+      this.#process.setReading(false)
       o.signal?.removeEventListener('abort', abort)
     }
   }

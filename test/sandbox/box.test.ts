@@ -271,6 +271,14 @@ describe('a box', () => {
     expect(left).toBe(0)
   })
 
+  it('can be closed while nobody takes its output, and leaves no descriptor open', async () => {
+    const first = await host.ask('stuck', execute(['yes']))
+    const second = await host.ask('stuck', execute(['yes']))
+
+    expect(first).toMatchObject({ outcome: 'closed', closed: 'closed', left: 0 })
+    expect(second.handles).toBe(first.handles)
+  })
+
   it('leaves no file of its own behind', async () => {
     await host.ask('run', execute(['true']))
 

@@ -112,6 +112,21 @@ const actions = {
     return { message: await running.then(() => 'done', err => err.message), left: processesOf(box.pid).length, closed: (await box.closed).reason }
   },
 
+  /** Whoever takes the output never comes back from it. */
+  stuck: async task => {
+    const box = await Box.create(options)
+    let heard
+
+    const first = new Promise(resolve => { heard = resolve })
+    const running = box.run({ ...task, files: [], limits }, { onEvent: event => event.kind === 'output' && new Promise(() => { heard() }) })
+
+    const outcome = running.catch(err => err.message)
+
+    await first
+    await box.close()
+    return { outcome: await outcome, closed: (await box.closed).reason, left: processesOf(box.pid).length, handles: process.getActiveResourcesInfo().filter(name => name === 'PipeWrap' || name === 'ProcessWrap').length }
+  },
+
   leftFiles: async () => ({ dir, all: readdirSync(dir, { recursive: true }) }),
 
   log: async () => log,

@@ -49,6 +49,7 @@ interface Actions {
   again: (task: TestTask) => string
   aborted: () => string
   frozen: (task: TestTask) => { message: string, left: number, closed: string }
+  stuck: (task: TestTask) => { outcome: unknown, closed: string, left: number, handles: number }
   leftFiles: () => { dir: string, all: string[] }
   log: () => string[]
   start: (task: TestTask) => number[]

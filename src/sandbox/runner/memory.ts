@@ -25,7 +25,12 @@ export function adoptedMaxRss (launcher: Launcher, program: { path: string, argv
   try {
     // -f: always fork. The program sees its path as argv[0]; setsid has no say in that.
     image = makeImage(launcher.libc, SETSID, ['setsid', '-f', program.path, ...program.argv.slice(1)], program.env)
-    launcher.wait(launcher.spawn(image))
+
+    const setsid = launcher.spawn(image)
+
+    // Inherited by the program.
+    launcher.limitChild(setsid)
+    launcher.wait(setsid)
   } catch (err) {
     if (err instanceof SpawnError) {
       return undefined
