@@ -1,3 +1,4 @@
+import '../../src/node/polyfill.ts'
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
@@ -5,7 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process'
 
 export const MAIN = process.env.MESHMARK_MAIN ?? join(import.meta.dirname, '../../dist/main.js')
 
@@ -13,7 +14,14 @@ export interface CommandResult {
   code: number | null
   signal: NodeJS.Signals | null
   stdout: string
+  /** As it came. */
+  bytes: Buffer
   stderr: string
+}
+
+export type StartedCommand = ChildProcessWithoutNullStreams & {
+  /** Its end, also when that is past. */
+  closed: Promise<{ code: number | null, signal: NodeJS.Signals | null }>
 }
 
 /** A real master or worker in a process of its own. */
@@ -99,7 +107,7 @@ export class TestMesh {
       NO_COLOR: '1',
       MESHMARK_DATA: join(dir, 'data'),
       XDG_RUNTIME_DIR: join(dir, 'run'),
-      MESHMARK_LOCK: join(dir, 'lock')
+      MESHMARK_LOCK: join(dir, 'locks', 'measure')
     }
   }
 
@@ -109,6 +117,9 @@ export class TestMesh {
     // a worker that has dropped root must be able to pass
     await chmod(dir, 0o711)
     await mkdir(join(dir, 'run'), { mode: 0o700 })
+    // as /run/lock is: for every user
+    await mkdir(join(dir, 'locks'))
+    await chmod(join(dir, 'locks'), 0o1777)
     await mkdir(join(dir, 'home'))
     await mkdir(join(dir, 'work'))
 
@@ -131,25 +142,28 @@ export class TestMesh {
   /** A command line to its end. */
   async run (args: string[], options: { env?: NodeJS.ProcessEnv, input?: string, cwd?: string } = {}): Promise<CommandResult> {
     const child = this.start(args, options)
-    const output = { stdout: '', stderr: '' }
+    const stdout: Buffer[] = []
+    const stderr: Buffer[] = []
 
-    child.stdout!.setEncoding('latin1').on('data', text => { output.stdout += text })
-    child.stderr!.setEncoding('utf8').on('data', text => { output.stderr += text })
-    child.stdin!.end(options.input ?? '')
+    child.stdout.on('data', data => { stdout.push(data) })
+    child.stderr.on('data', data => { stderr.push(data) })
+    child.stdin.end(options.input ?? '')
 
-    const [code, signal] = await once(child, 'close')
+    const { code, signal } = await child.closed
+    const bytes = Buffer.concat(stdout)
 
-    return { code, signal, ...output }
+    return { code, signal, bytes, stdout: bytes.toString(), stderr: Buffer.concat(stderr).toString() }
   }
 
   /** A command line that the test watches or kills itself. */
-  start (args: string[], options: { env?: NodeJS.ProcessEnv, cwd?: string } = {}): ChildProcess {
+  start (args: string[], options: { env?: NodeJS.ProcessEnv, cwd?: string } = {}): StartedCommand {
     const child = spawn(process.execPath, [MAIN, ...args], { env: { ...this.env, ...options.env }, cwd: options.cwd ?? join(this.dir, 'work') })
+    const closed = once(child, 'close').then(([code, signal]) => ({ code, signal }))
 
     this.#running.add(child)
     child.once('close', () => { this.#running.delete(child) })
 
-    return child
+    return Object.assign(child, { closed })
   }
 
   /** Ends whatever a test has left, and removes the folders. */

@@ -1,4 +1,4 @@
-import { chmod, writeFile } from 'node:fs/promises'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TestMesh } from './mesh.ts'
@@ -38,7 +38,7 @@ describe('a master, two workers and a client, as processes', () => {
   it('export what hyperfine exports, with the raw samples of every worker', async () => {
     const file = join(mesh.dir, 'result.json')
     const { code } = await mesh.run(['run', '--runs', '3', '--warmup', '1', '--export-json', file, 'true'])
-    const { results } = JSON.parse(await (await import('node:fs/promises')).readFile(file, 'utf8'))
+    const { results } = JSON.parse(await readFile(file, 'utf8'))
 
     expect(code).toBe(0)
     expect(results).toHaveLength(2)
@@ -53,9 +53,9 @@ describe('a master, two workers and a client, as processes', () => {
 
   it('hand a program to one of them, with its own output and status', async () => {
     await script('both.sh', '#!/bin/sh\nprintf "a\\0b\\377"; echo err >&2; exit 7\n')
-    const { code, stdout, stderr } = await mesh.run(['exec', './both.sh'])
+    const { code, bytes, stderr } = await mesh.run(['exec', './both.sh'])
 
-    expect(Buffer.from(stdout, 'latin1')).toEqual(Buffer.from([0x61, 0, 0x62, 0xff]))
+    expect(bytes).toEqual(Buffer.from([0x61, 0, 0x62, 0xff]))
     expect(stderr).toContain('err\n')
     expect(code).toBe(7)
   })
@@ -97,7 +97,7 @@ describe('a master, two workers and a client, as processes', () => {
     ['no such file', ['run', './missing'], 1, /\.\/missing/],
     ['no worker of that architecture', ['run', '--where', 'arch=riscv64', 'true'], 4, /arch/],
     ['no worker of that name', ['run', '--on', 'lab-9', 'true'], 4, /lab-9/],
-    ['a failing program', ['run', '--runs', '2', 'false'], 1, /exit code 1/],
+    ['a failing program', ['run', '--runs', '2', 'false'], 1, /exited with 1/],
     ['a program that takes too long', ['run', '--runs', '1', '--timeout', '300ms', 'sleep', '30'], 1, /time|limit/]
   ])('say what is wrong with %s', async (_title, args, expected, pattern) => {
     const { code, stdout, stderr } = await mesh.run(args)
@@ -123,9 +123,9 @@ describe('a master, two workers and a client, as processes', () => {
     expect(submitted.code).toBe(0)
 
     const attached = mesh.start(['attach', 'long'])
-    attached.stdout!.setEncoding('utf8')
+    attached.stdout.setEncoding('utf8')
     let seen = ''
-    await new Promise<void>(resolve => attached.stdout!.on('data', text => {
+    await new Promise<void>(resolve => attached.stdout.on('data', text => {
       seen += text
       if (seen.includes('begun')) { resolve() }
     }))

@@ -97,8 +97,11 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
     record.reason = report.reason
     record.commands = report.commands
 
-    if (report.start != null && init.startAtMs != null) {
-      record.start = { simultaneous: !waited, skewNs: report.start.skewNs }
+    if (init.startAtMs != null) {
+      record.start = {
+        simultaneous: !waited && report.start != null,
+        skewNs: report.start?.skewNs ?? Math.round((record.startedAt - init.startAtMs) * 1e6)
+      }
     }
   } finally {
     await lock.release()

@@ -22,7 +22,14 @@ export function codec<T> (what: string, type: Type<T>): DocumentedCodec<T> {
     defines: type.defines,
     encode: value => {
       const out = writer()
-      type.write(out, value)
+
+      try {
+        type.write(out, value)
+      } catch (err) {
+        // ours, not the other side's: it must not go out, nor look like a refusal
+        throw err instanceof Invalid ? new MeshmarkError('failed', `${what} cannot be sent: ${err.message}`, { cause: err }) : err
+      }
+
       const framed = out.finish()
 
       // types write their length first, which a message that travels alone does not need

@@ -104,7 +104,9 @@ export function packed (number: number, type: Type<number>, max: number): Field<
 
 /** Text by text, in the order of the keys, so that equal maps have equal bytes. */
 export function map (number: number, key: Type<string>, value: Type<string>, max: number): Field<Record<string, string>> {
-  const entry = message<{ key: string, value: string }>('Entry', { key: field(1, key), value: field(2, value) })
+  // other writers leave out what is empty
+  const orEmpty = (number: number, type: Type<string>): Field<string> => ({ ...field(number, type), missing: () => '' })
+  const entry = message<{ key: string, value: string }>('Entry', { key: orEmpty(1, key), value: orEmpty(2, value) })
 
   return {
     number,
@@ -156,7 +158,7 @@ export function message<T extends object> (name: string, fields: Fields<T>): Typ
 
 export function writeFields<T> (writer: Writer, names: Array<keyof T & string>, fields: Fields<T>, value: T): void {
   for (const name of names) {
-    fields[name].write(writer, value[name])
+    inField(name, () => { fields[name].write(writer, value[name]) })
   }
 }
 
@@ -202,7 +204,7 @@ function inField<R> (name: string, read: () => R): R {
   try {
     return read()
   } catch (err) {
-    throw err instanceof Invalid ? err.within(name) : new Invalid('cannot be read', [name])
+    throw err instanceof Invalid ? err.within(name) : new Invalid(`cannot be read or written: ${err instanceof Error ? err.message : String(err)}`, [name])
   }
 }
 

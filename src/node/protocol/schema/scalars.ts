@@ -51,7 +51,13 @@ export function bytes ({ max, min = 0 }: { max: number, min?: number }): Type<Ui
   return {
     wire: 2,
     proto: 'bytes',
-    write: (writer, value) => { writer.bytes(value) },
+    write: (writer, value) => {
+      if (value.byteLength > max || value.byteLength < min) {
+        throw new Invalid(`has ${value.byteLength} bytes`)
+      }
+
+      writer.bytes(value)
+    },
     read: reader => {
       const length = readLength(reader)
 
@@ -72,7 +78,13 @@ export function uint ({ min = 0, max = Number.MAX_SAFE_INTEGER }: { min?: number
   return {
     wire: 0,
     proto: 'uint64',
-    write: (writer, value) => { writer.uint64Number(value) },
+    write: (writer, value) => {
+      if (!Number.isSafeInteger(value) || value < min || value > max) {
+        throw new Invalid(`is ${value}, and a whole number from ${min} to ${max} is allowed`)
+      }
+
+      writer.uint64Number(value)
+    },
     read: reader => {
       const value = reader.uint64()
 
@@ -89,7 +101,13 @@ export function uint ({ min = 0, max = Number.MAX_SAFE_INTEGER }: { min?: number
 export const int: Type<number> = {
   wire: 0,
   proto: 'sint64',
-  write: (writer, value) => { writer.sint64(BigInt(value)) },
+  write: (writer, value) => {
+    if (!Number.isSafeInteger(value)) {
+      throw new Invalid(`is ${value}, which is no whole number`)
+    }
+
+    writer.sint64(BigInt(value))
+  },
   read: reader => {
     const value = reader.sint64()
 
@@ -134,7 +152,13 @@ export function oneOf<T extends string> (name: string, words: readonly T[]): Typ
       needs: [],
       text: `enum ${name} {\n  ${enumName(name)}_UNSPECIFIED = 0;\n${words.map((word, index) => `  ${enumName(name)}_${enumName(word)} = ${index + 1}; // ${word}\n`).join('')}}\n`
     },
-    write: (writer, value) => { writer.uint32(words.indexOf(value) + 1) },
+    write: (writer, value) => {
+      if (!words.includes(value)) {
+        throw new Invalid(`is '${value}', which is none of ${words.join(', ')}`)
+      }
+
+      writer.uint32(words.indexOf(value) + 1)
+    },
     read: reader => {
       const word = words[reader.uint32() - 1]
 

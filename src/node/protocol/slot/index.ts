@@ -19,7 +19,7 @@ export const slot: Protocol<SlotRequest, SlotReply> = {
   firstMessageMs: 10_000,
   // many short tasks one after the other, each on a stream of its own
   rate: { perSecond: 500, burst: 1_000 },
-  maxStreams: 64,
+  maxStreams: 16,
   request: codec('slot', union<SlotRequest, 'kind'>('SlotRequest', 'kind', {
     available: variant(1, { ...named, measured: field(3, bool), payload: optional(4, payloadId) }),
     renew: variant(2, named),

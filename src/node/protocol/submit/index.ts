@@ -23,7 +23,7 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
   maxMessage: 2 * MAX_RESULT_BYTES,
   firstMessageMs: 10_000,
   rate: { perSecond: 200, burst: 400 },
-  maxStreams: 64,
+  maxStreams: 16,
   request: codec('submit', union<SubmitRequest, 'kind'>('SubmitRequest', 'kind', {
     submit: variant(1, { job: field(1, bytes({ max: MAX_JOB_BYTES })) }),
     attach: variant(2, { selector: field(1, selector), output: field(2, bool), offsets: list(3, offset, MAX_TASKS), follow: field(4, bool) }),

@@ -17,8 +17,8 @@ export const task: Protocol<TaskReport, TaskConfirm> = {
   maxMessage: MAX_RESULT_BYTES,
   firstMessageMs: 10_000,
   rate: { perSecond: 500, burst: 1_000 },
-  // a worker that was cut off comes back with everything it has kept
-  maxStreams: 256,
+  // what a worker has kept while it was cut off comes in turns; each stream may hold one large message
+  maxStreams: 16,
   request: codec('task', union<TaskReport, 'kind'>('TaskReport', 'kind', {
     begin: variant(1, { execution: field(1, execution) }),
     phase: variant(2, phaseFields),
