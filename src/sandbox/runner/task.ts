@@ -1,11 +1,8 @@
-import { closeSync, openSync, statfsSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import { formatBytes, formatDuration } from '../../model/units.ts'
-import { printable } from '../../model/text.ts'
 import { succeeded } from '../../model/sample.ts'
 import { nextRun } from '../../measure/plan.ts'
-import { BOX, MAX_OUTPUT_BYTES } from '../layout.ts'
-import { errnoName } from './boot.ts'
+import { BOX } from '../layout.ts'
 import { describeExit } from './exit-status.ts'
 import { ownTids } from './facts.ts'
 import { makeImage } from './image.ts'
@@ -13,10 +10,11 @@ import { SpawnError } from './launch.ts'
 import { adoptedMaxRss } from './memory.ts'
 import { FileOutputs, LiveOutputs } from './outputs.ts'
 import { baseEnvironment, findProgram } from './programs.ts'
+import { sandboxProblem, spawnProblem, taskProblem } from './refusals.ts'
 import { runOnce } from './run.ts'
 import { Stage } from './stage.ts'
+import { describeLimit, limitBehind, sampleOf, verdict } from './verdict.ts'
 import { waitUntil } from './wait-until.ts'
-import type { Limits } from '../../model/limits.ts'
 import type { NotRun } from '../../model/result.ts'
 import type { Sample } from '../../model/sample.ts'
 import type { CommandSummary, RunnerTask } from '../protocol.ts'
@@ -26,6 +24,7 @@ import type { Launcher } from './launch.ts'
 import type { Outputs, Printed } from './outputs.ts'
 import type { Runnable } from './programs.ts'
 import type { Means, Ran } from './run.ts'
+import type { Ended } from './verdict.ts'
 import type { WorkingCopy } from './working-copy.ts'
 
 /** Output and used space are looked at this often; runs that are shorter are never disturbed. */
@@ -49,7 +48,7 @@ interface Measured {
   spentMs: number
   first?: Printed
   same: boolean
-  ended?: { outcome: 'failed' | 'limit', reason: string }
+  ended?: Ended
   notRun?: NotRun
   reached?: number
   memoryBytes?: number
@@ -127,14 +126,10 @@ export class TaskRun {
       this.#control.send({ type: 'received' })
     }
 
-    const tooMuch = beyondBox(task)
+    const problem = taskProblem(task)
 
-    if (tooMuch != null) {
-      return sandboxProblem(tooMuch)
-    }
-
-    if (task.stdin != null && !task.files.some(({ path }) => path === task.stdin)) {
-      return { code: 'not-found', message: `the input ${printable(task.stdin)} is not in the payload: add it` }
+    if (problem != null) {
+      return problem
     }
 
     try {
@@ -268,7 +263,7 @@ export class TaskRun {
     this.#tellStart(ran.startNs)
     command.spentMs += Number(nowNs() - beganNs) / 1e6
 
-    const sample = sampleOf(command, ran, this.#firstNs ?? ran.startNs)
+    const sample = sampleOf(command.index, command.samples.length, ran, this.#firstNs ?? ran.startNs)
 
     this.#keepOutput(command, printed, succeeded(sample), which.startsWith('warm-up'))
 
@@ -384,113 +379,8 @@ function isOver (command: Measured): boolean {
   return command.ended != null || command.notRun != null
 }
 
-/** The gravest: nothing could be run, a limit, a failure. */
-function verdict (commands: (Measured | CommandSummary)[]): { outcome: 'done' | 'failed' | 'limit' | 'not-run', reason?: string } {
-  const many = commands.length > 1
-  const say = (index: number, reason: string) => many ? `command ${index + 1}: ${reason}` : reason
-  const ended = commands.flatMap((command, index) => 'runnable' in command && command.ended != null ? [{ outcome: command.ended.outcome, reason: say(index, command.ended.reason) }] : [])
-  const notRun = commands.findIndex(command => command.notRun != null)
-
-  if (notRun >= 0) {
-    return { outcome: 'not-run', reason: say(notRun, commands[notRun]?.notRun?.message ?? '') }
-  }
-
-  return ended.find(({ outcome }) => outcome === 'limit') ?? ended[0] ?? { outcome: 'done' }
-}
-
-function sampleOf (command: Measured, ran: Ran, firstNs: bigint): Sample {
-  const { userNs, systemNs, minorFaults, majorFaults, voluntarySwitches, involuntarySwitches } = ran.rusage
-
-  return {
-    command: command.index,
-    run: command.samples.length,
-    startNs: Number(ran.startNs - firstNs),
-    wallNs: ran.wallNs,
-    cpuNs: userNs + systemNs,
-    userNs,
-    systemNs,
-    minorFaults,
-    majorFaults,
-    voluntarySwitches,
-    involuntarySwitches,
-    exit: ran.exit,
-    ...(ran.limit == null ? {} : { limit: ran.limit }),
-    leftovers: ran.leftovers
-  }
-}
-
-/** A limit that the kernel or the clock of the CPU enforced. */
-function limitBehind (ran: Ran, limits: Limits, printed: Printed): Sample['limit'] {
-  const cpuMs = (ran.rusage.userNs + ran.rusage.systemNs) / 1e6
-
-  // The kernel counts ticks for its signal, which may come long before the exact bill says so.
-  if (limits.cpuMs != null && (cpuMs >= limits.cpuMs || isSignal(ran, 'SIGXCPU'))) {
-    return 'cpu'
-  }
-
-  if (printed.exceeded) {
-    return 'output'
-  }
-
-  return isSignal(ran, 'SIGXFSZ') ? 'file' : undefined
-}
-
-function isSignal ({ exit }: Ran, signal: string): boolean {
-  return exit.kind === 'signal' && exit.signal === signal
-}
-
-function describeLimit (limit: NonNullable<Sample['limit']>, limits: Limits): string {
-  switch (limit) {
-    case 'wall':
-      return `wall limit of ${formatDuration(limits.wallMs)}`
-    case 'cpu':
-      return `CPU limit of ${formatDuration(limits.cpuMs ?? 0)}`
-    case 'output':
-      return `output limit of ${limits.outputBytes} bytes`
-    case 'file':
-      return `file limit of ${limits.fileBytes} bytes`
-    case 'tmp':
-      return `limit of ${limits.tmpBytes} bytes for temporary files`
-    case 'files':
-      return `limit of ${limits.tmpInodes} temporary files`
-    default:
-      return `${limit} limit`
-  }
-}
-
 function notRunSummary (index: number, notRun: NotRun): CommandSummary {
   return { command: index, warmups: 0, memoryMethod: 'none', cpuMethod: 'rusage', notRun }
-}
-
-/** What this box was built for is fixed; a job that wants more is told so, and not silently given less. */
-function beyondBox ({ kind, limits }: RunnerTask): string | undefined {
-  const { bsize, blocks } = statfsSync(BOX.tmp)
-
-  if (limits.tmpBytes > bsize * blocks) {
-    return `the job asks for ${formatBytes(limits.tmpBytes)} of temporary files and a box has ${formatBytes(bsize * blocks)}: lower its limit`
-  }
-
-  // What is passed on live is kept nowhere.
-  return kind === 'run' && limits.outputBytes > MAX_OUTPUT_BYTES
-    ? `the job asks for ${formatBytes(limits.outputBytes)} of output and a box keeps ${formatBytes(MAX_OUTPUT_BYTES)}: lower its limit`
-    : undefined
-}
-
-function sandboxProblem (text: string): NotRun {
-  return { code: 'sandbox', message: text }
-}
-
-function spawnProblem (err: SpawnError, path: string): NotRun {
-  const name = errnoName(err.errno)
-
-  switch (name) {
-    case 'EAGAIN':
-      return sandboxProblem(`${path} could not be started: the job's limit of processes is too low`)
-    case 'E2BIG':
-      return { code: 'not-executable', message: `${path} could not be started: its arguments and environment are too long` }
-    default:
-      return { code: 'not-executable', message: `${path} could not be started: ${name}` }
-  }
 }
 
 function message (err: unknown): string {

@@ -1,0 +1,91 @@
+import { formatDuration } from '../../model/units.ts'
+import type { Limits } from '../../model/limits.ts'
+import type { Sample } from '../../model/sample.ts'
+import type { Printed } from './outputs.ts'
+import type { Ran } from './run.ts'
+
+/** How one command ended before its plan did. */
+export interface Ended {
+  outcome: 'failed' | 'limit'
+  reason: string
+}
+
+/** What counts of a command for the task's outcome. */
+export interface Judged {
+  ended?: Ended
+  notRun?: { message: string }
+}
+
+/** The gravest: nothing could be run, a limit, a failure. */
+export function verdict (commands: readonly Judged[]): { outcome: 'done' | 'failed' | 'limit' | 'not-run', reason?: string } {
+  const many = commands.length > 1
+  const say = (index: number, reason: string) => many ? `command ${index + 1}: ${reason}` : reason
+  const ended = commands.flatMap((command, index) => command.ended == null ? [] : [{ outcome: command.ended.outcome, reason: say(index, command.ended.reason) }])
+  const notRun = commands.findIndex(command => command.notRun != null)
+
+  if (notRun >= 0) {
+    return { outcome: 'not-run', reason: say(notRun, commands[notRun]?.notRun?.message ?? '') }
+  }
+
+  return ended.find(({ outcome }) => outcome === 'limit') ?? ended[0] ?? { outcome: 'done' }
+}
+
+export function sampleOf (command: number, run: number, ran: Ran, firstNs: bigint): Sample {
+  const { userNs, systemNs, minorFaults, majorFaults, voluntarySwitches, involuntarySwitches } = ran.rusage
+
+  return {
+    command,
+    run,
+    startNs: Number(ran.startNs - firstNs),
+    wallNs: ran.wallNs,
+    cpuNs: userNs + systemNs,
+    userNs,
+    systemNs,
+    minorFaults,
+    majorFaults,
+    voluntarySwitches,
+    involuntarySwitches,
+    exit: ran.exit,
+    ...(ran.limit == null ? {} : { limit: ran.limit }),
+    leftovers: ran.leftovers
+  }
+}
+
+/** A limit that the kernel or the clock of the CPU enforced. */
+export function limitBehind (ran: Ran, limits: Limits, printed: Printed): Sample['limit'] {
+  const cpuMs = (ran.rusage.userNs + ran.rusage.systemNs) / 1e6
+
+  // The kernel counts ticks for its signal, which may come long before the exact bill says so.
+  if (limits.cpuMs != null && (cpuMs >= limits.cpuMs || isSignal(ran, 'SIGXCPU'))) {
+    return 'cpu'
+  }
+
+  if (printed.exceeded) {
+    return 'output'
+  }
+
+  return isSignal(ran, 'SIGXFSZ') ? 'file' : undefined
+}
+
+function isSignal ({ exit }: Ran, signal: string): boolean {
+  return exit.kind === 'signal' && exit.signal === signal
+}
+
+export function describeLimit (limit: NonNullable<Sample['limit']>, limits: Limits): string {
+  switch (limit) {
+    case 'wall':
+      return `wall limit of ${formatDuration(limits.wallMs)}`
+    case 'cpu':
+      return `CPU limit of ${formatDuration(limits.cpuMs ?? 0)}`
+    case 'output':
+      return `output limit of ${limits.outputBytes} bytes`
+    case 'file':
+      return `file limit of ${limits.fileBytes} bytes`
+    case 'tmp':
+      return `limit of ${limits.tmpBytes} bytes for temporary files`
+    case 'files':
+      return `limit of ${limits.tmpInodes} temporary files`
+    default:
+      return `${limit} limit`
+  }
+}
