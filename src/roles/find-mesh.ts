@@ -64,7 +64,7 @@ export async function findMesh (options: FindOptions): Promise<FoundMesh> {
     ? `no membership for the mesh at ${options.masters.join(', ')}: get a token there with meshmark token create ${options.role}, then meshmark join TOKEN@HOST here`
     : options.mesh != null
       ? `no mesh '${options.mesh}' is known here: see meshmark doctor`
-      : `no mesh is known here: start one with meshmark master (or meshmark up to try), or join one with meshmark join TOKEN@HOST`)
+      : 'no mesh is known here: start one with meshmark master (or meshmark up to try), or join one with meshmark join TOKEN@HOST')
 }
 
 function isMesh (meshId: string, wanted: string | undefined): boolean {

@@ -5,7 +5,7 @@ import { jobView, startSkew, taskView } from './views.ts'
 import type { JobEntry } from './coordinator/state.ts'
 import type { JobStore } from './job-store.ts'
 import type { Outputs } from './outputs.ts'
-import type { Changes, Watchers } from './watchers.ts'
+import type { Changes, Watch, Watchers } from './watchers.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
@@ -53,8 +53,8 @@ export class Attachment {
       await this.#sendOutput()
       await this.#sendResults()
 
-      while (follow && this.#entry.finishedAtMs == null) {
-        await this.#tell(await watch.next(signal))
+      if (follow) {
+        await this.#tellUntilItEnds(watch, signal)
       }
 
       await this.#sendOutput()
@@ -62,6 +62,12 @@ export class Attachment {
       await this.#channel.send({ kind: 'end', view: jobView(this.#entry, startSkew(this.#results)) })
     } finally {
       watch.close()
+    }
+  }
+
+  async #tellUntilItEnds (watch: Watch, signal: AbortSignal): Promise<void> {
+    while (this.#entry.finishedAtMs == null) {
+      await this.#tell(await watch.next(signal))
     }
   }
 

@@ -8,7 +8,6 @@ import type { Job } from '../../model/job.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { Journal } from '../../store/journal.ts'
 
-
 /** A job as accepted: what its client sealed, and who it is for. */
 export interface StoredJob {
   job: Job

@@ -2,14 +2,12 @@ import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { payloadSize } from '../../model/payload.ts'
 import { open } from '../../node/membership.ts'
 import { validateManifest } from '../../node/payload/manifest.ts'
-import { receivePayload } from '../../node/payload/receive.ts'
 import { decodeJob } from '../../node/protocol/model/index.ts'
-import { payload as payloadProtocol } from '../../node/protocol/payload/index.ts'
 import { submit } from '../../node/protocol/submit/index.ts'
-import { refuseTicket } from '../ticket.ts'
 import { Attachment } from './attachment.ts'
 import { findJob } from './find-job.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
+import { Uploads } from './uploads.ts'
 import { jobRow, jobView, startSkew, workerRow } from './views.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { JobEntry, TaskEntry } from './coordinator/state.ts'
@@ -24,9 +22,6 @@ import type { ContentStore } from '../../store/content.ts'
 
 /** Per client, so that one cannot fill the mesh: jobs under way, and bytes of one payload. */
 export const QUOTA = { openJobs: 100, payloadBytes: 8 * 1024 ** 3 }
-
-/** A client that was told to upload has this long to begin. */
-const UPLOAD_WINDOW_MS = 10 * 60 * 1000
 
 /** A cancel is answered after this at the latest, with the names of the workers that have not confirmed. */
 const CANCEL_PATIENCE_MS = 20_000
@@ -43,27 +38,19 @@ export interface SubmitComponents {
   log: (line: string) => void
 }
 
-/** Answers clients: submit, attach, cancel, nodes, jobs, show; and takes their uploads. */
+/** Answers clients: submit, attach, cancel, nodes, jobs, show. */
 export class SubmitHandler {
   readonly #components: SubmitComponents
-  /** Payloads that clients were asked for: id -> by whom, until when. */
-  readonly #expected = new Map<string, { client: string, untilMs: number }>()
+  readonly #uploads: Uploads
 
   constructor (components: SubmitComponents) {
     this.#components = components
+    this.#uploads = new Uploads(components)
   }
 
   start (): void {
-    const { node, content } = this.#components
-
-    node.handle(submit, async (channel, peer) => this.#serve(channel, peer))
-    node.handle(payloadProtocol, async (channel, peer) => receivePayload(channel, peer, {
-      content,
-      admit: async (offer, sender) => {
-        const reason = await this.#refuseUpload(offer.manifest.id, offer.ticket, sender)
-        return reason == null ? undefined : { kind: 'refused', reason }
-      }
-    }))
+    this.#components.node.handle(submit, async (channel, peer) => this.#serve(channel, peer))
+    this.#uploads.start()
   }
 
   async #serve (channel: Channel<SubmitRequest, SubmitReply>, peer: Peer): Promise<void> {
@@ -104,7 +91,7 @@ export class SubmitHandler {
       case 'cancel': {
         const entry = findJob(coordinator.state, message.selector, asker)
         await coordinator.cancel(entry.job.id)
-        const pending = await this.#cancelled(entry.job.id)
+        const pending = await this.#cancelled(entry)
         return channel.send({ kind: 'cancelled', id: entry.job.id, pending })
       }
       case 'nodes':
@@ -163,11 +150,11 @@ export class SubmitHandler {
       validateManifest(job.payload)
 
       if (!await content.has(job.payload.id)) {
-        this.#expected.set(job.payload.id, { client: peer.id, untilMs: Date.now() + UPLOAD_WINDOW_MS })
+        this.#uploads.expect(job.payload.id, peer.id)
         return { kind: 'need-payload', payload: job.payload.id }
       }
 
-      this.#expected.delete(job.payload.id)
+      this.#uploads.forget(job.payload.id)
     }
 
     await coordinator.accept(job, sealed)
@@ -190,43 +177,25 @@ export class SubmitHandler {
     }
   }
 
-  async #refuseUpload (payload: string, ticket: Uint8Array | undefined, sender: Peer): Promise<string | undefined> {
-    const { node } = this.#components
-
-    if (sender.roles.has('client')) {
-      const expected = this.#expected.get(payload)
-
-      return expected?.client === sender.id && expected.untilMs > Date.now() ? undefined : 'submit a job that needs this payload first'
-    }
-
-    return refuseTicket({
-      sealed: ticket,
-      payload,
-      sender: sender.id,
-      receiver: node.peerId,
-      meshTimeMs: Date.now(),
-      isMaster: peerId => peerId === node.peerId
-    })
-  }
-
   /** Resolves when every task has ended or its worker cannot be reached; returns the names of those. */
-  async #cancelled (id: string): Promise<string[]> {
+  async #cancelled (entry: JobEntry): Promise<string[]> {
     const { coordinator, watchers } = this.#components
-    const entry = coordinator.state.jobs.get(id)
-    const watch = watchers.watch(id)
+    const watch = watchers.watch(entry.job.id)
     const patience = AbortSignal.timeout(CANCEL_PATIENCE_MS)
+    const cancelling = (): TaskEntry[] => [...entry.tasks.values()].filter(task => task.state === 'cancelling')
+    const isAwaited = (task: TaskEntry): boolean => coordinator.state.workers.get(task.worker ?? '')?.connected === true
 
     try {
-      while (entry != null && cancelling(entry).some(task => coordinator.state.workers.get(task.worker ?? '')?.connected === true)) {
+      while (cancelling().some(isAwaited)) {
         await watch.next(patience)
       }
     } catch {
-      // says below who has not answered
+      // who has not answered is named below
     } finally {
       watch.close()
     }
 
-    return entry == null ? [] : cancelling(entry).map(task => task.info?.name ?? task.name)
+    return cancelling().map(task => task.info?.name ?? task.name)
   }
 
   #nodes (): NodeRow[] {
@@ -252,8 +221,4 @@ export class SubmitHandler {
         .map(worker => workerRow(worker, nowMs, versions.get(worker.info.peerId) ?? ''))
     ]
   }
-}
-
-function cancelling (entry: JobEntry): TaskEntry[] {
-  return [...entry.tasks.values()].filter(task => task.state === 'cancelling')
 }

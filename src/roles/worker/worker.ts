@@ -289,4 +289,3 @@ function standingOf (slot: Slot, executions: Executions): () => Standing {
     return { ...standing, highest, sinceMs: Math.round(now - since) }
   }
 }
-

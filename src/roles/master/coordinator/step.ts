@@ -7,7 +7,6 @@ import { onGone, onRegistered, onTick, onWorkerState } from './workers.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, Target } from './state.ts'
 import type { TaskState } from '../../../model/states.ts'
 
-
 /**
  * One step of the coordinator: applies the event to the state (in place: it may
  * hold thousands of tasks) and returns what to do, in order. Pure otherwise: no
