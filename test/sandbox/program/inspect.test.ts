@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -53,7 +53,11 @@ function run (inspected: Inspected, argv: string[]): string {
 
   const [argv0, ...rest] = argvOf(inspected, argv)
 
-  return execFileSync(inspected.path, rest, { argv0, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(inspected.path, rest, { argv0, encoding: 'utf8' })
+
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+
+  return stdout
 }
 
 describe('native programs that this worker cannot start', () => {
