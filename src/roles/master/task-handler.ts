@@ -6,6 +6,7 @@ import type { JobStore } from './job-store.ts'
 import type { Outputs } from './outputs.ts'
 import type { Output } from '../output.ts'
 import type { Watchers } from './watchers.ts'
+import type { Job } from '../../model/job.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
@@ -19,6 +20,9 @@ export interface TaskComponents {
   watchers: Watchers
   log: (line: string) => void
 }
+
+/** A measured command keeps this much of its first run's output, whatever the limit of a run. */
+const SLACK_BYTES = 256 * 1024
 
 /**
  * Takes what workers deliver, one stream an execution:
@@ -39,7 +43,7 @@ async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, com
   }
 
   const { execution } = begin
-  const refusal = refuse(execution, peer, components.coordinator)
+  const refusal = await refuse(execution, peer, components)
 
   if (refusal != null) {
     await channel.send({ kind: 'refused', reason: refusal })
@@ -48,6 +52,7 @@ async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, com
 
   const { job, task } = parseExecutionId(execution)
   const output = await components.outputs.of(execution)
+  const bound = outputBound(components.coordinator.state.jobs.get(job)?.job)
 
   await channel.send({ kind: 'resume', stdout: output.size('stdout'), stderr: output.size('stderr') })
 
@@ -62,6 +67,10 @@ async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, com
         components.watchers.progress(job, task, report)
         break
       case 'output':
+        if (report.offset + report.data.byteLength > bound) {
+          throw new MeshmarkError('refused', `output beyond ${bound} bytes, which is more than the job allows`)
+        }
+
         await output.appendAt(report.stream, report.offset, report.data)
         await channel.send({ kind: 'taken', stdout: output.size('stdout'), stderr: output.size('stderr') })
         break
@@ -73,7 +82,7 @@ async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, com
   }
 }
 
-function refuse (execution: string, peer: Peer, coordinator: Coordinator): string | undefined {
+async function refuse (execution: string, peer: Peer, { coordinator, jobs }: TaskComponents): Promise<string | undefined> {
   const key = parseExecutionId(execution)
   const task = coordinator.state.jobs.get(key.job)?.tasks.get(key.task)
 
@@ -85,9 +94,15 @@ function refuse (execution: string, peer: Peer, coordinator: Coordinator): strin
     return 'no such job here'
   }
 
-  if (task.target != null && task.target !== peer.id) {
-    return 'this task is for another worker'
+  // on disk before START, so what really ran is always found
+  if (!await jobs.isAssigned(execution)) {
+    return 'this execution was not given to you'
   }
+}
+
+/** Bytes of one stream: the job's limit, and the reasons that the worker adds. */
+function outputBound (job: Job | undefined): number {
+  return (job?.limits.outputBytes ?? 0) + SLACK_BYTES * (job?.commands.length ?? 0)
 }
 
 async function store (report: Extract<TaskReport, { kind: 'result' }>, execution: string, { jobs, coordinator, log }: TaskComponents, output: Output): Promise<void> {
