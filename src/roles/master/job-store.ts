@@ -53,6 +53,11 @@ export class JobStore {
     await this.journal.batch(executions.map(execution => ({ type: 'put' as const, key: `assign/${execution}`, value: new Uint8Array(0) })), { durable: true })
   }
 
+  /** Was it given to its worker, or about to be? */
+  async isAssigned (execution: string): Promise<boolean> {
+    return await this.journal.get(`assign/${execution}`) != null
+  }
+
   /** False when another record of this execution was here already: it stays, and this one is kept beside it. */
   async addResult (result: ExecutionResult): Promise<boolean> {
     const key = `result/${executionId(result.key)}`
