@@ -1,5 +1,5 @@
 import { formatBytes } from '../model/units.ts'
-import { cpuNotes, memoryNotes, noiseNotes, Notes, precisionNotes, workerNotes } from './notes.ts'
+import { Notes } from './notes.ts'
 import { outputLines } from './output-facts.ts'
 import { commonUnit, cpuText, medianText, timeDecimals, timeText, unitFor } from './quantities.ts'
 import { referenceOf, relativeText } from './relative.ts'
@@ -10,12 +10,12 @@ import type { Row } from './rows.ts'
 /** A table for a README or an issue: every row, in the job's order, with what was printed and the notes below it. */
 export function renderMarkdown (finished: FinishedJob): string {
   const rows = rowsOf(finished)
-  const notes = new Notes()
+  const notes = new Notes(rows, finished)
   const times = rows.flatMap(row => row.figures == null ? [] : [row.figures.median])
   const common = times.length === 0 ? undefined : commonUnit(times)
 
   const lines = rows.map(row => {
-    const who = [`\`${code(row.title)}\``, escape(row.name) + notes.mark(...workerNotes(row)), escape(row.cpu)]
+    const who = [`\`${code(row.title)}\``, escape(row.name) + notes.mark('worker', row), escape(row.cpu)]
 
     return row.figures == null
       ? [...who, '', escape(row.problem == null ? '' : problemText(row.problem)), '', '', '', '', '']
@@ -41,11 +41,11 @@ function figureCells (row: Row, figures: NonNullable<Row['figures']>, rows: read
 
   return [
     String(row.samples.length),
-    medianText(figures, unit) + notes.mark(...precisionNotes(row, finished)),
+    medianText(figures, unit) + notes.mark('median', row),
     timeText(figures.min, unit, decimals),
-    cpuText(figures, unit) + notes.mark(...cpuNotes(row)),
-    memory == null ? '-' : formatBytes(memory) + notes.mark(...memoryNotes(row)),
-    noise == null ? '-' : noise.grade + notes.mark(...noiseNotes(row)),
+    cpuText(figures, unit) + notes.mark('cpu', row),
+    memory == null ? '-' : formatBytes(memory) + notes.mark('memory', row),
+    noise == null ? '-' : noise.grade + notes.mark('noise', row),
     reference == null ? '' : relativeText(figures, reference)
   ]
 }

@@ -1,46 +1,120 @@
 import { printable } from '../model/text.ts'
-import type { FinishedJob } from '../model/finished.ts'
+import { formatDuration } from '../model/units.ts'
+import type { FinishedJob, FinishedWorker } from '../model/finished.ts'
 import type { Row } from './rows.ts'
 
-/** Footnotes: the same text has the same number wherever it is used. */
+/** What a remark is about, and where its mark stands. */
+export type Subject = 'worker' | 'median' | 'cpu' | 'memory' | 'noise'
+
+const SUBJECTS: Record<Subject, { concerns: (row: Row) => boolean, texts: (row: Row, finished: FinishedJob) => string[] }> = {
+  worker: { concerns: ({ worker }) => ran(worker), texts: workerTexts },
+  median: { concerns: ({ figures }) => figures != null, texts: precisionTexts },
+  cpu: { concerns: ({ figures }) => figures != null, texts: cpuTexts },
+  memory: { concerns: ({ figures, result }) => figures != null && result?.memoryBytes != null, texts: memoryTexts },
+  noise: { concerns: ({ figures, worker }) => figures != null && worker.result?.noise != null, texts: noiseTexts }
+}
+
+/**
+ * The remarks of one table. What holds for every row it concerns stands below
+ * the table without a mark; what tells rows apart gets a number, and the same
+ * text has the same number wherever it is used.
+ */
 export class Notes {
-  private readonly numbers = new Map<string, number>()
+  readonly #finished: FinishedJob
+  readonly #common: ReadonlyMap<Subject, string[]>
+  readonly #numbers = new Map<string, number>()
 
-  /** ` (1)` or ` (1) (2)`, to be put behind what it is about; empty for no text. */
-  mark (...texts: string[]): string {
-    return texts.map(text => {
-      const number = this.numbers.get(text) ?? this.numbers.size + 1
+  /** @param rows all rows of the job, shown or not */
+  constructor (rows: readonly Row[], finished: FinishedJob) {
+    this.#finished = finished
+    this.#common = new Map(Object.entries(SUBJECTS).map(([subject, { concerns, texts }]) => {
+      const [first = [], ...others] = rows.filter(concerns).map(row => texts(row, finished))
 
-      this.numbers.set(text, number)
+      return [subject as Subject, first.filter(text => others.every(other => other.includes(text)))]
+    }))
+  }
+
+  /** ` (1)` or ` (1) (2)`, to be put behind what it is about; empty when there is nothing to tell of this row alone. */
+  mark (subject: Subject, row: Row): string {
+    const { concerns, texts } = SUBJECTS[subject]
+
+    if (!concerns(row)) {
+      return ''
+    }
+
+    return texts(row, this.#finished).filter(text => this.#common.get(subject)?.includes(text) !== true).map(text => {
+      const number = this.#numbers.get(text) ?? this.#numbers.size + 1
+
+      this.#numbers.set(text, number)
       return ` (${number})`
     }).join('')
   }
 
+  /** Every line below the table; to be asked for after the last mark. */
   lines (): string[] {
-    return [...this.numbers].map(([text, number]) => `(${number}) ${text}`)
+    return [
+      ...turnGroups(this.#finished).map(turnsLine),
+      ...[...this.#common].flatMap(([subject, texts]) => texts.map(text => subject === 'noise' ? `noise: ${text}` : text)),
+      ...[...this.#numbers].map(([text, number]) => `(${number}) ${text}`)
+    ]
   }
 }
 
+function ran ({ result }: FinishedWorker): boolean {
+  return result?.commands.some(({ samples }) => samples.length > 0) === true
+}
+
 /** About the worker as a whole: how it started and what its sandbox lacks. */
-export function workerNotes ({ worker }: Row): string[] {
+function workerTexts ({ worker }: Row, finished: FinishedJob): string[] {
   const { result, simultaneous, info } = worker
-  const late = simultaneous === false || result?.start?.simultaneous === false
+  const late = finished.workers.length > 1 && (simultaneous === false || result?.start?.simultaneous === false)
+  const waited = (result?.waitedMs ?? 0) > 0
+  const explained = waited && turnGroups(finished).some(group => group.includes(worker))
   const caveats = (result?.sandbox ?? info.sandbox)?.caveats ?? []
 
   return [
-    ...(late ? ['not simultaneous: it was busy when the others started'] : []),
-    ...(caveats.length === 0 ? [] : [`sandbox: ${caveats.map(caveat => printable(caveat, 120)).join('; ')}`])
+    ...(late && !explained ? [`not simultaneous: ${waited ? 'another worker of its machine was measuring' : 'it was busy when the others started'}`] : []),
+    ...caveats.map(caveat => `sandbox: ${printable(caveat, 120)}`)
   ]
 }
 
-/** About the median: a precision that was asked for and not had. */
-export function precisionNotes ({ result }: Row, { job }: FinishedJob): string[] {
-  return result?.reached == null || job.plan.kind !== 'precision'
-    ? []
-    : [`not as precise as asked for: ± ${percent(result.reached)} of the median instead of ± ${percent(job.plan.precision)}; a larger budget helps`]
+/** How many names are spelled out. */
+const MAX_NAMES = 8
+
+/** Workers of one machine that took turns in this job, in the order in which they measured. */
+function turnGroups ({ workers }: FinishedJob): FinishedWorker[][] {
+  const machines = new Map<string, FinishedWorker[]>()
+
+  for (const worker of workers.filter(ran)) {
+    const { machineId } = worker.info.resources
+
+    machines.set(machineId, [...machines.get(machineId) ?? [], worker])
+  }
+
+  return [...machines]
+    .filter(([machineId, group]) => machineId !== '' && group.length > 1 && group.some(({ result }) => (result?.waitedMs ?? 0) > 0))
+    .map(([, group]) => group.sort((a, b) => (a.result?.finishedAt ?? 0) - (b.result?.finishedAt ?? 0)))
 }
 
-export function cpuNotes ({ result, samples }: Row): string[] {
+function turnsLine (group: readonly FinishedWorker[]): string {
+  const names = group.slice(0, MAX_NAMES).map(({ info }) => printable(info.name, 60)).join(', ')
+  const more = group.length > MAX_NAMES ? ` and ${group.length - MAX_NAMES} more` : ''
+
+  return `not simultaneous: ${names}${more} are one machine, which measures one after the other`
+}
+
+/** A precision that was aimed at and not had. */
+function precisionTexts ({ result, samples }: Row, { job: { plan } }: FinishedJob): string[] {
+  if (result?.reached == null || plan.kind !== 'precision') {
+    return []
+  }
+
+  return [`less precise than ± ${percent(plan.precision)}: ${samples.length >= plan.maxRuns
+    ? `${plan.maxRuns} runs were the most allowed`
+    : `the time for it, ${formatDuration(plan.budgetMs)}, was over; --budget gives more`}`]
+}
+
+function cpuTexts ({ result, samples }: Row): string[] {
   const leftovers = samples.filter(sample => sample.leftovers > 0).length
 
   return [
@@ -49,12 +123,15 @@ export function cpuNotes ({ result, samples }: Row): string[] {
   ]
 }
 
-export function memoryNotes ({ result }: Row): string[] {
+function memoryTexts ({ result }: Row): string[] {
   return result?.memoryMethod === 'adopted-maxrss' ? ['memory of the largest process, not of all together'] : []
 }
 
-export function noiseNotes ({ worker }: Row): string[] {
-  return (worker.result?.noise?.reasons ?? []).slice(0, 8).map(reason => printable(reason))
+/** One text for all reasons of a worker: they hardly ever repeat elsewhere. */
+function noiseTexts ({ worker }: Row): string[] {
+  const reasons = (worker.result?.noise?.reasons ?? []).slice(0, 8).map(reason => printable(reason))
+
+  return reasons.length === 0 ? [] : [reasons.join('; ')]
 }
 
 function percent (fraction: number): string {

@@ -57,13 +57,18 @@ export function rowsOf (finished: FinishedJob): Row[] {
       command: index,
       name: printable(worker.info.name, 60),
       cpu: printable(worker.info.resources.cpuModel, 60).replace(/^(?:AMD|Intel) /, ''),
-      title: printable(commandTitle(command), 500),
+      title: printable(oneLine(commandTitle(command)), 500),
       samples,
       result,
       problem,
       figures: problem == null ? figuresOf(samples) : undefined
     }
   }))
+}
+
+/** A script given as an argument may have lines: they are told apart by a mark. */
+export function oneLine (text: string): string {
+  return text.trim().replace(/\r?\n/g, '⏎').replaceAll('\t', ' ')
 }
 
 function figuresOf (samples: Sample[]): Figures {

@@ -6,11 +6,11 @@ import { formatBytes } from '../model/units.ts'
 import { paletteFor } from './colour.ts'
 import { layOut } from './columns.ts'
 import { GROUPED_ABOVE, renderGroups } from './groups.ts'
-import { cpuNotes, memoryNotes, noiseNotes, Notes, precisionNotes, workerNotes } from './notes.ts'
+import { Notes } from './notes.ts'
 import { outputLines } from './output-facts.ts'
 import { commonUnit, cpuText, medianText, timeDecimals, timeText, unitFor } from './quantities.ts'
 import { referenceOf, relativeText } from './relative.ts'
-import { problemText, rowsOf } from './rows.ts'
+import { oneLine, problemText, rowsOf } from './rows.ts'
 import type { FinishedJob } from '../model/finished.ts'
 import type { Palette } from './colour.ts'
 import type { Column, Line } from './columns.ts'
@@ -33,7 +33,7 @@ export interface TableOptions {
 export function renderTable (finished: FinishedJob, options: TableOptions): string {
   const palette = paletteFor(options.colour)
   const rows = sorted(rowsOf(finished), finished.job.commands.length)
-  const notes = new Notes()
+  const notes = new Notes(rows, finished)
   const body = finished.workers.length > GROUPED_ABOVE && options.allRows !== true
     ? renderGroups(rows, finished, options.width, palette, some => renderRows(some, rows, finished, options.width, palette, notes))
     : renderRows(rows, rows, finished, options.width, palette, notes)
@@ -49,7 +49,7 @@ export function renderTable (finished: FinishedJob, options: TableOptions): stri
 
 function heading ({ job, workers, startSkewNs }: FinishedJob, palette: Palette): string {
   const [only] = job.commands
-  const title = job.commands.length === 1 && only != null ? printable(commandTitle(only), 80) : `${job.commands.length} commands`
+  const title = job.commands.length === 1 && only != null ? printable(oneLine(commandTitle(only)), 80) : `${job.commands.length} commands`
   const done = workers.filter(worker => worker.state === 'done').length
   const skew = startSkewNs == null || workers.length < 2 ? [] : [`start skew ${skewText(startSkewNs)}`]
   const name = job.name == null ? '' : ` (${printable(job.name, 60)})`
@@ -88,10 +88,16 @@ const COLUMNS: Column[] = [
   { key: 'runs', title: 'runs', align: 'right' },
   { key: 'median', title: 'median ± 95 %', align: 'right' },
   { key: 'min', title: 'min', align: 'right', drop: 2 },
-  { key: 'cpuTime', title: 'cpu time', align: 'right' },
+  { key: 'cpuTime', title: 'cpu time', align: 'right', drop: 4 },
   { key: 'memory', title: 'memory', align: 'right', drop: 3 },
   { key: 'noise', title: 'noise', align: 'left' },
   { key: 'relative', title: 'relative', align: 'left' }
+]
+
+/** When nothing was measured, what happened takes the place of the figures. */
+const COLUMNS_WITHOUT_FIGURES: Column[] = [
+  ...COLUMNS.filter(({ key }) => key === 'worker' || key === 'cpu' || key === 'command'),
+  { key: 'result', title: 'result', align: 'left' }
 ]
 
 /** `shown` of all `rows`, as lines of a table. */
@@ -105,16 +111,16 @@ function renderRows (shown: readonly Row[], rows: readonly Row[], finished: Fini
     memory: shown.some(row => row.figures != null && row.result?.memoryBytes != null)
   }
 
-  const columns = COLUMNS.filter(({ key }) => (key !== 'command' || commands > 1) && anything[key as keyof typeof anything] !== false)
-  const lines = shown.map((row, i) => lineOf(row, rows, finished, shown[i - 1]?.worker !== row.worker, unit, palette, notes))
+  const columns = (times.length === 0 ? COLUMNS_WITHOUT_FIGURES : COLUMNS).filter(({ key }) => (key !== 'command' || commands > 1) && anything[key as keyof typeof anything] !== false)
+  const lines = shown.map((row, i) => lineOf(row, rows, finished, shown[i - 1]?.worker !== row.worker, times.length === 0 ? 'result' : 'runs', unit, palette, notes))
 
   return layOut(columns, lines, width, palette.faint)
 }
 
-function lineOf (row: Row, rows: readonly Row[], finished: FinishedJob, first: boolean, common: TimeUnit | undefined, palette: Palette, notes: Notes): Line {
+function lineOf (row: Row, rows: readonly Row[], finished: FinishedJob, first: boolean, spanFrom: string, common: TimeUnit | undefined, palette: Palette, notes: Notes): Line {
   const who = {
     // Of several commands only the first names the worker.
-    worker: first ? row.name + notes.mark(...workerNotes(row)) : '',
+    worker: first ? row.name + notes.mark('worker', row) : '',
     cpu: first ? row.cpu : '',
     command: row.title
   }
@@ -122,7 +128,7 @@ function lineOf (row: Row, rows: readonly Row[], finished: FinishedJob, first: b
   if (row.figures == null) {
     return {
       cells: who,
-      span: { from: 'runs', text: row.problem == null ? '' : problemText(row.problem) },
+      span: { from: spanFrom, text: row.problem == null ? '' : problemText(row.problem) },
       style: row.problem != null && isTaskEnd(row.problem.state) ? palette.failed : palette.faint
     }
   }
@@ -141,11 +147,11 @@ function figuresLine (row: Row, figures: Figures, who: Record<string, string>, r
     cells: {
       ...who,
       runs: String(row.samples.length),
-      median: medianText(figures, unit) + notes.mark(...precisionNotes(row, finished)),
+      median: medianText(figures, unit) + notes.mark('median', row),
       min: timeText(figures.min, unit, decimals),
-      cpuTime: cpuText(figures, unit) + notes.mark(...cpuNotes(row)),
-      memory: memory == null ? '-' : formatBytes(memory) + notes.mark(...memoryNotes(row)),
-      noise: noise == null ? '-' : noise.grade + notes.mark(...noiseNotes(row)),
+      cpuTime: cpuText(figures, unit) + notes.mark('cpu', row),
+      memory: memory == null ? '-' : formatBytes(memory) + notes.mark('memory', row),
+      noise: noise == null ? '-' : noise.grade + notes.mark('noise', row),
       relative: reference == null ? '' : relativeText(figures, reference)
     },
     styles: {

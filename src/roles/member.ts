@@ -1,6 +1,6 @@
 import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MeshmarkError } from '../model/errors.ts'
+import { isMeshmarkError, MeshmarkError } from '../model/errors.ts'
 import { openMembership } from '../node/membership.ts'
 import { writeFileAtomic } from '../store/files.ts'
 import type { Role } from '../model/roles.ts'
@@ -43,7 +43,7 @@ export async function loadMember (dir: string, peerId: string): Promise<Member |
 
     return membership.peerId === peerId && membership.expiresAt > Date.now() ? member : undefined
   } catch (err: any) {
-    throw new MeshmarkError('failed', `${join(dir, FILE)} is damaged (${err.message}): remove it and join again`, { cause: err })
+    throw new MeshmarkError(isMeshmarkError(err) ? err.code : 'failed', `${join(dir, FILE)} is damaged (${err.message}): remove it and join again`, { cause: err })
   }
 }
 

@@ -152,11 +152,11 @@ describe('Markdown', () => {
     expect(renderMarkdown(finished([...LAB.slice(2), lost]))).toBe([
       '| Command | Worker | CPU | Runs | Median ± 95 % | Min | CPU time | Memory | Noise | Relative |',
       '|:---|:---|:---|---:|---:|---:|---:|---:|:---|---:|',
-      '| `primes 200000` | pi-kitchen | Cortex-A76 | 44 | 171.5 ms ± 2.9 | 162.0 ms | 171.3 ms | 1.9 MB | C (1) |  |',
+      '| `primes 200000` | pi-kitchen | Cortex-A76 | 44 | 171.5 ms ± 2.9 | 162.0 ms | 171.3 ms | 1.9 MB | C |  |',
       '| `primes 200000` | lab-09 | EPYC |  | lost: silent for 25 s |  |  |  |  |  |',
       '',
       'output: same in all 44 runs',
-      '(1) other processes used 22 % of its cores while measuring',
+      'noise: other processes used 22 % of its cores while measuring',
       ''
     ].join('\n'))
   })

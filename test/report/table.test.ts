@@ -135,14 +135,47 @@ describe('the screen of a job', () => {
     expect(text).toBe(lines(
       'primes 200000 · 2 of 2 workers · job 7x2m9ka7',
       'worker  cpu   runs  median ± 95 %      min   cpu time      memory  noise  relative',
-      'a (1)   EPYC    20  40 ms ± 4 (2)    31 ms  40 ms (3)  2.1 MB (4)  A      1.00',
-      'b (1)   EPYC    20  50.0 ms ± 0.5  49.0 ms    49.8 ms      2.1 MB  A      1.25 ± 0.15',
+      'a       EPYC    20  40 ms ± 4 (1)    31 ms  40 ms (2)  2.1 MB (3)  A      1.00',
+      'b       EPYC    20  50.0 ms ± 0.5  49.0 ms    49.8 ms      2.1 MB  A      1.25 ± 0.15',
       'output: same on both',
-      '(1) not simultaneous: it was busy when the others started',
-      '(2) not as precise as asked for: ± 12 % of the median instead of ± 1 %; a larger budget helps',
-      '(3) CPU time of the processes that were waited for only',
-      '(4) memory of the largest process, not of all together'
+      'not simultaneous: it was busy when the others started',
+      '(1) less precise than ± 1 %: the time for it, 5.0 s, was over; --budget gives more',
+      '(2) CPU time of the processes that were waited for only',
+      '(3) memory of the largest process, not of all together'
     ))
+  })
+
+  it('says once, without marks, what holds for all', () => {
+    const alike: Partial<WorkerSketch> = { cpu: 'AMD EPYC', commands: [{ cpuMethod: 'rusage' }], result: { noise: { grade: 'B', reasons: ['x', 'y'] }, sandbox: { caveats: ['no quota'] } as never } }
+    const text = screen(finished([{ name: 'a', runs: [[1]], ...alike } as WorkerSketch, { name: 'b', runs: [[2]], ...alike } as WorkerSketch]))
+
+    expect(text).not.toMatch(/\(\d\)/)
+    expect(text.split('\n').slice(-5)).toEqual(['output: same on both', 'sandbox: no quota', 'CPU time of the processes that were waited for only', 'noise: x; y', ''])
+  })
+
+  it('says that workers of one machine took turns, and in which order', () => {
+    const of = (name: string, waitedMs: number, machine = 'm'): WorkerSketch => {
+      const sketch: WorkerSketch = { name, cpu: 'AMD EPYC', runs: [[1]], result: { waitedMs, finishedAt: waitedMs + 1 }, worker: { simultaneous: waitedMs === 0 } }
+      const [made] = finished([sketch]).workers
+
+      return { ...sketch, worker: { ...sketch.worker, info: { ...made!.info, resources: { ...made!.info.resources, machineId: machine } } } }
+    }
+    const text = screen(finished([of('c', 20), of('a', 0), of('b', 10), of('d', 0, 'other'), of('e', 30, 'third')]))
+
+    expect(text).toContain('\nnot simultaneous: a, b, c are one machine, which measures one after the other\n')
+    expect(text).toMatch(/^e \(1\)/m)
+    expect(text).toContain('\n(1) not simultaneous: another worker of its machine was measuring\n')
+    expect(text).not.toContain('(2)')
+  })
+
+  it('has no columns for figures when there are none', () => {
+    const text = screen(finished(['a', 'b'].map(name => ({ name, cpu: 'AMD EPYC', runs: [[]], commands: [{ notRun: { code: 'not-found' as const, message: 'primes is not installed' } }], worker: { state: 'not-run' as const } }))))
+
+    expect(text.split('\n').slice(1, -1)).toEqual([
+      'worker  cpu   result',
+      'a       EPYC  not run: primes is not installed',
+      'b       EPYC  not run: primes is not installed'
+    ])
   })
 
   it.each([

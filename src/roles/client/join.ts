@@ -40,10 +40,10 @@ export async function joinMesh (options: JoinOptions): Promise<Joined> {
 
   try {
     await node.start()
-    const name = hostname().split('.')[0] ?? token.role
-    const master = await linkToMaster(node, mesh, { dir, name, signal: AbortSignal.timeout(options.timeoutMs ?? 10_000) })
+    const wished = hostname().split('.')[0] ?? token.role
+    const master = await linkToMaster(node, mesh, { dir, name: wished, signal: AbortSignal.timeout(options.timeoutMs ?? 10_000) })
 
-    return { role: token.role, meshId: mesh.meshId, master: master.name, name }
+    return { role: token.role, meshId: mesh.meshId, master: master.name, name: node.name }
   } finally {
     await node.stop()
   }

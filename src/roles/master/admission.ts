@@ -126,6 +126,10 @@ export class Admission {
       throw new MeshmarkError('usage', `no member '${nameOrId}': see meshmark nodes`)
     }
 
+    if (members.some(({ peerId }) => peerId === this.#components.peerId)) {
+      throw new MeshmarkError('usage', `'${nameOrId}' is this master, which cannot put itself out: stop it instead`)
+    }
+
     for (const { peerId } of members) {
       await this.#components.journal.put(`revoked/${peerId}`, new Uint8Array(0), { durable: true })
       this.#revoked.add(peerId)

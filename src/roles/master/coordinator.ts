@@ -28,6 +28,9 @@ const START_LEAD_MS = 25
 const MAX_START_LEAD_MS = 2_000
 const OFFSET_TIMEOUT_MS = 2_000
 
+/** A reign is a start of a master: so many are not lost with any journal. */
+const MAX_TERM_STEP = 1_000_000
+
 export interface CoordinatorComponents {
   node: MeshNode
   identity: PrivateKey
@@ -82,9 +85,15 @@ export class Coordinator {
     return this.#claim
   }
 
-  /** A worker has seen a higher claim than ours, as after the loss of our journal: reign above it. */
+  /**
+   * A worker has seen a higher claim than ours, as after the loss of our
+   * journal: reign above it. What no history can explain is a lie, and would
+   * use up the terms for everybody.
+   */
   async outbid (highest: Claim): Promise<void> {
-    if (compareClaims(highest, this.#claim) > 0) {
+    if (highest.term - this.#claim.term > MAX_TERM_STEP) {
+      this.#components.log(`a worker claims to have seen term ${highest.term}, and this is term ${this.#claim.term}: not believed`)
+    } else if (compareClaims(highest, this.#claim) > 0) {
       this.#claim = { term: highest.term + 1, master: this.#components.node.peerId }
       await this.#components.saveTerm(this.#claim.term)
     }

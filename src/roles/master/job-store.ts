@@ -53,6 +53,7 @@ export class JobStore {
     await this.journal.batch(executions.map(execution => ({ type: 'put' as const, key: `assign/${execution}`, value: new Uint8Array(0) })), { durable: true })
   }
 
+  /** Was it given to its worker, or about to be? */
   async isAssigned (execution: string): Promise<boolean> {
     return await this.journal.get(`assign/${execution}`) != null
   }

@@ -42,6 +42,8 @@ export interface SubmitComponents {
 export class SubmitHandler {
   readonly #components: SubmitComponents
   readonly #uploads: Uploads
+  /** By client: of two submissions at once the second is judged when the first is stored. */
+  readonly #turns = new Map<string, Promise<unknown>>()
 
   constructor (components: SubmitComponents) {
     this.#components = components
@@ -78,7 +80,7 @@ export class SubmitHandler {
 
     switch (message.kind) {
       case 'submit':
-        return channel.send(await this.#submit(message.job, peer))
+        return channel.send(await this.#inTurn(peer.id, async () => this.#submit(message.job, peer)))
       case 'attach': {
         const entry = findJob(coordinator.state, message.selector, asker)
         const gone = new AbortController()
@@ -154,13 +156,26 @@ export class SubmitHandler {
         return { kind: 'need-payload', payload: job.payload.id }
       }
 
-      this.#uploads.forget(job.payload.id)
+      this.#uploads.forget(job.payload.id, peer.id)
     }
 
     await coordinator.accept(job, sealed)
     this.#components.log(`job ${job.id.slice(-8).toLowerCase()} accepted from ${peer.name}`)
 
     return { kind: 'accepted', id: job.id, masters: [name], existing: false }
+  }
+
+  async #inTurn<T> (client: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(client) ?? Promise.resolve()).then(work)
+    const settled = turn.then(() => {}, () => {}).finally(() => {
+      if (this.#turns.get(client) === settled) {
+        this.#turns.delete(client)
+      }
+    })
+
+    this.#turns.set(client, settled)
+
+    return turn
   }
 
   #checkQuota (job: Job): void {

@@ -8,9 +8,10 @@ import type { Output } from '../output.ts'
 import type { Watchers } from './watchers.ts'
 import type { Job } from '../../model/job.ts'
 import type { ExecutionResult } from '../../model/result.ts'
+import type { TaskState } from '../../model/states.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
-import type { TaskConfirm, TaskReport } from '../../node/protocol/task/messages.ts'
+import type { OutputStream, TaskConfirm, TaskReport } from '../../node/protocol/task/messages.ts'
 
 export interface TaskComponents {
   node: MeshNode
@@ -20,9 +21,6 @@ export interface TaskComponents {
   watchers: Watchers
   log: (line: string) => void
 }
-
-/** A measured command keeps this much of its first run's output, whatever the limit of a run. */
-const SLACK_BYTES = 256 * 1024
 
 /**
  * Takes what workers deliver, one stream an execution:
@@ -51,8 +49,10 @@ async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, com
   }
 
   const { job, task } = parseExecutionId(execution)
+  const entry = components.coordinator.state.jobs.get(job)!
   const output = await components.outputs.of(execution)
-  const bound = outputBound(components.coordinator.state.jobs.get(job)?.job)
+  // after the record nothing is added to what it is about
+  const maxBytes = await components.jobs.result(execution) != null ? 0 : maxOutput(entry.job)
 
   await channel.send({ kind: 'resume', stdout: output.size('stdout'), stderr: output.size('stderr') })
 
@@ -61,14 +61,22 @@ async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, com
       case 'begin':
         throw new MeshmarkError('refused', 'a delivery begins once')
       case 'phase':
-        components.watchers.phase(job, task, report)
+        if (entry.finishedAtMs == null) {
+          components.watchers.phase(job, task, report)
+        }
         break
       case 'progress':
-        components.watchers.progress(job, task, report)
+        if (report.command >= entry.job.commands.length) {
+          throw new MeshmarkError('refused', `progress of command ${report.command}, and the job has ${entry.job.commands.length}`)
+        }
+
+        if (entry.finishedAtMs == null) {
+          components.watchers.progress(job, task, report)
+        }
         break
       case 'output':
-        if (report.offset + report.data.byteLength > bound) {
-          throw new MeshmarkError('refused', `output beyond ${bound} bytes, which is more than the job allows`)
+        if (report.offset + report.data.byteLength > Math.max(output.size(report.stream), maxBytes - output.size(other(report.stream)))) {
+          throw new MeshmarkError('refused', maxBytes === 0 ? 'the output of a finished execution does not grow' : 'more output than the job allows')
         }
 
         await output.appendAt(report.stream, report.offset, report.data)
@@ -77,7 +85,7 @@ async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, com
       case 'result':
         await store(report, execution, components, output)
         await channel.send({ kind: 'stored' })
-        break
+        return
     }
   }
 }
@@ -94,15 +102,32 @@ async function refuse (execution: string, peer: Peer, { coordinator, jobs }: Tas
     return 'no such job here'
   }
 
-  // on disk before START, so what really ran is always found
-  if (!await jobs.isAssigned(execution)) {
-    return 'this execution was not given to you'
+  if (task.target != null && task.target !== peer.id) {
+    return 'this task is for another worker'
+  }
+
+  // a journal restored from a backup may lack the assignment: the worker has been asked again then, and has said that it ran
+  const isThere = task.worker === peer.id && task.attempt === key.attempt && !task.prepared && AT_ITS_WORKER.includes(task.state)
+
+  if (!isThere && !await jobs.isAssigned(execution)) {
+    return 'this execution was never given to this worker'
   }
 }
 
-/** Bytes of one stream: the job's limit, and the reasons that the worker adds. */
-function outputBound (job: Job | undefined): number {
-  return (job?.limits.outputBytes ?? 0) + SLACK_BYTES * (job?.commands.length ?? 0)
+const AT_ITS_WORKER: readonly TaskState[] = ['starting', 'running', 'cancelling']
+
+/** A measured run keeps this much of each stream, and a box passes on pieces that may go a little beyond the limit. */
+const KEPT_BYTES = 64 * 1024
+
+/** Bytes of both streams that an honest worker can have, at most. */
+function maxOutput ({ kind, commands, plan, limits }: Job): number {
+  const runs = plan.kind === 'once' ? 1 : plan.warmup + (plan.kind === 'fixed' ? plan.runs : plan.maxRuns)
+
+  return (kind === 'exec' ? limits.outputBytes : 0) + 2 * KEPT_BYTES * commands.length * (runs + 1)
+}
+
+function other (stream: OutputStream): OutputStream {
+  return stream === 'stdout' ? 'stderr' : 'stdout'
 }
 
 async function store (report: Extract<TaskReport, { kind: 'result' }>, execution: string, { jobs, coordinator, log }: TaskComponents, output: Output): Promise<void> {

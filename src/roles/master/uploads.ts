@@ -8,12 +8,15 @@ import type { ContentStore } from '../../store/content.ts'
 /** A client that was asked for a payload has this long to begin. */
 const UPLOAD_WINDOW_MS = 10 * 60 * 1000
 
+/** Of one client at once. */
+const MAX_EXPECTED = 100
+
 /** Payloads on their way in: from clients that were asked for them, and with a coordinator's ticket. */
 export class Uploads {
   readonly #node: MeshNode
   readonly #content: ContentStore
-  /** What clients were asked for: payload -> by whom, until when. */
-  readonly #expected = new Map<string, { client: string, untilMs: number }>()
+  /** What clients were asked for: client -> payload -> until when. */
+  readonly #expected = new Map<string, Map<string, number>>()
 
   constructor ({ node, content }: { node: MeshNode, content: ContentStore }) {
     this.#node = node
@@ -30,19 +33,35 @@ export class Uploads {
     }))
   }
 
+  /** The same payload may be asked of several clients; one client is remembered with so many, the oldest are forgotten. */
   expect (payload: string, client: string): void {
-    this.#expected.set(payload, { client, untilMs: Date.now() + UPLOAD_WINDOW_MS })
+    const payloads = this.#expected.get(client) ?? new Map<string, number>()
+
+    payloads.delete(payload)
+    payloads.set(payload, Date.now() + UPLOAD_WINDOW_MS)
+
+    for (const oldest of [...payloads.keys()].slice(0, -MAX_EXPECTED)) {
+      payloads.delete(oldest)
+    }
+
+    this.#expected.set(client, payloads)
   }
 
-  forget (payload: string): void {
-    this.#expected.delete(payload)
+  forget (payload: string, client: string): void {
+    const payloads = this.#expected.get(client)
+
+    payloads?.delete(payload)
+
+    if (payloads?.size === 0) {
+      this.#expected.delete(client)
+    }
   }
 
   async #refuse (offer: Extract<PayloadRequest, { kind: 'offer' }>, sender: Peer): Promise<string | undefined> {
     if (sender.roles.has('client')) {
-      const expected = this.#expected.get(offer.manifest.id)
+      const untilMs = this.#expected.get(sender.id)?.get(offer.manifest.id) ?? 0
 
-      return expected?.client === sender.id && expected.untilMs > Date.now() ? undefined : 'submit a job that needs this payload first'
+      return untilMs > Date.now() ? undefined : 'submit a job that needs this payload first'
     }
 
     return refuseTicket({

@@ -49,6 +49,8 @@ export function jobRow (entry: JobEntry, viewer: string): JobRow {
 }
 
 export function workerRow (worker: WorkerEntry, nowMs: number, version: string): NodeRow {
+  const sinceLastWord = Math.max(0, nowMs - worker.lastHeardMs)
+
   return {
     role: 'worker',
     peerId: worker.info.peerId,
@@ -56,8 +58,8 @@ export function workerRow (worker: WorkerEntry, nowMs: number, version: string):
     state: worker.connected ? worker.state : 'lost',
     detail: worker.detail,
     draining: worker.draining,
-    sinceMs: worker.sinceMs,
-    lastHeardMs: Math.max(0, nowMs - worker.lastHeardMs),
+    sinceMs: worker.sinceMs + sinceLastWord,
+    lastHeardMs: sinceLastWord,
     info: worker.info,
     version,
     addresses: []

@@ -78,12 +78,12 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
     signal: init.signal,
     onWait: () => {
       waited = true
-      init.onReport({ kind: 'phase', phase: 'waiting-for-machine', detail: 'another worker of this machine is measuring' })
+      init.onReport({ kind: 'phase', phase: 'waiting-for-machine', detail: waitReason(measured) })
     }
   })
 
   try {
-    record.waitedMs = Math.round(performance.now() - asked)
+    record.waitedMs = waited ? Math.max(1, Math.round(performance.now() - asked)) : 0
     init.onReport({ kind: 'phase', phase: 'running' })
 
     const before = measured ? await readNoise() : undefined
@@ -106,6 +106,11 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
   } finally {
     await lock.release()
   }
+}
+
+/** What does not measure waits only for what does; what measures waits for everybody. */
+function waitReason (measured: boolean): string {
+  return measured ? 'another worker of this machine is busy' : 'another worker of this machine is measuring'
 }
 
 async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: ExecutionResult): Promise<BoxReport> {

@@ -13,6 +13,9 @@ import type { Spools } from '../../store/spool.ts'
 
 const RETRY_MS = 500
 
+/** A master restored from a backup learns of an execution when it asks for it again. */
+const UNKNOWN_RETRY_MS = 15_000
+
 export interface ExecutionsComponents {
   node: MeshNode
   boxes: Boxes
@@ -31,7 +34,8 @@ export interface ExecutionsComponents {
 interface Running {
   execution: string
   stop: AbortController
-  phase?: string
+  /** Why it has not begun. */
+  waiting?: string
   done: Promise<void>
 }
 
@@ -48,7 +52,7 @@ export class Executions {
     this.#components = components
   }
 
-  get running (): { execution: string, phase?: string } | undefined {
+  get running (): { execution: string, waiting?: string } | undefined {
     return this.#running
   }
 
@@ -134,7 +138,7 @@ export class Executions {
         onJob: job => { measuring = job.kind === 'run' },
         onReport: report => {
           if (report.kind === 'phase') {
-            running.phase = report.phase
+            running.waiting = report.phase === 'waiting-for-machine' ? report.detail : undefined
             onChange()
           }
 
@@ -195,8 +199,8 @@ export class Executions {
           return
         }
 
-        // this master knows no such job: kept for one that does
-        await Promise.race([this.#onMaster.promise, aborted(signal)])
+        // this master knows nothing of it, or not yet: kept for one that does
+        await Promise.race([this.#onMaster.promise, delay(UNKNOWN_RETRY_MS, undefined, { signal }).catch(() => {})])
         continue
       } catch (err) {
         if (!signal.aborted && !said) {

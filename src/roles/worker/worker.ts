@@ -262,7 +262,7 @@ function standingOf (slot: Slot, executions: Executions): () => Standing {
     const now = performance.now()
     const standing = ((): Omit<Standing, 'sinceMs'> => {
       if (phase.kind === 'running') {
-        return { state: 'running', execution: phase.execution, detail: executions.running?.phase === 'waiting-for-machine' ? 'waiting for its turn on this machine' : undefined }
+        return { state: 'running', execution: phase.execution, detail: executions.running?.waiting }
       }
 
       if (refusal != null) {

@@ -25,7 +25,7 @@ export function freezeTargets (state: CoordinatorState, placement: Placement): T
     const missing = placement.names.filter(name => !fitting.some(worker => isNamed(worker, name)))
 
     if (missing.length > 0) {
-      throw noWorker(`no worker ${missing.map(name => `'${name}'`).join(', ')} is ready for work`, rejected, state)
+      throw noNamed(missing, placement, state)
     }
 
     return placement.names
@@ -69,6 +69,28 @@ export function isNamed (worker: WorkerEntry, name: string): boolean {
 }
 
 const SHOWN = 5
+const NAMED = 20
+
+/** Those that nobody is called, with the names that there are; otherwise why the named ones cannot. */
+function noNamed (missing: string[], placement: Placement, state: CoordinatorState): MeshmarkError {
+  const workers = [...state.workers.values()]
+  const unknown = missing.filter(name => !workers.some(worker => isNamed(worker, name)))
+
+  if (unknown.length > 0 && workers.length > 0) {
+    const names = workers.map(worker => worker.info.name).sort()
+    const known = names.slice(0, NAMED).join(', ') + (names.length > NAMED ? ` and ${names.length - NAMED} more (see meshmark nodes)` : '')
+
+    return new MeshmarkError('no-worker', `no worker is called ${quoted(unknown)}: there ${names.length === 1 ? 'is' : 'are'} ${known}`)
+  }
+
+  const reasons = workers.filter(worker => missing.some(name => isNamed(worker, name))).map(worker => `${worker.info.name}: ${unfit(worker, placement)}`)
+
+  return noWorker(`no worker ${quoted(missing)} is ready for work`, reasons, state)
+}
+
+function quoted (names: string[]): string {
+  return names.map(name => `'${name}'`).join(', ')
+}
 
 function noWorker (what: string, rejected: string[], state: CoordinatorState): MeshmarkError {
   const why = state.workers.size === 0

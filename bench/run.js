@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+/**
+ * Runs one of the benches in this folder; each says at its top what it asks.
+ *
+ *   npm run bench -- NAME [options]
+ */
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fail } from '../scripts/lib/process.js'
+import { setup } from '../scripts/setup.js'
+
+const FOLDER = import.meta.dirname
+const names = readdirSync(FOLDER).filter(file => file.endsWith('.js') && file !== 'run.js').map(file => file.slice(0, -3))
+const [name, ...args] = process.argv.slice(2)
+
+if (name == null || !names.includes(name)) {
+  fail(`bench: ${name == null ? 'name one' : `there is no '${name}'`}: ${names.join(', ')}, as in npm run bench -- ${names[0]}`)
+}
+
+// A build that is named is used as it is.
+if (process.env.MESHMARK_MAIN == null || !existsSync(process.env.MESHMARK_MAIN)) {
+  await setup()
+}
+
+const { bench } = await import(join(FOLDER, `${name}.js`))
+
+await bench(args)
