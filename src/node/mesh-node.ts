@@ -49,7 +49,7 @@ export interface MeshNodeInit {
   /** Mesh time, milliseconds since 1970. Given by masters; others take it from the masters they meet. */
   meshTime?: () => number
   isRevoked?: (peerId: string) => boolean
-  /** Look for masters on the local network; a master announces itself. @default false */
+  /** Masters may be looked for on the local network (`lookForMasters`); a master announces itself. @default false */
   mdns?: boolean
   /** Two live nodes with one peer id and different boot nonces are both refused if they hold one of these roles. @default [] */
   uniqueRoles?: Role[]
@@ -90,6 +90,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
   /** Mesh time minus our own clock, as the last master said. */
   #clockOffsetMs = 0
   #started?: Promise<void>
+  #looking?: Promise<void>
   #stopped?: Promise<void>
 
   /** Opens no socket yet. */
@@ -297,6 +298,17 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
     await Promise.all(this.#reception.sessions(peerId).map(async session => session.end(error)))
   }
 
+  /** Begins to ask the local network for masters, from which `master:discovered` events come. False where mDNS is switched off. */
+  async lookForMasters (): Promise<boolean> {
+    if (this.#discovery == null) {
+      return false
+    }
+
+    await (this.#looking ??= this.#discovery.start())
+
+    return true
+  }
+
   async #start (): Promise<void> {
     this.#stopping.signal.throwIfAborted()
 
@@ -308,7 +320,10 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
       throw listenError(err, this.#init.listen ?? [])
     }
 
-    await this.#discovery?.start()
+    // whoever only looks for masters says nothing on the network until it has to
+    if (this.roles.has('master')) {
+      await this.#discovery?.start()
+    }
   }
 
   async #stop (): Promise<void> {

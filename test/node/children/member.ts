@@ -24,6 +24,7 @@ node.addEventListener('master:discovered', ({ detail }) => {
 })
 
 await node.start()
+await node.lookForMasters()
 
 answer({
   id: () => node.peerId,
