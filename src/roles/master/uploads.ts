@@ -74,3 +74,7 @@ export class Uploads {
     })
   }
 }
+
+function keyOf (payload: string, client: string): string {
+  return `${payload}/${client}`
+}
