@@ -74,7 +74,3 @@ export class Uploads {
     })
   }
 }
-
-function keyOf (payload: string, client: string): string {
-  return `${payload}/${client}`
-}
