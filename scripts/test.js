@@ -3,7 +3,7 @@
  * Every check there is, one after the other, and one line at the end:
  * `N passed, N failed`.
  *
- *   node scripts/test.js [--only lint,build,types,imports,unit,e2e]
+ *   node scripts/test.js [--only lint,build,types,documents,imports,unit,e2e]
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,6 +18,7 @@ const STEPS = [
   // A build that is fresh has passed the compiler.
   { name: 'build', what: 'build', run: () => check(['scripts/setup.js']) },
   { name: 'types', what: 'types, those of the tests included', run: () => check(['node_modules/typescript/bin/tsc', '-p', 'test']) },
+  { name: 'documents', what: 'generated documents are fresh', run: () => check(['scripts/generate.js', '--check']) },
   { name: 'imports', what: 'order of imports', run: () => check(['scripts/imports.js']) },
   { name: 'unit', what: 'unit tests', run: () => vitest('unit') },
   { name: 'e2e', what: 'end-to-end tests', run: () => vitest('e2e') }

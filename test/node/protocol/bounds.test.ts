@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { MeshmarkError } from '../../../src/model/errors.ts'
 import { CHUNK_SIZE, MAX_CHUNKS, MAX_FILES } from '../../../src/model/payload.ts'
 import { payload } from '../../../src/node/protocol/payload/index.ts'
 import { slot } from '../../../src/node/protocol/slot/index.ts'
@@ -89,7 +90,7 @@ describe('the largest that is allowed fits into a message', () => {
 describe('out of bounds', () => {
   const refusals: Array<[string, Codec<any>, Arbitrary<any>, (message: any) => unknown, RegExp]> = [
     ['a start that is not a number', slot.request, kindOf(arbitrary.slot.request, 'start'), message => ({ ...message, startAtMs: NaN }), /^slot: .*startAtMs is not a finite number/],
-    ['a term below zero', slot.request, kindOf(arbitrary.slot.request, 'renew'), message => ({ ...message, claim: { ...message.claim, term: -1 } }), /^slot: renew claim/],
+    ['a term below zero', slot.request, kindOf(arbitrary.slot.request, 'renew'), message => ({ ...message, claim: { ...message.claim, term: -1 } }), /^slot: (renew )?claim term/],
     ['an execution that is none', slot.request, kindOf(arbitrary.slot.request, 'renew'), message => ({ ...message, execution: 'one/two' }), /^slot: .*execution is not an execution id/],
     ['a master that is no peer', slot.request, kindOf(arbitrary.slot.request, 'renew'), message => ({ ...message, claim: { ...message.claim, master: 'l0cal' } }), /^slot: .*master is not a peer id/],
     ['a job id in lower case', slot.request, kindOf(arbitrary.slot.request, 'cancel'), message => ({ ...message, job: message.job.toLowerCase() }), /^slot: .*job is not a job id/],
@@ -104,7 +105,7 @@ describe('out of bounds', () => {
 
   it.each(refusals)('%s is refused, and the error says where', (_, codec, message, spoil, error) => {
     fc.assert(fc.property(message, value => {
-      expect(() => codec.decode(codec.encode(spoil(value)))).toThrowError(expect.objectContaining({ name: 'MeshmarkError', code: 'refused', message: expect.stringMatching(error) }))
+      expect(() => said(codec, spoil(value))).toThrowError(expect.objectContaining({ name: 'MeshmarkError', code: 'refused', message: expect.stringMatching(error) }))
     }), { numRuns: 20 })
   })
 
@@ -138,8 +139,7 @@ describe('numbers', () => {
     }))
   })
 
-  // Whole numbers are written unchecked: -129 arrives as 127, 1.5 as 1. Fails no more once writing refuses what reading would.
-  it.fails('that a field cannot hold are refused or kept, never changed in silence', () => {
+  it('that a field cannot hold are refused or kept, never changed in silence', () => {
     fc.assert(fc.property(fc.oneof(fc.double(), fc.integer()), offset => {
       let sent: Uint8Array
 
@@ -156,6 +156,23 @@ describe('numbers', () => {
     }))
   })
 })
+
+/** What the other side makes of it. Some of it our own writer refuses before anybody can read it, for the same reason. */
+function said<T> (codec: Codec<T>, value: T): T {
+  let bytes: Uint8Array
+
+  try {
+    bytes = codec.encode(value)
+  } catch (err) {
+    if (err instanceof MeshmarkError && err.code === 'failed') {
+      throw new MeshmarkError('refused', err.message.replace(' cannot be sent:', ':'))
+    }
+
+    throw err
+  }
+
+  return codec.decode(bytes)
+}
 
 function one<T> (values: Arbitrary<T>): T {
   return fc.sample(values, { numRuns: 1, seed: 7 })[0]!

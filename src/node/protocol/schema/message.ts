@@ -12,6 +12,8 @@ export interface Field<T> {
   write: (writer: Writer, value: T) => void
   /** One occurrence, after the tag; `before` is what earlier occurrences gave. */
   read: (reader: Reader, before: T | undefined) => T
+  /** The other form in which numbers may be repeated: every reader of proto3 takes both. */
+  alternative?: { wire: 0 | 1 | 2, read: (reader: Reader, before: T | undefined) => T }
   /** What it is when it does not occur at all; absent = then the message is refused. */
   missing?: () => T
 }
@@ -59,16 +61,35 @@ export function list<T> (number: number, type: Type<T>, max: number): Field<T[]>
         type.write(writer, value)
       }
     },
-    read: (reader, before = []) => {
-      if (before.length >= max) {
-        throw new Invalid(`has more than ${max} entries`)
-      }
-
-      before.push(type.read(reader))
-
-      return before
-    },
+    read: readEntry(type, max),
+    ...(type.wire === 2 ? {} : { alternative: { wire: 2, read: readPacked(type, max) } }),
     missing: () => []
+  }
+}
+
+function readEntry<T> (type: Type<T>, max: number): (reader: Reader, before?: T[]) => T[] {
+  return (reader, before = []) => {
+    if (before.length >= max) {
+      throw new Invalid(`has more than ${max} entries`)
+    }
+
+    before.push(type.read(reader))
+
+    return before
+  }
+}
+
+function readPacked<T> (type: Type<T>, max: number): (reader: Reader, before?: T[]) => T[] {
+  const readOne = readEntry(type, max)
+
+  return (reader, before = []) => {
+    const end = readLength(reader) + reader.pos
+
+    while (reader.pos < end) {
+      readOne(reader, before)
+    }
+
+    return before
   }
 }
 
@@ -85,19 +106,8 @@ export function packed (number: number, type: Type<number>, max: number): Field<
         writer.ldelim()
       }
     },
-    read: (reader, before = []) => {
-      const end = readLength(reader) + reader.pos
-
-      while (reader.pos < end) {
-        if (before.length >= max) {
-          throw new Invalid(`has more than ${max} entries`)
-        }
-
-        before.push(type.read(reader))
-      }
-
-      return before
-    },
+    read: readPacked(type, max),
+    alternative: { wire: type.wire, read: readEntry(type, max) },
     missing: () => []
   }
 }
@@ -169,12 +179,14 @@ export function readFields<T> (reader: Reader, end: number, names: Array<keyof T
     const tag = reader.uint32()
     const name = byNumber.get(tag >>> 3)
 
-    if (name == null || fields[name].wire !== (tag & 7)) {
+    const form = name == null ? undefined : [fields[name], fields[name].alternative].find(form => form?.wire === (tag & 7))
+
+    if (name == null || form == null) {
       reader.skipType(tag & 7)
       continue
     }
 
-    value[name] = inField(name, () => fields[name].read(reader, value[name]))
+    value[name] = inField(name, () => form.read(reader, value[name]))
   }
 
   if (reader.pos > end) {
