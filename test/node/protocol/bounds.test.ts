@@ -66,7 +66,10 @@ describe('the largest that is allowed fits into a message', () => {
     const chunk = { kind: 'chunk', index: MAX_CHUNKS - 1, data: new Uint8Array(CHUNK_SIZE) } as const
 
     expect(payload.request.encode(chunk).byteLength).toBeLessThan(payload.maxMessage)
-    expect(payload.request.decode(payload.request.encode(chunk))).toEqual(chunk)
+    const decoded = payload.request.decode(payload.request.encode(chunk))
+
+    // byte by byte, a matcher takes many seconds for this
+    expect(decoded.kind === 'chunk' && decoded.index === chunk.index && Buffer.from(decoded.data).equals(chunk.data)).toBe(true)
   })
 
   it('a result with 10,000 samples whose every number is as large as can be', () => {
@@ -104,7 +107,12 @@ describe('out of bounds', () => {
 
   it.each(refusals)('%s is refused, and the error says where', (_, codec, message, spoil, error) => {
     fc.assert(fc.property(message, value => {
-      expect(() => codec.decode(codec.encode(spoil(value)))).toThrowError(expect.objectContaining({ name: 'MeshmarkError', code: 'refused', message: expect.stringMatching(error) }))
+      const spoiled = spoil(value)
+      const said = thrownBy(() => codec.decode(codec.encode(spoiled)))
+
+      // numbers and bytes are refused by whoever would send them, as `failed`; schema.test.ts reads them out of bounds
+      expect(said).toMatchObject({ name: 'MeshmarkError', code: said.message.includes(' cannot be sent: ') ? 'failed' : 'refused' })
+      expect(said.message.replace(' cannot be sent: ', ': ')).toMatch(error)
     }), { numRuns: 20 })
   })
 
@@ -138,8 +146,7 @@ describe('numbers', () => {
     }))
   })
 
-  // Whole numbers are written unchecked: -129 arrives as 127, 1.5 as 1. Fails no more once writing refuses what reading would.
-  it.fails('that a field cannot hold are refused or kept, never changed in silence', () => {
+  it('that a field cannot hold are refused or kept, never changed in silence', () => {
     fc.assert(fc.property(fc.oneof(fc.double(), fc.integer()), offset => {
       let sent: Uint8Array
 
@@ -156,6 +163,16 @@ describe('numbers', () => {
     }))
   })
 })
+
+function thrownBy (work: () => unknown): Error {
+  try {
+    work()
+  } catch (err) {
+    return err as Error
+  }
+
+  throw new Error('nothing was refused')
+}
 
 function one<T> (values: Arbitrary<T>): T {
   return fc.sample(values, { numRuns: 1, seed: 7 })[0]!
