@@ -3,7 +3,8 @@ import { withClient } from './connect.ts'
 import type { Context } from './context.ts'
 import { followJob } from './follow.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
-import { addResultOptions, checkExports, presentResults, type ResultOptions } from './results.ts'
+import { followProgram } from './program-follow.ts'
+import { addResultOptions, checkExports, presentResults, type ResultOptions, wantsResults } from './results.ts'
 
 export function define (command: Command, context: Context): void {
   command.argument('<job>', 'an id or its end, a --name, or @last')
@@ -12,13 +13,23 @@ export function define (command: Command, context: Context): void {
   addExamples(command, [
     ['meshmark attach @last', 'the job submitted last'],
     ['meshmark attach q7x2m9ka', 'the end of an id is enough']
-  ], 'Ends as run does: with the results, and with the same exit status.')
+  ], `
+Ends as the command that submitted the job does, with the same exit status: run with its results,
+exec with the output of its program (unless --format or an export asks for results).`)
 
   command.action(async (job: string, options: ResultOptions & ConnectionOptions) => {
     await checkExports(options)
 
     context.exitCode = await withClient(options, async client => {
-      const followed = await followJob(client, async () => job, context, { progress: true })
+      const { view } = await client.show(job)
+      const begin = async (): Promise<string> => view.job.id
+
+      // As a table exec's job is nothing: whoever ran it wants what it prints.
+      if (view.job.kind === 'exec' && !wantsResults(options)) {
+        return await followProgram(client, begin, context)
+      }
+
+      const followed = await followJob(client, begin, context, { progress: true })
 
       return followed.kind === 'left' ? followed.exitCode : await presentResults(followed, options, context)
     })

@@ -15,7 +15,10 @@ export function exitCodeOfError (err: unknown, command: string): number {
   }
 
   switch (code) {
-    case 'usage': return EXIT_USAGE
+    case 'usage':
+    // Of a file here: what runs elsewhere has results instead of errors.
+    case 'not-found':
+    case 'not-executable': return EXIT_USAGE
     case 'unreachable':
     case 'no-worker': return 4
     case 'refused':

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { shortJobId } from '../model/ids.ts'
-import { formatDuration, parseCount } from '../model/units.ts'
+import { parseCount } from '../model/units.ts'
 import type { JobRow } from '../node/protocol/submit/messages.ts'
 import { withClient } from './connect.ts'
 import type { Context } from './context.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
-import { renderRows, type Column } from './rows.ts'
+import { formatAge, renderRows, type Column } from './rows.ts'
 import { writeAll } from './write.ts'
 
 const COLUMNS: ReadonlyArray<Column<JobRow>> = [
@@ -15,7 +15,7 @@ const COLUMNS: ReadonlyArray<Column<JobRow>> = [
   { heading: 'state', key: 'state', value: row => row.state },
   { heading: 'done', key: 'ended', value: row => row.ended, text: row => `${row.ended}/${row.tasks}`, align: 'right' },
   { heading: 'failed', key: 'failed', value: row => row.failed, align: 'right' },
-  { heading: 'accepted', key: 'accepted_at', value: row => new Date(row.acceptedAt).toISOString(), text: row => `${formatDuration(Math.max(0, Math.floor((Date.now() - row.acceptedAt) / 1_000) * 1_000))} ago` },
+  { heading: 'accepted', key: 'accepted_at', value: row => new Date(row.acceptedAt).toISOString(), text: row => `${formatAge(Date.now() - row.acceptedAt)} ago` },
   { heading: 'command', key: 'command', value: row => row.title, shrinkTo: 16 }
 ]
 

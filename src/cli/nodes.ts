@@ -1,18 +1,18 @@
 import type { Command } from 'commander'
 import { printable } from '../model/text.ts'
-import { formatBytes, formatDuration } from '../model/units.ts'
+import { formatBytes } from '../model/units.ts'
 import type { NodeRow } from '../node/protocol/submit/messages.ts'
 import { withClient } from './connect.ts'
 import type { Context } from './context.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
-import { renderRows, type Column } from './rows.ts'
+import { formatAge, renderRows, type Column } from './rows.ts'
 import { writeAll } from './write.ts'
 
 const COLUMNS: ReadonlyArray<Column<NodeRow>> = [
   { heading: 'name', key: 'name', value: row => row.name },
   { heading: 'role', key: 'role', value: row => row.role },
   { heading: 'state', key: 'state', value: row => row.state, text: row => row.draining && row.state !== 'draining' ? `${row.state}, draining` : row.state },
-  { heading: 'for', key: 'since_ms', value: row => row.sinceMs, text: row => formatDuration(Math.floor(row.sinceMs / 1_000) * 1_000), align: 'right' },
+  { heading: 'for', key: 'since_ms', value: row => row.sinceMs, text: row => formatAge(row.sinceMs), align: 'right' },
   { heading: 'arch', key: 'arch', value: row => row.info?.resources.arch ?? null },
   { heading: 'cpu', key: 'cpu', value: row => row.info?.resources.cpuModel ?? null, shrinkTo: 12 },
   { heading: 'cores', key: 'cores', value: row => row.info?.resources.cores ?? null, align: 'right' },

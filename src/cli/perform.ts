@@ -65,6 +65,9 @@ function complain (context: Context, text: string, exitCode = EXIT_USAGE): numbe
 function usageLine (err: CommanderError, name: string): string {
   const text = err.message
     .replace(/^error: /, '')
+    // What is wrong first, with the option as it was typed.
+    .replace(/^option '(?:-\w, )?(--[\w-]+)[^']*' argument '(.*)' is invalid\. Allowed choices are (.*)\.$/s, "$1 '$2' is none of $3")
+    .replace(/^command-argument value '(.*)' is invalid for argument '(\w+)'\. Allowed choices are (.*)\.$/s, "$2 '$1' is none of $3")
     .replace(/\s*\n\s*\(Did you mean (.*?)\?\)/, (_, nearest: string) => `, did you mean ${nearest}?`)
     .replace(/\.$/, '')
 

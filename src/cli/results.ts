@@ -50,6 +50,11 @@ export async function checkExports (options: ResultOptions): Promise<void> {
   }
 }
 
+/** Has a file or another format than the usual table been asked for? */
+export function wantsResults (options: ResultOptions): boolean {
+  return options.format !== 'table' || exportsOf(options).length > 0
+}
+
 /** Prints the results, writes the files asked for, and resolves with the exit code. */
 export async function presentResults (outcome: JobOutcome, options: ResultOptions, context: Context): Promise<number> {
   const { exitCodeOf } = await import('../report/exit-code.ts')

@@ -1,4 +1,5 @@
 import { printable } from '../model/text.ts'
+import { formatDuration } from '../model/units.ts'
 import { layOut } from '../report/columns.ts'
 import type { Format } from './options.ts'
 
@@ -15,6 +16,11 @@ export interface Column<Row> {
   shrinkTo?: number
   /** May be left out when that is not enough; the lowest number goes first. */
   drop?: number
+}
+
+/** How long ago or since when: in whole seconds, and by clocks that may differ a little. */
+export function formatAge (ms: number): string {
+  return ms < 1_000 ? '0 s' : formatDuration(Math.floor(ms / 1_000) * 1_000)
 }
 
 const MAX_CELL = 200

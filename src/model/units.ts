@@ -56,12 +56,17 @@ export function formatDuration (ms: number): string {
   }
 
   if (ms < 60_000) {
-    return `${(ms / 1_000).toFixed(ms < 9_950 ? 1 : 0)} s`
+    // `5 s`, but `1.5 s`
+    return `${Number((ms / 1_000).toFixed(ms < 9_950 ? 1 : 0))} s`
   }
 
   const minutes = Math.floor(ms / 60_000)
 
   return minutes < 60
-    ? `${minutes} min ${Math.round((ms % 60_000) / 1_000)} s`
-    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+    ? `${minutes} min${rest(Math.floor((ms % 60_000) / 1_000), 's')}`
+    : `${Math.floor(minutes / 60)} h${rest(minutes % 60, 'min')}`
+}
+
+function rest (value: number, unit: string): string {
+  return value === 0 ? '' : ` ${value} ${unit}`
 }

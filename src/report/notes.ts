@@ -100,7 +100,7 @@ function turnsLine (group: readonly FinishedWorker[]): string {
   const names = group.slice(0, MAX_NAMES).map(({ info }) => printable(info.name, 60)).join(', ')
   const more = group.length > MAX_NAMES ? ` and ${group.length - MAX_NAMES} more` : ''
 
-  return `not simultaneous: ${names}${more} are one machine, which measures one after the other`
+  return `not simultaneous: ${names}${more} share one machine and took turns`
 }
 
 /** A precision that was aimed at and not had. */
@@ -118,13 +118,13 @@ function cpuTexts ({ result, samples }: Row): string[] {
   const leftovers = samples.filter(sample => sample.leftovers > 0).length
 
   return [
-    ...(result?.cpuMethod === 'rusage' ? ['CPU time of the processes that were waited for only'] : []),
+    ...(result?.cpuMethod === 'rusage' ? ['cpu time: only of processes that the program waited for'] : []),
     ...(leftovers === 0 ? [] : [`left processes running after ${leftovers} of ${samples.length} runs; they were ended`])
   ]
 }
 
 function memoryTexts ({ result }: Row): string[] {
-  return result?.memoryMethod === 'adopted-maxrss' ? ['memory of the largest process, not of all together'] : []
+  return result?.memoryMethod === 'adopted-maxrss' ? ['memory: of the largest process, not of all together'] : []
 }
 
 /** One text for all reasons of a worker: they hardly ever repeat elsewhere. */

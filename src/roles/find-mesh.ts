@@ -1,5 +1,6 @@
 import { MeshmarkError } from '../model/errors.ts'
 import { parseAddress } from '../node/address.ts'
+import { shortId } from '../node/membership.ts'
 import { parseTokenAtHost } from '../node/token.ts'
 import { readLocalMeshes } from './local.ts'
 import { storedMeshes } from './member.ts'
@@ -58,6 +59,12 @@ export async function findMesh (options: FindOptions): Promise<FoundMesh> {
 
   if (stored[0] != null) {
     return { meshId: stored[0], addresses: typed }
+  }
+
+  const [asClient] = options.role === 'admin' ? await storedMeshes(options.dataRoot, 'client') : []
+
+  if (asClient != null) {
+    throw new MeshmarkError('refused', `this machine is no administrator of mesh ${shortId(asClient)}: join with an admin token (where its master runs: meshmark token create admin)`)
   }
 
   throw new MeshmarkError('unreachable', typed.length > 0

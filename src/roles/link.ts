@@ -12,6 +12,8 @@ export interface LinkOptions {
   dir: string
   /** The name wished for. */
   name: string
+  /** Try no master but those whose addresses the mesh comes with: somebody typed them. */
+  typedOnly?: boolean
   /** How long mDNS may take when no address is known. */
   discoveryMs?: number
   signal?: AbortSignal
@@ -37,7 +39,7 @@ export async function linkToMaster (node: MeshNode, mesh: FoundMesh, options: Li
     throw new MeshmarkError('refused', 'the membership of this machine has ended: join again with meshmark join TOKEN@HOST (a master prints the line with meshmark token create)')
   }
 
-  const addresses = [...new Set([...mesh.addresses, ...(member?.masters ?? [])])]
+  const addresses = [...new Set([...mesh.addresses, ...(options.typedOnly === true ? [] : member?.masters ?? [])])]
   const peer = addresses.length > 0
     ? await node.connect(addresses, { expectMesh: mesh.meshId, signal: options.signal })
     : await connectDiscovered(node, mesh.meshId, options)

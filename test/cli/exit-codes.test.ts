@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { errorLine, exitCodeOfError } from '../../src/cli/exit-codes.ts'
-import { execStatus, exitStatus } from '../../src/cli/exec.ts'
+import { execStatus, exitStatus } from '../../src/cli/program-follow.ts'
 import { type ErrorCode, MeshmarkError } from '../../src/model/errors.ts'
 import { executionResult, sample } from './fixtures.ts'
 
@@ -12,8 +12,8 @@ describe('exit codes', () => {
     ['refused', 5, 125],
     ['conflict', 5, 125],
     ['quota', 5, 125],
-    ['not-found', 1, 127],
-    ['not-executable', 1, 126],
+    ['not-found', 2, 127],
+    ['not-executable', 2, 126],
     ['failed', 1, 125]
   ])('%s is %i, and %i under exec', (code, run, exec) => {
     expect(exitCodeOfError(new MeshmarkError(code, ''), 'run')).toBe(run)
@@ -60,6 +60,6 @@ describe('the exit status of exec', () => {
   it('names the limit that ended the program', () => {
     const result = executionResult({ outcome: 'limit', reason: 'wall time limit of 1 s', samples: [sample({ exit: { kind: 'signal', signal: 'SIGKILL' }, limit: 'wall' })] })
 
-    expect(execStatus(result, '')).toEqual({ code: 137, message: 'wall time limit of 1 s' })
+    expect(execStatus(result, '')).toEqual({ code: 137, message: 'the program was stopped: wall time limit of 1 s' })
   })
 })

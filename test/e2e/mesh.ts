@@ -135,19 +135,24 @@ export class TestMesh {
     return this.#node(['--role', 'master', '--listen', `127.0.0.1:${this.port}`, '--no-mdns', '--name', 'boss', ...args])
   }
 
-  async worker (name: string, args: string[] = []): Promise<NodeProcess> {
-    return this.#node(['--role', 'worker', '--no-mdns', '--master', this.address, '--name', name, ...args])
+  /** @param master - another way to it than its own address */
+  async worker (name: string, args: string[] = [], master = this.address): Promise<NodeProcess> {
+    return this.#node(['--role', 'worker', '--no-mdns', '--master', master, '--name', name, ...args])
   }
 
   /** A command line to its end. */
   async run (args: string[], options: { env?: NodeJS.ProcessEnv, input?: string, cwd?: string } = {}): Promise<CommandResult> {
-    const child = this.start(args, options)
+    return this.outcome(this.start(args, options), options.input)
+  }
+
+  /** The end of a command that has just been started. */
+  async outcome (child: StartedCommand, input = ''): Promise<CommandResult> {
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
 
     child.stdout.on('data', data => { stdout.push(data) })
     child.stderr.on('data', data => { stderr.push(data) })
-    child.stdin.end(options.input ?? '')
+    child.stdin.end(input)
 
     const { code, signal } = await child.closed
     const bytes = Buffer.concat(stdout)

@@ -68,7 +68,7 @@ describe('the screen of a job', () => {
 
     sample.limit = 'wall'
     sample.exit = { kind: 'signal', signal: 'SIGKILL' }
-    expect(screen(job)).toContain('over a limit: stopped at the time limit of 5.0 s\n')
+    expect(screen(job)).toContain('over a limit: stopped at the time limit of 5 s\n')
   })
 
   it('keeps the commands of a worker together and compares them with each other', () => {
@@ -139,9 +139,9 @@ describe('the screen of a job', () => {
       'b       EPYC    20  50.0 ms ± 0.5  49.0 ms    49.8 ms      2.1 MB  A      1.25 ± 0.15',
       'output: same on both',
       'not simultaneous: it was busy when the others started',
-      '(1) less precise than ± 1 %: the time for it, 5.0 s, was over; --budget gives more',
-      '(2) CPU time of the processes that were waited for only',
-      '(3) memory of the largest process, not of all together'
+      '(1) less precise than ± 1 %: the time for it, 5 s, was over; --budget gives more',
+      '(2) cpu time: only of processes that the program waited for',
+      '(3) memory: of the largest process, not of all together'
     ))
   })
 
@@ -150,7 +150,7 @@ describe('the screen of a job', () => {
     const text = screen(finished([{ name: 'a', runs: [[1]], ...alike } as WorkerSketch, { name: 'b', runs: [[2]], ...alike } as WorkerSketch]))
 
     expect(text).not.toMatch(/\(\d\)/)
-    expect(text.split('\n').slice(-5)).toEqual(['output: same on both', 'sandbox: no quota', 'CPU time of the processes that were waited for only', 'noise: x; y', ''])
+    expect(text.split('\n').slice(-5)).toEqual(['output: same on both', 'sandbox: no quota', 'cpu time: only of processes that the program waited for', 'noise: x; y', ''])
   })
 
   it('says that workers of one machine took turns, and in which order', () => {
@@ -162,7 +162,7 @@ describe('the screen of a job', () => {
     }
     const text = screen(finished([of('c', 20), of('a', 0), of('b', 10), of('d', 0, 'other'), of('e', 30, 'third')]))
 
-    expect(text).toContain('\nnot simultaneous: a, b, c are one machine, which measures one after the other\n')
+    expect(text).toContain('\nnot simultaneous: a, b, c share one machine and took turns\n')
     expect(text).toMatch(/^e \(1\)/m)
     expect(text).toContain('\n(1) not simultaneous: another worker of its machine was measuring\n')
     expect(text).not.toContain('(2)')

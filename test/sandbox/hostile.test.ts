@@ -180,7 +180,7 @@ for (const { who, options, possible } of KINDS) {
     it('end at the CPU limit', async () => {
       const { report } = await attempt(measure(sh('while :; do :; done'), { limits: { cpuMs: 1000 } }))
 
-      expect(report).toMatchObject({ outcome: 'limit', reason: 'CPU limit of 1.0 s in run 1' })
+      expect(report).toMatchObject({ outcome: 'limit', reason: 'CPU limit of 1 s in run 1' })
     })
 
     it('end at the output limit', async () => {

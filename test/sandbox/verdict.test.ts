@@ -14,12 +14,12 @@ describe('the outcome of a task', () => {
 
   it('is the gravest of its commands\', and names the command when there are several', () => {
     const failed = { ended: { outcome: 'failed' as const, reason: 'exit code 3 in run 1' } }
-    const limit = { ended: { outcome: 'limit' as const, reason: 'wall limit of 2.0 s in run 4' } }
+    const limit = { ended: { outcome: 'limit' as const, reason: 'wall limit of 2 s in run 4' } }
     const notRun = { notRun: { message: 'x is empty: was it built?' } }
 
     expect(verdict([failed])).toEqual({ outcome: 'failed', reason: 'exit code 3 in run 1' })
     expect(verdict([{}, failed])).toEqual({ outcome: 'failed', reason: 'command 2: exit code 3 in run 1' })
-    expect(verdict([failed, limit])).toEqual({ outcome: 'limit', reason: 'command 2: wall limit of 2.0 s in run 4' })
+    expect(verdict([failed, limit])).toEqual({ outcome: 'limit', reason: 'command 2: wall limit of 2 s in run 4' })
     expect(verdict([failed, limit, notRun])).toEqual({ outcome: 'not-run', reason: 'command 3: x is empty: was it built?' })
   })
 })

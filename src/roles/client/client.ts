@@ -20,6 +20,7 @@ import { prepareRoleDir } from '../role-dir.ts'
 import type { AttachOptions, Client, ConnectOptions, JobDraft, Submitted } from './types.ts'
 import type { Role } from '../../model/roles.ts'
 import type { FoundMesh } from '../find-mesh.ts'
+import type { LinkOptions } from '../link.ts'
 import type { Peer } from '../../node/mesh-node.ts'
 import type { AdminReply, AdminRequest, TokenRow } from '../../node/protocol/admin/messages.ts'
 import type { JobRow, JobView, NodeRow, OutputOffset, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
@@ -50,7 +51,7 @@ export async function connectClient (options: ConnectOptions = {}): Promise<Clie
   try {
     await node.start()
     const client = new MeshClient(node, identity, mesh, dir)
-    await client.link(signal)
+    await client.link(signal, { typedOnly: (options.masters ?? []).length > 0 })
 
     return client
   } catch (err) {
@@ -88,8 +89,8 @@ class MeshClient implements Client {
     return { peerId: master.id, name: master.name, address: master.addresses[0] ?? '' }
   }
 
-  async link (signal?: AbortSignal): Promise<void> {
-    this.#master = await linkToMaster(this.#node, this.#mesh, { dir: this.#dir, name: hostname().split('.')[0] ?? 'client', signal })
+  async link (signal?: AbortSignal, options: Pick<LinkOptions, 'typedOnly'> = {}): Promise<void> {
+    this.#master = await linkToMaster(this.#node, this.#mesh, { dir: this.#dir, name: hostname().split('.')[0] ?? 'client', signal, ...options })
   }
 
   async submit (draft: JobDraft, options: { onUpload?: (sentBytes: number, totalBytes: number) => void, signal?: AbortSignal } = {}): Promise<Submitted> {

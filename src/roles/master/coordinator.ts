@@ -267,7 +267,7 @@ export class Coordinator {
     } catch (err) {
       if (!stop.signal.aborted) {
         this.#components.log(`payload for ${worker.slice(-8)}: ${toError(err).message}`)
-        this.dispatch({ kind: 'payload-failed', execution, reason: toError(err).message, nowMs: Date.now() })
+        this.dispatch({ kind: 'payload-failed', execution, reason: toError(err).message, refused: isMeshmarkError(err) && err.code === 'refused', nowMs: Date.now() })
       }
     } finally {
       this.#transfers.delete(execution)

@@ -7,10 +7,12 @@ import { JOB_DOMAIN } from '../job-seal.ts'
 import type { Boxes } from './boxes.ts'
 import type { Output } from '../output.ts'
 import type { Job } from '../../model/job.ts'
+import type { PayloadManifest } from '../../model/payload.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { TaskReport } from '../../node/protocol/task/messages.ts'
 import type { BoxReport } from '../../sandbox/index.ts'
 import type { ContentStore } from '../../store/content.ts'
+import type { ContentReader } from '../../store/content-reader.ts'
 import type { MachineLock } from '../../store/lock.ts'
 
 export interface ExecutionInit {
@@ -114,7 +116,7 @@ function waitReason (measured: boolean): string {
 }
 
 async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: ExecutionResult): Promise<BoxReport> {
-  const payload = job.payload == null ? undefined : await init.content.open(job.payload.id)
+  const payload = job.payload == null ? undefined : await openPayload(init.content, job.payload)
   const box = await init.boxes.take()
 
   try {
@@ -150,6 +152,15 @@ async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: Ex
     await box.close()
     await payload?.close()
   }
+}
+
+/** Rejects with what keeps the payload out of the store, when it was refused before. */
+async function openPayload (content: ContentStore, manifest: PayloadManifest): Promise<ContentReader> {
+  if (!await content.has(manifest.id)) {
+    await (await content.begin(manifest)).abort()
+  }
+
+  return content.open(manifest.id)
 }
 
 async function unseal (sealed: Uint8Array): Promise<Job> {

@@ -82,7 +82,8 @@ export type CoordinatorEvent =
   /** The slot stream broke, or nothing came in time. */
   | { kind: 'ask-failed', worker: string, execution: string, reason: string, nowMs: number }
   | { kind: 'payload-sent', execution: string, nowMs: number }
-  | { kind: 'payload-failed', execution: string, reason: string, nowMs: number }
+  /** `refused`: the worker said no in words, and would again. */
+  | { kind: 'payload-failed', execution: string, reason: string, refused: boolean, nowMs: number }
   | { kind: 'result', key: ExecutionKey, outcome: Outcome, reason?: string, simultaneous?: boolean, nowMs: number }
   | { kind: 'cancel', job: string, nowMs: number }
   | { kind: 'cancel-answered', job: string, worker: string, nowMs: number }

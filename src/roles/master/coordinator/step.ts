@@ -55,6 +55,14 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
 
       if (found != null && found.task.state === 'sending') {
         const worker = found.task.worker ?? ''
+
+        // nobody else can do it: it is started all the same, and the worker's record says what was wrong
+        if (event.refused && found.task.target === worker) {
+          found.task.prepared = true
+          change(found.entry, found.task, 'starting', event.nowMs, effects)
+          return
+        }
+
         effects.push({ kind: 'rollback', worker, execution: event.execution })
         backOff(state.workers.get(worker), event.nowMs)
         requeue(state, found.entry, found.task, event.reason, event.nowMs, effects)
