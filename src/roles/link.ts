@@ -1,7 +1,9 @@
-import { MeshmarkError, toError } from '../model/errors.ts'
+import { isMeshmarkError, MeshmarkError, toError } from '../model/errors.ts'
+import { openMembership } from '../node/membership.ts'
 import { join } from '../node/protocol/join/index.ts'
 import { request } from '../node/request.ts'
 import { loadMember, saveMember } from './member.ts'
+import type { Member } from './member.ts'
 import type { FoundMesh } from './find-mesh.ts'
 import type { MeshNode, Peer } from '../node/mesh-node.ts'
 import type { JoinReply, JoinRequest } from '../node/protocol/join/messages.ts'
@@ -22,6 +24,9 @@ export interface LinkOptions {
 const DISCOVERY_MS = 5_000
 const JOIN_TIMEOUT_MS = 10_000
 
+/** Addresses kept; those that worked come first. */
+const MAX_MASTERS = 16
+
 /**
  * Connects to a master of the mesh, as a member:
  *
@@ -40,38 +45,74 @@ export async function linkToMaster (node: MeshNode, mesh: FoundMesh, options: Li
   }
 
   const addresses = [...new Set([...mesh.addresses, ...(options.typedOnly === true ? [] : member?.masters ?? [])])]
-  const peer = addresses.length > 0
-    ? await node.connect(addresses, { expectMesh: mesh.meshId, signal: options.signal })
-    : await connectDiscovered(node, mesh.meshId, options)
+  const peer = await reach(node, addresses, mesh.meshId, options)
 
   if (member == null && mesh.token != null) {
-    await joinThrough(node, peer, mesh.token, options)
+    await joinThrough(node, peer, mesh.token, mesh.addresses, options)
 
     // says hello again, as a member now
     return node.connect(peer.addresses, { expectMesh: mesh.meshId, signal: options.signal })
   }
 
+  if (member != null && await isAgeing(member)) {
+    await renewMembership(node, peer, mesh.meshId, options)
+  }
+
   return peer
 }
 
+/** By its addresses; if it is at none of them it may have moved, and the local network is asked. */
+async function reach (node: MeshNode, addresses: string[], meshId: string, options: LinkOptions): Promise<Peer> {
+  if (addresses.length === 0) {
+    return connectDiscovered(node, meshId, options)
+  }
+
+  try {
+    return await node.connect(addresses, { expectMesh: meshId, signal: options.signal })
+  } catch (err) {
+    // a master of this machine alone is not on the local network
+    const hasMoved = options.typedOnly !== true && isMeshmarkError(err) && err.code === 'unreachable' &&
+      options.signal?.aborted !== true && !addresses.every(isLoopback)
+
+    if (!hasMoved) {
+      throw err
+    }
+
+    return connectDiscovered(node, meshId, options).catch(() => { throw err })
+  }
+}
+
+function isLoopback (address: string): boolean {
+  return /^\/(ip4\/127\.|ip6\/::1\/|dns[46]?\/localhost\/)/.test(address)
+}
+
+/** A third of its life is over: whoever calls once a day never has to join again. */
+async function isAgeing ({ membership, meshId }: Member): Promise<boolean> {
+  const { issuedAt, expiresAt } = await openMembership(membership, meshId)
+
+  return Date.now() > issuedAt + (expiresAt - issuedAt) / 3
+}
+
 /** Says the token's secret to a master whose membership has been verified against the token's mesh. */
-async function joinThrough (node: MeshNode, master: Peer, token: JoinToken, options: LinkOptions): Promise<void> {
-  await askMembership(node, master, { kind: 'join', tokenId: token.id, secret: token.secret, name: options.name }, token.meshId, options)
+async function joinThrough (node: MeshNode, master: Peer, token: JoinToken, addresses: string[], options: LinkOptions): Promise<void> {
+  await askMembership(node, master, { kind: 'join', tokenId: token.id, secret: token.secret, name: options.name }, token.meshId, addresses, options)
 }
 
 /** A membership lives for a day; the next one is asked for well before. */
 export async function renewMembership (node: MeshNode, master: Peer, meshId: string, options: LinkOptions): Promise<void> {
-  await askMembership(node, master, { kind: 'renew' }, meshId, options)
+  const member = await loadMember(options.dir, node.peerId)
+
+  await askMembership(node, master, { kind: 'renew' }, meshId, member?.masters ?? [], options)
 }
 
-async function askMembership (node: MeshNode, master: Peer, message: JoinRequest, meshId: string, options: LinkOptions): Promise<void> {
+async function askMembership (node: MeshNode, master: Peer, message: JoinRequest, meshId: string, addresses: string[], options: LinkOptions): Promise<void> {
   const reply: JoinReply = await request(node, master.id, join, message, { signal: options.signal, timeoutMs: JOIN_TIMEOUT_MS })
 
   if (reply.kind === 'refused') {
     throw new MeshmarkError('refused', `the master refused: ${reply.reason}`)
   }
 
-  await saveMember(options.dir, { meshId, membership: reply.membership, masters: reply.masters })
+  await saveMember(options.dir, { meshId, membership: reply.membership, masters: [...new Set([...addresses, ...reply.masters])].slice(0, MAX_MASTERS) })
   node.setMembership(reply.membership)
 }
 
@@ -92,7 +133,14 @@ async function connectDiscovered (node: MeshNode, meshId: string, options: LinkO
     }
   }
 
+  // it may be decided before it is awaited
+  promise.catch(() => {})
   node.addEventListener('master:discovered', onFound)
+
+  if (!await node.lookForMasters()) {
+    reject(new MeshmarkError('unreachable', `no address of a master of mesh ${meshId.slice(-8)} is known, and mDNS is switched off: give one with --master HOST[:PORT]`))
+  }
+
   signal?.addEventListener('abort', onAbort)
 
   try {

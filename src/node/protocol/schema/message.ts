@@ -166,13 +166,13 @@ export function message<T extends object> (name: string, fields: Fields<T>): Typ
   }
 }
 
-export function writeFields<T> (writer: Writer, names: Array<keyof T & string>, fields: Fields<T>, value: T): void {
+function writeFields<T> (writer: Writer, names: Array<keyof T & string>, fields: Fields<T>, value: T): void {
   for (const name of names) {
     inField(name, () => { fields[name].write(writer, value[name]) })
   }
 }
 
-export function readFields<T> (reader: Reader, end: number, names: Array<keyof T & string>, fields: Fields<T>, byNumber: Map<number, keyof T & string>): T {
+function readFields<T> (reader: Reader, end: number, names: Array<keyof T & string>, fields: Fields<T>, byNumber: Map<number, keyof T & string>): T {
   const value: Partial<T> = {}
 
   while (reader.pos < end) {
@@ -212,7 +212,8 @@ export function readFields<T> (reader: Reader, end: number, names: Array<keyof T
   return value as T
 }
 
-function inField<R> (name: string, read: () => R): R {
+/** Runs a part of the work; what is invalid in it is said to be in this field. */
+export function inField<R> (name: string, read: () => R): R {
   try {
     return read()
   } catch (err) {
@@ -220,10 +221,10 @@ function inField<R> (name: string, read: () => R): R {
   }
 }
 
-export function needsOf (fields: Array<{ defines?: Definition }>): Definition[] {
+function needsOf (fields: Array<{ defines?: Definition }>): Definition[] {
   return fields.flatMap(({ defines }) => defines ?? [])
 }
 
-export function fieldLine (name: string, { proto, number }: { proto: string, number: number }): string {
+function fieldLine (name: string, { proto, number }: { proto: string, number: number }): string {
   return `${proto} ${name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)} = ${number};`
 }

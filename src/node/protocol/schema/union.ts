@@ -1,4 +1,4 @@
-import { message } from './message.ts'
+import { inField, message } from './message.ts'
 import { Invalid, readLength } from './type.ts'
 import type { Fields } from './message.ts'
 import type { Type } from './type.ts'
@@ -35,7 +35,7 @@ export function union<T extends object, D extends keyof T & string> (name: strin
     write: (writer, value) => {
       const kind = value[key] as T[D] & string
       writer.fork().uint32((variants[kind].number << 3) | 2)
-      types.get(kind)!.write(writer, value)
+      inField(kind, () => { types.get(kind)!.write(writer, value) })
       writer.ldelim()
     },
     read: reader => {
@@ -54,11 +54,7 @@ export function union<T extends object, D extends keyof T & string> (name: strin
           throw new Invalid('says two things at once')
         }
 
-        try {
-          found = { [key]: kind, ...types.get(kind)!.read(reader) } as unknown as T
-        } catch (err) {
-          throw err instanceof Invalid ? err.within(kind) : err
-        }
+        found = inField(kind, () => ({ [key]: kind, ...types.get(kind)!.read(reader) } as unknown as T))
       }
 
       if (found == null || reader.pos !== end) {
