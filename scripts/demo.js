@@ -80,7 +80,7 @@ async function demo () {
   const { addresses: [master] } = await start(['master', '--listen', '127.0.0.1:0', '--no-mdns', '--name', 'master'])
 
   await Promise.all(Array.from({ length: WORKERS }, (_, index) =>
-    start(['worker', '--master', master, '--no-mdns', '--name', `lab-0${index + 1}`])))
+    start(['worker', '--master', master, '--no-mdns', '--name', nameOf(index)])))
   say('demo: these workers share one machine, so they take turns: it measures one program at a time')
 
   let exitCode = 0
@@ -127,18 +127,16 @@ function prepare (name) {
 
 /** Names of the workers on which the program printed something else. */
 async function wrongOutput (master, job, expected) {
-  const wrong = []
+  const { output } = await meshmark(['logs', '--master', master, '--no-mdns', '--stdout', job], { quiet: true })
+  // Nothing, then the name and the output of each worker, in the order in which they measured.
+  const [, ...parts] = output.split(/^==> (.*) <==\n/m)
 
-  for (let index = 1; index <= WORKERS; index++) {
-    const worker = `lab-0${index}`
-    const { output } = await meshmark(['logs', '--master', master, '--no-mdns', '--worker', worker, '--stdout', job], { quiet: true })
+  return Array.from({ length: WORKERS }, (_, index) => nameOf(index))
+    .filter(worker => !parts.some((part, index) => index % 2 === 0 && part === worker && parts[index + 1] === expected))
+}
 
-    if (output !== expected) {
-      wrong.push(worker)
-    }
-  }
-
-  return wrong
+function nameOf (index) {
+  return `lab-0${index + 1}`
 }
 
 async function meshmark (args, { quiet = false } = {}) {
