@@ -283,7 +283,7 @@ export class SimMesh {
       case 'send-payload':
         return this.#later(() => {
           this.#toCoordinator(this.#random() < this.#loss
-            ? { kind: 'payload-failed', execution: effect.execution, reason: 'lost', nowMs: this.nowMs }
+            ? { kind: 'payload-failed', execution: effect.execution, reason: 'lost', refused: false, nowMs: this.nowMs }
             : { kind: 'payload-sent', execution: effect.execution, nowMs: this.nowMs })
         })
       case 'start':
