@@ -112,7 +112,6 @@ describe('a payload', () => {
 
     const grown = new Map([...peaks].map(([name, peak]) => [name, peak - (before.get(name) ?? idle.peaks.get(name) ?? 0)]))
     expect([...grown.keys()]).toEqual(expect.arrayContaining(['master', 'client', ...WORKERS]))
-    console.log([...grown].map(([name, bytes]) => `${name}: ${Math.round(bytes / MiB)} MiB`).join('\n'))
     expect([...grown].filter(([, bytes]) => bytes >= GROWTH)).toEqual([])
 
     // and nothing of it when they have it already
@@ -174,7 +173,6 @@ describe('a payload', () => {
     expect(code, stderr).toBe(1)
     expect(stdout).toMatch(/^narrow\s.*12\.0 MB does not fit the store of 10\.0 MB/m)
     expect(stdout).toMatch(/^w1 .*\b1\b/m)
-    expect(stdout).not.toContain('not fit the store of 20')
 
     await narrow.stop()
     expectSeen(await mesh.run(digestRun('wide', 'w1')), 'wide', digest, ['w1'])
