@@ -15,6 +15,9 @@ const STDERR_BYTES = 4_096
 /** After the runner was killed, bwrap has nothing left to do and ends within microseconds. */
 const LINGER_MS = 1_000
 
+/** 128 + SIGKILL */
+const KILLED = 137
+
 /** bwrap with a runner in it, from its start until nothing of it is left. */
 export class BoxProcess {
   readonly pid: number
@@ -109,6 +112,17 @@ export class BoxProcess {
     void this.ended.then(() => { clearTimeout(timer) })
   }
 
+  /** For when the control descriptor has ended: how bwrap ends says more than that. Whatever is still there after a second is killed. */
+  async collapse (reason: string): Promise<string> {
+    const timer = setTimeout(() => { this.kill(reason) }, LINGER_MS)
+
+    try {
+      return await this.ended
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   /** Says whether somebody reads from the control descriptor; it is then left open to its end. */
   setReading (reading: boolean): void {
     this.#reading = reading
@@ -170,7 +184,10 @@ export class BoxProcess {
   #describe (code: unknown, signal: unknown): string {
     const words = this.stderr === '' ? '' : `: ${printable(this.stderr.split('\n').at(-1) ?? '', 500)}`
 
-    return signal == null ? `the sandbox ended with exit code ${String(code)}${words}` : `the sandbox was killed by ${String(signal)}${words}`
+    // bwrap tells of the runner as a shell would.
+    const killer = code === KILLED ? 'SIGKILL' : signal
+
+    return killer == null ? `the sandbox ended with exit code ${String(code)}${words}` : `the sandbox was killed by ${String(killer)}: is there enough memory?${words}`
   }
 }
 

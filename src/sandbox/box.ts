@@ -71,9 +71,7 @@ export class Box {
 
       return new Box(process, frames, factsOf(files, facts, filters.hash), opts.log ?? (() => {}))
     } catch (err) {
-      process.kill(toError(err).message)
-
-      const reason = await process.ended
+      const reason = await end(process, err)
 
       o.signal?.throwIfAborted()
       throw explainFailure(process.stderr, reason, err)
@@ -119,9 +117,7 @@ export class Box {
 
       return await Promise.race([this.#receive(task, o, watchdog), failed, cut])
     } catch (err) {
-      this.#process.kill(toError(err).message)
-
-      const reason = await this.#process.ended
+      const reason = await end(this.#process, err)
 
       o.signal?.throwIfAborted()
       this.#logStderr()
@@ -228,6 +224,16 @@ export class Box {
 
 /** The control descriptor ended. */
 class BoxGone extends Error {}
+
+/** Resolves with the reason when nothing of the box is left. */
+async function end (process: BoxProcess, err: unknown): Promise<string> {
+  if (err instanceof BoxGone) {
+    return process.collapse(err.message)
+  }
+
+  process.kill(toError(err).message)
+  return process.ended
+}
 
 /** What a box may make the worker keep. */
 class SampleList {

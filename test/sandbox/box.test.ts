@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { execute, Host, measure, named, own, runs, sh } from './host.ts'
 
 let host: Host
@@ -270,6 +270,22 @@ describe('a box', () => {
     expect(closed).toBe(message)
     expect(left).toBe(0)
   })
+
+  it('that somebody kills is one clear failure, and nothing of it is left', async () => {
+    for (const whom of ['runner', 'bwrap'] as const) {
+      const { message, closed, pids } = await host.ask('killed', execute(['sleep', '100000']), whom)
+
+      expect(message).toBe('the sandbox was killed by SIGKILL: is there enough memory?')
+      expect(closed).toBe(message)
+      await vi.waitFor(() => { expect(pids.filter(pid => existsSync(`/proc/${pid}`))).toEqual([]) }, { timeout: 10_000, interval: 5 })
+    }
+  })
+
+  it('leaves no descriptor open, however many follow each other', async () => {
+    const [first, ...rest] = await host.ask('many', execute(['true']), 10)
+
+    expect(rest).toEqual(rest.map(() => first))
+  }, 60_000)
 
   it('can be closed while nobody takes its output, and leaves no descriptor open', async () => {
     const first = await host.ask('stuck', execute(['yes']))

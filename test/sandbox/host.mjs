@@ -16,6 +16,10 @@ if (user != null) {
   dropPrivileges(user)
 }
 
+if (process.env.DENY_USER_NAMESPACES != null) {
+  await denyUserNamespaces()
+}
+
 const dir = mkdtempSync(join(tmpdir(), 'meshmark-test-'))
 const log = []
 const options = { files, dir, log: line => log.push(line) }
@@ -112,6 +116,34 @@ const actions = {
     return { message: await running.then(() => 'done', err => err.message), left: processesOf(box.pid).length, closed: (await box.closed).reason }
   },
 
+  /** Somebody on the host ends the runner or bwrap. */
+  killed: async (task, whom) => {
+    const box = await Box.create(options)
+    const inside = processesOf(box.pid)
+    const runner = inside.find(({ parent }) => parent === box.pid)
+    const running = box.run({ ...task, files: [], limits }, {
+      onEvent: event => { event.kind === 'started' && process.kill(whom === 'runner' ? runner.pid : box.pid, 'SIGKILL') }
+    })
+    const message = await running.then(() => 'done', err => err.message)
+
+    return { message, closed: (await box.closed).reason, pids: inside.map(({ pid }) => pid) }
+  },
+
+  /** One box after the other. */
+  many: async (task, count) => {
+    const descriptors = []
+
+    for (let i = 0; i < count; i++) {
+      const box = await Box.create(options)
+
+      await box.run({ ...task, files: [], limits }, { onEvent: () => {} })
+      await box.close()
+      descriptors.push(readdirSync('/proc/self/fd').length)
+    }
+
+    return descriptors
+  },
+
   /** Whoever takes the output never comes back from it. */
   stuck: async task => {
     const box = await Box.create(options)
@@ -160,6 +192,27 @@ function toFile ([path, content]) {
   const data = Buffer.from(content.base64 ?? content, content.base64 == null ? 'utf8' : 'base64')
 
   return { path, size: content.claimed ?? data.length, executable: false, read: async function * () { yield data } }
+}
+
+/** As Docker's own filter does: whoever is started from here can have no user namespace. */
+async function denyUserNamespaces () {
+  const { default: koffi } = await import('koffi')
+  const { FilterCompiler } = await import('../../dist/sandbox/seccomp.js')
+  const { loadLibc } = await import('../../dist/sandbox/native/libc.js')
+  const { loadLibseccomp } = await import('../../dist/sandbox/native/libseccomp.js')
+  const { loadFilters } = await import('../../dist/sandbox/runner/lockdown.js')
+  const libc = loadLibc(koffi)
+  const CLONE_NEWUSER = 0x10000000
+  const when = { arg: 0, is: 'masked', mask: CLONE_NEWUSER, value: CLONE_NEWUSER }
+
+  const filter = new FilterCompiler(libc, loadLibseccomp(koffi)).compile({
+    default: 'allow',
+    rules: ['clone', 'unshare'].map(call => ({ call, when, action: { errno: 1 }, reason: '' }))
+  })
+
+  // PR_SET_NO_NEW_PRIVS
+  libc.prctl(38, 1, 0, 0, 0)
+  loadFilters(libc, [filter])
 }
 
 /** bwrap's descendants. */

@@ -49,6 +49,8 @@ interface Actions {
   again: (task: TestTask) => string
   aborted: () => string
   frozen: (task: TestTask) => { message: string, left: number, closed: string }
+  killed: (task: TestTask, whom: 'runner' | 'bwrap') => { message: string, closed: string, pids: number[] }
+  many: (task: TestTask, count: number) => number[]
   stuck: (task: TestTask) => { outcome: unknown, closed: string, left: number, handles: number }
   leftFiles: () => { dir: string, all: string[] }
   log: () => string[]
@@ -64,12 +66,12 @@ export class Host {
     this.child = child
   }
 
-  static async start (options: { uid?: number, script?: string, node?: string } = {}): Promise<Host> {
+  static async start (options: { uid?: number, script?: string, node?: string, nodeArguments?: string[], env?: NodeJS.ProcessEnv } = {}): Promise<Host> {
     const child = fork(options.script ?? fileURLToPath(new URL('host.mjs', import.meta.url)), [], {
       ...(options.node == null ? {} : { execPath: options.node }),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      env: { PATH: process.env['PATH'], SECRET_TOKEN: 'hunter2' },
-      execArgv: [],
+      env: { PATH: process.env['PATH'], SECRET_TOKEN: 'hunter2', ...options.env },
+      execArgv: options.nodeArguments ?? [],
       ...(options.uid == null ? {} : { uid: options.uid, gid: options.uid })
     })
 
