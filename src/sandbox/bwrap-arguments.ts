@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
+import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { DEFAULT_LIMITS } from '../model/limits.ts'
 import { BOX, BOX_UID, boxPath, CONTROL_FD, MAX_OUTPUT_BYTES } from './layout.ts'
@@ -71,7 +71,7 @@ export function bwrapArguments (data: readonly BoxData[], nodePath: string, node
   }
 
   args.push(
-    '--proc', '/proc', '--remount-ro', '/proc',
+    '--proc', '/proc', ...maskedProc(), '--remount-ro', '/proc',
     '--dev', '/dev',
     ...tmpfs(BOX.shm, '1777', DEFAULT_LIMITS.tmpBytes), '--remount-ro', '/dev',
     ...tmpfs(BOX.tmp, '1777', DEFAULT_LIMITS.tmpBytes),
@@ -83,6 +83,30 @@ export function bwrapArguments (data: readonly BoxData[], nodePath: string, node
   )
 
   return args
+}
+
+/**
+ * What /proc tells of the whole machine and no program needs: its boot and
+ * command line, its devices and disks, keys that are not namespaced. A file is
+ * covered by a device that cannot be opened there, a folder by an empty one.
+ */
+const MASKED = [
+  'acpi', 'asound', 'bus', 'cmdline', 'config.gz', 'diskstats', 'driver', 'fs', 'interrupts', 'iomem', 'ioports', 'irq', 'kallsyms', 'kcore', 'key-users', 'keys', 'kmsg',
+  'latency_stats', 'modules', 'mtrr', 'partitions', 'sched_debug', 'scsi', 'softirqs', 'swaps', 'sys/kernel/random/boot_id', 'sysrq-trigger', 'timer_list', 'timer_stats', 'tty'
+]
+
+function maskedProc (): string[] {
+  return MASKED.flatMap(name => {
+    const path = `/proc/${name}`
+    const stats = statSync(path, { throwIfNoEntry: false })
+
+    // The box has the same kernel, and so the same entries.
+    if (stats == null) {
+      return []
+    }
+
+    return stats.isDirectory() ? ['--perms', '0555', '--tmpfs', path, '--remount-ro', path] : ['--ro-bind', '/dev/null', path]
+  })
 }
 
 function tmpfs (path: string, mode: string, bytes: number): string[] {

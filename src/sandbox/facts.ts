@@ -33,7 +33,7 @@ export function factsOf (files: LoadedBoxFiles, seen: RunnerFacts, filterHash: s
     kernel: release(),
     canaries: files.canaries,
     caveats: [
-      'memory is limited per process, not for all processes of a run together',
+      'memory of all processes of a run together is looked at ten times a second and not bounded by the kernel',
       'CPU time is what the kernel bills to processes; a program can hide some of it'
     ]
   }

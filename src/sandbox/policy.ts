@@ -111,6 +111,9 @@ export function allowList ({ memfd }: { memfd: boolean }): Policy {
 
 const INT = 0xffffffff
 
+/** F_SETOWN, F_SETSIG, F_SETOWN_EX: the kernel would send the signals of a descriptor to whoever is named. */
+const FCNTL_SIGNALS = [8, 10, 15]
+
 /**
  * Keeps a program's hands off the runner. Loaded before the allow-list, which
  * forbids to load more.
@@ -124,6 +127,13 @@ export function runnerGuard (tids: readonly number[]): Policy {
     for (const call of ['kill', 'tgkill', 'tkill', 'pidfd_open', 'prlimit64']) {
       rules.push({ call, when: { arg: 0, is: 'masked', mask: INT, value: tid }, action: EPERM, reason: 'the runner' })
     }
+  }
+
+  // Whoever is in its process group could signal the whole group.
+  rules.push({ call: 'setpgid', when: { arg: 1, is: 'masked', mask: INT, value: 1 }, action: EPERM, reason: 'the runner leads group 1' })
+
+  for (const value of FCNTL_SIGNALS) {
+    rules.push({ call: 'fcntl', when: { arg: 1, is: 'masked', mask: INT, value }, action: EPERM, reason: 'signals by way of a descriptor' })
   }
 
   return { default: 'allow', rules }

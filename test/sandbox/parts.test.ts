@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -10,6 +10,7 @@ import { fromMonotonicNs, toMonotonicNs } from '../../src/sandbox/clock.ts'
 import { explainFailure } from '../../src/sandbox/explain-failure.ts'
 import { missingProtections } from '../../src/sandbox/facts.ts'
 import { decodeStatus } from '../../src/sandbox/runner/exit-status.ts'
+import { parseStat } from '../../src/sandbox/runner/tree.ts'
 import { writableMounts } from '../../src/sandbox/runner/facts.ts'
 import { chooseUser, dropPrivileges } from '../../src/sandbox/user.ts'
 
@@ -74,6 +75,21 @@ describe('the status word of a process', () => {
     [9, { kind: 'signal', signal: 'SIGKILL' }], [11 | 0x80, { kind: 'signal', signal: 'SIGSEGV' }], [6, { kind: 'signal', signal: 'SIGABRT' }], [40, { kind: 'signal', signal: 'signal 40' }]
   ])('%i is %j', (status, exit) => {
     expect(decodeStatus(status)).toEqual(exit)
+  })
+})
+
+describe('what a process uses', () => {
+  it('is read past a name that looks like the rest of the line', () => {
+    const stat = '7 (a) R 1 (b) S 1 7 7 0 -1 4194304 100 0 0 0 11 12 13 14 20 0 1 0 500 9000000 321 18446744073709551615'
+
+    expect(parseStat(stat)).toEqual({ cpuMs: 500, residentPages: 321 })
+  })
+
+  it('is read from a real process', () => {
+    const { cpuMs, residentPages } = parseStat(readFileSync('/proc/self/stat', 'latin1'))
+
+    expect(cpuMs).toBeGreaterThan(0)
+    expect(residentPages).toBeGreaterThan(1000)
   })
 })
 

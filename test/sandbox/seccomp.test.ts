@@ -31,7 +31,7 @@ describe('the filters', () => {
   it.each([
     ['read'], ['openat'], ['mmap'], ['execve'], ['futex'], ['wait4'], ['getrandom'], ['clock_gettime'], ['exit_group'], ['rt_sigreturn'], ['prlimit64', 0], ['prlimit64', 100],
     ['clone', 0x11], ['clone', 0x3d0f00], ['socket', 1], ['socket', 1, 0x80001], ['personality', 0xffffffff], ['ioctl', 1, 0x5401], ['prctl', 15], ['mknodat', 0, 0, 0o010644],
-    ['kill', 0], ['kill', 100], ['kill', -1], ['kill', 6], ['tgkill', 100, 101]
+    ['kill', 0], ['kill', 100], ['kill', -1], ['kill', 6], ['tgkill', 100, 101], ['setpgid', 0, 0], ['fcntl', 0, 4], ['fcntl', 0, 6]
   ])('allow %s %s %s', (name, ...args) => {
     expect(ask(name as string, ...args as number[])).toBe(ALLOW)
   })
@@ -39,7 +39,8 @@ describe('the filters', () => {
   it.each([
     ['ptrace'], ['process_vm_readv'], ['pidfd_getfd'], ['mount'], ['unshare'], ['setns'], ['keyctl'], ['bpf'], ['perf_event_open'], ['userfaultfd'], ['seccomp'], ['setuid'], ['capset'],
     ['sched_setaffinity'], ['setpriority'], ['flock'], ['fchownat'], ['setxattr'], ['reboot'], ['open_by_handle_at'], ['chroot'], ['init_module'],
-    ['kill', 1], ['kill', 2], ['kill', 0x1_0000_0001n], ['tkill', 5], ['tgkill', 1, 3], ['pidfd_open', 1], ['prlimit64', 1], ['prlimit64', 0x1_0000_0003n]
+    ['kill', 1], ['kill', 2], ['kill', 0x1_0000_0001n], ['tkill', 5], ['tgkill', 1, 3], ['pidfd_open', 1], ['prlimit64', 1], ['prlimit64', 0x1_0000_0003n],
+    ['setpgid', 0, 1], ['setpgid', 0, 0x1_0000_0001n], ['fcntl', 0, 8], ['fcntl', 0, 10], ['fcntl', 0, 0x1_0000_000fn]
   ])('refuse %s %s %s', (name, ...args) => {
     expect(ask(name as string, ...args as bigint[])).toBe(EPERM)
   })

@@ -35,6 +35,7 @@ export interface Libc {
   timerCreate: (clock: number, event: Pointer, id: Pointer) => number
   timerSettime: (id: number, flags: number, next: Pointer) => number
   gettid: () => number
+  getpagesize: () => number
   /** syscall(2) with a pointer as its third argument. */
   syscallPointer: (number: number, a: number, b: number, c: Pointer) => number
 }
@@ -75,6 +76,7 @@ export function loadLibc (koffi: Koffi): Libc {
     timerCreate: (clock, event, id) => timerCreate(SYS.timer_create, clock, event, id),
     timerSettime: (id, flags, next) => timerSettime(SYS.timer_settime, id, flags, next, null),
     gettid: () => syscall(SYS.gettid, 0, 0, 0, 0),
+    getpagesize: lib.func('int getpagesize()'),
     syscall,
     syscallPointer
   }

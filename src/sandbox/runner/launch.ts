@@ -10,6 +10,9 @@ import type { Image } from './image.ts'
 /** Fixed places for a program's descriptors, so that the file actions are made once. High enough to be nobody else's. */
 const STDIO_BASE = 100
 
+/** Several times what the runner itself needs of the memory that RLIMIT_DATA counts. */
+const RUNNER_DATA_BYTES = 256 * 1024 * 1024
+
 /** errno of posix_spawn, when it is not 0. */
 export class SpawnError extends Error {
   constructor (readonly errno: number) {
@@ -58,8 +61,9 @@ export class Launcher {
   /**
    * Limits of a job. Those that the runner can live with are set on itself
    * once and inherited; the others are set on each program right after its
-   * start, which a program could only outrun to gain what the inherited ones
-   * and the tree's allow anyway. RLIMIT_DATA or RLIMIT_CPU would end Node.
+   * start. A program that forks faster than that escapes them: to what is
+   * inherited, and to the watch over all processes of a run (tree.ts), which is
+   * all that holds for its CPU time. RLIMIT_CPU would end the runner.
    *
    * @param threads - of the runner, which count as processes of its user
    * @param largestFile - that the runner itself must write
@@ -74,6 +78,7 @@ export class Launcher {
       [RLIMIT.NPROC, limits.processes + threads, limits.processes + threads],
       [RLIMIT.NOFILE, Math.max(limits.openFiles, 256), Math.max(limits.openFiles, 256)],
       [RLIMIT.FSIZE, Math.max(limits.fileBytes, largestFile), Math.max(limits.fileBytes, largestFile)],
+      [RLIMIT.DATA, Math.max(limits.memoryBytes, RUNNER_DATA_BYTES), Math.max(limits.memoryBytes, RUNNER_DATA_BYTES)],
       // The soft one places mmap_base: the usual value, on every machine.
       [RLIMIT.STACK, 8 * 1024 * 1024, Math.max(limits.memoryBytes, 8 * 1024 * 1024)]
     ]

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { SIGKILL } from '../native/libc.ts'
 import type { Rusage } from '../native/libc.ts'
 import type { Launcher } from './launch.ts'
@@ -24,15 +25,22 @@ export function killRest (launcher: Launcher): Reaped {
 
   launcher.libc.kill(-1, SIGKILL)
 
-  while (launcher.wait(-1) > 0) {
+  for (;;) {
+    if (launcher.wait(-1) < 0) {
+      // EINTR says nothing about who is left.
+      if (launcher.libc.errno() === constants.errno.ECHILD) {
+        return { killed, rusage }
+      }
+
+      continue
+    }
+
     if ((launcher.status() & 0x7f) === SIGKILL) {
       killed++
     }
 
     rusage = addRusage(rusage, launcher.rusage())
   }
-
-  return { killed, rusage }
 }
 
 export function addRusage (a: Rusage, b: Rusage): Rusage {

@@ -13,6 +13,7 @@ import { baseEnvironment, findProgram } from './programs.ts'
 import { sandboxProblem, spawnProblem, taskProblem } from './refusals.ts'
 import { runOnce } from './run.ts'
 import { Stage } from './stage.ts'
+import { treeExceeds } from './tree.ts'
 import { describeLimit, limitBehind, sampleOf, verdict } from './verdict.ts'
 import { waitUntil } from './wait-until.ts'
 import type { NotRun } from '../../model/result.ts'
@@ -27,7 +28,7 @@ import type { Means, Ran } from './run.ts'
 import type { Ended } from './verdict.ts'
 import type { WorkingCopy } from './working-copy.ts'
 
-/** Output and used space are looked at this often; runs that are shorter are never disturbed. */
+/** Output, used space, and what all processes use together are looked at this often; runs that are shorter are never disturbed. */
 const INTERVAL_MS = 100
 
 /** A program that takes longer is not run once more for its memory. */
@@ -236,7 +237,7 @@ export class TaskRun {
         onStart: startNs => { this.#tellStart(startNs) },
         onInterval: startNs => {
           this.#tellStart(startNs)
-          return this.#outputs.exceeded() ? 'output' : this.#stage.exceeded(limits)
+          return this.#outputs.exceeded() ? 'output' : this.#stage.exceeded(limits) ?? treeExceeds(limits, this.#launcher.libc.getpagesize())
         }
       })
     } catch (err) {

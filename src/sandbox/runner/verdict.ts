@@ -77,6 +77,8 @@ export function describeLimit (limit: NonNullable<Sample['limit']>, limits: Limi
       return `wall limit of ${formatDuration(limits.wallMs)}`
     case 'cpu':
       return `CPU limit of ${formatDuration(limits.cpuMs ?? 0)}`
+    case 'memory':
+      return `memory limit of ${limits.memoryBytes} bytes`
     case 'output':
       return `output limit of ${limits.outputBytes} bytes`
     case 'file':
