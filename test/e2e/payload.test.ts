@@ -85,8 +85,7 @@ describe('a payload', () => {
   it('of 200 MB reaches three workers whole, and no process grows by 100 MB', async () => {
     const digest = await randomFile('big', SIZE)
     const small = await randomFile('small', 1000)
-    const nodes = { master, ...Object.fromEntries(workers.map((node, index) => [WORKERS[index], node])) }
-    const pids = Object.fromEntries(Object.entries(nodes).map(([name, node]) => [name, node.pid]))
+    const pids: Record<string, number> = { master: master.pid, ...Object.fromEntries(workers.map((node, index) => [WORKERS[index], node.pid])) }
 
     const watched = async (name: string): Promise<{ result: CommandResult, peaks: Map<string, number> }> => {
       const watch = new MemoryWatch(pids)
