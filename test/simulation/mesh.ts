@@ -35,6 +35,12 @@ interface SimWorker {
   streams: Map<number, { execution?: string }>
 }
 
+/** The state machines under test; another one is put in to see whether its fault is found. */
+export interface Machines {
+  slot: typeof stepSlot
+  coordinator: typeof stepCoordinator
+}
+
 interface Disk {
   jobs: Map<string, { job: Job, acceptedAtMs: number, targets: Target[] }>
   assigned: Set<string>
@@ -57,6 +63,8 @@ export class SimMesh {
   readonly workers = new Map<string, SimWorker>()
   coordinator: CoordinatorState | undefined
   readonly #random: () => number
+  /** Where each task has started. */
+  readonly #places = new Map<string, string>()
   readonly #loss: number
   #term = 0
   #incarnation = 0
@@ -64,7 +72,7 @@ export class SimMesh {
   #events: Array<{ atMs: number, order: number, run: () => void }> = []
   #order = 0
 
-  constructor (seed: number, workers: number, loss: number) {
+  constructor (seed: number, workers: number, loss: number, private readonly machines: Machines = { slot: stepSlot, coordinator: stepCoordinator }) {
     this.#random = random(seed)
     this.#loss = loss
 
@@ -264,7 +272,7 @@ export class SimMesh {
       return
     }
 
-    for (const effect of stepCoordinator(this.coordinator, event)) {
+    for (const effect of this.machines.coordinator(this.coordinator, event)) {
       this.#carryOut(effect)
     }
   }
@@ -353,7 +361,7 @@ export class SimMesh {
       this.#replies.set(event.request, onReply)
     }
 
-    const { state, effects } = stepSlot(worker.slot, event)
+    const { state, effects } = this.machines.slot(worker.slot, event)
     worker.slot = state
 
     for (const effect of effects) {
@@ -395,6 +403,16 @@ export class SimMesh {
     if (this.starts.get(execution)! > 1) {
       this.violations.push(`${execution} started twice`)
     }
+
+    const { job, task } = parseExecutionId(execution)
+    const place = this.#places.get(`${job}/${task}`)
+
+    // attempts are never raised here
+    if (place != null && place !== id) {
+      this.violations.push(`task ${task} of ${job} ran on ${place} and on ${id}`)
+    }
+
+    this.#places.set(`${job}/${task}`, id)
 
     if (this.disk.cancelled.has(parseExecutionId(execution).job) && worker.disk.cancelled.has(parseExecutionId(execution).job)) {
       this.violations.push(`${execution} started after its worker had heard of the cancel`)
