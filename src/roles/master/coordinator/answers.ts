@@ -1,6 +1,6 @@
 import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
-import { backOff, change, disengage, findTask, keyOf, requeue, settle } from './tasks.ts'
+import { backOff, change, disengage, findTask, keyOf, requeue, rollBack, settle } from './tasks.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
 import type { SlotReply } from '../../../node/protocol/slot/messages.ts'
 
@@ -35,13 +35,7 @@ export function onAnswer (state: CoordinatorState, event: Extract<CoordinatorEve
       }
       return
     case 'known':
-      // it ran there before, for an earlier coordinator or before our restart
-      if (!isTaskEnd(task.state)) {
-        task.unsure = false
-        settle(state, task, event.worker)
-        change(entry, task, reply.state === 'running' ? 'running' : 'starting', event.nowMs, effects)
-      }
-      return
+      return onKnown(state, entry, task, event.worker, reply.state, event.nowMs, effects)
     case 'busy':
       if (worker != null) {
         worker.retryAtMs = event.nowMs + BUSY_RETRY_MS
@@ -70,6 +64,39 @@ function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
     return
   }
 
+  choose(state, entry, task, worker, effects)
+
+  if (entry.job.payload == null || reply.hasPayload) {
+    task.prepared = true
+    change(entry, task, 'starting', nowMs, effects)
+  } else {
+    effects.push({ kind: 'send-payload', worker, execution })
+    change(entry, task, 'sending', nowMs, effects)
+  }
+}
+
+/** It ran there before, for an earlier coordinator or before our restart. Only of a worker that was asked: a task is at one worker. */
+function onKnown (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, held: 'running' | 'finished', nowMs: number, effects: CoordinatorEffect[]): void {
+  const wasAsked = task.asked.delete(worker) && task.worker == null
+
+  if (isTaskEnd(task.state) || (!wasAsked && task.worker !== worker)) {
+    disengage(state, worker, executionId(keyOf(entry, task, worker)))
+    return
+  }
+
+  choose(state, entry, task, worker, effects)
+
+  if (entry.cancelled) {
+    task.cancelSentMs = nowMs
+    effects.push({ kind: 'cancel-on', worker, job: entry.job.id })
+    change(entry, task, 'cancelling', nowMs, effects)
+  } else {
+    change(entry, task, held === 'running' ? 'running' : 'starting', nowMs, effects)
+  }
+}
+
+/** The task is this worker's; the others that were asked are free again. */
+function choose (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, effects: CoordinatorEffect[]): void {
   task.unsure = false
   settle(state, task, worker)
 
@@ -80,14 +107,6 @@ function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
   }
 
   task.asked.clear()
-
-  if (entry.job.payload == null || reply.hasPayload) {
-    task.prepared = true
-    change(entry, task, 'starting', nowMs, effects)
-  } else {
-    effects.push({ kind: 'send-payload', worker, execution })
-    change(entry, task, 'sending', nowMs, effects)
-  }
 }
 
 export function onAskFailed (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'ask-failed' }>, effects: CoordinatorEffect[]): void {
@@ -102,8 +121,9 @@ export function onAskFailed (state: CoordinatorState, event: Extract<Coordinator
   const { entry, task } = found
 
   // After START nobody here can know whether it began: the worker says so when it registers again.
-  if (task.state === 'starting' && !task.prepared && task.worker === event.worker) {
-    task.unsure = true
+  if ((task.state === 'starting' || task.state === 'cancelling') && !task.prepared && task.worker === event.worker) {
+    // one that is being cancelled is not asked again, but told of the cancel until it confirms
+    task.unsure = task.state === 'starting'
     disengage(state, event.worker, event.execution)
     return
   }
@@ -121,6 +141,7 @@ function declined (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wo
   }
 
   if (entry.cancelled) {
+    rollBack(state, entry, task, effects)
     change(entry, task, 'cancelled', nowMs, effects)
   } else if (task.asked.size === 0) {
     requeue(state, entry, task, reason, nowMs, effects)

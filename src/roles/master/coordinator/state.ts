@@ -13,6 +13,8 @@ import type { SlotReply } from '../../../node/protocol/slot/messages.ts'
 export interface CoordinatorState {
   workers: Map<string, WorkerEntry>
   jobs: Map<string, JobEntry>
+  /** When the last tick came. */
+  tickedMs?: number
 }
 
 export interface WorkerEntry {

@@ -1,10 +1,10 @@
-import { executionId } from '../../../model/ids.ts'
+import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { onAnswer, onAskFailed } from './answers.ts'
 import { place } from './place.ts'
 import { backOff, change, disengage, findTask, release, requeue, rollBack, settle } from './tasks.ts'
 import { onGone, onRegistered, onTick, onWorkerState } from './workers.ts'
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, Target } from './state.ts'
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, Target, TaskEntry } from './state.ts'
 import type { TaskState } from '../../../model/states.ts'
 
 /**
@@ -30,7 +30,7 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
       }
       return
     case 'restore':
-      return restore(state, event)
+      return restore(state, event, effects)
     case 'worker-registered':
       return onRegistered(state, event, effects)
     case 'worker-state':
@@ -44,7 +44,7 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
     case 'payload-sent': {
       const found = findTask(state, event.execution)
 
-      if (found != null && found.task.state === 'sending') {
+      if (found != null && isAtWorkerOf(found.task, event.execution) && found.task.state === 'sending') {
         found.task.prepared = true
         change(found.entry, found.task, 'starting', event.nowMs, effects)
       }
@@ -53,7 +53,7 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
     case 'payload-failed': {
       const found = findTask(state, event.execution)
 
-      if (found != null && found.task.state === 'sending') {
+      if (found != null && isAtWorkerOf(found.task, event.execution) && found.task.state === 'sending') {
         const worker = found.task.worker ?? ''
 
         // nobody else can do it: it is started all the same, and the worker's record says what was wrong
@@ -63,7 +63,6 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
           return
         }
 
-        effects.push({ kind: 'rollback', worker, execution: event.execution })
         backOff(state.workers.get(worker), event.nowMs)
         requeue(state, found.entry, found.task, event.reason, event.nowMs, effects)
       }
@@ -122,7 +121,12 @@ function newJob (init: { job: JobEntry['job'], acceptedAtMs: number, targets: Ta
   }
 }
 
-function restore (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'restore' }>): void {
+/** A task that has moved on to another worker hears nothing of what was under way with the one before. */
+function isAtWorkerOf (task: TaskEntry, execution: string): boolean {
+  return task.worker === parseExecutionId(execution).worker
+}
+
+function restore (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'restore' }>, effects: CoordinatorEffect[]): void {
   const entry = newJob(event, event.nowMs)
 
   entry.cancelled = event.cancelled
@@ -157,6 +161,11 @@ function restore (state: CoordinatorState, event: Extract<CoordinatorEvent, { ki
       task.state = 'cancelled'
     } else if (!isTaskEnd(task.state) && event.finishedAtMs != null) {
       task.state = 'lost'
+    }
+
+    // the mark of a job's end is not fsynced: it may be missing when everything has ended
+    if (isTaskEnd(task.state) && event.finishedAtMs == null) {
+      effects.push({ kind: 'task-changed', job: event.job.id, task: task.name })
     }
 
     const worker = task.worker ?? task.target
@@ -207,7 +216,7 @@ function onResult (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
 function onCancel (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'cancel' }>, effects: CoordinatorEffect[]): void {
   const entry = state.jobs.get(event.job)
 
-  if (entry == null || entry.cancelled) {
+  if (entry == null || entry.cancelled || entry.finishedAtMs != null) {
     return
   }
 

@@ -81,11 +81,9 @@ export function forEachTaskOf (state: CoordinatorState, worker: string, visit: (
   }
 }
 
-/** Back to the queue, same attempt: nothing of it has run. */
+/** Back to the queue, same attempt: nothing of it has run, and nobody keeps a place for it. */
 export function requeue (state: CoordinatorState, entry: JobEntry, task: TaskEntry, reason: string | undefined, nowMs: number, effects: CoordinatorEffect[]): void {
-  release(state, entry, task)
-  leaveGroup(entry, task)
-  task.asked.clear()
+  rollBack(state, entry, task, effects)
   task.prepared = false
   task.unsure = false
   task.worker = undefined

@@ -1,10 +1,13 @@
 import { executionId } from '../../../model/ids.ts'
-import { WORKER_LOST_MS } from '../../../model/states.ts'
-import { change, forEachTaskOf, keyOf, requeue } from './tasks.ts'
+import { isTaskEnd, WORKER_LOST_MS } from '../../../model/states.ts'
+import { change, findTask, forEachTaskOf, keyOf, requeue, rollBack, settle } from './tasks.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from './state.ts'
 
 /** A cancel that was not confirmed is said again; saying it twice does no harm. */
 const CANCEL_AGAIN_MS = 10_000
+
+/** Ticks come every second: between two of them this long, nobody here was awake. */
+const PAUSED_MS = 5_000
 
 export function onRegistered (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'worker-registered' }>, effects: CoordinatorEffect[]): void {
   const id = event.info.peerId
@@ -34,6 +37,7 @@ export function onRegistered (state: CoordinatorState, event: Extract<Coordinato
     const holding = held.get(execution)
 
     if (holding === 'running') {
+      settle(state, task, id)
       state.workers.get(id)!.engaged = execution
 
       if (task.state === 'cancelling' || entry.cancelled) {
@@ -45,8 +49,8 @@ export function onRegistered (state: CoordinatorState, event: Extract<Coordinato
       if (entry.cancelled) {
         change(entry, task, 'cancelled', event.nowMs, effects)
       } else if (task.state === 'starting') {
-        // START never arrived: the same execution may be started
-        requeue(state, entry, task, undefined, event.nowMs, effects)
+        // START has not arrived, or is still on its way behind the registration: it is asked, and nobody else
+        task.unsure = true
       } else {
         task.reason = 'its worker has come back without a record of it'
         change(entry, task, 'lost', event.nowMs, effects)
@@ -54,7 +58,19 @@ export function onRegistered (state: CoordinatorState, event: Extract<Coordinato
     }
   })
 
+  cancelHeld(state, event, effects)
   effects.push({ kind: 'worker-changed', worker: id })
+}
+
+/** What counted as lost may run there still, and was cancelled meanwhile. */
+function cancelHeld (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'worker-registered' }>, effects: CoordinatorEffect[]): void {
+  for (const { execution, state: held } of event.holds) {
+    const found = held === 'running' ? findTask(state, execution) : undefined
+
+    if (found != null && found.entry.cancelled && isTaskEnd(found.task.state)) {
+      effects.push({ kind: 'cancel-on', worker: event.info.peerId, job: found.entry.job.id })
+    }
+  }
 }
 
 export function onWorkerState (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'worker-state' }>, effects: CoordinatorEffect[]): void {
@@ -98,6 +114,11 @@ export function onGone (state: CoordinatorState, event: Extract<CoordinatorEvent
   forEachTaskOf(state, id, (entry, task) => {
     task.asked.delete(id)
 
+    // others have been asked as well
+    if (task.state === 'reserving' && task.asked.size > 0) {
+      return
+    }
+
     if (task.state === 'reserving' || task.state === 'sending' || (task.state === 'starting' && task.prepared)) {
       requeue(state, entry, task, 'its worker has gone away; waiting for it', nowMs, effects)
     }
@@ -107,6 +128,7 @@ export function onGone (state: CoordinatorState, event: Extract<CoordinatorEvent
 }
 
 export function onTick (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
+  forgivePause(state, nowMs)
   cancelAgain(state, nowMs, effects)
 
   for (const [id, worker] of state.workers) {
@@ -133,13 +155,30 @@ export function onTick (state: CoordinatorState, nowMs: number, effects: Coordin
         return
       }
 
-      if (task.state === 'cancelling') {
-        task.reason = 'cancel pending: its worker is not connected'
-      }
-
-      task.reason ??= `nothing heard from its worker for ${WORKER_LOST_MS / 1_000} s`
+      task.reason = task.state === 'cancelling'
+        ? 'cancel pending: its worker is not connected'
+        : `nothing heard from its worker for ${WORKER_LOST_MS / 1_000} s`
+      rollBack(state, entry, task, effects)
       change(entry, task, 'lost', nowMs, effects)
     })
+  }
+}
+
+/**
+ * A master that was paused itself (suspended, swapped out) or whose clock was
+ * set has heard nobody meanwhile: that is nobody's fault.
+ */
+function forgivePause (state: CoordinatorState, nowMs: number): void {
+  const passedMs = nowMs - (state.tickedMs ?? nowMs)
+  state.tickedMs = nowMs
+
+  if (passedMs >= 0 && passedMs < PAUSED_MS) {
+    return
+  }
+
+  for (const worker of state.workers.values()) {
+    worker.lastHeardMs = Math.min(worker.lastHeardMs + passedMs, nowMs)
+    worker.retryAtMs += passedMs
   }
 }
 
