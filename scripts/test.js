@@ -66,7 +66,8 @@ async function vitest (project) {
   try {
     const { code } = await run(process.execPath, [
       'node_modules/vitest/vitest.mjs', 'run', '--project', project, '--passWithNoTests',
-      '--reporter', 'default', '--reporter', 'json', `--outputFile.json=${report}`
+      // What passes is counted, what fails is shown with all that it printed.
+      '--reporter', 'dot', '--silent=passed-only', '--reporter', 'json', `--outputFile.json=${report}`
     ])
 
     return countTests(existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined, code)

@@ -15,10 +15,8 @@ export function exitCodeOfError (err: unknown, command: string): number {
   }
 
   switch (code) {
-    case 'usage':
-    // Of a file here: what runs elsewhere has results instead of errors.
-    case 'not-found':
-    case 'not-executable': return EXIT_USAGE
+    // Not found and not executable are files here: what runs elsewhere has results instead of errors.
+    case 'usage': case 'not-found': case 'not-executable': return EXIT_USAGE
     case 'unreachable':
     case 'no-worker': return 4
     case 'refused':

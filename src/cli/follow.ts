@@ -4,6 +4,7 @@ import type { JobView, SubmitReply } from '../node/protocol/submit/messages.ts'
 import type { Client } from '../roles/client/types.ts'
 import type { Context } from './context.ts'
 import { catchInterrupts, type Interrupts } from './interrupts.ts'
+import { typed } from './program-name.ts'
 import { showProgress } from './progress.ts'
 
 /** A second Ctrl-C within this time cancels the job. */
@@ -60,7 +61,7 @@ export async function followJob (client: Client, begin: Begin, context: Context,
     }
 
     if (!interrupts.detached.aborted) {
-      throw new Error(`the master stopped telling about job ${shortJobId(selector)} before its end: see meshmark attach ${shortJobId(selector)}`)
+      throw new Error(`the master stopped telling about job ${shortJobId(selector)} before its end: see ${typed(`meshmark attach ${shortJobId(selector)}`)}`)
     }
   } catch (err) {
     if (!interrupts.detached.aborted) {
@@ -90,7 +91,7 @@ async function leave (client: Client, selector: string | undefined, context: Con
 
   const id = isJobId(selector) ? shortJobId(selector) : selector
 
-  context.stderr.write(`detached: job ${id} goes on. Follow it with meshmark attach ${id}, cancel it with meshmark cancel ${id}, or press Ctrl-C again to cancel it now\n`)
+  context.stderr.write(`detached: job ${id} goes on. Follow it with ${typed(`meshmark attach ${id}`)}, cancel it with ${typed(`meshmark cancel ${id}`)}, or press Ctrl-C again to cancel it now\n`)
 
   if (await interrupts.again(SECOND_INTERRUPT_MS)) {
     const { pending } = await client.cancel(selector)

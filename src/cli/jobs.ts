@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { shortJobId } from '../model/ids.ts'
 import { parseCount } from '../model/units.ts'
 import type { JobRow } from '../node/protocol/submit/messages.ts'
+import { oneLine } from '../report/rows.ts'
 import { withClient } from './connect.ts'
 import type { Context } from './context.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
@@ -16,7 +17,7 @@ const COLUMNS: ReadonlyArray<Column<JobRow>> = [
   { heading: 'done', key: 'ended', value: row => row.ended, text: row => `${row.ended}/${row.tasks}`, align: 'right' },
   { heading: 'failed', key: 'failed', value: row => row.failed, align: 'right' },
   { heading: 'accepted', key: 'accepted_at', value: row => new Date(row.acceptedAt).toISOString(), text: row => `${formatAge(Date.now() - row.acceptedAt)} ago` },
-  { heading: 'command', key: 'command', value: row => row.title, shrinkTo: 16 }
+  { heading: 'command', key: 'command', value: row => row.title, text: row => oneLine(row.title), shrinkTo: 16 }
 ]
 
 const MACHINE_COLUMNS: ReadonlyArray<Column<JobRow>> = [

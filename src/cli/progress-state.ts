@@ -1,4 +1,4 @@
-import { isTaskEnd, type TaskState } from '../model/states.ts'
+import { isTaskEnd, TASK_ENDS, type TaskState } from '../model/states.ts'
 import { printable } from '../model/text.ts'
 import { formatDuration } from '../model/units.ts'
 import type { SubmitReply, TaskView } from '../node/protocol/submit/messages.ts'
@@ -121,6 +121,9 @@ function countRuns (task: TaskProgress, commands: number): string {
   return `${commands > 1 ? `command ${command + 1}: ` : ''}${count}${median}`
 }
 
+/** What goes on before what has ended; `taking turns` is ours, the rest are states. */
+const ORDER = ['running', 'taking turns', 'starting', 'sending', 'reserving', 'queued', 'cancelling', ...TASK_ENDS]
+
 /** One line for all: what a pipe or a log gets instead of the moving lines. */
 export function summary (state: ProgressState): string {
   const counts = new Map<string, number>()
@@ -131,7 +134,8 @@ export function summary (state: ProgressState): string {
     counts.set(word, (counts.get(word) ?? 0) + 1)
   }
 
-  const parts = [...counts.entries()].map(([word, count]) => `${count} ${word}`)
+  // Always in the same order, so that words keep their places.
+  const parts = [...counts.entries()].sort(([a], [b]) => ORDER.indexOf(a) - ORDER.indexOf(b)).map(([word, count]) => `${count} ${word}`)
   const runs = [...state.tasks.values()].reduce((sum, task) => sum + [...task.runs.values()].reduce((sum, { runs }) => sum + runs, 0), 0)
 
   return [parts.length === 0 ? 'waiting for the coordinator' : parts.join(', '), ...(runs > 0 ? [`${runs} run${runs === 1 ? '' : 's'}`] : [])].join(' · ')

@@ -7,6 +7,7 @@ import { followJob } from './follow.ts'
 import { addJobOptions, addPlanOptions, type JobOptions, planOf, type PlanOptions } from './job-options.ts'
 import { ListOption } from './list-option.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
+import { typed } from './program-name.ts'
 import { addResultOptions, checkExports, presentResults, type ResultOptions } from './results.ts'
 import { withSpooledStdin } from './spool.ts'
 import { submitting } from './submit.ts'
@@ -69,7 +70,7 @@ async function measure (request: DraftRequest, options: RunOptions, context: Con
     if (options.detach === true) {
       const id = await submitting(client, draft, context)(new AbortController().signal, () => {})
 
-      note(context, `follow it with meshmark attach ${shortJobId(id)}`)
+      note(context, `follow it with ${typed(`meshmark attach ${shortJobId(id)}`)}`)
       context.stdout.write(`${shortJobId(id)}\n`)
 
       return 0

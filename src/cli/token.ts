@@ -51,7 +51,7 @@ function defineCreate (command: Command, context: Context): void {
       // An address that other machines can reach, when there is one.
       const address = addresses.find(address => !/^\/ip4\/127\.|^\/ip6\/::1\//.test(address)) ?? addresses[0]
 
-      note(context, `token ${row.id} for a ${role}, good for ${formatDuration(row.expiresAt - Date.now())}${row.usesLeft == null ? '' : `, ${row.usesLeft === 1 ? 'once' : `${row.usesLeft} times`}`}. Type there:`)
+      note(context, `token ${row.id} for a ${role}, good for ${formatDuration(ttl)}${row.usesLeft == null ? '' : `, ${row.usesLeft === 1 ? 'once' : `${row.usesLeft} times`}`}. Type there:`)
 
       await writeAll(context.stdout, `meshmark join ${text}${address == null ? '' : `@${formatAddress(address)}`}\n`)
     }, 'admin')

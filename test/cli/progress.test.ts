@@ -59,7 +59,7 @@ describe('progress of a job', () => {
     const lines = progressLines(after({ kind: 'job', view: jobView(tasks) }), 0)
 
     expect(lines).toHaveLength(6)
-    expect(lines.at(-1)).toContain('35 done, 5 running')
+    expect(lines.at(-1)).toContain('5 running, 35 done')
   })
 
   it('lets no name or reason steer the terminal', () => {
@@ -100,7 +100,7 @@ describe('progress on a terminal', () => {
 
     progress.take({ kind: 'job', view: jobView([taskView('w1'), taskView('w2', { state: 'running' })]) })
     vi.advanceTimersByTime(1_000)
-    expect(screen(context.err())).toEqual(['w1  queued', 'w2  running', '1 queued, 1 running · 1 s', ''])
+    expect(screen(context.err())).toEqual(['w1  queued', 'w2  running', '1 running, 1 queued · 1 s', ''])
 
     progress.stop()
     expect(screen(context.err())).toEqual([''])
