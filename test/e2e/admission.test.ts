@@ -31,6 +31,7 @@ import type { CommandResult, NodeProcess } from './mesh.ts'
 import type { Membership } from '../../src/model/membership.ts'
 import type { Role } from '../../src/model/roles.ts'
 import type { Ticket } from '../../src/node/protocol/payload/messages.ts'
+import type { Protocol } from '../../src/node/protocol/protocol.ts'
 import type { PrivateKey } from '@libp2p/interface'
 
 const HOUR = 3_600_000
@@ -291,7 +292,7 @@ describe('a worker\'s membership', () => {
     expect(await refusalOf(node, master.id, admin, { kind: 'list-tokens' })).toMatch(/^admin is for a admin; your membership is for a worker$/)
     expect(await refusalOf(node, master.id, admin, { kind: 'drain', node: 'lab-1', undo: false })).toMatch(/admin is for a admin/)
     expect(await refusalOf(node, master.id, slot, { kind: 'cancel', claim, job: ulid() })).toMatch(/slot|does not answer/)
-    expect(await refusalOf(node, master.id, clock, { sentMs: 0 } as any)).toMatch(/clock|does not answer/)
+    expect(await refusalOf(node, master.id, clock as Protocol<any, any>, { sentMs: 0 })).toMatch(/clock|does not answer/)
   })
 
   it('registers only its own bearer', async () => {
@@ -407,7 +408,7 @@ describe('a payload', () => {
       expect(await offer()).toMatch(/only with a ticket of the coordinator/)
       expect(await offer(await ticketBy(await generateKeyPair('Ed25519'), right))).toMatch(/which is no master here/)
       expect(await offer(await ticketBy(key, { ...right, receiver: master.peerId }))).toMatch(/for another transfer/)
-      expect(await offer(await ticketBy(key, { ...right, expiresMs: Date.now() - 1 }))).toMatch(/ticket has expired/)
+      expect(await offer(await ticketBy(key, { ...right, expiresMs: Date.now() - HOUR }))).toMatch(/ticket has expired/)
 
       const channel = await master.openChannel(receiver, payload)
       await channel.send({ kind: 'offer', manifest, ticket: await ticketBy(key, right) })
