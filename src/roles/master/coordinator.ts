@@ -63,6 +63,7 @@ export class Coordinator {
   #claim: Claim
   #timer?: NodeJS.Timeout
   #stopping = false
+  #trouble?: string
 
   constructor (components: CoordinatorComponents) {
     this.#components = components
@@ -72,7 +73,7 @@ export class Coordinator {
       claim: () => this.#claim,
       onAnswer: (worker, execution, reply) => {
         if (reply.kind === 'stale') {
-          void this.outbid(reply.highest)
+          this.#outbidLater(reply.highest)
         }
 
         this.dispatch({ kind: 'answer', worker, execution, reply, nowMs: Date.now() })
@@ -97,6 +98,11 @@ export class Coordinator {
       this.#claim = { term: highest.term + 1, master: this.#components.node.peerId }
       await this.#components.saveTerm(this.#claim.term)
     }
+  }
+
+  /** The claim counts at once; a term that could not be kept is outbid again after a restart. */
+  #outbidLater (highest: Claim): void {
+    this.outbid(highest).catch(err => { this.#components.log(`term ${this.#claim.term}: ${toError(err).message}`) })
   }
 
   /** Takes up what the journal holds. */
@@ -134,7 +140,7 @@ export class Coordinator {
       transfer.abort(new Error('the master stops'))
     }
 
-    await this.#slots.stop()
+    this.#slots.stop()
     await this.#effects
   }
 
@@ -154,11 +160,25 @@ export class Coordinator {
       content.pin(job.payload.id, job.id)
     }
 
-    await jobs.accept(job, sealed, { acceptedAtMs, targets })
+    try {
+      await jobs.accept(job, sealed, { acceptedAtMs, targets })
+    } catch (err) {
+      if (job.payload != null) {
+        content.unpin(job.payload.id, job.id)
+      }
+
+      throw err
+    }
+
     this.dispatch({ kind: 'accept', job, acceptedAtMs, targets, nowMs: Date.now() })
   }
 
   async cancel (job: string): Promise<void> {
+    // what has ended was not cancelled
+    if (this.state.jobs.get(job)?.finishedAtMs != null) {
+      return
+    }
+
     await this.#components.jobs.cancel(job)
     this.dispatch({ kind: 'cancel', job, nowMs: Date.now() })
   }
@@ -178,11 +198,7 @@ export class Coordinator {
   }
 
   async #carryOut (effects: CoordinatorEffect[]): Promise<void> {
-    const assigned = effects.flatMap(effect => effect.kind === 'persist-assign' ? [effect.execution] : [])
-
-    if (assigned.length > 0) {
-      await this.#components.jobs.assign(assigned)
-    }
+    const refused = await this.#assign(effects.flatMap(effect => effect.kind === 'persist-assign' ? [effect.execution] : []))
 
     for (const effect of effects) {
       switch (effect.kind) {
@@ -201,7 +217,11 @@ export class Coordinator {
           void this.#sendPayload(effect.worker, effect.execution)
           break
         case 'start':
-          void this.#start(effect.starts, effect.together)
+          if (refused == null) {
+            void this.#start(effect.starts, effect.together)
+          } else {
+            effect.starts.forEach(({ worker, execution }) => { this.#notStarted(worker, execution, refused) })
+          }
           break
         case 'cancel-on':
           void this.#cancelOn(effect.worker, effect.job)
@@ -218,10 +238,33 @@ export class Coordinator {
     }
   }
 
+  /** Why the assignments are not on disk, or undefined: no START without, but everything else goes on. */
+  async #assign (executions: string[]): Promise<string | undefined> {
+    try {
+      if (executions.length > 0) {
+        await this.#components.jobs.assign(executions)
+      }
+    } catch (err) {
+      return toError(err).message
+    }
+  }
+
+  /** START was not sent: the worker is free again, the task waits. */
+  #notStarted (worker: string, execution: string, reason: string): void {
+    // the same trouble is said once
+    if (this.#trouble !== reason) {
+      this.#trouble = reason
+      this.#components.log(`job ${parseExecutionId(execution).job.slice(-8).toLowerCase()} cannot be started: ${reason}; trying again`)
+    }
+
+    this.dispatch({ kind: 'answer', worker, execution, reply: { kind: 'refused', reason }, nowMs: Date.now() })
+  }
+
   async #onJobEnd (id: string, atMs: number): Promise<void> {
     const entry = this.state.jobs.get(id)
 
-    await this.#components.jobs.end(id, atMs)
+    // a restart works it out again
+    await this.#components.jobs.end(id, atMs).catch(err => { this.#components.log(`end of job ${id.slice(-8).toLowerCase()}: ${toError(err).message}`) })
 
     if (entry?.job.payload != null) {
       this.#components.content.unpin(entry.job.payload.id, id)
@@ -263,14 +306,19 @@ export class Coordinator {
         await source.close()
       }
 
-      this.dispatch({ kind: 'payload-sent', execution, nowMs: Date.now() })
+      if (!stop.signal.aborted) {
+        this.dispatch({ kind: 'payload-sent', execution, nowMs: Date.now() })
+      }
     } catch (err) {
       if (!stop.signal.aborted) {
         this.#components.log(`payload for ${worker.slice(-8)}: ${toError(err).message}`)
         this.dispatch({ kind: 'payload-failed', execution, reason: toError(err).message, refused: isMeshmarkError(err) && err.code === 'refused', nowMs: Date.now() })
       }
     } finally {
-      this.#transfers.delete(execution)
+      // it may have been rolled back, and have another transfer since
+      if (this.#transfers.get(execution) === stop) {
+        this.#transfers.delete(execution)
+      }
     }
   }
 
@@ -278,10 +326,16 @@ export class Coordinator {
     const instants = together ? await this.#commonInstant(starts.map(({ worker }) => worker)) : new Map<string, number>()
 
     await Promise.all(starts.map(async ({ worker, execution }) => {
-      const sealed = await this.#components.jobs.sealed(parseExecutionId(execution).job)
+      try {
+        const sealed = await this.#components.jobs.sealed(parseExecutionId(execution).job)
 
-      if (sealed != null) {
+        if (sealed == null) {
+          throw new Error('its record is missing in the journal')
+        }
+
         await this.#slots.start(worker, execution, sealed, instants.get(worker))
+      } catch (err) {
+        this.#notStarted(worker, execution, toError(err).message)
       }
     }))
   }
@@ -307,6 +361,8 @@ export class Coordinator {
 
       if (reply.kind === 'cancelled') {
         this.dispatch({ kind: 'cancel-answered', job, worker, nowMs: Date.now() })
+      } else if (reply.kind === 'stale') {
+        this.#outbidLater(reply.highest)
       }
     } catch (err) {
       // the worker is told again when it registers

@@ -78,11 +78,11 @@ export class Registry {
     this.#streams.set(peer.id, channel)
     previous?.abort(new Error('replaced by a newer registration'))
 
-    if (first.highest != null) {
-      await coordinator.outbid(first.highest)
-    }
-
     try {
+      if (first.highest != null) {
+        await coordinator.outbid(first.highest)
+      }
+
       await channel.send({ kind: 'registered', name: info.name, claim: coordinator.claim, meshTimeMs: Date.now() })
 
       if (this.#draining.has(peer.id)) {

@@ -23,10 +23,12 @@ export interface SlotsComponents {
 
 interface Reservation {
   worker: string
+  execution: string
   channel: Channel<SlotReply, SlotRequest>
   /** Requests on one stream are answered in order: one at a time. */
   turn: Promise<unknown>
   renewal?: NodeJS.Timeout
+  /** Given back, lost or served: what is heard of it is no news. */
   released: boolean
 }
 
@@ -45,24 +47,27 @@ export class Slots {
 
   /** AVAILABLE. */
   async ask (worker: string, execution: string, measured: boolean, payload: string | undefined): Promise<void> {
-    const { node, claim, onAnswer } = this.#components
+    const { node, claim } = this.#components
+    let reservation: Reservation | undefined
 
     try {
       const channel = await node.openChannel(worker, slot, { signal: AbortSignal.timeout(ANSWER_MS) })
-      const reservation: Reservation = { worker, channel, turn: Promise.resolve(), released: false }
+      reservation = { worker, execution, channel, turn: Promise.resolve(), released: this.#stopped }
 
+      // asked again before the answer to the first time came: only the last one counts
+      const before = this.#reservations.get(execution)
       this.#reservations.set(execution, reservation)
+      this.#drop(before, new Error('asked again'))
+
       const reply = await this.#exchange(reservation, { kind: 'available', claim: claim(), execution, measured, payload })
 
-      if (reply.kind !== 'ready' || reservation.released) {
-        await this.#close(execution)
-      } else {
-        reservation.renewal = setInterval(() => { void this.#renew(execution) }, RENEW_MS)
+      if (reply.kind === 'ready' && !reservation.released) {
+        reservation.renewal = setInterval(this.#renew, RENEW_MS, reservation)
       }
 
-      onAnswer(worker, execution, reply)
+      await this.#answered(reservation, reply, reply.kind !== 'ready')
     } catch (err) {
-      this.#fail(worker, execution, err)
+      this.#fail(worker, execution, reservation, err)
     }
   }
 
@@ -78,10 +83,9 @@ export class Slots {
     try {
       clearInterval(reservation.renewal)
       const reply = await this.#exchange(reservation, { kind: 'start', claim: this.#components.claim(), execution, job, startAtMs })
-      await this.#close(execution)
-      this.#components.onAnswer(worker, execution, reply)
+      await this.#answered(reservation, reply, true)
     } catch (err) {
-      this.#fail(worker, execution, err)
+      this.#fail(worker, execution, reservation, err)
     }
   }
 
@@ -93,8 +97,7 @@ export class Slots {
       return
     }
 
-    reservation.released = true
-    clearInterval(reservation.renewal)
+    this.#forget(reservation)
 
     try {
       await this.#exchange(reservation, { kind: 'rollback', claim: this.#components.claim(), execution })
@@ -102,7 +105,7 @@ export class Slots {
       // the worker drops it with the stream
     }
 
-    await this.#close(execution)
+    await hangUp(reservation)
   }
 
   /** Resolves when the worker has stopped and reaped everything of the job. */
@@ -127,27 +130,36 @@ export class Slots {
     }
   }
 
-  async stop (): Promise<void> {
+  /** At once: a worker drops what is reserved with the stream. */
+  stop (): void {
     this.#stopped = true
-    await Promise.all([...this.#reservations.keys()].map(async execution => this.#close(execution)))
+
+    for (const reservation of this.#reservations.values()) {
+      this.#drop(reservation, new Error('the master stops'))
+    }
   }
 
-  async #renew (execution: string): Promise<void> {
-    const reservation = this.#reservations.get(execution)
+  readonly #renew = (reservation: Reservation): void => {
+    this.#exchange(reservation, { kind: 'renew', claim: this.#components.claim(), execution: reservation.execution })
+      .then(async reply => {
+        if (reply.kind !== 'renewed') {
+          await this.#answered(reservation, reply, true)
+        }
+      })
+      .catch(err => { this.#fail(reservation.worker, reservation.execution, reservation, err) })
+  }
 
-    if (reservation == null || reservation.released) {
-      return
+  /** Whoever has given the reservation back wants no answer any more. */
+  async #answered (reservation: Reservation, reply: SlotReply, over: boolean): Promise<void> {
+    const { released } = reservation
+
+    if (over && !released) {
+      this.#forget(reservation)
+      await hangUp(reservation)
     }
 
-    try {
-      const reply = await this.#exchange(reservation, { kind: 'renew', claim: this.#components.claim(), execution })
-
-      if (reply.kind !== 'renewed') {
-        await this.#close(execution)
-        this.#components.onAnswer(reservation.worker, execution, reply)
-      }
-    } catch (err) {
-      this.#fail(reservation.worker, execution, err)
+    if (!released) {
+      this.#components.onAnswer(reservation.worker, reservation.execution, reply)
     }
   }
 
@@ -169,27 +181,34 @@ export class Slots {
     return exchange
   }
 
-  #fail (worker: string, execution: string, err: unknown): void {
-    const reservation = this.#reservations.get(execution)
+  #fail (worker: string, execution: string, reservation: Reservation | undefined, err: unknown): void {
+    const wanted = reservation?.released !== true
 
-    if (reservation != null) {
-      clearInterval(reservation.renewal)
-      this.#reservations.delete(execution)
-      reservation.channel.abort(toError(err))
-    }
+    this.#drop(reservation, toError(err))
 
-    if (!this.#stopped && reservation?.released !== true) {
+    if (!this.#stopped && wanted) {
       this.#components.onFailure(worker, execution, toError(err).message)
     }
   }
 
-  async #close (execution: string): Promise<void> {
-    const reservation = this.#reservations.get(execution)
-
+  #drop (reservation: Reservation | undefined, reason: Error): void {
     if (reservation != null) {
-      clearInterval(reservation.renewal)
-      this.#reservations.delete(execution)
-      await reservation.channel.close().catch(err => { reservation.channel.abort(err) })
+      this.#forget(reservation)
+      reservation.channel.abort(reason)
     }
   }
+
+  /** Not by its execution alone: that may have a newer one. */
+  #forget (reservation: Reservation): void {
+    reservation.released = true
+    clearInterval(reservation.renewal)
+
+    if (this.#reservations.get(reservation.execution) === reservation) {
+      this.#reservations.delete(reservation.execution)
+    }
+  }
+}
+
+async function hangUp ({ channel }: Reservation): Promise<void> {
+  await channel.close().catch(err => { channel.abort(err) })
 }

@@ -70,6 +70,9 @@ export class Slot {
 
         if (message.kind === 'available' && reply.kind === 'ready') {
           reserved.add(message.execution)
+        } else if (message.kind === 'rollback') {
+          // another stream may hold the same reservation by now: its end is not the end of this one
+          reserved.delete(message.execution)
         }
 
         await channel.send(reply)
