@@ -34,9 +34,17 @@ export function factsOf (files: LoadedBoxFiles, seen: RunnerFacts, filterHash: s
     canaries: files.canaries,
     caveats: [
       'memory of all processes of a run together is looked at ten times a second and not bounded by the kernel',
-      'CPU time is what the kernel bills to processes; a program can hide some of it'
+      'CPU time is what the kernel bills to processes; a program can hide some of it',
+      ...(isOlderThan(release(), 5, 14) ? ['the limit of processes counts those of other boxes as well: the kernel is older than 5.14'] : [])
     ]
   }
+}
+
+/** `6.1.0-18-amd64` */
+export function isOlderThan (kernel: string, major: number, minor: number): boolean {
+  const [ownMajor = 0, ownMinor = 0] = kernel.split('.').map(part => parseInt(part, 10))
+
+  return ownMajor < major || (ownMajor === major && ownMinor < minor)
 }
 
 export function missingProtections (seen: RunnerFacts): string[] {

@@ -16,8 +16,8 @@ if (user != null) {
   dropPrivileges(user)
 }
 
-if (process.env.DENY_USER_NAMESPACES != null) {
-  await denyUserNamespaces()
+if (process.env.DENY != null) {
+  await deny(JSON.parse(process.env.DENY))
 }
 
 const dir = mkdtempSync(join(tmpdir(), 'meshmark-test-'))
@@ -194,21 +194,15 @@ function toFile ([path, content]) {
   return { path, size: content.claimed ?? data.length, executable: false, read: async function * () { yield data } }
 }
 
-/** As Docker's own filter does: whoever is started from here can have no user namespace. */
-async function denyUserNamespaces () {
+/** Rules that hold for whoever is started from here, as those of a container would. */
+async function deny (rules) {
   const { default: koffi } = await import('koffi')
   const { FilterCompiler } = await import('../../dist/sandbox/seccomp.js')
   const { loadLibc } = await import('../../dist/sandbox/native/libc.js')
   const { loadLibseccomp } = await import('../../dist/sandbox/native/libseccomp.js')
   const { loadFilters } = await import('../../dist/sandbox/runner/lockdown.js')
   const libc = loadLibc(koffi)
-  const CLONE_NEWUSER = 0x10000000
-  const when = { arg: 0, is: 'masked', mask: CLONE_NEWUSER, value: CLONE_NEWUSER }
-
-  const filter = new FilterCompiler(libc, loadLibseccomp(koffi)).compile({
-    default: 'allow',
-    rules: ['clone', 'unshare'].map(call => ({ call, when, action: { errno: 1 }, reason: '' }))
-  })
+  const filter = new FilterCompiler(libc, loadLibseccomp(koffi)).compile({ default: 'allow', rules })
 
   // PR_SET_NO_NEW_PRIVS
   libc.prctl(38, 1, 0, 0, 0)

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { recordBox, startTime, sweepBoxes } from '../../src/sandbox/box-records.ts'
 import { fromMonotonicNs, toMonotonicNs } from '../../src/sandbox/clock.ts'
 import { explainFailure } from '../../src/sandbox/explain-failure.ts'
-import { missingProtections } from '../../src/sandbox/facts.ts'
+import { isOlderThan, missingProtections } from '../../src/sandbox/facts.ts'
 import { decodeStatus } from '../../src/sandbox/runner/exit-status.ts'
 import { parseStat } from '../../src/sandbox/runner/tree.ts'
 import { writableMounts } from '../../src/sandbox/runner/facts.ts'
@@ -116,6 +116,11 @@ describe('what the kernel says of a box', () => {
     [{ writable: ['/tmp', '/usr'] }, 'a read-only /usr']
   ])('is none with %j', (difference, missing) => {
     expect(missingProtections({ ...fine, ...difference })).toEqual([missing])
+  })
+
+  it('tells the age of a kernel', () => {
+    expect(['5.4.0-1-generic', '5.13.19', '4.18.0-553.el8'].map(kernel => isOlderThan(kernel, 5, 14))).toEqual([true, true, true])
+    expect(['5.14.0-70.el9', '6.1.0-18-amd64', '10.0.1'].map(kernel => isOlderThan(kernel, 5, 14))).toEqual([false, false, false])
   })
 
   it('counts a mount as writable only when mount and file system are', () => {

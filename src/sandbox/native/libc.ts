@@ -113,6 +113,8 @@ export const POLLOUT = 4
 
 export const O_CLOEXEC = 0o2000000
 export const O_NONBLOCK = 0o4000
+export const F_SETFD = 2
+export const FD_CLOEXEC = 1
 export const F_SETFL = 4
 export const F_ADD_SEALS = 1033
 /** SEAL | SHRINK | GROW | WRITE */

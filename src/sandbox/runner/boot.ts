@@ -1,6 +1,7 @@
+import { readdirSync } from 'node:fs'
 import { constants } from 'node:os'
 import {
-  CLOSE_RANGE_CLOEXEC, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_SET_DUMPABLE, SIG_IGN, SIGCHLD, SIGKILL, SIGSTOP, SYS
+  CLOSE_RANGE_CLOEXEC, F_SETFD, FD_CLOEXEC, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_SET_DUMPABLE, SIG_IGN, SIGCHLD, SIGKILL, SIGSTOP, SYS
 } from '../native/libc.ts'
 import type { Libc } from '../native/libc.ts'
 
@@ -15,7 +16,7 @@ const SIGRTMAX = 64
  * no signal does anything (SIGUSR1 would open Node's inspector).
  */
 export function harden (libc: Libc): void {
-  check(libc, 'close_range', libc.syscall(SYS.close_range, 3, 0xffffffff, CLOSE_RANGE_CLOEXEC, 0))
+  closeAtExec(libc)
   check(libc, 'PR_CAP_AMBIENT_CLEAR_ALL', libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
   check(libc, 'PR_SET_DUMPABLE', libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 
@@ -23,6 +24,19 @@ export function harden (libc: Libc): void {
     // SIGCHLD stays: ignoring it would reap children without their rusage.
     if (![SIGKILL, SIGSTOP, SIGCHLD, SIGCANCEL, SIGSETXID].includes(signum)) {
       libc.signal(signum, SIG_IGN)
+    }
+  }
+}
+
+function closeAtExec (libc: Libc): void {
+  if (libc.syscall(SYS.close_range, 3, 0xffffffff, CLOSE_RANGE_CLOEXEC, 0) === 0) {
+    return
+  }
+
+  // Before Linux 5.11. The list contains its own descriptor, which is closed by now; that is all that may fail.
+  for (const fd of readdirSync('/proc/self/fd').map(Number).filter(fd => fd > 2)) {
+    if (libc.fcntl(fd, F_SETFD, FD_CLOEXEC) !== 0 && libc.errno() !== constants.errno.EBADF) {
+      throw new Error(`FD_CLOEXEC: ${errnoName(libc.errno())}`)
     }
   }
 }

@@ -39,6 +39,9 @@ export interface Ran {
 
 const POLLFD_BYTES = 8
 
+/** But the runner. A program that is killed alone would wait for the processor behind all that it has started. */
+const EVERYBODY = -1
+
 /** What a run needs beside its program. */
 export interface Means {
   launcher: Launcher
@@ -124,7 +127,7 @@ function waitWithAlarm (launcher: Launcher, alarm: Alarm, pid: number, deadlines
     limit ??= deadlines.check()
 
     if (limit != null) {
-      launcher.libc.kill(pid, SIGKILL)
+      launcher.libc.kill(EVERYBODY, SIGKILL)
     }
 
     alarm.set(deadlines.nextMs)
@@ -152,7 +155,7 @@ function waitWithPoll (launcher: Launcher, pid: number, deadlines: Deadlines, wa
     limit = watch.onReady?.() ?? deadlines.check()
 
     if (limit != null) {
-      launcher.libc.kill(pid, SIGKILL)
+      launcher.libc.kill(EVERYBODY, SIGKILL)
       break
     }
   }
