@@ -105,15 +105,20 @@ export class Delivery {
       const { promise: woken, resolve } = Promise.withResolvers<void>()
       this.#wake = resolve
 
-      if (this.#phase != null) {
-        const phase = this.#phase
-        this.#phase = undefined
+      // forgotten when it is gone: a stream that breaks leaves it to the next one
+      const phase = this.#phase
+
+      if (phase != null) {
         await channel.send(phase, { signal })
+        this.#phase = this.#phase === phase ? undefined : this.#phase
       }
 
       for (const [command, progress] of this.#progress) {
-        this.#progress.delete(command)
         await channel.send(progress, { signal })
+
+        if (this.#progress.get(command) === progress) {
+          this.#progress.delete(command)
+        }
       }
 
       // taken before the output is read: all output of a finished execution is on disk
@@ -125,7 +130,8 @@ export class Delivery {
         }
       }
 
-      if (result != null && OUTPUT_STREAMS.every(stream => sent[stream] === this.output.size(stream))) {
+      // the master may have more than is left here: a power cut takes what was sent before it was fsynced
+      if (result != null && OUTPUT_STREAMS.every(stream => sent[stream] >= this.output.size(stream))) {
         await channel.send({ kind: 'result', result, stdoutBytes: sent.stdout, stderrBytes: sent.stderr }, { signal })
         return
       }

@@ -4,13 +4,14 @@ import { gradeNoise, readNoise } from '../../machine/noise.ts'
 import { open } from '../../node/membership.ts'
 import { decodeJob } from '../../node/protocol/model/index.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
+import { deliverable } from './deliverable.ts'
 import type { Boxes } from './boxes.ts'
 import type { Output } from '../output.ts'
 import type { Job } from '../../model/job.ts'
 import type { PayloadManifest } from '../../model/payload.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { TaskReport } from '../../node/protocol/task/messages.ts'
-import type { BoxReport } from '../../sandbox/index.ts'
+import type { Box, BoxReport } from '../../sandbox/index.ts'
 import type { ContentStore } from '../../store/content.ts'
 import type { ContentReader } from '../../store/content-reader.ts'
 import type { MachineLock } from '../../store/lock.ts'
@@ -66,7 +67,7 @@ export async function runExecution (init: ExecutionInit): Promise<ExecutionResul
 
   record.finishedAt = Date.now()
 
-  return record
+  return deliverable(record)
 }
 
 async function run (init: ExecutionInit, record: ExecutionResult): Promise<void> {
@@ -117,41 +118,49 @@ function waitReason (measured: boolean): string {
 
 async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: ExecutionResult): Promise<BoxReport> {
   const payload = job.payload == null ? undefined : await openPayload(init.content, job.payload)
-  const box = await init.boxes.take()
 
   try {
-    record.sandbox = box.facts
+    const box = await init.boxes.take()
 
-    return await box.run({
-      kind: job.kind,
-      commands: job.commands,
-      files: payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? [],
-      stdin: job.stdin,
-      env: job.env,
-      limits: job.limits,
-      plan: job.plan,
-      startAt: waited ? undefined : init.startAtMs
-    }, {
-      signal: init.signal,
-      onEvent: async event => {
-        switch (event.kind) {
-          case 'started':
-            record.startedAt = Math.round(event.at)
-            break
-          case 'progress':
-            init.onReport({ kind: 'progress', command: event.command, runs: event.runs, of: event.of })
-            break
-          case 'output':
-            await init.output.append(event.stream, event.data)
-            break
-          case 'sample':
-        }
-      }
-    })
+    try {
+      record.sandbox = box.facts
+
+      return await runIn(box, init, job, waited, record, payload)
+    } finally {
+      await box.close()
+    }
   } finally {
-    await box.close()
     await payload?.close()
   }
+}
+
+async function runIn (box: Box, init: ExecutionInit, job: Job, waited: boolean, record: ExecutionResult, payload: ContentReader | undefined): Promise<BoxReport> {
+  return box.run({
+    kind: job.kind,
+    commands: job.commands,
+    files: payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? [],
+    stdin: job.stdin,
+    env: job.env,
+    limits: job.limits,
+    plan: job.plan,
+    startAt: waited ? undefined : init.startAtMs
+  }, {
+    signal: init.signal,
+    onEvent: async event => {
+      switch (event.kind) {
+        case 'started':
+          record.startedAt = Math.round(event.at)
+          break
+        case 'progress':
+          init.onReport({ kind: 'progress', command: event.command, runs: event.runs, of: event.of })
+          break
+        case 'output':
+          await init.output.append(event.stream, event.data)
+          break
+        case 'sample':
+      }
+    }
+  })
 }
 
 /** Rejects with what keeps the payload out of the store, when it was refused before. */

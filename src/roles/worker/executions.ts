@@ -60,6 +60,11 @@ export class Executions {
     return this.#deliveries.size
   }
 
+  /** What is not delivered, with what runs. */
+  get held (): string[] {
+    return [...this.#deliveries.keys()]
+  }
+
   /** The master that results go to, from now on. */
   setMaster (peerId: string): void {
     this.#master = peerId
@@ -121,12 +126,13 @@ export class Executions {
     const { execution } = running
     let measuring = true
     let result: ExecutionResult | undefined
+    let delivery: Delivery | undefined
 
     try {
       const output = await Output.open(spools, execution)
-      const delivery = new Delivery(execution, output, () => !measuring)
+      const begun = delivery = new Delivery(execution, output, () => !measuring)
 
-      this.#deliver(delivery, output)
+      this.#deliver(begun, output)
       result = await runExecution({
         execution,
         sealed,
@@ -142,18 +148,21 @@ export class Executions {
             onChange()
           }
 
-          delivery.note(report)
+          begun.note(report)
         },
         signal: running.stop.signal
       })
 
       await output.sync()
       await outbox.saveResult(result)
-      delivery.finish(result)
     } catch (err) {
-      // the disk failed: the start mark makes the next life of this worker say `interrupted`
-      log(`execution ${execution}: ${toError(err).message}`)
+      // a full disk must not keep the result from whoever waits for it; should this life end before, the next says `interrupted`
+      log(`the record of execution ${execution} is not on disk: ${toError(err).message}`)
     } finally {
+      if (result != null) {
+        delivery?.finish(result)
+      }
+
       this.#running = undefined
       await onEnded(execution)
       boxes.warm()

@@ -103,6 +103,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const boxOptions: BoxOptions = { files, dir: join(dir, 'box'), log }
     const { sandbox, refusal } = await trySandbox(boxOptions)
     const node = await MeshNode.create({ identity, meshId: mesh.meshId, listen: [], mdns: options.mdns ?? true, uniqueRoles: ['worker', 'master'], log })
+    let stopping = false
     let name = options.name ?? hostname().split('.')[0] ?? 'worker'
 
     const resources = await readResources()
@@ -144,7 +145,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
         executions.setMaster(master.id)
         log(`registered with ${master.name} as ${given}`)
       },
-      onDrain: drain => { void slot.drain(drain) },
+      onDrain: drain => { void slot.drain(drain || stopping) },
       log
     })
 
@@ -188,8 +189,11 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       name,
       refusal,
       stop: async (hard = false) => {
+        // from here on nothing new begins, whatever the master says
+        stopping = true
+        await slot.drain(true)
+
         if (!hard) {
-          await slot.drain(true)
           await executions.idle()
           await executions.delivered(AbortSignal.timeout(DELIVERY_GRACE_MS))
         }
@@ -243,13 +247,14 @@ async function trySandbox (options: BoxOptions): Promise<{ sandbox?: SandboxFact
 }
 
 async function holdsOf (outbox: Outbox, executions: Executions): Promise<Array<{ execution: string, state: 'running' | 'finished' }>> {
-  const unconfirmed = await outbox.unconfirmed()
-  const { running } = executions
+  const unconfirmed = new Set(await outbox.unconfirmed())
+  const { running, held } = executions
 
-  return [
-    ...unconfirmed.map(execution => ({ execution, state: 'finished' as const })),
-    ...(running != null && !unconfirmed.includes(running.execution) ? [{ execution: running.execution, state: 'running' as const }] : [])
-  ]
+  // what could not be written to a full disk is held all the same
+  return [...new Set([...unconfirmed, ...held])].map(execution => ({
+    execution,
+    state: execution === running?.execution && !unconfirmed.has(execution) ? 'running' : 'finished'
+  }))
 }
 
 /** Where the worker stands, as users see it. */
