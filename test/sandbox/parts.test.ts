@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,6 +11,7 @@ import { fromMonotonicNs, toMonotonicNs } from '../../src/sandbox/clock.ts'
 import { explainFailure } from '../../src/sandbox/explain-failure.ts'
 import { isOlderThan, missingProtections } from '../../src/sandbox/facts.ts'
 import { decodeStatus } from '../../src/sandbox/runner/exit-status.ts'
+import { digestOf } from '../../src/sandbox/runner/working-copy.ts'
 import { parseStat } from '../../src/sandbox/runner/tree.ts'
 import { writableMounts } from '../../src/sandbox/runner/facts.ts'
 import { chooseUser, dropPrivileges } from '../../src/sandbox/user.ts'
@@ -66,6 +68,22 @@ describe('the clocks of worker and runner', () => {
     // A reading of either clock is exact to a microsecond.
     expect(now).toBeGreaterThan(before - 5_000n)
     expect(now).toBeLessThan(after + 5_000n)
+  })
+})
+
+describe('the digest of a program', () => {
+  it('says now and then that it is being made', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'meshmark-digest-'))
+    const path = join(dir, 'program')
+    let alive = 0
+
+    try {
+      writeFileSync(path, Buffer.alloc(2 ** 20))
+      expect(digestOf(path, () => { alive++ })).toBe(createHash('sha256').update(Buffer.alloc(2 ** 20)).digest('hex'))
+      expect(alive).toBeGreaterThan(1)
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
   })
 })
 

@@ -18,8 +18,12 @@ export function baseEnvironment (): Record<string, string> {
   return { PATH: boxPath(process.execPath), HOME: BOX.tmp, TMPDIR: BOX.tmp, LANG: 'C.UTF-8', USER: 'box', LOGNAME: 'box' }
 }
 
-/** Finds a command's program inside the box. */
-export function findProgram (command: Command, env: Record<string, string>): { ok: true, runnable: Runnable } | { ok: false, notRun: NotRun } {
+/**
+ * Finds a command's program inside the box.
+ *
+ * @param alive - called now and then while that takes long
+ */
+export function findProgram (command: Command, env: Record<string, string>, alive: () => void): { ok: true, runnable: Runnable } | { ok: false, notRun: NotRun } {
   // The folders of the box, never those of the job's PATH.
   const folders = boxPath(process.execPath).split(':')
   const named = nameOf(command)
@@ -43,7 +47,7 @@ export function findProgram (command: Command, env: Record<string, string>): { o
       path: inspected.path,
       argv: argvOf(inspected, command.program.kind === 'payload' ? [named, ...command.argv.slice(1)] : command.argv),
       env,
-      program: { path, digest: digestOf(path) }
+      program: { path, digest: digestOf(path, alive) }
     }
   }
 }

@@ -145,7 +145,7 @@ export class TaskRun {
     const env = { ...baseEnvironment(), ...this.#task.env }
 
     return this.#task.commands.map((command, index) => {
-      const found = findProgram(command, env)
+      const found = findProgram(command, env, this.#control.alive)
 
       if (!found.ok) {
         return notRunSummary(index, found.notRun)

@@ -242,8 +242,12 @@ function writeAll (fd: number, chunk: Buffer, position: number): void {
   }
 }
 
-/** SHA-256 of a file, lower-case hex. */
-export function digestOf (path: string): string {
+/**
+ * SHA-256 of a file, lower-case hex.
+ *
+ * @param alive - called now and then: a large file takes seconds
+ */
+export function digestOf (path: string, alive: () => void): string {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   const buffer = Buffer.alloc(256 * 1024)
   const hash = createHash('sha256')
@@ -251,6 +255,7 @@ export function digestOf (path: string): string {
   try {
     for (let read = readSync(fd, buffer); read > 0; read = readSync(fd, buffer)) {
       hash.update(buffer.subarray(0, read))
+      alive()
     }
   } finally {
     closeSync(fd)
