@@ -89,10 +89,16 @@ On this machine, other terminals need nothing more:
   ${typed('meshmark worker')}
   ${typed('meshmark run ./program ARG')}
 
-On another machine, to be a worker of it:
+${master.addresses.every(isLoopback)
+  ? 'No other machine can reach it: it listens on this one alone.'
+  : `On another machine, to be a worker of it:
   ${worker}
 or to submit jobs:
   ${client}
-These tokens are good for 24 h; ${typed('meshmark token create')} makes others.
+These tokens are good for 24 h; ${typed('meshmark token create')} makes others.`}
 `
+}
+
+function isLoopback (address: string): boolean {
+  return /^\/ip4\/127\.|^\/ip6\/::1\/|^\/dns[46]?\/localhost\//.test(address)
 }

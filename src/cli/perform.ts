@@ -30,9 +30,10 @@ export async function perform (request: Request, context: Context = processConte
 }
 
 async function performCommand (name: string, args: string[], context: Context): Promise<number> {
-  try {
-    const command = await buildCommand(name, context)
+  let command: Command | undefined
 
+  try {
+    command = await buildCommand(name, context)
     command.hook('preAction', async (_, used) => {
       await applySettings(used, name, context)
     })
@@ -42,7 +43,7 @@ async function performCommand (name: string, args: string[], context: Context): 
   } catch (err) {
     if (err instanceof CommanderError) {
       // Help that was asked for ends by throwing, with 0.
-      return err.exitCode === 0 ? 0 : complain(context, usageLine(err, name), exitCodeOfError(new MeshmarkError('usage', ''), name))
+      return err.exitCode === 0 ? 0 : complain(context, usageLine(err, name, subcommandsOf(command)), exitCodeOfError(new MeshmarkError('usage', ''), name))
     }
 
     if (context.env.MESHMARK_DEBUG != null && !isMeshmarkError(err)) {
@@ -62,8 +63,9 @@ function complain (context: Context, text: string, exitCode = EXIT_USAGE): numbe
 }
 
 /** Commander's message as one line of ours: "error: unknown option '--rus'\n(Did you mean --runs?)". */
-function usageLine (err: CommanderError, name: string): string {
-  const text = err.message
+function usageLine (err: CommanderError, name: string, subcommands: readonly string[]): string {
+  // Commander's answer to a missing subcommand is the whole help.
+  const text = err.code === 'commander.help' ? `${name} needs one of ${subcommands.join(', ')} behind it` : err.message
     .replace(/^error: /, '')
     // What is wrong first, with the option as it was typed.
     .replace(/^option '(?:-\w, )?(--[\w-]+)[^']*' argument '(.*)' is invalid\. Allowed choices are (.*)\.$/s, "$1 '$2' is none of $3")
@@ -72,6 +74,11 @@ function usageLine (err: CommanderError, name: string): string {
     .replace(/\.$/, '')
 
   return seeHelp(text, `meshmark ${name}`)
+}
+
+function subcommandsOf (command: Command | undefined): string[] {
+  // Some are there for completion scripts only.
+  return command?.createHelp().visibleCommands(command).map(subcommand => subcommand.name()).filter(name => name !== 'help') ?? []
 }
 
 function seeHelp (text: string, command: string): string {

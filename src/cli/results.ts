@@ -45,7 +45,9 @@ export async function checkExports (options: ResultOptions): Promise<void> {
     }
 
     await access(target == null ? dirname(file) : file, constants.W_OK).catch(err => {
-      throw new MeshmarkError('usage', `${option} ${file} cannot be written: ${toError(err).message}`)
+      const why: Record<string, string> = { ENOENT: `there is no folder ${dirname(file)}`, EACCES: 'this user may not', EROFS: 'the file system is read-only' }
+
+      throw new MeshmarkError('usage', `${option} ${file} cannot be written: ${why[err.code] ?? toError(err).message}`)
     })
   }
 }

@@ -40,6 +40,8 @@ describe('wrong usage', () => {
     [['master', '--peer', 'a'], 2, /one master for now/],
     [['worker', '--label', 'zone'], 2, /KEY=VALUE/],
     [['join'], 2, /missing required argument/],
+    [['token'], 2, /token needs one of create, ls, revoke/],
+    [['completion'], 2, /needs one of bash, zsh, fish behind it/],
     [['completion', 'tcsh'], 2, /unknown command 'tcsh'/],
     [['--role', 'boss'], 2, /unknown role 'boss'/],
     [['--quiet', 'run'], 2, /stands before the command/]

@@ -94,7 +94,7 @@ describe('a master, two workers and a client, as processes', () => {
   it.each([
     ['nothing by that name', ['run', 'no-such-program'], 1, /no-such-program/],
     ['nothing by that name under exec', ['exec', 'no-such-program'], 127, /no-such-program/],
-    ['no such file', ['run', './missing'], 1, /\.\/missing/],
+    ['no such file', ['run', './missing'], 2, /\.\/missing/],
     ['no worker of that architecture', ['run', '--where', 'arch=riscv64', 'true'], 4, /arch/],
     ['no worker of that name', ['run', '--on', 'lab-9', 'true'], 4, /lab-9/],
     ['a failing program', ['run', '--runs', '2', 'false'], 1, /exited with 1/],
@@ -107,15 +107,15 @@ describe('a master, two workers and a client, as processes', () => {
   })
 
   it.each([
-    ['empty.sh', '', /empty/],
-    ['badinterp.sh', '#!/usr/bin/no-such-interpreter\n', /no-such-interpreter/],
-    ['neither', 'just some text\n', /neither|script/]
-  ])('say before any run why %s cannot be started', async (name, text, pattern) => {
+    ['empty.sh', '', /empty/, 2],
+    ['badinterp.sh', '#!/usr/bin/no-such-interpreter\n', /no-such-interpreter/, 1],
+    ['neither', 'just some text\n', /neither|script/, 1]
+  ])('say before any run why %s cannot be started', async (name, text, pattern, expected) => {
     const path = await script(name, text)
     const { code, stdout, stderr } = await mesh.run(['run', '--runs', '1', path])
 
     expect(stdout + stderr).toMatch(pattern)
-    expect(code).toBe(1)
+    expect(code).toBe(expected)
   })
 
   it('stop a detached job when it is cancelled, and keep what it printed', async () => {
