@@ -24,6 +24,9 @@ export interface LinkOptions {
 const DISCOVERY_MS = 5_000
 const JOIN_TIMEOUT_MS = 10_000
 
+/** How often a member looks whether it should renew: timers stand still while a machine sleeps, memberships do not, and a renewal may fail. */
+export const RENEW_CHECK_MS = 5 * 60 * 1000
+
 /** Addresses kept; those that worked come first. */
 const MAX_MASTERS = 16
 
@@ -54,11 +57,19 @@ export async function linkToMaster (node: MeshNode, mesh: FoundMesh, options: Li
     return node.connect(peer.addresses, { expectMesh: mesh.meshId, signal: options.signal })
   }
 
-  if (member != null && await isAgeing(member)) {
-    await renewMembership(node, peer, mesh.meshId, options)
-  }
+  // what is valid still is good enough for now, should the master not be able to renew it
+  await renewWhenAgeing(node, peer, mesh.meshId, options).catch(() => { options.signal?.throwIfAborted() })
 
   return peer
+}
+
+/** Asks for the next membership once a third of this one's life is over; a member that stays calls this now and then. */
+export async function renewWhenAgeing (node: MeshNode, master: Peer, meshId: string, options: LinkOptions): Promise<void> {
+  const member = await loadMember(options.dir, node.peerId)
+
+  if (member != null && await isAgeing(member, node.meshTime())) {
+    await renewMembership(node, master, meshId, options)
+  }
 }
 
 /** By its addresses; if it is at none of them it may have moved, and the local network is asked. */
@@ -87,10 +98,10 @@ function isLoopback (address: string): boolean {
 }
 
 /** A third of its life is over: whoever calls once a day never has to join again. */
-async function isAgeing ({ membership, meshId }: Member): Promise<boolean> {
+async function isAgeing ({ membership, meshId }: Member, meshTimeMs: number): Promise<boolean> {
   const { issuedAt, expiresAt } = await openMembership(membership, meshId)
 
-  return Date.now() > issuedAt + (expiresAt - issuedAt) / 3
+  return meshTimeMs > issuedAt + (expiresAt - issuedAt) / 3
 }
 
 /** Says the token's secret to a master whose membership has been verified against the token's mesh. */
@@ -99,7 +110,7 @@ async function joinThrough (node: MeshNode, master: Peer, token: JoinToken, addr
 }
 
 /** A membership lives for a day; the next one is asked for well before. */
-export async function renewMembership (node: MeshNode, master: Peer, meshId: string, options: LinkOptions): Promise<void> {
+async function renewMembership (node: MeshNode, master: Peer, meshId: string, options: LinkOptions): Promise<void> {
   const member = await loadMember(options.dir, node.peerId)
 
   await askMembership(node, master, { kind: 'renew' }, meshId, member?.masters ?? [], options)

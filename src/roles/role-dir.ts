@@ -32,7 +32,7 @@ export async function prepareOwnedDir (dataRoot: string, meshId: string, role: s
     await mkdir(dir, { recursive: true, mode: 0o700 })
 
     for (const passage of [dataRoot, mesh]) {
-      await chmod(passage, 0o711)
+      await letPass(passage)
     }
 
     // two workers that start at once must agree
@@ -54,6 +54,15 @@ export async function prepareOwnedDir (dataRoot: string, meshId: string, role: s
       await handle.close()
     }
   })
+}
+
+/** Never less than it was: somebody may keep other things there. */
+async function letPass (dir: string): Promise<void> {
+  const { mode } = await stat(dir)
+
+  if ((mode & 0o011) !== 0o011) {
+    await chmod(dir, (mode & 0o7777) | 0o011)
+  }
 }
 
 async function explained<T> (dir: string, work: () => Promise<T>): Promise<T> {

@@ -15,7 +15,7 @@ import { request } from '../../node/request.ts'
 import { dataRoot } from '../../store/instance.ts'
 import { findMesh } from '../find-mesh.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
-import { linkToMaster } from '../link.ts'
+import { linkToMaster, RENEW_CHECK_MS, renewWhenAgeing } from '../link.ts'
 import { prepareRoleDir } from '../role-dir.ts'
 import type { AttachOptions, Client, ConnectOptions, JobDraft, Submitted } from './types.ts'
 import type { Role } from '../../model/roles.ts'
@@ -73,6 +73,7 @@ class MeshClient implements Client {
   readonly #mesh: FoundMesh
   readonly #dir: string
   #master?: Peer
+  #renewal?: NodeJS.Timeout
 
   constructor (node: MeshNode, identity: PrivateKey, mesh: FoundMesh, dir: string) {
     this.#node = node
@@ -90,7 +91,12 @@ class MeshClient implements Client {
   }
 
   async link (signal?: AbortSignal, options: Pick<LinkOptions, 'typedOnly'> = {}): Promise<void> {
-    this.#master = await linkToMaster(this.#node, this.#mesh, { dir: this.#dir, name: hostname().split('.')[0] ?? 'client', signal, ...options })
+    const link = { dir: this.#dir, name: hostname().split('.')[0] ?? 'client' }
+    const master = this.#master = await linkToMaster(this.#node, this.#mesh, { ...link, signal, ...options })
+
+    // whoever follows a job for days must still be a member when its master comes back
+    clearInterval(this.#renewal)
+    this.#renewal = setInterval(() => { renewWhenAgeing(this.#node, master, this.#mesh.meshId, link).catch(() => {}) }, RENEW_CHECK_MS).unref()
   }
 
   async submit (draft: JobDraft, options: { onUpload?: (sentBytes: number, totalBytes: number) => void, signal?: AbortSignal } = {}): Promise<Submitted> {
@@ -256,6 +262,7 @@ class MeshClient implements Client {
   }
 
   async close (): Promise<void> {
+    clearInterval(this.#renewal)
     await this.#node.stop()
   }
 

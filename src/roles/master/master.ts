@@ -49,6 +49,7 @@ const LOCAL_TOKEN_MS = 60 * 60 * 1000
 const LOCAL_REFRESH_MS = 30 * 60 * 1000
 const JOIN_TOKEN_MS = 24 * 60 * 60 * 1000
 const OWN_MEMBERSHIP_MS = 12 * 60 * 60 * 1000
+const RENEWAL_CHECK_MS = 60 * 1000
 const PAYLOAD_BYTES = 20 * 1024 ** 3
 
 /**
@@ -105,9 +106,16 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     })
     outputs.onGrown = job => { watchers.output(job) }
 
+    // by the clock: timers stand still while a machine sleeps, and memberships do not
+    let renewedAtMs = Date.now()
     const renewal = setInterval(() => {
-      admission.admitSelf(name).then(membership => { node.setMembership(membership) }, err => { log(`own membership: ${toError(err).message}`) })
-    }, OWN_MEMBERSHIP_MS)
+      if (Math.abs(Date.now() - renewedAtMs) >= OWN_MEMBERSHIP_MS) {
+        admission.admitSelf(name).then(membership => {
+          renewedAtMs = Date.now()
+          node.setMembership(membership)
+        }, err => { log(`own membership: ${toError(err).message}`) })
+      }
+    }, RENEWAL_CHECK_MS)
     cleanups.push(() => { clearInterval(renewal) })
 
     // handlers first, then the doors are opened

@@ -5,6 +5,9 @@ import type { ExecutionResult } from '../../model/result.ts'
 import type { JobState } from '../../model/states.ts'
 import type { JobRow, JobView, NodeRow, TaskView } from '../../node/protocol/submit/messages.ts'
 
+/** Characters: a row of a list must not be longer than its reader takes. */
+const MAX_TITLE = 2_000
+
 /** The coordinator's state as clients see it. */
 export function jobView (entry: JobEntry, startSkewNs?: number): JobView {
   return {
@@ -36,7 +39,7 @@ export function jobRow (entry: JobEntry, viewer: string): JobRow {
   return {
     id: entry.job.id,
     name: entry.job.name,
-    title: entry.job.commands.map(commandTitle).join(' · '),
+    title: entry.job.commands.map(commandTitle).join(' · ').slice(0, MAX_TITLE).toWellFormed(),
     kind: entry.job.kind,
     state: jobState(entry),
     acceptedAt: entry.acceptedAtMs,

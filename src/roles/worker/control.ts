@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isMeshmarkError, toError } from '../../model/errors.ts'
 import { WORKER_REPORT_MS } from '../../model/states.ts'
 import { register } from '../../node/protocol/register/index.ts'
-import { linkToMaster, renewMembership } from '../link.ts'
+import { linkToMaster, RENEW_CHECK_MS, renewWhenAgeing } from '../link.ts'
 import type { FoundMesh } from '../find-mesh.ts'
 import type { LinkOptions } from '../link.ts'
 import type { WorkerInfo } from '../../model/machine.ts'
@@ -13,9 +13,6 @@ import type { Claim, Held, MasterMessage, WorkerMessage } from '../../node/proto
 
 /** Back within a second of a master's return, without hammering one that is away. */
 const RETRY_MS = { first: 200, most: 1_000, refused: 10_000 }
-
-/** A membership lives for 24 h; a third of it is left for a master to come back. */
-const RENEW_MS = 16 * 60 * 60 * 1000
 
 export interface Standing {
   state: WorkerState
@@ -125,7 +122,7 @@ export class Control {
       this.#channel = channel
       this.report()
       timers.push(setInterval(() => { this.report() }, WORKER_REPORT_MS))
-      timers.push(setInterval(() => { this.#renew(master) }, RENEW_MS))
+      timers.push(setInterval(() => { this.#renew(master) }, RENEW_CHECK_MS))
       onRegistered()
       this.#components.onRegistered(master, answer.name)
 
@@ -148,6 +145,6 @@ export class Control {
   #renew (master: Peer): void {
     const { node, mesh, link, log } = this.#components
 
-    renewMembership(node, master, mesh.meshId, link).catch(err => { log(`membership not renewed: ${toError(err).message}`) })
+    renewWhenAgeing(node, master, mesh.meshId, link).catch(err => { log(`membership not renewed: ${toError(err).message}`) })
   }
 }
