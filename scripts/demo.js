@@ -33,6 +33,7 @@ const runtime = join(folder, 'runtime')
 const env = { ...process.env, MESHMARK_DATA: data, XDG_RUNTIME_DIR: runtime }
 const main = join(ROOT, 'dist/main.js')
 const nodes = []
+const stopping = new AbortController()
 let interrupted = 0
 let kept = false
 let tell = () => {}
@@ -43,6 +44,7 @@ delete env.MESHMARK_CONFIG
 for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
   process.on(signal, () => {
     interrupted ||= code
+    stopping.abort()
     tell()
   })
 }
@@ -140,7 +142,8 @@ function nameOf (index) {
 }
 
 async function meshmark (args, { quiet = false } = {}) {
-  const outcome = await run(process.execPath, [main, ...args], { quiet, env, cwd: folder })
+  // In a group of its own as well: on Ctrl-C it would offer to follow a job whose mesh is about to go.
+  const outcome = await run(process.execPath, [main, ...args], { quiet, env, cwd: folder, detached: true, signal: stopping.signal, killSignal: 'SIGKILL' })
 
   if (interrupted !== 0) {
     throw new Error('interrupted')

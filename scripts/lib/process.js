@@ -6,11 +6,13 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 /**
  * Runs a program in the checkout and resolves with its exit code; a signal
- * counts as 128. `quiet` keeps its output back and returns it instead.
+ * counts as 128. `quiet` keeps its output back and returns it instead;
+ * further options are those of spawn.
  */
-export function run (command, args, { quiet = false, env = {}, cwd = ROOT } = {}) {
+export function run (command, args, { quiet = false, env = {}, cwd = ROOT, ...options } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
+      ...options,
       cwd,
       env: { ...process.env, ...env },
       stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit'

@@ -23,7 +23,7 @@ export function define (command: Command, context: Context): void {
     })
   }
 
-  command.command('names').description('Print names that only the mesh knows; nothing when there is none.')
+  command.command('names', { hidden: true }).description('Print names that only the mesh knows; nothing when there is none.')
     .addArgument(new Argument('<kind>').choices(['jobs', 'workers']))
     .action(async (kind: 'jobs' | 'workers') => {
       const names = await askMesh(kind).catch(() => [])

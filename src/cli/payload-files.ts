@@ -83,7 +83,7 @@ async function look (path: string, what: string): Promise<{ size: number, mode: 
       throw new MeshmarkError('not-found', `${what} ${path} does not exist on this machine${what === 'program' ? `; a program of the worker is written worker:${path.startsWith('/') ? path : '/PATH'} or by its bare name` : ''}`)
     }
 
-    throw new MeshmarkError('not-executable', `${what} ${path} cannot be read: ${err.message}`)
+    throw new MeshmarkError('not-executable', `${what} ${path} cannot be read: ${err.code === 'EACCES' ? 'this user may not' : err.message}`)
   })
 
   if (found.isDirectory()) {

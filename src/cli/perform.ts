@@ -65,7 +65,11 @@ function complain (context: Context, text: string, exitCode = EXIT_USAGE): numbe
 /** Commander's message as one line of ours: "error: unknown option '--rus'\n(Did you mean --runs?)". */
 function usageLine (err: CommanderError, name: string, subcommands: readonly string[]): string {
   // Commander's answer to a missing subcommand is the whole help.
-  const text = err.code === 'commander.help' ? `${name} needs one of ${subcommands.join(', ')} behind it` : err.message
+  if (err.code === 'commander.help') {
+    return seeHelp(`${name} needs one of ${subcommands.join(', ')} behind it`, `meshmark ${name}`)
+  }
+
+  const text = err.message
     .replace(/^error: /, '')
     // What is wrong first, with the option as it was typed.
     .replace(/^option '(?:-\w, )?(--[\w-]+)[^']*' argument '(.*)' is invalid\. Allowed choices are (.*)\.$/s, "$1 '$2' is none of $3")
