@@ -1,10 +1,14 @@
 import { MeshmarkError, toError } from '../../model/errors.ts'
+import { withDeadline } from '../wait.ts'
 import { validateManifest } from './manifest.ts'
 import type { PayloadManifest } from '../../model/payload.ts'
 import type { ContentStore } from '../../store/content.ts'
 import type { Peer } from '../mesh-node.ts'
 import type { PayloadReply, PayloadRequest } from '../protocol/payload/messages.ts'
 import type { Channel } from '../protocol/protocol.ts'
+
+/** A sender that has said nothing for this long keeps its room from others no longer; it may go on later. */
+const IDLE_MS = 60_000
 
 /** Chunks between two words of progress. */
 const PROGRESS_EVERY = 8
@@ -65,7 +69,7 @@ async function receiveChunks (channel: Channel<PayloadRequest, PayloadReply>, ma
     await channel.send({ kind: 'accept', missing: incoming.missing })
 
     while (missing.size > 0) {
-      const message = await channel.receive()
+      const message = await nextMessage(channel)
 
       if (message == null) {
         throw new MeshmarkError('failed', `the transfer ended with ${missing.size} of ${manifest.chunks.length} chunks missing`)
@@ -97,6 +101,12 @@ async function receiveChunks (channel: Channel<PayloadRequest, PayloadReply>, ma
     await incoming.abort()
     throw err
   }
+}
+
+async function nextMessage (channel: Channel<PayloadRequest, PayloadReply>): Promise<PayloadRequest | undefined> {
+  return withDeadline(IDLE_MS, [], async signal => channel.receive({ signal }).catch(err => {
+    throw signal.aborted ? new MeshmarkError('failed', `nothing of the payload came for ${IDLE_MS / 1_000} s`, { cause: err }) : err
+  }))
 }
 
 function isDigestMismatch (err: unknown): boolean {

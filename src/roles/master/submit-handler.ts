@@ -7,6 +7,7 @@ import { submit } from '../../node/protocol/submit/index.ts'
 import { Attachment } from './attachment.ts'
 import { findJob } from './find-job.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
+import { checkJob, isSameJob } from './job-rules.ts'
 import { Uploads } from './uploads.ts'
 import { jobRow, jobView, startSkew, workerRow } from './views.ts'
 import type { Coordinator } from './coordinator.ts'
@@ -137,15 +138,14 @@ export class SubmitHandler {
     const known = await jobs.sealed(job.id)
 
     if (known != null) {
-      const same = Buffer.from((await open(known, JOB_DOMAIN)).payload).equals(bytes)
-
-      if (!same) {
+      if (!isSameJob(decodeJob((await open(known, JOB_DOMAIN)).payload), job)) {
         throw new MeshmarkError('conflict', `job ${job.id} was submitted before with another content: leave out --id to make a new one`)
       }
 
       return { kind: 'accepted', id: job.id, masters: [name], existing: true }
     }
 
+    checkJob(job)
     this.#checkQuota(job)
 
     if (job.payload != null) {
