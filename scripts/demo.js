@@ -107,7 +107,7 @@ async function demo () {
 /** The program compiled, where there is a compiler; else as a script for Node, which every worker has. */
 function prepare (name) {
   const source = join(ROOT, 'examples', `${name}.c`)
-  const compiler = ['cc', 'gcc', 'clang'].find(program => inPath(program))
+  const compiler = ['cc', 'gcc', 'clang'].find(program => inPath(program, process.env.PATH ?? ''))
 
   if (compiler != null) {
     const file = join(folder, name)

@@ -25,8 +25,9 @@ export function installCommand (missing) {
     : installer.command(missing.map(({ name }) => installer.names[name] ?? name))
 }
 
-export function inPath (program) {
-  return `${process.env.PATH ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin`.split(':').some(dir => dir !== '' && existsSync(join(dir, program)))
+/** @param path by default also where the system's own programs lie, which the PATH of a user may leave out */
+export function inPath (program, path = `${process.env.PATH ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin`) {
+  return path.split(':').some(dir => dir !== '' && existsSync(join(dir, program)))
 }
 
 /** Libraries lie in /usr/lib, or below it in a folder named after the architecture. */
