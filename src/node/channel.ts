@@ -157,14 +157,12 @@ export class StreamChannel<In, Out> implements Channel<In, Out> {
     this.#fail(error)
     this.#reader.clear()
 
-    if (!first) {
-      return
-    }
-
-    try {
-      this.#stream.send(encodeFrame({ kind: 'refusal', error }))
-    } catch {
-      // it is closed already: nobody is there to hear it
+    if (first) {
+      try {
+        this.#stream.send(encodeFrame({ kind: 'refusal', error }))
+      } catch {
+        // it is closed already: nobody is there to hear it
+      }
     }
 
     // whatever keeps it from closing in order, lingering ends it

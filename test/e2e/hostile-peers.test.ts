@@ -119,6 +119,7 @@ function varint (value: bigint): Uint8Array {
 
 describe('a master survives a member that', () => {
   it.each([
+    ['ends in the middle of a message', () => Buffer.concat([varint(900n), randomBytes(100)])],
     ['says noise', () => Buffer.concat([Buffer.from([5, 9]), randomBytes(2_000)])],
     ['announces more than fits in memory', () => Buffer.concat([varint(1n << 40n), randomBytes(100)])],
     ['announces a length that never ends', () => Buffer.alloc(64, 0xff)],
