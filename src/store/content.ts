@@ -305,8 +305,14 @@ export class ContentStore {
         break
       }
 
-      await rm(entry.complete ? this.#path(id) : this.#partial(id), { recursive: true, force: true })
+      // pinned or opened while others were being removed
+      if (this.#isHeld(id, entry)) {
+        continue
+      }
+
+      // first, so that nobody is told that it is here while it goes
       this.#entries.delete(id)
+      await rm(entry.complete ? this.#path(id) : this.#partial(id), { recursive: true, force: true })
       used -= entry.bytes
       free = await freeBytes(this.#dir)
     }

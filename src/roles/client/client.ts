@@ -9,7 +9,7 @@ import { MeshNode } from '../../node/mesh-node.ts'
 import { packFiles } from '../../node/payload/pack.ts'
 import { sendPayload } from '../../node/payload/send.ts'
 import { admin } from '../../node/protocol/admin/index.ts'
-import { encodeJob } from '../../node/protocol/model/index.ts'
+import { encodeJob, MAX_RUNS } from '../../node/protocol/model/index.ts'
 import { submit } from '../../node/protocol/submit/index.ts'
 import { request } from '../../node/request.ts'
 import { dataRoot } from '../../store/instance.ts'
@@ -18,6 +18,7 @@ import { JOB_DOMAIN } from '../job-seal.ts'
 import { linkToMaster, RENEW_CHECK_MS, renewWhenAgeing } from '../link.ts'
 import { prepareRoleDir } from '../role-dir.ts'
 import type { AttachOptions, Client, ConnectOptions, JobDraft, Submitted } from './types.ts'
+import type { Plan } from '../../model/plan.ts'
 import type { Role } from '../../model/roles.ts'
 import type { FoundMesh } from '../find-mesh.ts'
 import type { LinkOptions } from '../link.ts'
@@ -107,6 +108,7 @@ class MeshClient implements Client {
       const id = draft.id ?? ulid()
       const sealed = await seal(this.#identity, JOB_DOMAIN, encodeJob({
         ...rest,
+        plan: boundPlan(rest.plan, rest.commands.length),
         id,
         client: this.peerId,
         payload: packed?.manifest,
@@ -274,10 +276,23 @@ class MeshClient implements Client {
     return this.#master
   }
 
+  /** The very same bytes again when the answer is lost with its master: a job that was accepted is the same job then. */
   async #submitOnce (job: Uint8Array, signal: AbortSignal | undefined): Promise<Extract<SubmitReply, { kind: 'accepted' | 'need-payload' }>> {
-    const reply = await this.#question({ kind: 'submit', job }, signal)
+    for (const deadline = performance.now() + REATTACH_MS; ;) {
+      try {
+        const reply = await this.#question({ kind: 'submit', job }, signal)
 
-    return reply.kind === 'need-payload' ? reply : expect(reply, 'accepted')
+        return reply.kind === 'need-payload' ? reply : expect(reply, 'accepted')
+      } catch (err) {
+        signal?.throwIfAborted()
+
+        if (!isMeshmarkError(err) || err.code !== 'unreachable' || performance.now() > deadline) {
+          throw err
+        }
+      }
+
+      await this.#relink(signal)
+    }
   }
 
   async #question (message: SubmitRequest, signal?: AbortSignal): Promise<SubmitReply> {
@@ -339,6 +354,17 @@ class MeshClient implements Client {
       }
     })
   }
+}
+
+/** All runs of a job on one worker must fit one result. Throws `usage` for more; what was not asked for is cut down. */
+function boundPlan (plan: Plan, commands: number): Plan {
+  const most = Math.floor(MAX_RUNS / Math.max(commands, 1))
+
+  if (plan.kind === 'fixed' && plan.runs > most) {
+    throw new MeshmarkError('usage', `${plan.runs} runs of each of ${commands} commands are more than the ${MAX_RUNS} that one job may ask of a worker: ask for ${most}, or submit several jobs`)
+  }
+
+  return plan.kind === 'precision' && plan.maxRuns > most ? { ...plan, maxRuns: most, minRuns: Math.min(plan.minRuns, most) } : plan
 }
 
 function raiseRefusal (reply: SubmitReply): SubmitReply {

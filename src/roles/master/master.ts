@@ -10,6 +10,7 @@ import { ContentStore } from '../../store/content.ts'
 import { writeFileAtomic } from '../../store/files.ts'
 import { dataRoot, listMeshes } from '../../store/instance.ts'
 import { Journal } from '../../store/journal.ts'
+import { Cleanups } from '../cleanups.ts'
 import { removeLocalMesh, writeLocalMesh } from '../local.ts'
 import { handleAdmin } from './admin-handler.ts'
 import { Admission } from './admission.ts'
@@ -60,18 +61,11 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
   const log = options.log ?? (() => {})
   const name = options.name ?? hostname().split('.')[0] ?? 'master'
   const dir = await masterDir(options.dataDir ?? dataRoot())
-  const cleanups: Array<() => Promise<void> | void> = []
-
-  // undone in reverse order, also when starting fails half way
-  const stop = async (): Promise<void> => {
-    for (const cleanup of cleanups.splice(0).reverse()) {
-      await cleanup()
-    }
-  }
+  const cleanups = new Cleanups()
 
   try {
     const journal = await Journal.open(join(dir, 'journal'), { onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) } })
-    cleanups.push(async () => journal.close())
+    cleanups.add(async () => journal.close())
 
     const meshKey = await loadOrCreateIdentity(join(dir, 'mesh.key'))
     const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
@@ -94,7 +88,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     const jobs = new JobStore(journal)
     const content = await ContentStore.open(join(dir, 'payloads'), { maxBytes: options.payloadBytes ?? PAYLOAD_BYTES })
     const outputs = await Outputs.open(join(dir, 'outputs'))
-    cleanups.push(async () => outputs.close())
+    cleanups.add(async () => outputs.close())
     const watchers = new Watchers()
     const coordinator = new Coordinator({ node, identity, jobs, content, claim: await claim(journal, node.peerId), saveTerm: async term => saveTerm(journal, term), log })
     const registry = new Registry({ node, journal, coordinator, log })
@@ -116,19 +110,19 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
         }, err => { log(`own membership: ${toError(err).message}`) })
       }
     }, RENEWAL_CHECK_MS)
-    cleanups.push(() => { clearInterval(renewal) })
+    cleanups.add(() => { clearInterval(renewal) })
 
     // handlers first, then the doors are opened
     admission.serve(node)
     await coordinator.start()
-    cleanups.push(async () => coordinator.stop())
+    cleanups.add(async () => coordinator.stop())
     await registry.start()
-    cleanups.push(async () => registry.stop())
+    cleanups.add(async () => registry.stop())
     handleTasks({ node, jobs, outputs, coordinator, watchers, log })
     handleAdmin({ node, admission, registry, coordinator })
     new SubmitHandler({ node, name, version: VERSION, coordinator, jobs, content, outputs, watchers, log }).start()
     await node.start()
-    cleanups.push(async () => node.stop())
+    cleanups.add(async () => node.stop())
 
     const refresh = async (): Promise<void> => {
       await admission.forgetExpired(Date.now() - LOCAL_TOKEN_MS)
@@ -136,14 +130,14 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     }
     await refresh()
     const refreshing = setInterval(() => { refresh().catch(err => { log(`local tokens: ${toError(err).message}`) }) }, LOCAL_REFRESH_MS)
-    cleanups.push(async () => {
+    cleanups.add(async () => {
       clearInterval(refreshing)
       await removeLocalMesh(meshId)
     })
 
-    return { meshId, peerId: node.peerId, name, addresses: node.addresses(), joinLines: await joinLines(admission, node.addresses()), stop }
+    return { meshId, peerId: node.peerId, name, addresses: node.addresses(), joinLines: await joinLines(admission, node.addresses()), stop: async () => cleanups.run() }
   } catch (err) {
-    await stop()
+    await cleanups.run().catch(() => {})
     throw err
   }
 }

@@ -148,18 +148,29 @@ export class SubmitHandler {
     checkJob(job)
     this.#checkQuota(job)
 
-    if (job.payload != null) {
+    if (job.payload == null) {
+      await coordinator.accept(job, sealed)
+    } else {
+      const { id } = job.payload
+      const hold = `submission of ${job.id}`
+
       validateManifest(job.payload)
+      // what is seen to be here must still be here when the job is accepted
+      content.pin(id, hold)
 
-      if (!await content.has(job.payload.id)) {
-        this.#uploads.expect(job.payload.id, peer.id)
-        return { kind: 'need-payload', payload: job.payload.id }
+      try {
+        if (!await content.has(id)) {
+          this.#uploads.expect(id, peer.id)
+          return { kind: 'need-payload', payload: id }
+        }
+
+        this.#uploads.forget(id, peer.id)
+        await coordinator.accept(job, sealed)
+      } finally {
+        content.unpin(id, hold)
       }
-
-      this.#uploads.forget(job.payload.id, peer.id)
     }
 
-    await coordinator.accept(job, sealed)
     this.#components.log(`job ${job.id.slice(-8).toLowerCase()} accepted from ${peer.name}`)
 
     return { kind: 'accepted', id: job.id, masters: [name], existing: false }

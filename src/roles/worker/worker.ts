@@ -14,6 +14,7 @@ import { ContentStore } from '../../store/content.ts'
 import { claimInstance, dataRoot } from '../../store/instance.ts'
 import { MachineLock } from '../../store/lock.ts'
 import { Spools } from '../../store/spool.ts'
+import { Cleanups } from '../cleanups.ts'
 import { findMesh } from '../find-mesh.ts'
 import { forgetMember, loadMember } from '../member.ts'
 import { prepareOwnedDir, prepareRoleDir } from '../role-dir.ts'
@@ -77,16 +78,11 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
   const mesh = await findMesh({ role: 'worker', dataRoot: root, masters: options.masters ?? [], token: options.token, mesh: options.mesh })
   const roleDir = await leaveRoot(root, mesh.meshId, options.user, log)
 
-  const cleanups: Array<() => Promise<void> | void> = []
-  const cleanUp = async (): Promise<void> => {
-    for (const cleanup of cleanups.splice(0).reverse()) {
-      await cleanup()
-    }
-  }
+  const cleanups = new Cleanups()
 
   try {
     const { dir, instance, journal } = await claimInstance(roleDir, { onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) } })
-    cleanups.push(async () => journal.close())
+    cleanups.add(async () => journal.close())
 
     if (journal.fresh) {
       // Without its journal a worker cannot know what it has run: it must not pass for the one that could.
@@ -98,7 +94,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const known = await outbox.recover()
     const content = await ContentStore.open(join(dir, 'payloads'), { maxBytes: options.payloadBytes ?? PAYLOAD_BYTES })
     const spools = await Spools.open(join(dir, 'outbox'))
-    cleanups.push(async () => spools.close())
+    cleanups.add(async () => spools.close())
 
     const boxOptions: BoxOptions = { files, dir: join(dir, 'box'), log }
     const { sandbox, refusal } = await trySandbox(boxOptions)
@@ -170,18 +166,18 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       }
     }))
     slot.start()
-    cleanups.push(async () => slot.stop())
+    cleanups.add(async () => slot.stop())
     await node.start()
-    cleanups.push(async () => node.stop())
+    cleanups.add(async () => node.stop())
 
     if (refusal == null) {
       boxes.warm()
     }
 
-    cleanups.push(async () => boxes.stop())
+    cleanups.add(async () => boxes.stop())
     await executions.resume()
-    cleanups.push(async () => executions.stop())
-    cleanups.push(async () => control.stop())
+    cleanups.add(async () => executions.stop())
+    cleanups.add(async () => control.stop())
     await control.start(await loadMember(dir, node.peerId) != null)
 
     return {
@@ -198,11 +194,11 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
           await executions.delivered(AbortSignal.timeout(DELIVERY_GRACE_MS))
         }
 
-        await cleanUp()
+        await cleanups.run()
       }
     }
   } catch (err) {
-    await cleanUp()
+    await cleanups.run().catch(() => {})
     throw err
   }
 }
