@@ -42,6 +42,9 @@ const VERSION_KEY = '!version'
 const DAMAGED_PREFIX = 'damaged/'
 /** After every key that begins with the same text. */
 const LAST = '\u{10ffff}'
+/** How often a folder may be set aside by others while it is being opened. */
+const MAX_MOVES = 8
+
 /** Puts are refused while there is less than this on the disk: the database needs room to tidy up. */
 const RESERVE_BYTES = 1024 * 1024
 const PAGE_BYTES = 256 * 1024
@@ -79,8 +82,7 @@ export class Journal {
    * database is renamed to `<dir>.damaged-<time>` and a fresh one is made.
    */
   static async open (dir: string, { version = 1, onDamage = () => {} }: JournalOptions = {}): Promise<Journal> {
-    await ensurePrivateDir(dir)
-    const name = await realpath(dir)
+    const name = await inDir(dir, async () => realpath(dir))
 
     if (inUse.has(name)) {
       throw lockedError(dir)
@@ -126,8 +128,7 @@ export class Journal {
   }
 
   static async #open (dir: string, version: number, onDamage: OnDamage): Promise<Journal> {
-    await ensurePrivateDir(dir)
-    const damagedTables = await inspectLevel(dir)
+    const damagedTables = await inDir(dir, async () => inspectLevel(dir))
     const level = await openLevel(dir)
 
     try {
@@ -363,6 +364,21 @@ function checkKey (key: string): void {
 }
 
 /** True when the journal is new. */
+/** Makes the folder and works in it; again when another process has just set it aside as damaged. */
+async function inDir<T> (dir: string, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    await ensurePrivateDir(dir)
+
+    try {
+      return await work()
+    } catch (err: any) {
+      if (err.code !== 'ENOENT' || attempt === MAX_MOVES) {
+        throw err
+      }
+    }
+  }
+}
+
 async function checkVersion (level: Level, dir: string, version: number): Promise<boolean> {
   const stored = await level.get(VERSION_KEY)
 

@@ -163,7 +163,8 @@ describe('packing files', () => {
   })
 
   it('notices a file that somebody keeps writing to', async () => {
-    const path = write('file', Buffer.alloc(3 * CHUNK_SIZE))
+    // large enough that the writer has its turn while it is read, also on a busy machine
+    const path = write('file', Buffer.alloc(64 * CHUNK_SIZE))
     const child = startChild("import { appendFileSync } from 'node:fs'", `
       print('writing')
       for (;;) { appendFileSync(args[0], 'x'); await new Promise(resolve => setImmediate(resolve)) }`, { args: [path] })
