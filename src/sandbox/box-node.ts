@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { access, constants, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshmarkError } from '../model/errors.ts'
 import { BOX } from './layout.ts'
@@ -68,6 +68,8 @@ export class BoxNode {
       return this.#path
     }
 
+    // The first box of a worker's life comes here before anything else has been put into its folder.
+    await mkdir(dir, { recursive: true, mode: 0o700 })
     await sweepCopy(dir)
 
     const folder = await mkdtemp(PLACE).catch(() => undefined)
