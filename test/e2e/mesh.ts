@@ -48,6 +48,13 @@ export class NodeProcess {
       })
     }
 
+    // whatever fails because of it: its last words are the reason
+    void this.ended.then(({ code, signal }) => {
+      if (code !== 0 && signal == null) {
+        console.error(`${args.join(' ')} ended with ${code}:\n${this.lines.slice(-20).join('\n')}`)
+      }
+    })
+
     this.ready = Promise.race([
       once(this.#child, 'message').then(([message]) => message),
       this.ended.then(({ code }) => { throw new Error(`${args[0]} ended with ${code}:\n${this.lines.join('\n')}`) })

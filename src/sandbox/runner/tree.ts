@@ -27,8 +27,9 @@ export function treeExceeds (limits: Limits, pageBytes: number): LimitName | und
   }
 
   // Pages that several share are counted once for each; only then the exact and slow question is asked.
+  // Twice: while some of those who share them come or go, the shares that one look adds up are not of one moment.
   return sum(processes, ({ residentBytes }) => residentBytes) > limits.memoryBytes &&
-    sum(processes, proportionalBytes) > limits.memoryBytes
+    sum(processes, proportionalBytes) > limits.memoryBytes && sum(programs(pageBytes), proportionalBytes) > limits.memoryBytes
     ? 'memory'
     : undefined
 }
