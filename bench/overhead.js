@@ -5,7 +5,8 @@
  * (a worker on this machine, through the command line), by hyperfine -N, and
  * once more by hyperfine, which is the control: what two sessions of one tool
  * differ by, no figure here can be finer than. Same environment, working
- * folder on a tmpfs, stdin from /dev/null, output to a file on a tmpfs.
+ * folder on a tmpfs whose files are made anew before each run (a fresh file is
+ * not in the processor's cache), stdin from /dev/null, output to a file.
  *
  * A round gives one ratio of medians. Printed: the median of the rounds'
  * ratios with its 95 % interval from order statistics (six rounds at least),
@@ -71,12 +72,12 @@ async function measure ({ mesh, programs, rounds, runs, folder }) {
 
       return { ...result, cpu: mean(result.cpu_times) }
     },
-    hyperfine: async ({ words }) => session(words),
-    control: async ({ words }) => session(words)
+    hyperfine: async program => session(program),
+    control: async program => session(program)
   }
 
-  const session = async words => {
-    const result = await hyperfine({ words, runs, warmup: 1, folder, env: ENV })
+  const session = async ({ words, files }) => {
+    const result = await hyperfine({ words, files, runs, warmup: 1, folder, env: ENV })
 
     return { ...result, cpu: result.user + result.system }
   }

@@ -18,12 +18,15 @@ export function hyperfineVersion () {
 /**
  * One session of hyperfine without a shell. The program gets exactly this
  * environment (and the variable by which hyperfine shifts the stack) and writes
- * to a file in `folder`, as under Meshmark.
+ * to a file in `folder`, as under Meshmark; these files there are made anew
+ * before each run, from those of the same name in `folder`/origin.
  */
-export async function hyperfine ({ words, runs, warmup, folder, env }) {
+export async function hyperfine ({ words, runs, warmup, folder, env, files = [] }) {
   const file = join(folder, 'hyperfine.json')
+  const renew = ['cp', '--remove-destination', ...files.map(name => join('origin', name)), '.']
   const child = spawn('hyperfine', [
     '--shell=none', '--style', 'none', '--runs', String(runs), '--warmup', String(warmup),
+    ...(files.length === 0 ? [] : ['--prepare', renew.map(quote).join(' ')]),
     '--output', join(folder, 'hyperfine.out'), '--export-json', file, words.map(quote).join(' ')
   ], { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''

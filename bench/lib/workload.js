@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inPath } from '../../scripts/lib/packages.js'
 
@@ -25,14 +25,17 @@ const PROGRAMS = [
 
 export const PROGRAM_NAMES = PROGRAMS.map(({ name }) => name)
 
-/** Puts everything into `folder`; each program that cannot be had here comes with the reason in `missing`. */
+/** Puts everything into `folder`, files also into its `origin`; each program that cannot be had here comes with the reason in `missing`. */
 export function prepare (folder, names) {
+  mkdirSync(join(folder, 'origin'))
+
   return PROGRAMS.filter(({ name }) => names.includes(name)).map(program => ({ ...program, missing: make(program, folder) }))
 }
 
 function make ({ words: [command], files = [] }, folder) {
   for (const file of files) {
-    writeFileSync(join(folder, file), content(file))
+    writeFileSync(join(folder, 'origin', file), content(file))
+    copyFileSync(join(folder, 'origin', file), join(folder, file))
   }
 
   if (!command.startsWith('./')) {
