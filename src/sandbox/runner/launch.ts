@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import {
   O_CLOEXEC, OPAQUE_BYTES, POSIX_SPAWN_SETPGROUP, POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK, readRusage, RLIMIT, rlimitBuffer,
   RUSAGE_BYTES, SIGSET_BYTES, SYS, WALL
@@ -10,7 +11,7 @@ import type { Image } from './image.ts'
 /** Fixed places for a program's descriptors, so that the file actions are made once. High enough to be nobody else's. */
 const STDIO_BASE = 100
 
-/** Several times what the runner itself needs of the memory that RLIMIT_DATA counts. */
+/** Several times what the runner may still need of the memory that RLIMIT_DATA counts. */
 const RUNNER_DATA_BYTES = 256 * 1024 * 1024
 
 /** errno of posix_spawn, when it is not 0. */
@@ -18,6 +19,11 @@ export class SpawnError extends Error {
   constructor (readonly errno: number) {
     super(`posix_spawn failed with errno ${errno}`)
   }
+}
+
+/** What this process counts already: 40 MB of Node 20, but a gigabyte of Node 24, which reserves more than it uses. */
+function ownDataBytes (): number {
+  return 1024 * Number(/^VmData:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0)
 }
 
 interface ChildLimit { resource: number, value: Buffer }
@@ -70,6 +76,7 @@ export class Launcher {
    */
   setLimits (limits: Limits, threads: number, largestFile: number): void {
     const cpuSeconds = Math.ceil((limits.cpuMs ?? 0) / 1000)
+    const dataBytes = Math.max(limits.memoryBytes, ownDataBytes() + RUNNER_DATA_BYTES)
     const own: [number, number, number][] = [
       [RLIMIT.CORE, 0, 0],
       [RLIMIT.MSGQUEUE, 0, 0],
@@ -78,7 +85,7 @@ export class Launcher {
       [RLIMIT.NPROC, limits.processes + threads, limits.processes + threads],
       [RLIMIT.NOFILE, Math.max(limits.openFiles, 256), Math.max(limits.openFiles, 256)],
       [RLIMIT.FSIZE, Math.max(limits.fileBytes, largestFile), Math.max(limits.fileBytes, largestFile)],
-      [RLIMIT.DATA, Math.max(limits.memoryBytes, RUNNER_DATA_BYTES), Math.max(limits.memoryBytes, RUNNER_DATA_BYTES)],
+      [RLIMIT.DATA, dataBytes, dataBytes],
       // The soft one places mmap_base: the usual value, on every machine.
       [RLIMIT.STACK, 8 * 1024 * 1024, Math.max(limits.memoryBytes, 8 * 1024 * 1024)]
     ]
