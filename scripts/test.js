@@ -3,7 +3,7 @@
  * Every check there is, one after the other, and one line at the end:
  * `N passed, N failed`.
  *
- *   node scripts/test.js [--only lint,build,types,documents,imports,unit,e2e]
+ *   node scripts/test.js [--only lint,build,types,documents,imports,unit,e2e] [--e2e roles,lifetime]
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,10 +21,10 @@ const STEPS = [
   { name: 'documents', what: 'generated documents are fresh', run: () => check(['scripts/generate.js', '--check']) },
   { name: 'imports', what: 'order of imports', run: () => check(['scripts/imports.js']) },
   { name: 'unit', what: 'unit tests', run: () => vitest('unit') },
-  { name: 'e2e', what: 'end-to-end tests', run: () => vitest('e2e') }
+  { name: 'e2e', what: 'end-to-end tests', run: () => vitest('e2e', values.e2e?.split(',')) }
 ]
 
-const { values } = parseArgs({ options: { only: { type: 'string' } } })
+const { values } = parseArgs({ options: { only: { type: 'string' }, e2e: { type: 'string' } } })
 const wanted = values.only?.split(',') ?? STEPS.map(({ name }) => name)
 const unknown = wanted.find(name => !STEPS.some(step => step.name === name))
 
@@ -59,13 +59,14 @@ async function check (args) {
   return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 }
 }
 
-async function vitest (project) {
+/** @param {string[]} files - only those whose path holds one of these */
+async function vitest (project, files = []) {
   const folder = mkdtempSync(join(tmpdir(), 'meshmark-test-'))
   const report = join(folder, 'report.json')
 
   try {
     const { code } = await run(process.execPath, [
-      'node_modules/vitest/vitest.mjs', 'run', '--project', project, '--passWithNoTests',
+      'node_modules/vitest/vitest.mjs', 'run', ...files, '--project', project, '--passWithNoTests',
       // What passes is counted, what fails is shown with all that it printed.
       '--reporter', 'dot', '--silent=passed-only', '--reporter', 'json', `--outputFile.json=${report}`
     ])

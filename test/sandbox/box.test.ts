@@ -238,7 +238,7 @@ describe('exec', () => {
     const before = await host.ask('memory')
     const size = 200 * 1024 * 1024
     const { stdout, processes, peakKiB } = await host.ask('run', execute(sh('sha256sum big; echo ready; sleep 100000'), { files: { big: { zeros: size } } }), { until: 'ready' })
-    const runner = processes?.find(({ parent, name }) => name.startsWith('node') && parent > 1)
+    const runner = processes?.find(({ parent, name }) => /^(node|MainThread)/.test(name) && parent > 1)
 
     expect(stdout).toContain(`${sha256(Buffer.alloc(size))}  big`)
     expect((peakKiB ?? Infinity) - before).toBeLessThan(100 * 1024)
@@ -298,7 +298,8 @@ describe('a box', () => {
   it('leaves no file of its own behind', async () => {
     await host.ask('run', execute(['true']))
 
-    expect((await host.ask('leftFiles')).all).toEqual(['boxes'])
+    // a Node that others cannot reach is copied once, and kept
+    expect((await host.ask('leftFiles')).all.filter(name => name !== 'node-copy')).toEqual(['boxes'])
   })
 })
 
