@@ -35,7 +35,8 @@ const OPTIONS = {
   only: { type: 'string', default: PROGRAM_NAMES.join(',') }
 }
 
-export async function bench (args) {
+/** @param {AbortSignal} interruption after which everything is taken down */
+export async function bench (args, interruption) {
   const { rounds, runs, names } = parse(args)
   const version = hyperfineVersion()
   const folder = mkdtempSync(join(tmpfs(), 'meshmark-bench-'))
@@ -53,7 +54,7 @@ export async function bench (args) {
     mesh = await LocalMesh.start()
 
     const began = load()
-    const measured = await measure({ mesh, programs, rounds, runs, folder })
+    const measured = await measure({ mesh, programs, rounds, runs, folder, interruption })
     const result = { bench: 'overhead', machine: machine(), hyperfine: version, rounds, runs, load: [began, load()], programs: await summarise(programs, measured) }
 
     process.stdout.write(`${describe(result)}\n`)
@@ -64,7 +65,7 @@ export async function bench (args) {
   }
 }
 
-async function measure ({ mesh, programs, rounds, runs, folder }) {
+async function measure ({ mesh, programs, rounds, runs, folder, interruption }) {
   const measured = []
   const tools = {
     meshmark: async ({ words, files = [] }) => {
@@ -85,6 +86,8 @@ async function measure ({ mesh, programs, rounds, runs, folder }) {
   for (let round = 1; round <= rounds; round++) {
     for (const program of shuffled(programs)) {
       for (const tool of shuffled(Object.keys(tools))) {
+        interruption.throwIfAborted()
+
         const { median, min, times, cpu } = await tools[tool](program)
 
         measured.push({ round, program: program.name, tool, load: load(), median, min, cpu, times })

@@ -24,4 +24,14 @@ if (process.env.MESHMARK_MAIN == null || !existsSync(process.env.MESHMARK_MAIN))
 
 const { bench } = await import(join(FOLDER, `${name}.js`))
 
-await bench(args)
+const interruption = new AbortController()
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => { interruption.abort(new Error('interrupted')) })
+}
+
+try {
+  await bench(args, interruption.signal)
+} catch (err) {
+  fail(`bench: ${interruption.signal.aborted ? 'interrupted' : err.message}`)
+}
