@@ -50,7 +50,8 @@ const namespaces = createNamespaces()
 
 namespaces?.remove()
 
-describe.skipIf(namespaces == null)('discovery on a network', () => {
+// Datagrams may be lost, and on a busy machine all of one attempt's have been.
+describe.skipIf(namespaces == null)('discovery on a network', { retry: 3 }, () => {
   let net: NonNullable<typeof namespaces>
   let children: Children
   let meshKey: string
