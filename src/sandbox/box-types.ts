@@ -12,6 +12,13 @@ export interface BoxOptions {
   log?: (line: string) => void
 }
 
+/** A program to start that builds a box, and what it reads from its descriptors. */
+export interface BuildCommand {
+  path: string
+  args: string[]
+  give: { fd: number, content: Buffer }[]
+}
+
 export interface BoxFile {
   path: string
   /** Bytes; `read` must give exactly as many. */

@@ -24,6 +24,9 @@ export const CONTROL_FD = 3
 /** The program's user inside the box; nobody's number outside. */
 export const BOX_UID = 1000
 
+/** The runner's, where it is another. */
+export const RUNNER_UID = 0
+
 const PATH = '/usr/local/bin:/usr/bin:/bin'
 
 /** PATH inside the box; the worker's Node comes last, so that an installed one wins. */

@@ -1,0 +1,142 @@
+import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import { BOX, BOX_UID, boxPath, CONTROL_FD, RUNNER_UID } from './layout.ts'
+
+/** One step of building a box's file system. Paths are those of the box, and steps are carried out in their order. */
+export type BoxStep =
+  /** A read-only view of the host's file or folder. */
+  | { do: 'bind', from: string, at: string, optional?: boolean }
+  | { do: 'symlink', text: string, at: string }
+  | { do: 'folder', at: string, mode: number }
+  | { do: 'file', content: Buffer, at: string, mode: number }
+  /** Covers a folder by an empty one. */
+  | { do: 'empty', at: string }
+  /** Covers a file by a device that cannot be opened there. */
+  | { do: 'mask', at: string }
+  /** A fresh /proc, a /dev with what every program may use. */
+  | { do: 'proc' }
+  | { do: 'dev' }
+  | { do: 'read-only', at: string }
+
+/** Everything that whoever builds a box must know, whichever way it is built. */
+export interface BoxPlan {
+  steps: BoxStep[]
+  hostname: string
+  /** Of the runner, inside. */
+  uid: number
+  /** Capabilities that the runner keeps in the box's own user namespace; its programs have none. */
+  capabilities: readonly string[]
+  env: Record<string, string>
+  command: string[]
+  cwd: string
+}
+
+/** To mount what programs write to, afresh before every run. */
+const STAGING = ['CAP_SYS_ADMIN'] as const
+
+/** To start programs as somebody else, to end, limit and look at them, to be nobody but itself afterwards. */
+const GUARDING = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP', 'CAP_KILL', 'CAP_SYS_RESOURCE', 'CAP_SYS_PTRACE'] as const
+
+/** Folders of the root that most systems have merged into /usr. */
+const ROOT_FOLDERS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32']
+
+/** What programs and their loaders read in /etc; nothing that names the machine or its users. */
+const ETC = ['/etc/ld.so.cache', '/etc/alternatives']
+
+/**
+ * What /proc tells of the whole machine and no program needs: its boot and
+ * command line, its devices and disks, keys that are not namespaced.
+ */
+const MASKED = [
+  'acpi', 'asound', 'bus', 'cmdline', 'config.gz', 'diskstats', 'driver', 'fs', 'interrupts', 'iomem', 'ioports', 'irq', 'kallsyms', 'kcore', 'key-users', 'keys', 'kmsg',
+  'latency_stats', 'modules', 'mtrr', 'partitions', 'sched_debug', 'scsi', 'softirqs', 'swaps', 'sys/kernel/random/boot_id', 'sysrq-trigger', 'timer_list', 'timer_stats', 'tty'
+]
+
+export interface BoxParts {
+  /** The bundled runner and koffi's native file. */
+  runner: Buffer
+  koffi: Buffer
+  /** The worker's Node inside the box, and where it is on the host when it does not come with /usr. */
+  nodePath: string
+  node?: string
+  /** Does the program get a uid of its own, beside the runner's? */
+  twoUids: boolean
+}
+
+export function boxPlan ({ runner, koffi, nodePath, node, twoUids }: BoxParts): BoxPlan {
+  return {
+    hostname: 'box',
+    uid: twoUids ? RUNNER_UID : BOX_UID,
+    capabilities: twoUids ? [...STAGING, ...GUARDING] : STAGING,
+    env: { PATH: boxPath(nodePath), LANG: 'C.UTF-8' },
+    // Node as PID 1. The pool is off because its threads would compile and collect beside the program that is being measured.
+    command: [nodePath, '--v8-pool-size=0', '--no-warnings', BOX.runner],
+    cwd: BOX.work,
+    steps: [
+      { do: 'bind', from: '/usr', at: '/usr' },
+      ...ROOT_FOLDERS.flatMap(rootFolder),
+      { do: 'folder', at: '/etc', mode: 0o755 },
+      ...[...ETC, ...javaFolders()].map((path): BoxStep => ({ do: 'bind', from: path, at: path, optional: true })),
+      { do: 'folder', at: '/box', mode: 0o755 },
+      ...files(runner, koffi),
+      ...(node == null ? [] : [{ do: 'folder' as const, at: '/box/bin', mode: 0o755 }, { do: 'bind' as const, from: node, at: nodePath }]),
+      { do: 'proc' }, ...maskedProc(), { do: 'read-only', at: '/proc' },
+      { do: 'dev' }, { do: 'read-only', at: '/dev' },
+      // The runner mounts something of its own on each of them before anything runs.
+      { do: 'folder', at: BOX.tmp, mode: 0o755 },
+      { do: 'folder', at: BOX.work, mode: 0o755 },
+      { do: 'folder', at: BOX.outputs, mode: 0o700 },
+      { do: 'read-only', at: '/' }
+    ]
+  }
+}
+
+function files (runner: Buffer, koffi: Buffer): BoxStep[] {
+  const content: [string, Buffer | string][] = [
+    [BOX.runner, runner],
+    [BOX.koffi, koffi],
+    ['/etc/passwd', `box:x:${BOX_UID}:${BOX_UID}:box:${BOX.tmp}:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`],
+    ['/etc/group', `box:x:${BOX_UID}:\nnogroup:x:65534:\n`],
+    ['/etc/hosts', '127.0.0.1 localhost\n'],
+    ['/etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files\n']
+  ]
+
+  return content.map(([at, content]) => ({ do: 'file', content: Buffer.from(content), at, mode: 0o444 }))
+}
+
+function maskedProc (): BoxStep[] {
+  return MASKED.flatMap((name): BoxStep[] => {
+    const path = `/proc/${name}`
+    const stats = statSync(path, { throwIfNoEntry: false })
+
+    // The box has the same kernel, and so the same entries.
+    if (stats == null) {
+      return []
+    }
+
+    return [{ do: stats.isDirectory() ? 'empty' : 'mask', at: path }]
+  })
+}
+
+function rootFolder (folder: string): BoxStep[] {
+  try {
+    return lstatSync(folder).isSymbolicLink() ? [{ do: 'symlink', text: readlinkSync(folder), at: folder }] : [{ do: 'bind', from: folder, at: folder }]
+  } catch {
+    return []
+  }
+}
+
+/** Debian keeps parts of a Java runtime in /etc. */
+function javaFolders (): string[] {
+  try {
+    return readdirSync('/etc').filter(name => name.startsWith('java')).map(name => `/etc/${name}`)
+  } catch {
+    return []
+  }
+}
+
+/** Descriptors of whoever builds a box: its arguments, what it tells of the box, what it waits for before it goes on. */
+export const ARGS_FD = CONTROL_FD + 1
+export const INFO_FD = CONTROL_FD + 2
+export const BLOCK_FD = CONTROL_FD + 3
+/** From here on, what else the builder or the runner is given. */
+export const DATA_FD = CONTROL_FD + 4
