@@ -19,7 +19,7 @@ export interface Limits {
   openFiles: number
 }
 
-export const LIMIT_NAMES = ['wall', 'cpu', 'memory', 'processes', 'output', 'file', 'tmp', 'files'] as const
+export const LIMIT_NAMES = ['wall', 'cpu', 'memory', 'processes', 'output', 'file', 'tmp', 'tmp-files'] as const
 
 export type LimitName = typeof LIMIT_NAMES[number]
 

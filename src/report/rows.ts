@@ -144,7 +144,7 @@ function limitInWords (limit: LimitName, limits: Limits): string {
     case 'output': return `the output limit of ${formatBytes(limits.outputBytes)}`
     case 'file': return `the limit of ${formatBytes(limits.fileBytes)} for a file`
     case 'tmp': return `the limit of ${formatBytes(limits.tmpBytes)} for temporary files`
-    case 'files': return `the limit of ${limits.openFiles} open files`
+    case 'tmp-files': return `the limit of ${limits.tmpInodes} temporary files`
     // A newer worker may know more limits than we do.
     default: return `the limit of ${printable(String(limit), 40)}`
   }

@@ -23,7 +23,7 @@ export interface LoadedBoxFiles {
   paths: BoxFiles
   runner: Buffer
   koffi: Buffer
-  bwrap: { path: string, version: string }
+  builder: { kind: 'bubblewrap', path: string, version: string }
   compiler: FilterCompiler
   node: BoxNode
   /** What preflight saw; stands in the facts of every later box. */
@@ -43,7 +43,7 @@ export async function loadBoxFiles (): Promise<BoxFilesOrProblem> {
   }
 
   try {
-    const bwrap = await findBubblewrap()
+    const builder: LoadedBoxFiles['builder'] = { kind: 'bubblewrap', ...await findBubblewrap() }
     // Loaded here and not at the top: the package brings no binary for systems without workers.
     const { default: koffi } = await import('koffi') as unknown as { default: Koffi }
     const libc = loadLibc(koffi)
@@ -53,7 +53,7 @@ export async function loadBoxFiles (): Promise<BoxFilesOrProblem> {
       paths,
       runner: await readRunner(paths.runner),
       koffi: await readFile(paths.koffi),
-      bwrap,
+      builder,
       compiler: new FilterCompiler(libc, loadSeccomp(koffi)),
       node: await BoxNode.open(paths.nodeBinary),
       canaries: {}

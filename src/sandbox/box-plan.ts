@@ -33,8 +33,8 @@ export interface BoxPlan {
 /** To mount what programs write to, afresh before every run. */
 const STAGING = ['CAP_SYS_ADMIN'] as const
 
-/** To start programs as somebody else, to end, limit and look at them, to be nobody but itself afterwards. */
-const GUARDING = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP', 'CAP_KILL', 'CAP_SYS_RESOURCE', 'CAP_SYS_PTRACE'] as const
+/** To start programs as somebody else, to end, limit and look at them. */
+const GUARDING = ['CAP_SETUID', 'CAP_SETGID', 'CAP_KILL', 'CAP_SYS_RESOURCE', 'CAP_SYS_PTRACE'] as const
 
 /** Folders of the root that most systems have merged into /usr. */
 const ROOT_FOLDERS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32']

@@ -1,13 +1,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { toError } from '../model/errors.ts'
 import { printable } from '../model/text.ts'
 import { forgetBox, recordBox, startTime } from './box-records.ts'
-import { ARGS_FD, boxCommand, boxData, bwrapArguments, INFO_FD } from './bwrap-arguments.ts'
+import { BLOCK_FD, boxPlan, INFO_FD } from './box-plan.ts'
+import { bubblewrapCommand } from './bubblewrap.ts'
 import { CONTROL_FD } from './layout.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import type { LoadedBoxFiles } from './box-files.ts'
+import type { BoxOptions } from './box-types.ts'
+import type { UidMaps } from './uid-maps.ts'
 
 /** Kept of what bwrap and the runner say on stderr. */
 const STDERR_BYTES = 4_096
@@ -25,14 +29,16 @@ export class BoxProcess {
   /** Resolves when every process of the box is gone. Never rejects. */
   readonly ended: Promise<string>
   readonly #child: ChildProcess
+  readonly #maps: UidMaps | undefined
   #runner: { pid: number, start: string | undefined } | undefined
   #stderr = ''
   #reading = false
   #reason: string | undefined
   #gone = false
 
-  private constructor (child: ChildProcess, pid: number, dir: string) {
+  private constructor (child: ChildProcess, pid: number, dir: string, maps: UidMaps | undefined) {
     this.#child = child
+    this.#maps = maps
     this.pid = pid
     this.control = child.stdio[CONTROL_FD] as unknown as Duplex
     // What goes wrong with it shows as the end of the process.
@@ -55,16 +61,23 @@ export class BoxProcess {
     })
   }
 
-  static async start (files: LoadedBoxFiles, dir: string): Promise<BoxProcess> {
-    const data = boxData(files)
-    const node = files.node.boxPath
-    const args = bwrapArguments(data, node, await files.node.source(dir))
-    const child = spawn(files.bwrap.path, ['--args', String(ARGS_FD), '--', ...boxCommand(node)], {
+  static async start (files: LoadedBoxFiles, { dir, ground }: Pick<BoxOptions, 'dir' | 'ground'>): Promise<BoxProcess> {
+    const maps = ground?.maps
+    const plan = boxPlan({
+      runner: files.runner,
+      koffi: files.koffi,
+      nodePath: files.node.boxPath,
+      node: await files.node.source(dir),
+      twoUids: maps != null
+    })
+    const { path, args, give } = bubblewrapCommand(files.builder.path, plan, maps != null)
+    const child = spawn(path, args, {
       cwd: '/',
       // Ctrl-C at the worker's terminal is for the worker.
       detached: true,
       env: {},
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', ...data.map(() => 'pipe' as const)]
+      // As many as there are descriptors that somebody reads.
+      stdio: ['ignore', 'ignore', 'pipe', ...Array.from({ length: Math.max(BLOCK_FD, ...give.map(({ fd }) => fd)) - CONTROL_FD + 1 }, () => 'pipe' as const)]
     })
 
     if (child.pid == null) {
@@ -75,12 +88,10 @@ export class BoxProcess {
 
     child.on('error', () => {})
 
-    const box = new BoxProcess(child, child.pid, dir)
+    const box = new BoxProcess(child, child.pid, dir, maps)
 
-    give(child, ARGS_FD, Buffer.from(`${args.join('\0')}\0`))
-
-    for (const { fd, content } of data) {
-      give(child, fd, content)
+    for (const { fd, content } of give) {
+      write(child, fd, content)
     }
 
     await recordBox(dir, child.pid)
@@ -177,8 +188,19 @@ export class BoxProcess {
       // It must be bwrap's child: the number is used to kill.
       if (this.#runner == null && pid > 1 && parentOf(pid) === this.pid) {
         this.#runner = { pid, start: startTime(pid) }
+        void this.#release(pid)
       }
     })
+  }
+
+  /** The builder waits until its box has its map of uids. */
+  async #release (pid: number): Promise<void> {
+    try {
+      await this.#maps?.write(pid)
+      write(this.#child, BLOCK_FD, Buffer.from('1'))
+    } catch (err) {
+      this.kill(toError(err).message)
+    }
   }
 
   #describe (code: unknown, signal: unknown): string {
@@ -191,7 +213,7 @@ export class BoxProcess {
   }
 }
 
-function give (child: ChildProcess, fd: number, content: Buffer): void {
+function write (child: ChildProcess, fd: number, content: Buffer): void {
   const stream = child.stdio[fd] as Writable
 
   // bwrap may end before it has read it.

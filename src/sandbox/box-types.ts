@@ -4,11 +4,14 @@ import type { Plan } from '../model/plan.ts'
 import type { CommandResult } from '../model/result.ts'
 import type { Sample } from '../model/sample.ts'
 import type { BoxFilesOrProblem } from './box-files.ts'
+import type { Ground } from './ground.ts'
 
 export interface BoxOptions {
   files: BoxFilesOrProblem
   /** Private 0700 folder of the worker, for whatever must lie on the host. */
   dir: string
+  /** From `settle`; without it, boxes have what everybody may have. */
+  ground?: Ground
   log?: (line: string) => void
 }
 

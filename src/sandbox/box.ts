@@ -53,7 +53,7 @@ export class Box {
 
     o.signal?.throwIfAborted()
 
-    const process = await BoxProcess.start(files, opts.dir)
+    const process = await BoxProcess.start(files, opts)
     const abort = () => { process.kill('aborted') }
     const timer = setTimeout(() => { process.kill(`the sandbox was not ready after ${START_MS / 1000} s`) }, START_MS)
 
@@ -69,7 +69,7 @@ export class Box {
 
       const { facts } = await expect(frames, 'ready')
 
-      return new Box(process, frames, factsOf(files, facts, filters.hash), opts.log ?? (() => {}))
+      return new Box(process, frames, factsOf(files, opts.ground, facts, filters.hash), opts.log ?? (() => {}))
     } catch (err) {
       const reason = await end(process, err)
 

@@ -4,6 +4,7 @@ import { MeshmarkError } from '../model/errors.ts'
 import { BOX_UID, WRITABLE } from './layout.ts'
 import type { SandboxFacts } from '../model/machine.ts'
 import type { LoadedBoxFiles } from './box-files.ts'
+import type { Ground } from './ground.ts'
 import type { RunnerFacts } from './protocol.ts'
 
 /** Each of them is mandatory where the kernel has it. */
@@ -16,7 +17,7 @@ const FILTERED = 2
  * Judges what the kernel said to the runner from inside. Throws when a
  * protection that nobody may do without is missing: then it is no box.
  */
-export function factsOf (files: LoadedBoxFiles, seen: RunnerFacts, filterHash: string): SandboxFacts {
+export function factsOf (files: LoadedBoxFiles, ground: Ground | undefined, seen: RunnerFacts, filterHash: string): SandboxFacts {
   const missing = missingProtections(seen)
 
   if (missing.length > 0) {
@@ -24,15 +25,16 @@ export function factsOf (files: LoadedBoxFiles, seen: RunnerFacts, filterHash: s
   }
 
   return {
-    builder: 'bubblewrap',
-    builderVersion: files.bwrap.version,
+    builder: files.builder.kind,
+    builderVersion: files.builder.version,
     namespaces: apart(seen),
     filterHash,
-    uidMode: 'shared',
+    uidMode: ground?.maps == null ? 'shared' : 'two-uids',
     cgroup: 'none',
     kernel: release(),
     canaries: files.canaries,
     caveats: [
+      ...(ground?.maps == null ? [`the program and what watches it share a uid${ground?.sharedReason == null ? '' : `; ${ground.sharedReason}`}`] : []),
       'memory of all processes of a run together is looked at ten times a second and not bounded by the kernel',
       'CPU time is what the kernel bills to processes; a program can hide some of it',
       ...(isOlderThan(release(), 5, 14) ? ['the limit of processes counts those of other boxes as well: the kernel is older than 5.14'] : [])

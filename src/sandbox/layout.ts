@@ -4,7 +4,7 @@ export const BOX = {
   koffi: '/box/koffi.node',
   /** The worker's Node when it is not below /usr. */
   node: '/box/bin/node',
-  /** Outputs of measured runs; the files have no names. */
+  /** Where the folder for the outputs of measured runs is mounted for a moment; no path leads to it afterwards. */
   outputs: '/box/out',
   /** The working copy, and the folder in which programs start. */
   work: '/work',
@@ -12,8 +12,8 @@ export const BOX = {
   shm: '/dev/shm'
 } as const
 
-/** Everything that a program can write to; emptied before each run. */
-export const WRITABLE = [BOX.work, BOX.tmp, BOX.shm, BOX.outputs] as const
+/** Everything that a program can write to; fresh in each run. */
+export const WRITABLE = [BOX.work, BOX.tmp, BOX.shm] as const
 
 /** stdout and stderr of one run; a job's limit beyond it is refused. */
 export const MAX_OUTPUT_BYTES = 256 * 1024 * 1024

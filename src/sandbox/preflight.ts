@@ -1,4 +1,4 @@
-import { MeshmarkError } from '../model/errors.ts'
+import { MeshmarkError, toError } from '../model/errors.ts'
 import { DEFAULT_LIMITS } from '../model/limits.ts'
 import { printable } from '../model/text.ts'
 import { Box } from './box.ts'
@@ -19,7 +19,7 @@ export async function preflight (opts: BoxOptions): Promise<SandboxFacts> {
     opts.log?.(`ended ${swept} ${swept === 1 ? 'box' : 'boxes'} of an earlier worker`)
   }
 
-  const box = await Box.create(opts)
+  const box = await createFirst(opts)
 
   try {
     const canaries = await letFly(box)
@@ -36,6 +36,24 @@ export async function preflight (opts: BoxOptions): Promise<SandboxFacts> {
     return { ...box.facts, canaries }
   } finally {
     await box.close()
+  }
+}
+
+/** Where a second uid was promised and is not given, boxes do without. */
+async function createFirst (opts: BoxOptions): Promise<Box> {
+  const { ground } = opts
+
+  if (ground?.maps == null) {
+    return Box.create(opts)
+  }
+
+  try {
+    return await Box.create(opts)
+  } catch (err) {
+    ground.maps = undefined
+    ground.sharedReason = toError(err).message
+
+    return Box.create(opts)
   }
 }
 

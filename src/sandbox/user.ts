@@ -42,6 +42,11 @@ export function chooseUser (opts: { user?: string } = {}): User | undefined {
   return find(passwd, DEFAULT_USER) ?? freeUser(passwd)
 }
 
+/** The number that programs get in boxes: nobody's, and not the worker's. */
+export function chooseSecondUser (first: User): User {
+  return freeUser([...readTable('/etc/passwd'), ['', '', String(first.uid)]])
+}
+
 /**
  * Gives up root for good, on every thread, and checks with the kernel that
  * nothing of it is left. Must come before anything of a stranger is touched:

@@ -36,8 +36,13 @@ export interface Libc {
   timerSettime: (id: number, flags: number, next: Pointer) => number
   gettid: () => number
   getpagesize: () => number
-  /** syscall(2) with a pointer as its third argument. */
+  unshare: (flags: number) => number
+  mount: (source: string, target: string, type: string, flags: number, data: string) => number
+  umount2: (target: string, flags: number) => number
+  openat: (folder: number, path: string, flags: number, mode: number) => number
+  /** syscall(2) with a pointer as its third argument, and with two pointers. */
   syscallPointer: (number: number, a: number, b: number, c: Pointer) => number
+  syscallPointers: (number: number, a: Pointer, b: Pointer) => number
 }
 
 export function loadLibc (koffi: Koffi): Libc {
@@ -77,19 +82,34 @@ export function loadLibc (koffi: Koffi): Libc {
     timerSettime: (id, flags, next) => timerSettime(SYS.timer_settime, id, flags, next, null),
     gettid: () => syscall(SYS.gettid, 0, 0, 0, 0),
     getpagesize: lib.func('int getpagesize()'),
+    unshare: lib.func('int unshare(int flags)'),
+    mount: lib.func('int mount(str source, str target, str type, ulong flags, str data)'),
+    umount2: lib.func('int umount2(str target, int flags)'),
+    // Fixed arguments are the same as variable ones, as for syscall below.
+    openat: lib.func('int openat(int folder, str path, int flags, unsigned int mode)'),
     syscall,
-    syscallPointer
+    syscallPointer,
+    syscallPointers: lib.func('syscall', 'long', ['long', 'void *', 'void *'])
   }
 }
 
-/** Numbers of calls that C libraries of that age do not wrap. */
+/**
+ * Numbers of calls that C libraries of that age do not wrap, and of those whose
+ * wrappers change every thread of the process, where one is meant.
+ */
 export const SYS = process.arch === 'arm64'
-  ? { seccomp: 277, timer_create: 107, timer_settime: 110, gettid: 178, close_range: 436, pidfd_open: 434 }
-  : { seccomp: 317, timer_create: 222, timer_settime: 223, gettid: 186, close_range: 436, pidfd_open: 434 }
+  ? { seccomp: 277, timer_create: 107, timer_settime: 110, gettid: 178, close_range: 436, pidfd_open: 434, capset: 91, setresuid: 147, setresgid: 149, setgroups: 159 }
+  : { seccomp: 317, timer_create: 222, timer_settime: 223, gettid: 186, close_range: 436, pidfd_open: 434, capset: 126, setresuid: 117, setresgid: 119, setgroups: 116 }
 
 export const PR_SET_DUMPABLE = 4
 export const PR_CAP_AMBIENT = 47
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+export const CLONE_NEWNS = 0x20000
+export const MS_NOSUID = 2
+export const MS_NODEV = 4
+export const MNT_DETACH = 2
+export const O_PATH = 0o10000000
 
 export const SECCOMP_SET_MODE_FILTER = 1
 /** Without it, kernels before 5.16 switch on a mitigation that slows the measured program. */

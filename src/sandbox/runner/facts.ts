@@ -1,5 +1,10 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { makeImage } from './image.ts'
+import { FileOutputs } from './outputs.ts'
+import { baseEnvironment } from './programs.ts'
+import { runOnce } from './run.ts'
 import type { RunnerFacts } from '../protocol.ts'
+import type { Means } from './run.ts'
 
 const NAMESPACES = ['user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup']
 
@@ -8,9 +13,9 @@ export function ownTids (): number[] {
   return readdirSync('/proc/self/task').map(Number).sort((a, b) => a - b)
 }
 
-/** Reads back, from the kernel, what holds for this thread and so for every program it starts. */
-export function readFacts (): RunnerFacts {
-  const status = readFileSync('/proc/thread-self/status', 'utf8')
+/** Reads back, from the kernel, what holds for a program that is started here. */
+export function readFacts (means: Pick<Means, 'launcher' | 'alarm' | 'stagehand'>): RunnerFacts {
+  const status = statusOfProgram(means)
   const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? ''
   const capabilities = ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'].reduce((all, name) => all | BigInt(`0x${field(name)}`), 0n)
 
@@ -25,6 +30,25 @@ export function readFacts (): RunnerFacts {
     noNewPrivileges: Number(field('NoNewPrivs')),
     capabilities: capabilities.toString(16),
     writable: writableMounts(readFileSync('/proc/self/mountinfo', 'utf8'))
+  }
+}
+
+/** /proc/self/status, as a program finds it. */
+function statusOfProgram ({ launcher, alarm, stagehand }: Pick<Means, 'launcher' | 'alarm' | 'stagehand'>): string {
+  const cat = ['/usr/bin/cat', '/bin/cat'].find(path => existsSync(path))
+
+  if (cat == null) {
+    throw new Error('there is no cat below /usr/bin or /bin')
+  }
+
+  const outputs = new FileOutputs(launcher, stagehand, 64 * 1024)
+
+  try {
+    outputs.open()
+    runOnce({ launcher, alarm }, makeImage(launcher.libc, cat, ['cat', '/proc/self/status'], baseEnvironment()), 10_000, { intervalMs: 1_000, onInterval: () => undefined })
+    return outputs.finish().kept.stdout.toString('latin1')
+  } finally {
+    outputs.close()
   }
 }
 

@@ -6,6 +6,7 @@ import {
 import { check } from './boot.ts'
 import type { Limits } from '../../model/limits.ts'
 import type { Libc, Rusage } from '../native/libc.ts'
+import type { Identity } from './identity.ts'
 import type { Image } from './image.ts'
 
 /** Fixed places for a program's descriptors, so that the file actions are made once. High enough to be nobody else's. */
@@ -36,10 +37,12 @@ export class Launcher {
   readonly #pid = Buffer.alloc(8)
   readonly #status = Buffer.alloc(8)
   readonly #rusage = Buffer.alloc(RUSAGE_BYTES)
+  readonly identity: Identity
   #childLimits: ChildLimit[] = []
 
-  constructor (libc: Libc) {
+  constructor (libc: Libc, identity: Identity) {
     this.libc = libc
+    this.identity = identity
 
     const signals = Buffer.alloc(SIGSET_BYTES)
 
@@ -71,7 +74,7 @@ export class Launcher {
    * inherited, and to the watch over all processes of a run (tree.ts), which is
    * all that holds for its CPU time. RLIMIT_CPU would end the runner.
    *
-   * @param threads - of the runner, which count as processes of its user
+   * @param threads - of the runner; they count as processes of its user, the one that starts programs even as theirs
    * @param largestFile - that the runner itself must write
    */
   setLimits (limits: Limits, threads: number, largestFile: number): void {
@@ -97,7 +100,8 @@ export class Launcher {
     this.#childLimits = [
       { resource: RLIMIT.DATA, value: rlimitBuffer(limits.memoryBytes, limits.memoryBytes) },
       { resource: RLIMIT.NOFILE, value: rlimitBuffer(limits.openFiles, limits.openFiles) },
-      { resource: RLIMIT.FSIZE, value: rlimitBuffer(limits.fileBytes, limits.fileBytes) }
+      { resource: RLIMIT.FSIZE, value: rlimitBuffer(limits.fileBytes, limits.fileBytes) },
+      ...(this.identity.twoUids ? [{ resource: RLIMIT.NPROC, value: rlimitBuffer(limits.processes, limits.processes) }] : [])
     ]
 
     if (cpuSeconds > 0) {
@@ -105,9 +109,18 @@ export class Launcher {
     }
   }
 
+  /** Right before the clock is read: what `spawn` would otherwise do first. */
+  arm (): void {
+    this.identity.becomeProgram()
+  }
+
   /** Returns the program's pid; it has been executed by then. Throws SpawnError. */
   spawn (image: Image): number {
+    this.identity.becomeProgram()
+
     const errno = this.libc.posix_spawn(this.#pid, image.path, this.#actions, this.#attributes, image.argv, image.envp)
+
+    this.identity.becomeRunner()
 
     if (errno !== 0) {
       throw new SpawnError(errno)

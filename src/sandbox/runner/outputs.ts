@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
-import { BOX, CONTROL_FD } from '../layout.ts'
+import { closeSync, constants, fstatSync, readSync } from 'node:fs'
+import { CONTROL_FD } from '../layout.ts'
 import { F_SETFL, O_CLOEXEC, O_NONBLOCK, POLLIN, POLLOUT } from '../native/libc.ts'
 import { check } from './boot.ts'
 import type { Control } from './control.ts'
 import type { Launcher } from './launch.ts'
+import type { Stagehand } from './stagehand.ts'
 import type { Watch } from './run.ts'
 
 /** What one run printed. */
@@ -33,7 +34,10 @@ const KEPT_BYTES = 64 * 1024
 
 /** O_EXCL: cannot be given a name either. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
-const NAMELESS = O_TMPFILE | constants.O_RDWR | constants.O_EXCL | constants.O_APPEND
+const NAMELESS = O_TMPFILE | constants.O_RDWR | constants.O_EXCL | constants.O_APPEND | O_CLOEXEC
+
+/** Of the folder beyond the limit, so that who exceeds it can be told from who meets it. */
+const SPARE_BYTES = 64 * 1024
 
 /**
  * For measured runs: a nameless file per stream, new for each run, read when
@@ -42,20 +46,29 @@ const NAMELESS = O_TMPFILE | constants.O_RDWR | constants.O_EXCL | constants.O_A
 export class FileOutputs implements Outputs {
   readonly #launcher: Launcher
   readonly #limit: number
+  /** Descriptor of a folder that no path leads to; a program that fills it meets the end of a disk. */
+  readonly #folder: number
   #fds: number[] = []
 
-  constructor (launcher: Launcher, outputBytes: number) {
+  constructor (launcher: Launcher, stagehand: Stagehand, outputBytes: number) {
     this.#launcher = launcher
     this.#limit = outputBytes
+    this.#folder = stagehand.outputs(outputBytes + SPARE_BYTES)
   }
 
   open (): void {
+    const { libc, identity } = this.#launcher
+
     for (const target of [1, 2] as const) {
-      const fd = openSync(BOX.outputs, NAMELESS, 0o600)
+      const fd = identity.asProgram(() => check(libc, 'an output file', libc.openat(this.#folder, '.', NAMELESS, 0o600)))
 
       this.#fds.push(fd)
       this.#launcher.setStdio(target, fd)
     }
+  }
+
+  close (): void {
+    closeSync(this.#folder)
   }
 
   exceeded (): boolean {
@@ -129,7 +142,8 @@ export class LiveOutputs implements Outputs {
     for (const target of [1, 2] as const) {
       const pair = Buffer.alloc(8)
 
-      check(libc, 'pipe2', libc.pipe2(pair, O_CLOEXEC))
+      // Programs that open /dev/stdout open it anew.
+      this.#launcher.identity.asProgram(() => { check(libc, 'pipe2', libc.pipe2(pair, O_CLOEXEC)) })
 
       const readEnd = pair.readInt32LE(0)
       const writeEnd = pair.readInt32LE(4)

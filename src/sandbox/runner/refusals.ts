@@ -1,15 +1,16 @@
-import { statfsSync } from 'node:fs'
+import { totalmem } from 'node:os'
 import { printable } from '../../model/text.ts'
 import { formatBytes } from '../../model/units.ts'
-import { BOX, MAX_OUTPUT_BYTES } from '../layout.ts'
+import { MAX_OUTPUT_BYTES } from '../layout.ts'
 import { errnoName } from './boot.ts'
 import type { NotRun } from '../../model/result.ts'
 import type { RunnerTask } from '../protocol.ts'
 import type { SpawnError } from './launch.ts'
+import type { WorkingCopy } from './working-copy.ts'
 
 /** What is wrong with a task before any program of it was looked at. */
-export function taskProblem (task: RunnerTask): NotRun | undefined {
-  const tooMuch = beyondBox(task)
+export function taskProblem (task: RunnerTask, copy: WorkingCopy): NotRun | undefined {
+  const tooMuch = beyondBox(task, copy)
 
   if (tooMuch != null) {
     return sandboxProblem(tooMuch)
@@ -20,12 +21,12 @@ export function taskProblem (task: RunnerTask): NotRun | undefined {
     : { code: 'not-found', message: `the input ${printable(task.stdin)} is not in the payload: add it` }
 }
 
-/** What this box was built for is fixed; a job that wants more is told so, and not silently given less. */
-function beyondBox ({ kind, limits }: RunnerTask): string | undefined {
-  const { bsize, blocks } = statfsSync(BOX.tmp)
+/** A job that wants more than there can be is told so, and not silently given less. */
+function beyondBox ({ kind, limits }: RunnerTask, copy: WorkingCopy): string | undefined {
+  const memory = totalmem()
 
-  if (limits.tmpBytes > bsize * blocks) {
-    return `the job asks for ${formatBytes(limits.tmpBytes)} of temporary files and a box has ${formatBytes(bsize * blocks)}: lower its limit`
+  if (copy.memoryBytes > memory / 2) {
+    return `the payload takes ${formatBytes(copy.memoryBytes)} in the box and the machine has ${formatBytes(memory)} of memory: send less`
   }
 
   // What is passed on live is kept nowhere.

@@ -8,6 +8,8 @@ import type { Rusage } from '../native/libc.ts'
 import type { Alarm } from './alarm.ts'
 import type { Image } from './image.ts'
 import type { Launcher } from './launch.ts'
+import type { Stage } from './stage.ts'
+import type { Stagehand } from './stagehand.ts'
 
 /**
  * What else happens while a program runs. Its calls are the only JavaScript
@@ -46,15 +48,19 @@ const EVERYBODY = -1
 export interface Means {
   launcher: Launcher
   alarm: Alarm
+  stagehand: Stagehand
+  stage: Stage
 }
 
 /** The two readings of the clock around posix_spawn and wait4. Throws SpawnError. */
-export function runOnce ({ launcher, alarm }: Means, image: Image, wallMs: number, watch: Watch): Ran {
+export function runOnce ({ launcher, alarm }: Pick<Means, 'launcher' | 'alarm'>, image: Image, wallMs: number, watch: Watch): Ran {
   const deadlines = new Deadlines(wallMs, watch)
 
   if (watch.pollfds == null) {
     alarm.set(deadlines.nextMs)
   }
+
+  launcher.arm()
 
   const startNs = process.hrtime.bigint()
   const pid = launcher.spawn(image)

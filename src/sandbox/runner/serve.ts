@@ -1,19 +1,23 @@
+import { writeSync } from 'node:fs'
 import { Alarm } from './alarm.ts'
 import { Control, WorkerGone } from './control.ts'
 import { ownTids, readFacts } from './facts.ts'
+import { Identity } from './identity.ts'
 import { Launcher } from './launch.ts'
 import { loadFilters } from './lockdown.ts'
 import { TaskRun } from './task.ts'
 import { warmUp } from './warm-up.ts'
-import { WipeError } from './wipe.ts'
+import { Stage } from './stage.ts'
 import { WorkingCopy } from './working-copy.ts'
 import type { Libc } from '../native/libc.ts'
+import type { Means } from './run.ts'
+import type { Stagehand } from './stagehand.ts'
 
 /**
  * Life of a box, on the thread that starts programs: take the filters, load
  * them, warm up, say that it is ready, do one task. Returns the exit code.
  */
-export function serve (libc: Libc): number {
+export function serve (libc: Libc, stagehand: Stagehand): number {
   const control = new Control()
 
   try {
@@ -26,13 +30,14 @@ export function serve (libc: Libc): number {
     }
 
     const copy = new WorkingCopy(libc)
+    const identity = new Identity(libc)
 
     loadFilters(libc, filters.programs.map(program => Buffer.from(program, 'base64')))
 
-    const means = { launcher: new Launcher(libc), alarm: new Alarm(libc) }
+    const means: Means = { launcher: new Launcher(libc, identity), alarm: new Alarm(libc), stagehand, stage: new Stage(stagehand, identity) }
 
     warmUp(means)
-    control.send({ type: 'ready', facts: readFacts() })
+    control.send({ type: 'ready', facts: readFacts(means) })
 
     const message = control.read()
 
@@ -47,11 +52,8 @@ export function serve (libc: Libc): number {
       return 0
     }
 
-    // A bug of ours is worth its stack, on the worker's log.
-    if (!(err instanceof WipeError)) {
-      process.stderr.write(`runner: ${err instanceof Error ? err.stack : String(err)}\n`)
-    }
-
+    // Its stack goes to the worker's log. Not by process.stderr, which is the other thread's, and that one is waiting.
+    writeSync(2, `runner: ${err instanceof Error ? err.stack : String(err)}\n`)
     control.send({ type: 'broken', reason: err instanceof Error ? err.message : String(err) })
     return 1
   }

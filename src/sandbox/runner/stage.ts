@@ -1,48 +1,66 @@
 import { statfsSync } from 'node:fs'
-import { BOX, WRITABLE } from '../layout.ts'
-import { wipe } from './wipe.ts'
+import { WRITABLE } from '../layout.ts'
 import type { LimitName, Limits } from '../../model/limits.ts'
+import type { Identity } from './identity.ts'
+import type { Stagehand } from './stagehand.ts'
 import type { WorkingCopy } from './working-copy.ts'
 
-/** As /tmp is everywhere; the box has one user. */
-const SHARED_MODE = 0o1777
-const PRIVATE_MODE = 0o700
+/** Beyond the limit, so that who exceeds it can be told from who meets it. */
+const SPARE_BYTES = 1024 * 1024
+const SPARE_INODES = 64
+
+/** What the folders of a box hold before there is a task. */
+const IDLE = { tmpBytes: 16 * 1024 * 1024, tmpInodes: 1_000 }
 
 /** The folders that programs can write to: renewed before each run and watched during it. */
 export class Stage {
-  readonly #copy: WorkingCopy | undefined
+  readonly #stagehand: Stagehand
+  readonly #identity: Identity
+  #copy: WorkingCopy | undefined
+  #limits: Pick<Limits, 'tmpBytes' | 'tmpInodes'> = IDLE
   #used = true
   #baseBytes = 0
   #baseInodes = 0
 
-  readonly #alive: (() => void) | undefined
+  constructor (stagehand: Stagehand, identity: Identity) {
+    this.#stagehand = stagehand
+    this.#identity = identity
+  }
 
-  /** @param alive - called now and then while something takes long */
-  constructor (copy?: WorkingCopy, alive?: () => void) {
+  /** From here on runs begin with this copy and have this much room. */
+  set (copy: WorkingCopy, limits: Limits): void {
     this.#copy = copy
-    this.#alive = alive
+    this.#limits = limits
+    this.#used = true
   }
 
-  /** Whatever an earlier run left is gone afterwards. Throws WipeError. */
-  renew (): void {
+  /**
+   * Whatever an earlier run left is gone afterwards. Throws when the box has
+   * not the room for the payload.
+   *
+   * @param alive - called now and then while something takes long
+   */
+  renew (alive?: () => void): void {
     if (this.#used) {
-      wipe(BOX.tmp, SHARED_MODE, this.#alive)
-      wipe(BOX.shm, SHARED_MODE, this.#alive)
-      wipe(BOX.outputs, PRIVATE_MODE, this.#alive)
+      this.#stagehand.renew({
+        bytes: this.#limits.tmpBytes + SPARE_BYTES,
+        inodes: this.#limits.tmpInodes + SPARE_INODES,
+        payloadBytes: this.#copy?.roomBytes ?? 0,
+        payloadInodes: this.#copy?.entries ?? 0
+      })
       this.#used = false
+      this.#identity.asProgram(() => { this.#copy?.lay(alive) })
+
+      const { bytes, inodes } = usage()
+
+      this.#baseBytes = bytes
+      this.#baseInodes = inodes
     }
-
-    this.#copy?.renew(this.#alive)
-
-    const { bytes, inodes } = usage()
-
-    this.#baseBytes = bytes
-    this.#baseInodes = inodes
   }
 
+  /** A program ran. */
   used (): void {
     this.#used = true
-    this.#copy?.used()
   }
 
   /** Has the run written more than it may? */
@@ -50,25 +68,23 @@ export class Stage {
     const { bytes, inodes } = usage()
 
     if (inodes - this.#baseInodes > limits.tmpInodes) {
-      return 'files'
+      return 'tmp-files'
     }
 
     return bytes - this.#baseBytes > limits.tmpBytes ? 'tmp' : undefined
   }
 }
 
-/** Of all writable folders but the one of the outputs, which has its own limit. */
+/** Of all writable folders; the outputs are elsewhere and have their own limit. */
 function usage (): { bytes: number, inodes: number } {
   let bytes = 0
   let inodes = 0
 
   for (const folder of WRITABLE) {
-    if (folder !== BOX.outputs) {
-      const { bsize, blocks, bfree, files, ffree } = statfsSync(folder)
+    const { bsize, blocks, bfree, files, ffree } = statfsSync(folder)
 
-      bytes += (blocks - bfree) * bsize
-      inodes += files - ffree
-    }
+    bytes += (blocks - bfree) * bsize
+    inodes += files - ffree
   }
 
   return { bytes, inodes }

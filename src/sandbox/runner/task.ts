@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { succeeded } from '../../model/sample.ts'
 import { nextRun } from '../../measure/plan.ts'
-import { BOX } from '../layout.ts'
+import { BOX, MAX_OUTPUT_BYTES } from '../layout.ts'
 import { describeExit } from './exit-status.ts'
 import { ownTids } from './facts.ts'
 import { makeImage } from './image.ts'
@@ -12,7 +12,6 @@ import { FileOutputs, LiveOutputs } from './outputs.ts'
 import { baseEnvironment, findProgram } from './programs.ts'
 import { sandboxProblem, spawnProblem, taskProblem } from './refusals.ts'
 import { runOnce } from './run.ts'
-import { Stage } from './stage.ts'
 import { treeExceeds } from './tree.ts'
 import { describeLimit, limitBehind, sampleOf, verdict } from './verdict.ts'
 import { waitUntil } from './wait-until.ts'
@@ -25,6 +24,7 @@ import type { Launcher } from './launch.ts'
 import type { Outputs, Printed } from './outputs.ts'
 import type { Runnable } from './programs.ts'
 import type { Means, Ran } from './run.ts'
+import type { Stage } from './stage.ts'
 import type { Ended } from './verdict.ts'
 import type { WorkingCopy } from './working-copy.ts'
 
@@ -76,17 +76,17 @@ export class TaskRun {
   #startTold = false
 
   constructor (means: Means, control: Control, task: RunnerTask, copy: WorkingCopy) {
-    const { launcher } = means
+    const { launcher, stage, stagehand } = means
 
     this.#means = means
     this.#launcher = launcher
     this.#control = control
     this.#task = task
     this.#copy = copy
-    this.#stage = new Stage(copy, control.alive)
+    this.#stage = stage
     this.#outputs = task.kind === 'exec'
       ? new LiveOutputs(launcher, control, task.limits.outputBytes)
-      : new FileOutputs(launcher, task.limits.outputBytes)
+      : new FileOutputs(launcher, stagehand, Math.min(task.limits.outputBytes, MAX_OUTPUT_BYTES))
   }
 
   perform (): void {
@@ -119,23 +119,32 @@ export class TaskRun {
     const task = this.#task
     const single = task.kind === 'exec'
 
+    this.#copy.expect(task.files, single)
+
+    const problem = taskProblem(task, this.#copy)
+    let failure: unknown = problem
+
     try {
-      this.#copy.receive(this.#control, task.files, single)
+      this.#stage.set(this.#copy, task.limits)
+
+      if (single && failure == null) {
+        this.#stage.renew()
+      }
     } catch (err) {
-      return sandboxProblem(`the payload does not fit into the box: ${message(err)}`)
+      failure = err
+    }
+
+    try {
+      this.#launcher.identity.asProgram(() => { this.#copy.receive(this.#control, failure) })
+    } catch (err) {
+      return problem ?? sandboxProblem(`the payload does not fit into the box: ${message(err)}`)
     } finally {
       this.#control.send({ type: 'received' })
     }
 
-    const problem = taskProblem(task)
-
-    if (problem != null) {
-      return problem
-    }
-
     try {
       this.#launcher.setLimits(task.limits, ownTids().length, this.#copy.largestFile)
-      this.#stage.renew()
+      this.#stage.renew(this.#control.alive)
     } catch (err) {
       return sandboxProblem(`the box could not be prepared: ${message(err)}`)
     }
@@ -216,7 +225,7 @@ export class TaskRun {
     const first = this.#firstNs == null
 
     this.#control.alive()
-    this.#stage.renew()
+    this.#stage.renew(this.#control.alive)
     this.#openStdin()
     this.#outputs.open()
     this.#control.alive()
@@ -308,7 +317,7 @@ export class TaskRun {
       return
     }
 
-    this.#stage.renew()
+    this.#stage.renew(this.#control.alive)
     this.#openStdin()
     this.#outputs.open()
     this.#control.alive()

@@ -85,7 +85,7 @@ export function describeLimit (limit: NonNullable<Sample['limit']>, limits: Limi
       return `file limit of ${limits.fileBytes} bytes`
     case 'tmp':
       return `limit of ${limits.tmpBytes} bytes for temporary files`
-    case 'files':
+    case 'tmp-files':
       return `limit of ${limits.tmpInodes} temporary files`
     default:
       return `${limit} limit`

@@ -5,7 +5,6 @@ import { isPayloadPath, MAX_FILES } from '../../model/payload.ts'
 import { BOX } from '../layout.ts'
 import { ALL_SEALS, F_ADD_SEALS, MFD_ALLOW_SEALING, MFD_CLOEXEC } from '../native/libc.ts'
 import { check } from './boot.ts'
-import { wipe } from './wipe.ts'
 import type { PayloadFile } from '../../model/payload.ts'
 import type { Libc } from '../native/libc.ts'
 import type { Control } from './control.ts'
@@ -31,7 +30,7 @@ export class WorkingCopy {
   #files: Placed[] = []
   /** Without a template there is one run only. */
   #single = false
-  #fresh = false
+  #laid = false
 
   /** Must be made before the filters are loaded, which forbid memfds. */
   constructor (libc: Libc) {
@@ -43,8 +42,14 @@ export class WorkingCopy {
     return this.#files.reduce((largest, file) => Math.max(largest, file.size), 0)
   }
 
-  get bytes (): number {
-    return this.#files.reduce((sum, file) => sum + file.size, 0)
+  /** What a copy takes on a file system in memory. */
+  get roomBytes (): number {
+    return this.#files.reduce((sum, file) => sum + Math.ceil(file.size / PAGE_BYTES) * PAGE_BYTES, 0)
+  }
+
+  /** What it and the template take together. */
+  get memoryBytes (): number {
+    return (this.#single ? 1 : 2) * this.roomBytes
   }
 
   get entries (): number {
@@ -52,14 +57,13 @@ export class WorkingCopy {
   }
 
   /**
-   * Takes the files' contents from the control descriptor. The stream is read
-   * to its end whatever happens; the first error is thrown then.
+   * Says what will come. The files are believed to be what a task may bring
+   * only when `receive` did not throw.
    *
-   * @param single - put the files in place at once: there is one run only
+   * @param single - they are put in place at once: there is one run only
    */
-  receive (control: Control, files: readonly PayloadFile[], single: boolean): void {
+  expect (files: readonly PayloadFile[], single: boolean): void {
     let offset = 0
-    let failure: unknown
 
     this.#single = single
     this.#files = files.map(file => {
@@ -68,7 +72,16 @@ export class WorkingCopy {
       offset += file.size
       return placed
     })
+  }
 
+  /**
+   * Takes the files' contents from the control descriptor; with a single copy,
+   * into place, where `lay` must have made the folders. The stream is read to
+   * its end whatever happens; the first error is thrown then.
+   *
+   * @param failure - what was wrong before
+   */
+  receive (control: Control, failure?: unknown): void {
     const attempt = (action: () => void) => {
       try {
         if (failure == null) {
@@ -79,15 +92,11 @@ export class WorkingCopy {
       }
     }
 
-    attempt(() => {
-      checkFiles(files)
+    attempt(() => { checkFiles(this.#files) })
 
-      if (single) {
-        makeFolders(files)
-      } else {
-        ftruncateSync(this.#template, offset)
-      }
-    })
+    if (!this.#single) {
+      attempt(() => { ftruncateSync(this.#template, this.#files.reduce((sum, { size }) => sum + size, 0)) })
+    }
 
     for (const file of this.#files) {
       this.#receiveFile(control, file, attempt)
@@ -97,36 +106,31 @@ export class WorkingCopy {
       throw failure
     }
 
-    if (single) {
-      this.#fresh = true
-    } else {
+    if (!this.#single) {
       check(this.#libc, 'F_ADD_SEALS', this.#libc.fcntl(this.#template, F_ADD_SEALS, ALL_SEALS))
     }
   }
 
-  /** Makes /work what the payload says, if a program has been there. Throws when the box has not the room. */
-  renew (alive?: () => void): void {
-    if (this.#fresh) {
-      return
-    }
-
-    if (this.#single) {
+  /**
+   * Makes an empty /work what the payload says; of a single copy the folders
+   * only, once. Throws when the box has not the room.
+   *
+   * @param alive - called now and then: a large file takes long
+   */
+  lay (alive?: () => void): void {
+    if (this.#single && this.#laid) {
       throw new Error('this working copy was for one run')
     }
 
-    wipe(BOX.work, FOLDER_MODE, alive)
+    this.#laid = true
+    checkFiles(this.#files)
     makeFolders(this.#files)
 
-    for (const file of this.#files) {
-      this.#copy(file, alive)
+    if (!this.#single) {
+      for (const file of this.#files) {
+        this.#copy(file, alive)
+      }
     }
-
-    this.#fresh = true
-  }
-
-  /** A program ran in it. */
-  used (): void {
-    this.#fresh = false
   }
 
   #receiveFile (control: Control, file: Placed, attempt: (action: () => void) => void): void {
@@ -186,6 +190,9 @@ export class WorkingCopy {
 }
 
 const PIECE_BYTES = 64 * 1024 * 1024
+
+/** Of tmpfs; larger pages only make files take more. */
+const PAGE_BYTES = 4096
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 

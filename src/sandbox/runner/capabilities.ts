@@ -1,0 +1,25 @@
+import { SYS } from '../native/libc.ts'
+import { check } from './boot.ts'
+import type { Libc } from '../native/libc.ts'
+
+/** capability.h */
+export const CAP = { KILL: 5, SETGID: 6, SETUID: 7, SYS_PTRACE: 19, SYS_ADMIN: 21, SYS_RESOURCE: 24 } as const
+
+/** _LINUX_CAPABILITY_VERSION_3 */
+const VERSION = 0x20080522
+
+/**
+ * Leaves the calling thread with these capabilities and no others: permitted
+ * and effective, none inheritable. Other threads keep what they have.
+ */
+export function keepCapabilities (libc: Libc, kept: readonly number[]): void {
+  const bits = kept.reduce((all, bit) => all | 1 << bit, 0)
+  const header = Buffer.alloc(8)
+  // Two of (effective, permitted, inheritable), 32 capabilities each.
+  const data = Buffer.alloc(24)
+
+  header.writeUInt32LE(VERSION, 0)
+  data.writeInt32LE(bits, 0)
+  data.writeInt32LE(bits, 4)
+  check(libc, 'capset', libc.syscallPointers(SYS.capset, header, data))
+}

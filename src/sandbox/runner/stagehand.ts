@@ -1,0 +1,165 @@
+import { closeSync, constants, openSync } from 'node:fs'
+import { BOX, BOX_UID, WRITABLE } from '../layout.ts'
+import { CLONE_NEWNS, MNT_DETACH, MS_NODEV, MS_NOSUID, O_PATH } from '../native/libc.ts'
+import { check } from './boot.ts'
+import { CAP, keepCapabilities } from './capabilities.ts'
+import type { Libc } from '../native/libc.ts'
+
+/**
+ * How much the folders that programs write to may hold. Each is a file system
+ * of its own, so that the kernel says no, however fast somebody writes.
+ */
+export interface StageSize {
+  /** Of /tmp, of /dev/shm, and of the working copy beyond the payload. */
+  bytes: number
+  inodes: number
+  payloadBytes: number
+  payloadInodes: number
+}
+
+const IDLE = 0
+const RENEW = 1
+const OUTPUTS = 2
+const END = 3
+
+/** Words of the shared memory: what is asked for (IDLE when it is done), the answer; from byte 16 on, numbers. */
+const ASKED = 0
+const ANSWER = 1
+const NUMBERS_AT = 16
+const SHARED_BYTES = 64
+
+export function sharedCell (): SharedArrayBuffer {
+  return new SharedArrayBuffer(SHARED_BYTES)
+}
+
+/**
+ * The main thread's work: mounting. It has the capability for it and no
+ * filters; the other thread, which meets what programs leave, has neither and
+ * asks. Nothing of a program is read here: a mount covers whatever there is.
+ *
+ * Returns the exit code that the other thread ends with.
+ *
+ * @param start - creates the other thread, which must share the mounts
+ */
+export function attend (libc: Libc, cell: SharedArrayBuffer, start: () => void): number {
+  const words = new Int32Array(cell, 0, 2)
+  const numbers = new Float64Array(cell, NUMBERS_AT)
+
+  // A namespace that belongs to our own user namespace, and so can be changed from it.
+  check(libc, 'unshare', libc.unshare(CLONE_NEWNS))
+  start()
+  keepCapabilities(libc, [CAP.SYS_ADMIN])
+
+  let mounted = false
+
+  for (;;) {
+    Atomics.wait(words, ASKED, IDLE)
+
+    const [a = 0, b = 0, c = 0, d = 0] = numbers
+    const asked = Atomics.load(words, ASKED)
+    let answer = 0
+
+    try {
+      switch (asked) {
+        case RENEW:
+          renew(libc, { bytes: a, inodes: b, payloadBytes: c, payloadInodes: d }, mounted)
+          mounted = true
+          break
+        case OUTPUTS:
+          answer = mountOutputs(libc, a)
+          break
+        default:
+          return a
+      }
+    } catch (err) {
+      process.stderr.write(`runner: ${err instanceof Error ? err.message : String(err)}\n`)
+      answer = -1
+    }
+
+    Atomics.store(words, ANSWER, answer)
+    Atomics.store(words, ASKED, IDLE)
+    Atomics.notify(words, ASKED)
+  }
+}
+
+/** Fresh, empty folders where programs write. All programs of the last run are gone. */
+function renew (libc: Libc, size: StageSize, mounted: boolean): void {
+  process.chdir('/')
+
+  for (const path of WRITABLE) {
+    const own = path === BOX.work
+    const bytes = size.bytes + (own ? size.payloadBytes : 0)
+    const inodes = size.inodes + (own ? size.payloadInodes : 0)
+
+    if (mounted) {
+      // Whoever still has it open keeps it to itself.
+      check(libc, `umount ${path}`, libc.umount2(path, MNT_DETACH))
+    }
+
+    mountTmpfs(libc, path, `mode=${own ? '0755' : '1777'},uid=${BOX_UID},gid=${BOX_UID},size=${bytes},nr_inodes=${inodes}`)
+  }
+
+  process.chdir(BOX.work)
+}
+
+/** Returns a descriptor of a folder that no path leads to: it is detached at once and lives as long as the descriptor. */
+function mountOutputs (libc: Libc, bytes: number): number {
+  mountTmpfs(libc, BOX.outputs, `mode=0777,size=${bytes},nr_inodes=16`)
+
+  const fd = openSync(BOX.outputs, O_PATH | constants.O_DIRECTORY)
+
+  try {
+    check(libc, 'umount outputs', libc.umount2(BOX.outputs, MNT_DETACH))
+    return fd
+  } catch (err) {
+    closeSync(fd)
+    throw err
+  }
+}
+
+function mountTmpfs (libc: Libc, path: string, options: string): void {
+  check(libc, `mount ${path}`, libc.mount('tmpfs', path, 'tmpfs', MS_NOSUID | MS_NODEV, options))
+}
+
+/** The other thread's side: asks, and waits until it is done. */
+export class Stagehand {
+  readonly #words: Int32Array
+  readonly #numbers: Float64Array
+
+  constructor (cell: SharedArrayBuffer) {
+    this.#words = new Int32Array(cell, 0, 2)
+    this.#numbers = new Float64Array(cell, NUMBERS_AT)
+  }
+
+  renew (size: StageSize): void {
+    if (this.#ask(RENEW, size.bytes, size.inodes, size.payloadBytes, size.payloadInodes) < 0) {
+      throw new Error('the folders of the box could not be renewed')
+    }
+  }
+
+  /** Descriptor of a folder for the outputs, of that size in bytes. */
+  outputs (bytes: number): number {
+    const fd = this.#ask(OUTPUTS, bytes)
+
+    if (fd < 0) {
+      throw new Error('the folder for outputs could not be made')
+    }
+
+    return fd
+  }
+
+  /** Ends the runner. */
+  end (code: number): void {
+    this.#numbers[0] = code
+    Atomics.store(this.#words, ASKED, END)
+    Atomics.notify(this.#words, ASKED)
+  }
+
+  #ask (what: number, ...numbers: number[]): number {
+    this.#numbers.set(numbers)
+    Atomics.store(this.#words, ASKED, what)
+    Atomics.notify(this.#words, ASKED)
+    Atomics.wait(this.#words, ASKED, what)
+    return Atomics.load(this.#words, ANSWER)
+  }
+}

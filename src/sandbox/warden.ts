@@ -1,0 +1,123 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { BOX_UID, RUNNER_UID } from './layout.ts'
+import type { ChildProcess } from 'node:child_process'
+import type { UidMaps } from './uid-maps.ts'
+import type { User } from './user.ts'
+
+/**
+ * What stays root when a worker gives it up: a shell that can do two things
+ * and only for this worker. It writes the one map of uids that boxes have, into
+ * processes of the worker's user; and when the worker has gone, however it
+ * went, it removes the worker's control groups, whose parents are root's.
+ * Builtins only, but for rmdir and sleep.
+ */
+const SCRIPT = `
+uid=$1 gid=$2 second=$3 secondgid=$4
+shift 4
+trap '' INT TERM HUP QUIT
+while read -r pid; do
+  answer=no
+  case $pid in
+    ''|*[!0-9]*) ;;
+    *)
+      owner=
+      while read -r name real rest; do
+        if [ "$name" = Uid: ]; then owner=$real; fi
+      done < "/proc/$pid/status"
+      if [ "$owner" = "$uid" ] &&
+        printf '${RUNNER_UID} %s 1\\n${BOX_UID} %s 1\\n' "$uid" "$second" > "/proc/$pid/uid_map" &&
+        printf '${RUNNER_UID} %s 1\\n${BOX_UID} %s 1\\n' "$gid" "$secondgid" > "/proc/$pid/gid_map"
+      then answer=yes; fi ;;
+  esac 2> /dev/null
+  echo $answer
+done
+exec 1>&-
+for folder; do
+  tries=0
+  while [ -d "$folder" ] && [ $tries -lt 50 ]; do
+    for group in "$folder"/*/*/ "$folder"/*/ "$folder"; do
+      if [ -f "$group/cgroup.procs" ]; then
+        while read -r pid; do kill -9 "$pid"; done < "$group/cgroup.procs"
+        rmdir "$group"
+      fi
+    done 2> /dev/null
+    [ ! -d "$folder" ] || sleep 0.1
+    tries=$((tries + 1))
+  done
+done
+`
+
+export class Warden implements UidMaps {
+  readonly #child: ChildProcess
+  readonly #answers: AsyncIterator<string>
+  /** One question at a time. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  private constructor (child: ChildProcess) {
+    this.#child = child
+    this.#answers = createInterface({ input: child.stdout as NonNullable<ChildProcess['stdout']> })[Symbol.asyncIterator]()
+  }
+
+  /**
+   * To be called by root, before it is given up.
+   *
+   * @param folders - control groups to remove after this process; groups below them go first, two levels deep
+   */
+  static async start (user: User, second: User, folders: readonly string[]): Promise<Warden> {
+    const child = spawn('/bin/sh', ['-c', SCRIPT, 'meshmark-warden', ...[user.uid, user.gid, second.uid, second.gid].map(String), ...folders], {
+      cwd: '/',
+      detached: true,
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+      stdio: ['pipe', 'pipe', 'ignore']
+    })
+
+    await once(child, 'spawn')
+    child.on('error', () => {})
+    child.stdin?.on('error', () => {})
+    child.unref()
+
+    for (const stream of [child.stdin, child.stdout]) {
+      // Nobody waits for it to go.
+      (stream as unknown as { unref: () => void }).unref()
+    }
+
+    return new Warden(child)
+  }
+
+  async write (pid: number): Promise<void> {
+    const answer = this.#turn.then(async () => {
+      const { stdout } = this.#child
+
+      // What keeps the process alive is the question.
+      ;(stdout as unknown as { ref: () => void }).ref()
+
+      try {
+        this.#child.stdin?.write(`${pid}\n`)
+        return await this.#answers.next()
+      } finally {
+        (stdout as unknown as { unref: () => void }).unref()
+      }
+    })
+
+    this.#turn = answer.catch(() => {})
+
+    const { value, done } = await answer
+
+    if (done === true || value !== 'yes') {
+      throw new Error('the map of uids could not be written')
+    }
+  }
+
+  /** Resolves when it has removed the groups and gone. */
+  async close (): Promise<void> {
+    if (this.#child.exitCode == null && this.#child.signalCode == null) {
+      const exit = once(this.#child, 'exit')
+
+      this.#child.ref()
+      this.#child.stdin?.end()
+      await exit
+    }
+  }
+}
