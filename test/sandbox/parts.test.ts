@@ -118,7 +118,7 @@ describe('what the kernel says of a box', () => {
     seccomp: 2,
     noNewPrivileges: 1,
     capabilities: '0',
-    writable: ['/tmp', '/work', '/dev/shm', '/box/out', '/dev/pts', '/dev/null']
+    writable: ['/tmp', '/work', '/dev/shm', '/dev/pts', '/dev/null']
   }
 
   it('is a box when nothing is missing', () => {

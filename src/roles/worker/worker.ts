@@ -9,7 +9,7 @@ import { loadOrCreateIdentity } from '../../node/identity.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
 import { receivePayload } from '../../node/payload/receive.ts'
 import { payload as payloadProtocol } from '../../node/protocol/payload/index.ts'
-import { chooseUser, dropPrivileges, loadBoxFiles, preflight } from '../../sandbox/index.ts'
+import { chooseUser, loadBoxFiles, preflight, settle } from '../../sandbox/index.ts'
 import { ContentStore } from '../../store/content.ts'
 import { claimInstance, dataRoot } from '../../store/instance.ts'
 import { MachineLock } from '../../store/lock.ts'
@@ -28,7 +28,7 @@ import { initialSlot } from './slot-state.ts'
 import type { Standing } from './control.ts'
 import type { SandboxFacts, WorkerInfo } from '../../model/machine.ts'
 import type { Peer } from '../../node/mesh-node.ts'
-import type { BoxOptions } from '../../sandbox/index.ts'
+import type { BoxOptions, Ground } from '../../sandbox/index.ts'
 
 export interface WorkerOptions {
   masters?: string[]
@@ -76,9 +76,10 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
   const files = await loadBoxFiles()
   const root = options.dataDir ?? dataRoot()
   const mesh = await findMesh({ role: 'worker', dataRoot: root, masters: options.masters ?? [], token: options.token, mesh: options.mesh })
-  const roleDir = await leaveRoot(root, mesh.meshId, options.user, log)
+  const { roleDir, ground } = await leaveRoot(root, mesh.meshId, options.user, log)
 
   const cleanups = new Cleanups()
+  cleanups.add(async () => ground.close())
 
   try {
     const { dir, instance, journal } = await claimInstance(roleDir, { onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) } })
@@ -96,7 +97,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const spools = await Spools.open(join(dir, 'outbox'))
     cleanups.add(async () => spools.close())
 
-    const boxOptions: BoxOptions = { files, dir: join(dir, 'box'), log }
+    const boxOptions: BoxOptions = { files, dir: join(dir, 'box'), ground, log }
     const { sandbox, refusal } = await trySandbox(boxOptions)
     const node = await MeshNode.create({ identity, meshId: mesh.meshId, listen: [], mdns: options.mdns ?? true, uniqueRoles: ['worker', 'master'], log })
     let stopping = false
@@ -203,10 +204,10 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
   }
 }
 
-/** Returns the folder of this machine's workers in the mesh, which belongs to whom this process is then. */
-async function leaveRoot (root: string, meshId: string, wanted: string | undefined, log: (line: string) => void): Promise<string> {
+/** Returns the folder of this machine's workers in the mesh, which belongs to whom this process is then, and what its boxes stand on. */
+async function leaveRoot (root: string, meshId: string, wanted: string | undefined, log: (line: string) => void): Promise<{ roleDir: string, ground: Ground }> {
   if (process.getuid?.() !== 0) {
-    return prepareRoleDir(root, meshId, 'worker')
+    return { roleDir: await prepareRoleDir(root, meshId, 'worker'), ground: await settle() }
   }
 
   const { dir, owner } = await prepareOwnedDir(root, meshId, 'worker', () => {
@@ -219,10 +220,11 @@ async function leaveRoot (root: string, meshId: string, wanted: string | undefin
     return user
   })
 
-  dropPrivileges(owner)
+  const ground = await settle({ user: owner })
+
   log(`running as uid ${owner.uid}, not as root`)
 
-  return dir
+  return { roleDir: dir, ground }
 }
 
 async function forgetIdentity (dir: string): Promise<void> {
