@@ -2,6 +2,7 @@ import type { Limits } from './limits.ts'
 import type { PayloadManifest } from './payload.ts'
 import type { Placement } from './placement.ts'
 import type { Plan } from './plan.ts'
+import type { Requirement } from './requirements.ts'
 
 /** Where the program of a command is found, as in a shell. */
 export type Program =
@@ -44,6 +45,8 @@ export interface Job {
   env: Record<string, string>
   limits: Limits
   placement: Placement
+  /** Protections without which it must not run; absent = those that every box has will do. */
+  require?: Requirement[]
   plan: Plan
   /** The client's clock, milliseconds since 1970. For people; nothing is decided by it. */
   submittedAt: number

@@ -19,7 +19,8 @@ export interface Limits {
   openFiles: number
 }
 
-export const LIMIT_NAMES = ['wall', 'cpu', 'memory', 'processes', 'output', 'file', 'tmp', 'tmp-files'] as const
+/** What a run that was ended met; on the wire a word's place counts, so new ones are only added at the end. */
+export const LIMIT_NAMES = ['wall', 'cpu', 'memory', 'processes', 'output', 'file', 'tmp', 'tmp-files', 'open-files'] as const
 
 export type LimitName = typeof LIMIT_NAMES[number]
 

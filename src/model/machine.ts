@@ -1,3 +1,5 @@
+import type { CpuMethod, MemoryMethod, ProcessMethod } from './methods.ts'
+
 /** What a worker says of the machine it runs on. */
 export interface Resources {
   /** Two workers on one machine answer the same here. */
@@ -30,6 +32,10 @@ export interface SandboxFacts {
   uidMode: 'two-uids' | 'shared'
   /** `none` = limits hold per process only. */
   cgroup: 'v2' | 'v1' | 'none'
+  /** How each quantity of a run is billed and bounded. */
+  methods: { cpu: CpuMethod, memory: MemoryMethod, processes: ProcessMethod }
+  /** The box has a /proc of its own; without one it has none at all. */
+  proc: boolean
   kernel: string
   /** Canary name -> what was seen, e.g. network: refused. */
   canaries: Record<string, string>

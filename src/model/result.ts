@@ -1,5 +1,6 @@
 import type { ExecutionKey } from './ids.ts'
 import type { SandboxFacts } from './machine.ts'
+import type { CpuMethod, MemoryMethod } from './methods.ts'
 import type { Sample } from './sample.ts'
 
 /** Why a program could not be started; one word for machines, one sentence for people. */
@@ -9,9 +10,6 @@ export interface NotRun {
   'missing-interpreter' | 'empty-file' | 'sandbox' | 'internal'
   message: string
 }
-
-export type MemoryMethod = 'cgroup-v2-peak' | 'cgroup-v1-peak' | 'adopted-maxrss' | 'none'
-export type CpuMethod = 'cgroup-v2' | 'cgroup-v1' | 'rusage'
 
 /** What a command printed, over all its measured runs. */
 export interface OutputFacts {

@@ -29,6 +29,8 @@ export interface Sample {
   limit?: LimitName
   /** Processes that were still alive when the program ended and were killed. */
   leftovers: number
+  /** Peak memory of all processes of this run together; absent where no cgroup bills it run by run. */
+  memoryBytes?: number
 }
 
 /** Did the run do what its author meant, as far as we can know? */

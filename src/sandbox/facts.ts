@@ -31,6 +31,8 @@ export function factsOf (files: LoadedBoxFiles, ground: Ground | undefined, seen
     filterHash,
     uidMode: ground?.maps == null ? 'shared' : 'two-uids',
     cgroup: 'none',
+    methods: { cpu: 'rusage', memory: 'adopted-maxrss', processes: 'rlimit' },
+    proc: true,
     kernel: release(),
     canaries: files.canaries,
     caveats: [

@@ -1,4 +1,5 @@
 import { LIMIT_NAMES } from '../model/limits.ts'
+import { CPU_METHODS, MEMORY_METHODS } from '../model/methods.ts'
 import { printable } from '../model/text.ts'
 import type { Command, JobKind } from '../model/job.ts'
 import type { Limits } from '../model/limits.ts'
@@ -125,7 +126,8 @@ function sample (value: unknown, commands: number): Sample {
     involuntarySwitches: whole(fields['involuntarySwitches']),
     exit: exit(fields['exit']),
     ...optional('limit', fields['limit'], limit => oneOf(limit, LIMIT_NAMES)),
-    leftovers: whole(fields['leftovers'])
+    leftovers: whole(fields['leftovers']),
+    ...optional('memoryBytes', fields['memoryBytes'], bytes => whole(bytes))
   }
 }
 
@@ -143,8 +145,8 @@ function summary (value: unknown, commands: number): CommandSummary {
   return {
     command: whole(fields['command'], 0, commands - 1),
     warmups: whole(fields['warmups']),
-    memoryMethod: oneOf(fields['memoryMethod'], ['adopted-maxrss', 'none'] as const),
-    cpuMethod: oneOf(fields['cpuMethod'], ['rusage'] as const),
+    memoryMethod: oneOf(fields['memoryMethod'], MEMORY_METHODS),
+    cpuMethod: oneOf(fields['cpuMethod'], CPU_METHODS),
     ...optional('memoryBytes', fields['memoryBytes'], bytes => whole(bytes)),
     ...optional('output', fields['output'], output),
     ...optional('notRun', fields['notRun'], notRun),

@@ -43,6 +43,6 @@ describe('the limit behind the end of a run', () => {
 
   it('is told with its value', () => {
     expect(describeLimit('wall', { ...DEFAULT_LIMITS, wallMs: 2_500 })).toBe('wall limit of 2.5 s')
-    expect(describeLimit('files', DEFAULT_LIMITS)).toBe('limit of 100000 temporary files')
+    expect(describeLimit('tmp-files', DEFAULT_LIMITS)).toBe('limit of 100000 temporary files')
   })
 })

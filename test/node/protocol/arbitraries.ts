@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { LIMIT_NAMES } from '../../../src/model/limits.ts'
+import { CPU_METHODS, MEMORY_METHODS, PROCESS_METHODS } from '../../../src/model/methods.ts'
 import { CHUNK_SIZE, MAX_CHUNKS, isPayloadPath } from '../../../src/model/payload.ts'
+import { REQUIREMENTS } from '../../../src/model/requirements.ts'
 import { ROLES } from '../../../src/model/roles.ts'
 import type { Command, Job } from '../../../src/model/job.ts'
 import type { Limits } from '../../../src/model/limits.ts'
@@ -120,7 +122,7 @@ const plan: Arbitrary<Plan> = fc.oneof(
   bare('once')
 )
 
-export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin'>({
+export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require'>({
   id: jobId,
   client: peerId,
   name,
@@ -132,8 +134,9 @@ export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin'>({
   limits,
   placement,
   plan,
-  submittedAt: whole
-}, 'name', 'payload', 'stdin')
+  submittedAt: whole,
+  require: fc.subarray(REQUIREMENTS, { minLength: 1 })
+}, 'name', 'payload', 'stdin', 'require')
 
 const resources: Arbitrary<Resources> = fc.record({
   machineId: fact,
@@ -156,7 +159,9 @@ const sandbox: Arbitrary<SandboxFacts> = fc.record({
   cgroup: fc.constantFrom('v2' as const, 'v1' as const, 'none' as const),
   kernel: fact,
   canaries: dictionary(name, sentence),
-  caveats: fc.array(sentence, { maxLength: 3 })
+  caveats: fc.array(sentence, { maxLength: 3 }),
+  methods: fc.record({ cpu: fc.constantFrom(...CPU_METHODS), memory: fc.constantFrom(...MEMORY_METHODS), processes: fc.constantFrom(...PROCESS_METHODS) }),
+  proc: fc.boolean()
 })
 
 export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 'refusal'>({
@@ -168,7 +173,7 @@ export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 
   refusal: sentence
 }, 'sandbox', 'refusal')
 
-export const sample = (command: number): Arbitrary<Sample> => partly<Sample, 'limit'>({
+export const sample = (command: number): Arbitrary<Sample> => partly<Sample, 'limit' | 'memoryBytes'>({
   command: fc.constant(command),
   run: small,
   startNs: whole,
@@ -182,16 +187,17 @@ export const sample = (command: number): Arbitrary<Sample> => partly<Sample, 'li
   involuntarySwitches: whole,
   exit: fc.oneof(kind('code', { code: fc.nat(255) }), kind('signal', { signal: fc.constantFrom('SIGSEGV', 'SIGKILL', 'signal 34') })),
   limit: fc.constantFrom(...LIMIT_NAMES),
-  leftovers: whole
-}, 'limit')
+  leftovers: whole,
+  memoryBytes: whole
+}, 'limit', 'memoryBytes')
 
 const commandResult = (index: number): Arbitrary<CommandResult> => partly<CommandResult, 'memoryBytes' | 'output' | 'notRun' | 'program' | 'reached'>({
   command: fc.constant(index),
   samples: fc.array(sample(index), { maxLength: 4 }),
   warmups: small,
   memoryBytes: whole,
-  memoryMethod: fc.constantFrom('cgroup-v2-peak', 'cgroup-v1-peak', 'adopted-maxrss', 'none'),
-  cpuMethod: fc.constantFrom('cgroup-v2', 'cgroup-v1', 'rusage'),
+  memoryMethod: fc.constantFrom(...MEMORY_METHODS),
+  cpuMethod: fc.constantFrom(...CPU_METHODS),
   output: fc.record({ stdoutDigest: digest, stdoutBytes: whole, stderrBytes: whole, same: fc.boolean(), truncated: fc.boolean() }),
   notRun: fc.record({
     code: fc.constantFrom('not-found', 'not-executable', 'wrong-architecture', 'missing-loader', 'missing-library', 'missing-interpreter', 'empty-file', 'sandbox', 'internal'),

@@ -1,7 +1,8 @@
 import { CHUNK_SIZE, MAX_CHUNKS, MAX_FILES } from '../../../model/payload.ts'
+import { REQUIREMENTS } from '../../../model/requirements.ts'
 import { ROLES } from '../../../model/roles.ts'
 import { codec } from '../schema/codec.ts'
-import { field, list, map, message, optional } from '../schema/message.ts'
+import { field, list, map, message, optional, optionalList } from '../schema/message.ts'
 import { bool, bytes, double, oneOf, text, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { environmentName, environmentValue } from './machine.ts'
@@ -96,7 +97,8 @@ export const job = message<Job>('Job', {
   limits: field(9, limits),
   placement: field(10, placement),
   plan: field(11, plan),
-  submittedAt: field(12, millis)
+  submittedAt: field(12, millis),
+  require: optionalList(13, oneOf('Requirement', REQUIREMENTS), 64)
 })
 
 /** The bytes that a client seals; the same job always has the same. */

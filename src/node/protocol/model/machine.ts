@@ -1,5 +1,6 @@
-import { field, list, map, message, optional } from '../schema/message.ts'
-import { oneOf, text, uint } from '../schema/scalars.ts'
+import { field, list, map, message, optional, since } from '../schema/message.ts'
+import { CPU_METHODS, MEMORY_METHODS, PROCESS_METHODS } from '../../../model/methods.ts'
+import { bool, oneOf, text, uint } from '../schema/scalars.ts'
 import { digest, name, peerId, sentence, size, word } from './words.ts'
 import type { Resources, SandboxFacts, WorkerInfo } from '../../../model/machine.ts'
 
@@ -17,6 +18,12 @@ export const resources = message<Resources>('Resources', {
   nodeVersion: field(9, name)
 })
 
+/** A worker of an earlier version had no cgroups. */
+const UNBILLED: SandboxFacts['methods'] = { cpu: 'rusage', memory: 'adopted-maxrss', processes: 'rlimit' }
+
+export const cpuMethod = oneOf('CpuMethod', CPU_METHODS)
+export const memoryMethod = oneOf('MemoryMethod', MEMORY_METHODS)
+
 export const sandboxFacts = message<SandboxFacts>('SandboxFacts', {
   builder: field(1, oneOf('SandboxBuilder', ['bubblewrap', 'unshare'] as const)),
   builderVersion: field(2, name),
@@ -26,7 +33,13 @@ export const sandboxFacts = message<SandboxFacts>('SandboxFacts', {
   cgroup: field(6, oneOf('CgroupMode', ['v2', 'v1', 'none'] as const)),
   kernel: field(7, name),
   canaries: map(8, label, sentence, 64),
-  caveats: list(9, sentence, 64)
+  caveats: list(9, sentence, 64),
+  methods: since(UNBILLED, field(10, message<SandboxFacts['methods']>('Methods', {
+    cpu: field(1, cpuMethod),
+    memory: field(2, memoryMethod),
+    processes: field(3, oneOf('ProcessMethod', PROCESS_METHODS))
+  }))),
+  proc: since(true, field(11, bool))
 })
 
 export const workerInfo = message<WorkerInfo>('WorkerInfo', {

@@ -4,7 +4,7 @@ import { field, list, message, optional } from '../schema/message.ts'
 import { bool, double, int, oneOf, text, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { MAX_COMMANDS, MAX_RUNS } from './job.ts'
-import { sandboxFacts } from './machine.ts'
+import { cpuMethod, memoryMethod, sandboxFacts } from './machine.ts'
 import { commandIndex, count, digest, jobId, millis, nanos, peerId, sentence, size, taskName } from './words.ts'
 import type { ExecutionKey } from '../../../model/ids.ts'
 import type { CommandResult, ExecutionResult, NotRun, OutputFacts, Outcome } from '../../../model/result.ts'
@@ -36,7 +36,8 @@ const sample = message<Sample>('Sample', {
   involuntarySwitches: field(11, count),
   exit: field(12, exit),
   limit: optional(13, oneOf('LimitName', LIMIT_NAMES)),
-  leftovers: field(14, count)
+  leftovers: field(14, count),
+  memoryBytes: optional(15, size)
 })
 
 const notRun = message<NotRun>('NotRun', {
@@ -57,8 +58,8 @@ const commandResult = message<CommandResult>('CommandResult', {
   samples: list(2, sample, MAX_RUNS),
   warmups: field(3, uint({ max: MAX_RUNS })),
   memoryBytes: optional(4, size),
-  memoryMethod: field(5, oneOf('MemoryMethod', ['cgroup-v2-peak', 'cgroup-v1-peak', 'adopted-maxrss', 'none'] as const)),
-  cpuMethod: field(6, oneOf('CpuMethod', ['cgroup-v2', 'cgroup-v1', 'rusage'] as const)),
+  memoryMethod: field(5, memoryMethod),
+  cpuMethod: field(6, cpuMethod),
   output: optional(7, outputFacts),
   notRun: optional(8, notRun),
   program: optional(9, message<NonNullable<CommandResult['program']>>('ProgramFile', { path: field(1, text({ max: 4096 })), digest: field(2, digest) })),

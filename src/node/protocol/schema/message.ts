@@ -67,6 +67,22 @@ export function list<T> (number: number, type: Type<T>, max: number): Field<T[]>
   }
 }
 
+/** As a list, but one without entries is absent. */
+export function optionalList<T> (number: number, type: Type<T>, max: number): Field<T[] | undefined> {
+  const inner = list(number, type, max)
+
+  return {
+    ...inner,
+    write: (writer, values) => { inner.write(writer, values ?? []) },
+    missing: () => undefined
+  }
+}
+
+/** Must be given, but earlier versions did not say it: for them this stands. */
+export function since<T> (earlier: T, inner: Field<T>): Field<T> {
+  return { ...inner, missing: () => earlier }
+}
+
 function readEntry<T> (type: Type<T>, max: number): (reader: Reader, before?: T[]) => T[] {
   return (reader, before = []) => {
     if (before.length >= max) {
