@@ -1,6 +1,8 @@
 import { readSync, writeSync } from 'node:fs'
 import { decodeHeader, encodeHeader, encodeJson, FRAME, HEADER_BYTES, MAX_CHUNK } from '../frame.ts'
 import { CONTROL_FD } from '../layout.ts'
+import { POLLIN } from '../native/libc.ts'
+import type { Libc } from '../native/libc.ts'
 import type { FromRunner, ToRunner } from '../protocol.ts'
 
 /** The worker is told of progress this often at most, and that we live this often at least, between two runs. */
@@ -52,6 +54,15 @@ export class Control {
   sendOutput (stream: 'stdout' | 'stderr', data: Uint8Array): void {
     this.#write(Buffer.concat([encodeHeader(FRAME[stream], data.length), data]))
     this.#lastSentNs = process.hrtime.bigint()
+  }
+
+  /** Has the worker said something that was not read? Also when it is gone. */
+  hasMore (libc: Libc): boolean {
+    const entry = Buffer.alloc(8)
+
+    entry.writeInt32LE(CONTROL_FD, 0)
+    entry.writeInt16LE(POLLIN, 4)
+    return libc.poll(entry, 1, 0) > 0
   }
 
   /** Is it time to say that we are alive? */

@@ -44,6 +44,7 @@ function statusOfProgram ({ launcher, alarm, stagehand }: Pick<Means, 'launcher'
   const outputs = new FileOutputs(launcher, stagehand, 64 * 1024)
 
   try {
+    launcher.setNoStdin()
     outputs.open()
     runOnce({ launcher, alarm }, makeImage(launcher.libc, cat, ['cat', '/proc/self/status'], baseEnvironment()), 10_000, { intervalMs: 1_000, onInterval: () => undefined })
     return outputs.finish().kept.stdout.toString('latin1')

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import {
   O_CLOEXEC, OPAQUE_BYTES, POSIX_SPAWN_SETPGROUP, POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK, readRusage, RLIMIT, rlimitBuffer,
   RUSAGE_BYTES, SIGSET_BYTES, SYS, WALL
@@ -65,6 +65,14 @@ export class Launcher {
   /** What the next program finds as its descriptor `target`; `fd` itself may be closed afterwards. */
   setStdio (target: 0 | 1 | 2, fd: number): void {
     check(this.libc, 'dup3', this.libc.dup3(fd, STDIO_BASE + target, O_CLOEXEC))
+  }
+
+  /** An empty standard input. */
+  setNoStdin (): void {
+    const fd = openSync('/dev/null', 'r')
+
+    this.setStdio(0, fd)
+    closeSync(fd)
   }
 
   /**

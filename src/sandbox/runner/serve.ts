@@ -5,9 +5,9 @@ import { ownTids, readFacts } from './facts.ts'
 import { Identity } from './identity.ts'
 import { Launcher } from './launch.ts'
 import { loadFilters } from './lockdown.ts'
+import { Stage } from './stage.ts'
 import { TaskRun } from './task.ts'
 import { warmUp } from './warm-up.ts'
-import { Stage } from './stage.ts'
 import { WorkingCopy } from './working-copy.ts'
 import type { Libc } from '../native/libc.ts'
 import type { Means } from './run.ts'
@@ -15,7 +15,8 @@ import type { Stagehand } from './stagehand.ts'
 
 /**
  * Life of a box, on the thread that starts programs: take the filters, load
- * them, warm up, say that it is ready, do one task. Returns the exit code.
+ * them, say that it is ready, warm up until there is a task, do it. Returns
+ * the exit code.
  */
 export function serve (libc: Libc, stagehand: Stagehand): number {
   const control = new Control()
@@ -36,8 +37,9 @@ export function serve (libc: Libc, stagehand: Stagehand): number {
 
     const means: Means = { launcher: new Launcher(libc, identity), alarm: new Alarm(libc), stagehand, stage: new Stage(stagehand, identity) }
 
-    warmUp(means)
+    means.stage.renew()
     control.send({ type: 'ready', facts: readFacts(means) })
+    warmUp(means, () => control.hasMore(libc))
 
     const message = control.read()
 
