@@ -5,8 +5,13 @@ export interface Libseccomp {
   init: (defaultAction: number) => bigint
   release: (context: bigint) => void
   attr_set: (context: bigint, attribute: number, value: number) => number
-  /** -1 for a name that it does not know; other negative numbers for calls that this architecture lacks. */
-  syscall_resolve_name: (name: string) => number
+  /** Token of the machine's own architecture: the AUDIT_ARCH_* of linux/audit.h. */
+  arch_native: () => number
+  arch_add: (context: bigint, architecture: number) => number
+  arch_remove: (context: bigint, architecture: number) => number
+  /** -1 for a name that it does not know; other negative numbers for calls that the architecture lacks. */
+  syscall_resolve_name_arch: (architecture: number, name: string) => number
+  /** `syscall` is the number on the native architecture; the library finds the one of each architecture of the filter. */
   rule_add_array: (context: bigint, action: number, syscall: number, count: number, comparisons: Pointer) => number
   export_bpf: (context: bigint, fd: number) => number
 }
@@ -19,7 +24,10 @@ export function loadLibseccomp (koffi: Koffi): Libseccomp {
     init: lib.func('uintptr_t seccomp_init(uint32_t action)'),
     release: lib.func('void seccomp_release(uintptr_t context)'),
     attr_set: lib.func('int seccomp_attr_set(uintptr_t context, int attribute, uint32_t value)'),
-    syscall_resolve_name: lib.func('int seccomp_syscall_resolve_name(str name)'),
+    arch_native: lib.func('uint32_t seccomp_arch_native()'),
+    arch_add: lib.func('int seccomp_arch_add(uintptr_t context, uint32_t architecture)'),
+    arch_remove: lib.func('int seccomp_arch_remove(uintptr_t context, uint32_t architecture)'),
+    syscall_resolve_name_arch: lib.func('int seccomp_syscall_resolve_name_arch(uint32_t architecture, str name)'),
     rule_add_array: lib.func('int seccomp_rule_add_array(uintptr_t context, uint32_t action, int syscall, unsigned int count, void *comparisons)'),
     export_bpf: lib.func('int seccomp_export_bpf(uintptr_t context, int fd)')
   }

@@ -1,14 +1,23 @@
+/** A system call as a filter sees it: struct seccomp_data without the instruction pointer. */
+export interface CallSeen {
+  nr: number
+  /** AUDIT_ARCH_*, linux/audit.h. */
+  arch: number
+  /** Up to six registers of 64 bits. */
+  args?: readonly bigint[]
+}
+
 /**
  * The kernel's classic packet filter machine, as far as seccomp filters use
- * it: loads of 32-bit words, jumps, bitwise and, return.
- * Encoding: include/uapi/linux/filter.h, 8 bytes per instruction.
+ * it: loads of 32-bit words, jumps, bitwise and, return. Returns the answer,
+ * SECCOMP_RET_*. Encoding: include/uapi/linux/filter.h, 8 bytes per instruction.
  */
-export function runFilter (program: Buffer, call: { nr: number, arch: number, args?: bigint[] }): number {
+export function runFilter (program: Buffer, { nr, arch, args = [] }: CallSeen): number {
   const data = Buffer.alloc(64)
 
-  data.writeInt32LE(call.nr, 0)
-  data.writeUInt32LE(call.arch, 4)
-  ;(call.args ?? []).forEach((value, index) => { data.writeBigUInt64LE(BigInt.asUintN(64, value), 16 + 8 * index) })
+  data.writeUInt32LE(nr >>> 0, 0)
+  data.writeUInt32LE(arch, 4)
+  args.forEach((value, index) => { data.writeBigUInt64LE(BigInt.asUintN(64, value), 16 + 8 * index) })
 
   let accumulator = 0
 
