@@ -37,6 +37,8 @@ export interface Libc {
   gettid: () => number
   getpagesize: () => number
   unshare: (flags: number) => number
+  setns: (fd: number, kind: number) => number
+  chdir: (path: string) => number
   mount: (source: string, target: string, type: string, flags: number, data: string) => number
   umount2: (target: string, flags: number) => number
   openat: (folder: number, path: string, flags: number, mode: number) => number
@@ -83,6 +85,8 @@ export function loadLibc (koffi: Koffi): Libc {
     gettid: () => syscall(SYS.gettid, 0, 0, 0, 0),
     getpagesize: lib.func('int getpagesize()'),
     unshare: lib.func('int unshare(int flags)'),
+    setns: lib.func('int setns(int fd, int kind)'),
+    chdir: lib.func('int chdir(str path)'),
     mount: lib.func('int mount(str source, str target, str type, ulong flags, str data)'),
     umount2: lib.func('int umount2(str target, int flags)'),
     // Fixed arguments are the same as variable ones, as for syscall below.
@@ -106,6 +110,7 @@ export const PR_CAP_AMBIENT = 47
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 export const CLONE_NEWNS = 0x20000
+export const CLONE_FS = 0x200
 export const MS_NOSUID = 2
 export const MS_NODEV = 4
 export const MNT_DETACH = 2

@@ -17,7 +17,7 @@ const SIGRTMAX = 64
  */
 export function harden (libc: Libc): void {
   closeAtExec(libc)
-  check(libc, 'PR_CAP_AMBIENT_CLEAR_ALL', libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+  clearAmbient(libc)
   check(libc, 'PR_SET_DUMPABLE', libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 
   for (let signum = 1; signum <= SIGRTMAX; signum++) {
@@ -26,6 +26,11 @@ export function harden (libc: Libc): void {
       libc.signal(signum, SIG_IGN)
     }
   }
+}
+
+/** Of the calling thread. */
+export function clearAmbient (libc: Libc): void {
+  check(libc, 'PR_CAP_AMBIENT_CLEAR_ALL', libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
 }
 
 function closeAtExec (libc: Libc): void {

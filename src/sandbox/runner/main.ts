@@ -1,29 +1,27 @@
 /**
- * The runner: PID 1 of a box. The main thread shuts the doors, starts the
- * second one and from then on does nothing but mount folders when that one
- * asks. The second does all the rest, without capabilities and under the
- * filters, which whatever it starts inherits. A cgroup may hold the second
- * thread and the programs it starts, while the memory of the runner itself is
- * charged to its main thread elsewhere.
+ * The runner: PID 1 of a box. The main thread shuts the doors and from then on
+ * does nothing but mount folders when the second one asks. The second does all
+ * the rest, without capabilities and under the filters, which whatever it
+ * starts inherits. A cgroup may hold the second thread and the programs it
+ * starts, while the memory of the runner itself is charged to its main thread
+ * elsewhere.
  */
+import { isMainThread, shared } from './threads.ts'
 import { createRequire } from 'node:module'
-import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { BOX } from '../layout.ts'
 import { loadLibc } from '../native/libc.ts'
 import { harden } from './boot.ts'
 import { serve } from './serve.ts'
-import { attend, sharedCell, Stagehand } from './stagehand.ts'
+import { attend, Stagehand } from './stagehand.ts'
 import type { Koffi } from '../native/koffi.ts'
 
 const libc = loadLibc(createRequire(__filename)(BOX.koffi) as Koffi)
 
 if (isMainThread) {
-  const cell = sharedCell()
-
   harden(libc)
-  process.exit(attend(libc, cell, () => new Worker(__filename, { workerData: cell })))
+  process.exit(attend(libc, shared))
 } else {
-  const stagehand = new Stagehand(workerData as SharedArrayBuffer)
+  const stagehand = new Stagehand(libc, shared)
 
   stagehand.end(serve(libc, stagehand))
 }

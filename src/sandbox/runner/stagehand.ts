@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { BOX, BOX_UID, WRITABLE } from '../layout.ts'
-import { CLONE_NEWNS, MNT_DETACH, MS_NODEV, MS_NOSUID, O_PATH } from '../native/libc.ts'
-import { check } from './boot.ts'
+import { CLONE_FS, CLONE_NEWNS, MNT_DETACH, MS_NODEV, MS_NOSUID, O_PATH, SYS } from '../native/libc.ts'
+import { check, clearAmbient } from './boot.ts'
 import { CAP, keepCapabilities } from './capabilities.ts'
 import type { Libc } from '../native/libc.ts'
 
@@ -22,15 +22,11 @@ const RENEW = 1
 const OUTPUTS = 2
 const END = 3
 
-/** Words of the shared memory: what is asked for (IDLE when it is done), the answer; from byte 16 on, numbers. */
+/** Words of the shared memory: what is asked for (IDLE when it is done), the answer, whether anybody is there; from byte 16 on, numbers. */
 const ASKED = 0
 const ANSWER = 1
+const THERE = 2
 const NUMBERS_AT = 16
-const SHARED_BYTES = 64
-
-export function sharedCell (): SharedArrayBuffer {
-  return new SharedArrayBuffer(SHARED_BYTES)
-}
 
 /**
  * The main thread's work: mounting. It has the capability for it and no
@@ -38,17 +34,16 @@ export function sharedCell (): SharedArrayBuffer {
  * asks. Nothing of a program is read here: a mount covers whatever there is.
  *
  * Returns the exit code that the other thread ends with.
- *
- * @param start - creates the other thread, which must share the mounts
  */
-export function attend (libc: Libc, cell: SharedArrayBuffer, start: () => void): number {
-  const words = new Int32Array(cell, 0, 2)
+export function attend (libc: Libc, cell: SharedArrayBuffer): number {
+  const words = new Int32Array(cell, 0, 3)
   const numbers = new Float64Array(cell, NUMBERS_AT)
 
   // A namespace that belongs to our own user namespace, and so can be changed from it.
   check(libc, 'unshare', libc.unshare(CLONE_NEWNS))
-  start()
   keepCapabilities(libc, [CAP.SYS_ADMIN])
+  Atomics.store(words, THERE, 1)
+  Atomics.notify(words, THERE)
 
   let mounted = false
 
@@ -84,8 +79,6 @@ export function attend (libc: Libc, cell: SharedArrayBuffer, start: () => void):
 
 /** Fresh, empty folders where programs write. All programs of the last run are gone. */
 function renew (libc: Libc, size: StageSize, mounted: boolean): void {
-  process.chdir('/')
-
   for (const path of WRITABLE) {
     const own = path === BOX.work
     const bytes = size.bytes + (own ? size.payloadBytes : 0)
@@ -98,8 +91,6 @@ function renew (libc: Libc, size: StageSize, mounted: boolean): void {
 
     mountTmpfs(libc, path, `mode=${own ? '0755' : '1777'},uid=${BOX_UID},gid=${BOX_UID},size=${bytes},nr_inodes=${inodes}`)
   }
-
-  process.chdir(BOX.work)
 }
 
 /** Returns a descriptor of a folder that no path leads to: it is detached at once and lives as long as the descriptor. */
@@ -123,18 +114,34 @@ function mountTmpfs (libc: Libc, path: string, options: string): void {
 
 /** The other thread's side: asks, and waits until it is done. */
 export class Stagehand {
+  readonly #libc: Libc
   readonly #words: Int32Array
   readonly #numbers: Float64Array
 
-  constructor (cell: SharedArrayBuffer) {
-    this.#words = new Int32Array(cell, 0, 2)
+  /** Waits until the main thread has shut the doors, and enters its namespace of mounts. */
+  constructor (libc: Libc, cell: SharedArrayBuffer) {
+    this.#libc = libc
+    this.#words = new Int32Array(cell, 0, 3)
     this.#numbers = new Float64Array(cell, NUMBERS_AT)
+
+    Atomics.wait(this.#words, THERE, 0)
+    clearAmbient(libc)
+
+    const process = check(libc, 'pidfd_open', libc.syscall(SYS.pidfd_open, 1, 0, 0, 0))
+
+    // Who shares its current folder with others cannot change namespaces.
+    check(libc, 'unshare', libc.unshare(CLONE_FS))
+    check(libc, 'setns', libc.setns(process, CLONE_NEWNS))
+    closeSync(process)
   }
 
+  /** Afterwards the calling thread, and so whatever it starts, is in the new working copy. */
   renew (size: StageSize): void {
     if (this.#ask(RENEW, size.bytes, size.inodes, size.payloadBytes, size.payloadInodes) < 0) {
       throw new Error('the folders of the box could not be renewed')
     }
+
+    check(this.#libc, 'chdir', this.#libc.chdir(BOX.work))
   }
 
   /** Descriptor of a folder for the outputs, of that size in bytes. */
