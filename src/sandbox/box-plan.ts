@@ -30,8 +30,8 @@ export interface BoxPlan {
   cwd: string
 }
 
-/** To mount what programs write to, afresh before every run; to have two threads in one namespace of mounts. */
-const STAGING = ['CAP_SYS_ADMIN', 'CAP_SYS_CHROOT'] as const
+/** To mount what programs write to, afresh before every run; to have two threads in one namespace of mounts; to make sure that no program ever has any of these. */
+const STAGING = ['CAP_SYS_ADMIN', 'CAP_SYS_CHROOT', 'CAP_SETPCAP'] as const
 
 /** To start programs as somebody else, to end, limit and look at them. */
 const GUARDING = ['CAP_SETUID', 'CAP_SETGID', 'CAP_KILL', 'CAP_SYS_RESOURCE', 'CAP_SYS_PTRACE'] as const

@@ -63,7 +63,7 @@ export class Box {
     try {
       const frames = readFrames(process.control)
       const boot = await expect(frames, 'boot')
-      const filters = files.compiler.filtersFor(boot.tids)
+      const filters = files.compiler.filtersFor(boot.tids, { memfd: false, twoUids: opts.ground?.maps != null })
 
       await write(process.control, encodeJson({ type: 'filters', programs: filters.programs.map(program => program.toString('base64')) } satisfies ToRunner))
 

@@ -32,7 +32,7 @@ export interface RunnerFacts {
   /** Fields of /proc/thread-self/status of the thread that starts programs. */
   seccomp: number
   noNewPrivileges: number
-  /** Effective, permitted, inheritable, ambient: all of them as one number in hex, 0 when there is none. */
+  /** Effective, permitted, inheritable, bounding, ambient: all of them as one number in hex, 0 when there is none. */
   capabilities: string
   /** Mount points that can be written to. */
   writable: string[]

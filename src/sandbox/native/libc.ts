@@ -109,6 +109,8 @@ export const PR_SET_DUMPABLE = 4
 export const PR_CAP_AMBIENT = 47
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4
 
+export const PR_CAPBSET_DROP = 24
+
 export const CLONE_NEWNS = 0x20000
 export const CLONE_FS = 0x200
 export const MS_NOSUID = 2

@@ -1,4 +1,4 @@
-import { SYS } from '../native/libc.ts'
+import { PR_CAPBSET_DROP, SYS } from '../native/libc.ts'
 import { check } from './boot.ts'
 import type { Libc } from '../native/libc.ts'
 
@@ -7,6 +7,17 @@ export const CAP = { KILL: 5, SETGID: 6, SETUID: 7, SYS_PTRACE: 19, SYS_ADMIN: 2
 
 /** _LINUX_CAPABILITY_VERSION_3 */
 const VERSION = 0x20080522
+
+/** The highest that any kernel knows has a lower number. */
+const CAPABILITIES = 64
+
+/** Whatever the calling thread executes will never have a capability, whoever it is then. Needs SETPCAP itself. */
+export function forbidCapabilities (libc: Libc): void {
+  for (let capability = 0; capability < CAPABILITIES; capability++) {
+    // EINVAL: unknown to this kernel.
+    libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+  }
+}
 
 /**
  * Leaves the calling thread with these capabilities and no others: permitted

@@ -17,7 +17,7 @@ export function ownTids (): number[] {
 export function readFacts (means: Pick<Means, 'launcher' | 'alarm' | 'stagehand'>): RunnerFacts {
   const status = statusOfProgram(means)
   const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? ''
-  const capabilities = ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'].reduce((all, name) => all | BigInt(`0x${field(name)}`), 0n)
+  const capabilities = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'].reduce((all, name) => all | BigInt(`0x${field(name)}`), 0n)
 
   return {
     uid: Number(field('Uid')),

@@ -1,7 +1,7 @@
 import { SYS } from '../native/libc.ts'
 import { BOX_UID, RUNNER_UID } from '../layout.ts'
 import { check } from './boot.ts'
-import { CAP, keepCapabilities } from './capabilities.ts'
+import { CAP, forbidCapabilities, keepCapabilities } from './capabilities.ts'
 import type { Libc } from '../native/libc.ts'
 
 /**
@@ -21,6 +21,7 @@ export class Identity {
     this.#libc = libc
     this.twoUids = process.getuid?.() === RUNNER_UID
 
+    forbidCapabilities(libc)
     keepCapabilities(libc, this.twoUids ? [CAP.SETUID, CAP.SETGID, CAP.KILL, CAP.SYS_RESOURCE, CAP.SYS_PTRACE] : [])
 
     if (this.twoUids) {
