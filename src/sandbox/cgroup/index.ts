@@ -1,0 +1,3 @@
+export { BoxGroup } from './group.ts'
+export { CgroupHome } from './home.ts'
+export type { GroupHandles } from './handles.ts'
