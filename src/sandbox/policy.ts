@@ -62,6 +62,7 @@ const ALLOWED: Record<string, string> = {
   'clocks and timers': 'clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times timer_create timer_settime timer_gettime timer_getoverrun timer_delete timerfd_create timerfd_settime timerfd_gettime alarm getitimer setitimer',
   'reading and writing': 'read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek open openat openat2 creat close close_range dup dup2 dup3 fcntl sendfile splice tee copy_file_range readahead fadvise64',
   'files of the box': 'stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64 getcwd chdir fchdir mkdir mkdirat rmdir rename renameat renameat2 link linkat symlink symlinkat unlink unlinkat truncate ftruncate fallocate chmod fchmod fchmodat fchmodat2 utime utimes utimensat futimesat umask statfs fstatfs fsync fdatasync sync_file_range getxattr lgetxattr fgetxattr getxattrat listxattr llistxattr flistxattr listxattrat',
+  'its own files, to itself: it has no capability to give them away': 'chown fchown lchown fchownat',
   'waiting for events': 'pipe pipe2 poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2',
   'sockets inside the box, whose families socket and socketpair decide': 'bind listen accept accept4 connect getsockname getpeername sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg shutdown setsockopt getsockopt',
   'questions about itself': 'getpid getppid getuid geteuid getgid getegid getresuid getresgid getgroups getpgid getpgrp getsid setpgid setsid getpriority capget sysinfo uname getrandom getcpu',
@@ -82,8 +83,12 @@ const REFUSED: Record<string, string> = {
   'files outside its view': 'name_to_handle_at open_by_handle_at fanotify_init fanotify_mark lookup_dcookie',
   'scheduling would change what is measured': 'setpriority ioprio_set ioprio_get sched_setaffinity sched_setparam sched_setscheduler sched_setattr',
   'identity is fixed': 'setuid setgid setreuid setregid setfsuid setfsgid capset',
-  'owners and attributes are the runner\'s': 'chown fchown lchown fchownat setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat',
   'a file of the system can be locked by whoever can read it, and another box would see that': 'flock'
+}
+
+/** Attributes and access lists would be one more place to keep things in; cp and tar know file systems that have none. */
+const NOT_SUPPORTED: Record<string, string> = {
+  'the files of a box have no further attributes': 'setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat'
 }
 
 /** As if the kernel were older or built without: programs know how to go on. */
@@ -152,6 +157,7 @@ export function allowList ({ memfd, twoUids }: PolicyOptions): Policy {
       ...rows(twoUids ? {} : { 'identity is fixed': USERS }, EPERM),
       ...rows(NOTHING_TO_DO, DONE),
       ...rows(REFUSED, EPERM),
+      ...rows(NOT_SUPPORTED, EOPNOTSUPP),
       ...rows(ABSENT, ENOSYS)
     ]
   }

@@ -88,14 +88,14 @@ describe.each(MACHINES)('the filters on %s', architecture => {
     ['ioctl', 1, 0x5401], ['ioctl', 1, 0x802c542a], ['ioctl', 1, 0xffffffff802c542an], ['prctl', 15], ['mknodat', 0, 0, 0o010644],
     ['kill', 0], ['kill', 100], ['kill', -1], ['kill', 6], ['tgkill', 100, 101], ['rt_sigqueueinfo', 100], ['setpgid', 0, 0],
     ['fcntl', 0, 4], ['fcntl', 0, 6], ['fcntl', 0, 1033], ['mmap', 0, 0, 0, 0x22], ['preadv2', 0, 0, 0, 0, 0, 1], ['fadvise64', 0, 0, 0, 2], ['setsockopt', 0, 1, 7],
-    ['fchmodat2'], ['futex_wake'], ['map_shadow_stack']
+    ['fchownat'], ['fchmodat2'], ['futex_wake'], ['map_shadow_stack']
   ])('allow %s %s %s', (call, ...args) => {
     expect(ask(architecture, call, ...args)).toBe(ALLOW)
   })
 
   it.each<Probe>([
     ['ptrace'], ['process_vm_readv'], ['pidfd_getfd'], ['mount'], ['unshare'], ['setns'], ['keyctl'], ['bpf'], ['perf_event_open'], ['userfaultfd'], ['seccomp'], ['setuid'], ['setresuid'], ['setgroups'], ['capset'],
-    ['sched_setaffinity'], ['setpriority'], ['flock'], ['fchownat'], ['setxattr'], ['reboot'], ['open_by_handle_at'], ['chroot'], ['init_module'], ['fanotify_init'],
+    ['sched_setaffinity'], ['setpriority'], ['flock'], ['reboot'], ['open_by_handle_at'], ['chroot'], ['init_module'], ['fanotify_init'],
     ['kill', 1], ['kill', 2], ['kill', 0x1_0000_0001n], ['tkill', 5], ['tgkill', 1, 3], ['rt_sigqueueinfo', 1], ['rt_tgsigqueueinfo', 0x8000_0000_0000_0001n], ['pidfd_open', 1], ['prlimit64', 1], ['prlimit64', 0x1_0000_0003n],
     ['setpgid', 0, 1], ['setpgid', 0, 0x1_0000_0001n], ['fcntl', 0, 8], ['fcntl', 0, 10], ['fcntl', 0, 0x1_0000_000fn], ['fcntl', 0, 1024], ['fcntl', 0, 1026], ['setsockopt', 0, 1, 26], ['setsockopt', 0, 1, 0x1_0000_0032n]
   ])('refuse %s %s %s', (call, ...args) => {
@@ -117,10 +117,11 @@ describe.each(MACHINES)('the filters on %s', architecture => {
     }
   })
 
-  it('give no huge pages, tell nothing about the page cache, and leave it and the disks alone', () => {
+  it('give no huge pages and no attributes, tell nothing about the page cache, and leave it and the disks alone', () => {
     expect(ask(architecture, 'mmap', 0, 0, 0, 0x40022)).toBe(ENOMEM)
     expect(ask(architecture, 'mmap', 0, 0, 0, 0xf_0004_0001n)).toBe(ENOMEM)
     expect(ask(architecture, 'preadv2', 0, 0, 0, 0, 0, 9)).toBe(EOPNOTSUPP)
+    expect(ask(architecture, 'fsetxattr')).toBe(EOPNOTSUPP)
     expect(ask(architecture, 'fadvise64', 0, 0, 0, 4)).toBe(DONE)
     expect([ask(architecture, 'sync'), ask(architecture, 'syncfs')]).toEqual([DONE, DONE])
   })
