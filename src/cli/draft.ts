@@ -5,9 +5,11 @@ import type { Command, JobKind } from '../model/job.ts'
 import type { Plan } from '../model/plan.ts'
 import type { JobDraft } from '../roles/client/types.ts'
 import { collectCommands, readProgram } from './command-words.ts'
-import { type JobOptions, limitsOf } from './job-options.ts'
+import type { JobOptions } from './job-options.ts'
+import { limitsOf } from './limit-options.ts'
 import { PayloadFiles } from './payload-files.ts'
 import { readPlacement } from './placement.ts'
+import { readRequirements } from './require-option.ts'
 
 export interface DraftRequest {
   kind: JobKind
@@ -33,6 +35,7 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
   const { kind, words, options, plan } = request
   const placement = readPlacement(options.on ?? request.on, options.where ?? [])
   const limits = limitsOf(options)
+  const require = readRequirements(options.require)
   const env = readEnv(options.env ?? [])
   const typed = collectCommands(words, request.commands, { shell: options.shell, names: request.names })
 
@@ -70,6 +73,7 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
       env,
       limits,
       placement,
+      ...(require.length === 0 ? {} : { require }),
       plan
     },
     hints: forgottenFiles(commands, files.all.map(({ path }) => path))

@@ -6,6 +6,7 @@ import { type DraftRequest, draftJob } from './draft.ts'
 import { addJobOptions, type JobOptions } from './job-options.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
 import { followProgram } from './program-follow.ts'
+import { requirementHelp } from './require-option.ts'
 import { withSpooledStdin } from './spool.ts'
 import { submitting } from './submit.ts'
 
@@ -23,7 +24,9 @@ export function define (command: Command, context: Context): void {
   ], `
 Standard output and error of the program come through unchanged. The exit status is the
 program's own, 128 + n after signal n; 125: Meshmark failed, 126: not executable, 127: not found.
-Ctrl-C leaves the program running, a second one cancels it.`)
+Ctrl-C leaves the program running, a second one cancels it.
+
+${requirementHelp()}`)
 
   command.action(async (program: string, args: string[], options: JobOptions & ConnectionOptions) => {
     const request: DraftRequest = { kind: 'exec', words: [program, ...args], commands: [], names: [], options, on: 'any', plan: { kind: 'once' } }

@@ -1,24 +1,19 @@
 import type { Command } from 'commander'
-import { DEFAULT_LIMITS, type Limits } from '../model/limits.ts'
 import { DEFAULT_PLAN, type Plan } from '../model/plan.ts'
 import { MeshmarkError } from '../model/errors.ts'
-import { formatBytes, formatDuration, parseCount, parseDuration, parseSize } from '../model/units.ts'
+import { parseCount, parseDuration } from '../model/units.ts'
+import { addLimitOptions } from './limit-options.ts'
 import { ListOption } from './list-option.ts'
+import { requireOption } from './require-option.ts'
 
-/** What may be said of any job, measured or not. */
+/** What may be said of any job, measured or not; its limits are read by `limitsOf`. */
 export interface JobOptions {
   on?: string
   where?: string[]
+  require?: string[]
   with?: string[]
   stdin?: string
   env?: string[]
-  timeout?: number
-  memory?: number
-  cpuTime?: number
-  processes?: number
-  outputLimit?: number
-  fileLimit?: number
-  tmpLimit?: number
   name?: string
   id?: string
   detach?: boolean
@@ -35,24 +30,21 @@ export interface PlanOptions {
 }
 
 export function addJobOptions (command: Command, on: string): Command {
-  return command
+  command
     .optionsGroup('Where it runs:')
     .option('--on <workers>', `all, any, or names: lab-[1-4],pi-kitchen (default: ${on})`)
     .addOption(new ListOption('--where <condition>', 'only on workers like this: arch=arm64,cores=8..,label.zone=lab (repeatable)'))
+    .addOption(requireOption())
     .optionsGroup('What goes along:')
     .addOption(new ListOption('--with <file[=name]>', 'a file the program needs, put beside it (repeatable)'))
     .option('--stdin <file>', 'what every run reads as its standard input; - is this one')
     .addOption(new ListOption('--env <key=value>', 'an environment variable of the program (repeatable)'))
     .option('--shell', 'hand the command line to sh -c')
     .option('-N', 'no shell, as always here; accepted because hyperfine has it')
-    .optionsGroup('Limits of one run:')
-    .option('--timeout <duration>', `wall time (default: ${formatDuration(DEFAULT_LIMITS.wallMs)})`, text => positive(parseDuration(text, '--timeout'), '--timeout', text))
-    .option('--cpu-time <duration>', 'CPU time of all its processes together', text => positive(parseDuration(text, '--cpu-time'), '--cpu-time', text))
-    .option('--memory <size>', `memory of all its processes (default: ${formatBytes(DEFAULT_LIMITS.memoryBytes)})`, text => positive(parseSize(text, '--memory'), '--memory', text))
-    .option('--processes <n>', `processes and threads at once (default: ${DEFAULT_LIMITS.processes})`, text => parseCount(text, '--processes'))
-    .option('--output-limit <size>', `what it may print (default: ${formatBytes(DEFAULT_LIMITS.outputBytes)})`, text => positive(parseSize(text, '--output-limit'), '--output-limit', text))
-    .option('--file-limit <size>', `the largest file it may write (default: ${formatBytes(DEFAULT_LIMITS.fileBytes)})`, text => positive(parseSize(text, '--file-limit'), '--file-limit', text))
-    .option('--tmp-limit <size>', `what it may keep in its folder and /tmp (default: ${formatBytes(DEFAULT_LIMITS.tmpBytes)})`, text => positive(parseSize(text, '--tmp-limit'), '--tmp-limit', text))
+
+  addLimitOptions(command.optionsGroup('Limits of one run:'))
+
+  return command
     .optionsGroup('The job:')
     .option('--name <name>', 'a name to find the job by')
     .option('--id <ulid>', 'the job\'s id; the same id again is the same job')
@@ -68,19 +60,6 @@ export function addPlanOptions (command: Command): Command {
     .option('-M, --max-runs <n>', 'at most so many', text => parseCount(text, '--max-runs'))
     .option('--precision <percent>', 'stop when the median is known this well (default: 1%)', parsePercent)
     .option('--budget <duration>', 'stop after this long for each command and worker (default: 5s)', text => positive(parseDuration(text, '--budget'), '--budget', text))
-}
-
-export function limitsOf (options: JobOptions): Limits {
-  return {
-    ...DEFAULT_LIMITS,
-    wallMs: options.timeout ?? DEFAULT_LIMITS.wallMs,
-    memoryBytes: options.memory ?? DEFAULT_LIMITS.memoryBytes,
-    processes: options.processes ?? DEFAULT_LIMITS.processes,
-    outputBytes: options.outputLimit ?? DEFAULT_LIMITS.outputBytes,
-    fileBytes: options.fileLimit ?? DEFAULT_LIMITS.fileBytes,
-    tmpBytes: options.tmpLimit ?? DEFAULT_LIMITS.tmpBytes,
-    ...(options.cpuTime == null ? {} : { cpuMs: options.cpuTime })
-  }
 }
 
 /** A fixed number of runs, or a precision within a budget. */

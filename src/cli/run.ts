@@ -8,6 +8,7 @@ import { addJobOptions, addPlanOptions, type JobOptions, planOf, type PlanOption
 import { ListOption } from './list-option.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
 import { typed } from './program-name.ts'
+import { requirementHelp } from './require-option.ts'
 import { addResultOptions, checkExports, presentResults, type ResultOptions } from './results.ts'
 import { withSpooledStdin } from './spool.ts'
 import { submitting } from './submit.ts'
@@ -38,7 +39,9 @@ export function define (command: Command, context: Context): void {
   ], `
 Options end at the first word that is not one; -- may stand before the program.
 Exit status: 0 done, 1 something failed, 2 wrong usage, 4 no master or no matching worker,
-5 refused, 130 interrupted. Ctrl-C leaves the job running, a second one cancels it.`)
+5 refused, 130 interrupted. Ctrl-C leaves the job running, a second one cancels it.
+
+${requirementHelp()}`)
 
   command.action(async (program: string | undefined, args: string[], options: RunOptions) => {
     const request: DraftRequest = {

@@ -1,4 +1,5 @@
 import { MeshmarkError } from '../model/errors.ts'
+import type { SomeLimits } from '../model/limits.ts'
 import { note, type Context } from './context.ts'
 import { useDataDirectory } from './data-directory.ts'
 import { connectOptions, type ConnectionOptions } from './options.ts'
@@ -9,6 +10,7 @@ export interface WorkerSettings extends ConnectionOptions {
   labels?: Record<string, string>
   user?: string
   payloadStore?: number
+  ceilings?: SomeLimits
 }
 
 /** Is a worker until told to stop. */
@@ -30,6 +32,7 @@ export async function serveAsWorker (settings: WorkerSettings, context: Context)
     labels: settings.labels,
     user: settings.user,
     payloadBytes: settings.payloadStore,
+    ceilings: settings.ceilings,
     log: line => { note(context, line) }
   })
 

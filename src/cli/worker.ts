@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { MeshmarkError } from '../model/errors.ts'
 import { parseSize } from '../model/units.ts'
 import type { Context } from './context.ts'
+import { addCeilingOptions, ceilingsOf } from './limit-options.ts'
 import { ListOption, splitCommas } from './list-option.ts'
 import { addConnectionOptions, addExamples } from './options.ts'
 import { serveAsWorker, type WorkerSettings } from './serve-worker.ts'
@@ -16,17 +17,20 @@ export function define (command: Command, context: Context): void {
     .addOption(new ListOption('--label <key=value>', 'something to choose it by with --where label.KEY=VALUE (repeatable)', splitCommas))
     .option('--payload-store <size>', 'payloads kept, the least recently used go first (default: 10G)', text => parseSize(text, '--payload-store'))
     .option('--user <name>', 'what a worker started by root becomes (default: meshmark, or a user of its own)')
+  addCeilingOptions(command.optionsGroup('What no job may exceed here, whatever it asks for:'))
   addConnectionOptions(command)
   addExamples(command, [
     ['meshmark worker', 'the mesh of this machine, the one joined before, or the one found by mDNS'],
     ['meshmark worker --master /ip4/127.0.0.1/tcp/4747', 'a master on this machine, without a token'],
-    ['meshmark worker --label zone=lab --name lab-03', 'with a name and a label']
+    ['meshmark worker --label zone=lab --name lab-03', 'with a name and a label'],
+    ['meshmark worker --max-wall 10m --max-memory 2G', 'no job runs longer or takes more here']
   ], `
 Several workers on one machine take turns when they measure. The first SIGTERM or Ctrl-C lets
-what runs come to its end and delivers it; the second stops at once.`)
+what runs come to its end and delivers it; the second stops at once. A job that asks for more
+than is allowed here does not run here; one that asks for nothing is held to it.`)
 
   command.action(async ({ label, ...settings }: WorkerOptions) => {
-    await serveAsWorker({ ...settings, labels: readLabels(label ?? []) }, context)
+    await serveAsWorker({ ...settings, labels: readLabels(label ?? []), ceilings: ceilingsOf(settings) }, context)
   })
 }
 

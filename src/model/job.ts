@@ -1,4 +1,4 @@
-import type { Limits } from './limits.ts'
+import type { SomeLimits } from './limits.ts'
 import type { PayloadManifest } from './payload.ts'
 import type { Placement } from './placement.ts'
 import type { Plan } from './plan.ts'
@@ -43,7 +43,8 @@ export interface Job {
   /** Path in the payload that every run reads as its standard input; absent = /dev/null. */
   stdin?: string
   env: Record<string, string>
-  limits: Limits
+  /** What its client asked for; the rest is the default, or less where a worker allows less. */
+  limits: SomeLimits
   placement: Placement
   /** Protections without which it must not run; absent = those that every box has will do. */
   require?: Requirement[]

@@ -1,3 +1,4 @@
+import type { SomeLimits } from './limits.ts'
 import type { CpuMethod, MemoryMethod, ProcessMethod } from './methods.ts'
 
 /** What a worker says of the machine it runs on. */
@@ -52,4 +53,6 @@ export interface WorkerInfo {
   /** Absent when no box can be built; `refusal` says why, and the worker gets no work. */
   sandbox?: SandboxFacts
   refusal?: string
+  /** What no job may exceed here, whatever it asks for. */
+  ceilings?: SomeLimits
 }

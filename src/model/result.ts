@@ -1,4 +1,5 @@
 import type { ExecutionKey } from './ids.ts'
+import type { Limits } from './limits.ts'
 import type { SandboxFacts } from './machine.ts'
 import type { CpuMethod, MemoryMethod } from './methods.ts'
 import type { Sample } from './sample.ts'
@@ -64,6 +65,8 @@ export interface ExecutionResult {
   reason?: string
   commands: CommandResult[]
   sandbox?: SandboxFacts
+  /** What each run was allowed; absent when it came to none. */
+  limits?: Limits
   /** Started together with the other workers at the coordinator's instant; the deviation from it. */
   start?: { simultaneous: boolean, skewNs: number }
   /** The worker's clock, milliseconds since 1970. */

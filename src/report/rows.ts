@@ -1,11 +1,12 @@
 import { commandTitle } from '../model/job.ts'
+import { DEFAULT_LIMITS, describeLimit } from '../model/limits.ts'
 import { succeeded } from '../model/sample.ts'
 import { printable } from '../model/text.ts'
-import { formatBytes, formatDuration } from '../model/units.ts'
 import { medianIntervalOfSeries } from '../stats/autocorrelation.ts'
 import { median } from '../stats/quantile.ts'
 import type { FinishedJob, FinishedWorker } from '../model/finished.ts'
-import type { Limits, LimitName } from '../model/limits.ts'
+import type { Job } from '../model/job.ts'
+import type { Limits } from '../model/limits.ts'
 import type { CommandResult } from '../model/result.ts'
 import type { Sample } from '../model/sample.ts'
 import type { TaskState } from '../model/states.ts'
@@ -97,7 +98,7 @@ function problemOf ({ job }: FinishedJob, worker: FinishedWorker, result: Comman
   const failed = result?.samples.filter(sample => !succeeded(sample)) ?? []
 
   if (result != null && failed.length > 0) {
-    return { state: failed.some(sample => sample.limit != null) ? 'limit' : 'failed', reason: failures(failed, result.samples.length, job.limits) }
+    return { state: failed.some(sample => sample.limit != null) ? 'limit' : 'failed', reason: failures(failed, result.samples.length, limitsOn(worker, job)) }
   }
 
   const measured = worker.state === 'done' || worker.state === 'failed' || worker.state === 'limit' || worker.state === 'not-run'
@@ -109,6 +110,11 @@ function problemOf ({ job }: FinishedJob, worker: FinishedWorker, result: Comman
   return worker.state === 'done'
     ? { state: 'failed', reason: 'its result has no measurements' }
     : { state: worker.state, reason: own }
+}
+
+/** What held there; a worker that says nothing of it had the job's own. */
+function limitsOn ({ result }: FinishedWorker, job: Job): Limits {
+  return result?.limits ?? { ...DEFAULT_LIMITS, ...job.limits }
 }
 
 /** `exited with 3 in 2 of 10 runs, killed by SIGSEGV in 1 of 10 runs`, the most frequent first. */
@@ -129,25 +135,10 @@ function failures (failed: Sample[], runs: number, limits: Limits): string {
 
 function howItEnded ({ exit, limit }: Sample, limits: Limits): string {
   if (limit != null) {
-    return `stopped at ${limitInWords(limit, limits)}`
+    return `stopped at the ${describeLimit(limit, limits)}`
   }
 
   return exit.kind === 'code' ? `exited with ${exit.code}` : `killed by ${printable(exit.signal, 20)}`
-}
-
-function limitInWords (limit: LimitName, limits: Limits): string {
-  switch (limit) {
-    case 'wall': return `the time limit of ${formatDuration(limits.wallMs)}`
-    case 'cpu': return `the CPU time limit${limits.cpuMs == null ? '' : ` of ${formatDuration(limits.cpuMs)}`}`
-    case 'memory': return `the memory limit of ${formatBytes(limits.memoryBytes)}`
-    case 'processes': return `the limit of ${limits.processes} processes`
-    case 'output': return `the output limit of ${formatBytes(limits.outputBytes)}`
-    case 'file': return `the limit of ${formatBytes(limits.fileBytes)} for a file`
-    case 'tmp': return `the limit of ${formatBytes(limits.tmpBytes)} for temporary files`
-    case 'tmp-files': return `the limit of ${limits.tmpInodes} temporary files`
-    // A newer worker may know more limits than we do.
-    default: return `the limit of ${printable(String(limit), 40)}`
-  }
 }
 
 const STATE_WORDS: Partial<Record<TaskState, string>> = { limit: 'over a limit', 'not-run': 'not run' }

@@ -24,7 +24,7 @@ describe('messages from a box', () => {
     ['an exit code above 255', { type: 'samples', samples: [{ ...SAMPLE, exit: { kind: 'code', code: 256 } }] }],
     ['more results than commands', { type: 'result', outcome: 'done', commands: [{ command: 0, warmups: 0, memoryMethod: 'none', cpuMethod: 'rusage' }, { command: 0, warmups: 0, memoryMethod: 'none', cpuMethod: 'rusage' }] }],
     ['an outcome that only a worker decides', { type: 'result', outcome: 'cancelled', commands: [] }],
-    ['a method that was not used', { type: 'result', outcome: 'done', commands: [{ command: 0, warmups: 0, memoryMethod: 'cgroup-v2-peak', cpuMethod: 'rusage' }] }],
+    ['a method that there is not', { type: 'result', outcome: 'done', commands: [{ command: 0, warmups: 0, memoryMethod: 'guess', cpuMethod: 'rusage' }] }],
     ['a word that is no message', { type: 'hello' }],
     ['no object', []]
   ])('are refused with %s', (_, message) => {

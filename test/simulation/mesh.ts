@@ -205,7 +205,7 @@ export class SimMesh {
     let targets: Target[]
 
     try {
-      targets = freezeTargets(this.coordinator, job.placement)
+      targets = freezeTargets(this.coordinator, job)
     } catch {
       return false
     }

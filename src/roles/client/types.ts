@@ -1,7 +1,8 @@
 import type { Command, JobKind } from '../../model/job.ts'
-import type { Limits } from '../../model/limits.ts'
+import type { SomeLimits } from '../../model/limits.ts'
 import type { Placement } from '../../model/placement.ts'
 import type { Plan } from '../../model/plan.ts'
+import type { Requirement } from '../../model/requirements.ts'
 import type { JobRow, JobView, NodeRow, OutputOffset, SubmitReply } from '../../node/protocol/submit/messages.ts'
 import type { TokenRow } from '../../node/protocol/admin/messages.ts'
 import type { Role } from '../../model/roles.ts'
@@ -39,8 +40,11 @@ export interface JobDraft {
   files: DraftFile[]
   stdin?: string
   env: Record<string, string>
-  limits: Limits
+  /** What is asked for; the rest is the default. */
+  limits: SomeLimits
   placement: Placement
+  /** Protections without which it must not run. */
+  require?: Requirement[]
   plan: Plan
 }
 

@@ -153,7 +153,7 @@ export class Coordinator {
   /** Throws `no-worker` before anything is stored; resolves when the job is durable. */
   async accept (job: Job, sealed: Uint8Array): Promise<void> {
     const { jobs, content } = this.#components
-    const targets = freezeTargets(this.state, job.placement)
+    const targets = freezeTargets(this.state, job)
     const acceptedAtMs = Date.now()
 
     if (job.payload != null) {

@@ -1,4 +1,5 @@
 import { MeshmarkError } from '../../model/errors.ts'
+import { DEFAULT_LIMITS } from '../../model/limits.ts'
 import { executionId, parseExecutionId } from '../../model/ids.ts'
 import { task as taskProtocol } from '../../node/protocol/task/index.ts'
 import type { Coordinator } from './coordinator.ts'
@@ -123,7 +124,7 @@ const KEPT_BYTES = 64 * 1024
 function maxOutput ({ kind, commands, plan, limits }: Job): number {
   const runs = plan.kind === 'once' ? 1 : plan.warmup + (plan.kind === 'fixed' ? plan.runs : plan.maxRuns)
 
-  return (kind === 'exec' ? limits.outputBytes : 0) + 2 * KEPT_BYTES * commands.length * (runs + 1)
+  return (kind === 'exec' ? limits.outputBytes ?? DEFAULT_LIMITS.outputBytes : 0) + 2 * KEPT_BYTES * commands.length * (runs + 1)
 }
 
 function other (stream: OutputStream): OutputStream {

@@ -1,5 +1,6 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
+import { meetDemand } from '../../machine/demands.ts'
 import { gradeNoise, readNoise } from '../../machine/noise.ts'
 import { open } from '../../node/membership.ts'
 import { decodeJob } from '../../node/protocol/model/index.ts'
@@ -8,6 +9,7 @@ import { deliverable } from './deliverable.ts'
 import type { Boxes } from './boxes.ts'
 import type { Output } from '../output.ts'
 import type { Job } from '../../model/job.ts'
+import type { Limits, SomeLimits } from '../../model/limits.ts'
 import type { PayloadManifest } from '../../model/payload.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { TaskReport } from '../../node/protocol/task/messages.ts'
@@ -23,6 +25,8 @@ export interface ExecutionInit {
   /** Common instant, on this process's clock. */
   startAtMs?: number
   boxes: Boxes
+  /** What no job may exceed here. */
+  ceilings: SomeLimits
   content: ContentStore
   lock: MachineLock
   output: Output
@@ -125,7 +129,9 @@ async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: Ex
     try {
       record.sandbox = box.facts
 
-      return await runIn(box, init, job, waited, record, payload)
+      const limits = record.limits = limitsOf(box, init.ceilings, job)
+
+      return await runIn(box, init, job, limits, waited, record, payload)
     } finally {
       await box.close()
     }
@@ -134,14 +140,25 @@ async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: Ex
   }
 }
 
-async function runIn (box: Box, init: ExecutionInit, job: Job, waited: boolean, record: ExecutionResult, payload: ContentReader | undefined): Promise<BoxReport> {
+/** The coordinator looks at this too, but only the worker knows its box. Throws when this job must not run in it. */
+function limitsOf (box: Box, ceilings: SomeLimits, job: Job): Limits {
+  const met = meetDemand({ sandbox: box.facts, ceilings }, job)
+
+  if ('refusal' in met) {
+    throw new MeshmarkError('refused', `this worker must not do this job: ${met.refusal}`)
+  }
+
+  return met.limits
+}
+
+async function runIn (box: Box, init: ExecutionInit, job: Job, limits: Limits, waited: boolean, record: ExecutionResult, payload: ContentReader | undefined): Promise<BoxReport> {
   return box.run({
     kind: job.kind,
     commands: job.commands,
     files: payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? [],
     stdin: job.stdin,
     env: job.env,
-    limits: job.limits,
+    limits,
     plan: job.plan,
     startAt: waited ? undefined : init.startAtMs
   }, {

@@ -5,6 +5,7 @@ import { Delivery } from './delivery.ts'
 import { runExecution } from './execution.ts'
 import type { Boxes } from './boxes.ts'
 import type { Outbox } from './outbox.ts'
+import type { SomeLimits } from '../../model/limits.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { ContentStore } from '../../store/content.ts'
@@ -19,6 +20,8 @@ const UNKNOWN_RETRY_MS = 15_000
 export interface ExecutionsComponents {
   node: MeshNode
   boxes: Boxes
+  /** What no job may exceed here. */
+  ceilings: SomeLimits
   content: ContentStore
   outbox: Outbox
   lock: MachineLock
@@ -122,7 +125,7 @@ export class Executions {
   }
 
   async #run (running: Running, sealed: Uint8Array, startAtMs: number | undefined): Promise<void> {
-    const { boxes, content, outbox, lock, spools, onEnded, onChange, log } = this.#components
+    const { boxes, ceilings, content, outbox, lock, spools, onEnded, onChange, log } = this.#components
     const { execution } = running
     let measuring = true
     let result: ExecutionResult | undefined
@@ -138,6 +141,7 @@ export class Executions {
         sealed,
         startAtMs,
         boxes,
+        ceilings,
         content,
         lock,
         output,

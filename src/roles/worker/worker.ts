@@ -26,6 +26,7 @@ import { Outbox } from './outbox.ts'
 import { Slot } from './slot.ts'
 import { initialSlot } from './slot-state.ts'
 import type { Standing } from './control.ts'
+import type { SomeLimits } from '../../model/limits.ts'
 import type { SandboxFacts, WorkerInfo } from '../../model/machine.ts'
 import type { Peer } from '../../node/mesh-node.ts'
 import type { BoxOptions, Ground } from '../../sandbox/index.ts'
@@ -42,6 +43,8 @@ export interface WorkerOptions {
   /** Under which a worker started by root runs everything. @default meshmark, or a free one */
   user?: string
   mdns?: boolean
+  /** What no job may exceed here, whatever it asks for. */
+  ceilings?: SomeLimits
   /** Bytes of payloads kept. @default 10 GiB */
   payloadBytes?: number
   log?: (line: string) => void
@@ -108,6 +111,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const executions = new Executions({
       node,
       boxes,
+      ceilings: options.ceilings ?? {},
       content,
       outbox,
       lock: await MachineLock.find(),
@@ -128,7 +132,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       onChange: () => { control.report() },
       log
     })
-    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal })
+    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings })
     const standing = standingOf(slot, executions)
     const control = new Control({
       node,

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
-import { LIMIT_NAMES } from '../../../src/model/limits.ts'
+import { LIMIT_KEYS, LIMIT_NAMES, LIMIT_RULES } from '../../../src/model/limits.ts'
 import { CPU_METHODS, MEMORY_METHODS, PROCESS_METHODS } from '../../../src/model/methods.ts'
 import { CHUNK_SIZE, MAX_CHUNKS, isPayloadPath } from '../../../src/model/payload.ts'
 import { REQUIREMENTS } from '../../../src/model/requirements.ts'
 import { ROLES } from '../../../src/model/roles.ts'
 import type { Command, Job } from '../../../src/model/job.ts'
-import type { Limits } from '../../../src/model/limits.ts'
+import type { Limits, SomeLimits } from '../../../src/model/limits.ts'
 import type { Resources, SandboxFacts, WorkerInfo } from '../../../src/model/machine.ts'
 import type { Membership } from '../../../src/model/membership.ts'
 import type { PayloadManifest } from '../../../src/model/payload.ts'
@@ -90,17 +90,9 @@ const command: Arbitrary<Command> = partly<Command, 'name'>({
   name
 }, 'name')
 
-const limits: Arbitrary<Limits> = partly<Limits, 'cpuMs'>({
-  wallMs: fc.integer({ min: 1, max: 86_400_000 }),
-  cpuMs: fc.integer({ min: 1, max: 86_400_000 }),
-  memoryBytes: whole,
-  processes: fc.integer({ min: 1, max: 4_194_304 }),
-  outputBytes: whole,
-  fileBytes: whole,
-  tmpBytes: whole,
-  tmpInodes: whole,
-  openFiles: fc.integer({ min: 8, max: 1_048_576 })
-}, 'cpuMs')
+const anyLimits = Object.fromEntries(LIMIT_KEYS.map(key => [key, fc.integer({ min: LIMIT_RULES[key].min, max: LIMIT_RULES[key].max })])) as { [K in keyof Limits]-?: Arbitrary<number> }
+const limits: Arbitrary<Limits> = partly<Limits, 'cpuMs'>(anyLimits, 'cpuMs')
+export const someLimits: Arbitrary<SomeLimits> = partly<SomeLimits, keyof Limits>(anyLimits, ...LIMIT_KEYS)
 
 const where = fc.array(fc.record({ key: name, value: name }), { maxLength: 3 })
 
@@ -131,7 +123,7 @@ export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'r
   payload: manifest,
   stdin: payloadPath,
   env: dictionary(of('ABC_abc019', 1, 10), word),
-  limits,
+  limits: someLimits,
   placement,
   plan,
   submittedAt: whole,
@@ -164,14 +156,15 @@ const sandbox: Arbitrary<SandboxFacts> = fc.record({
   proc: fc.boolean()
 })
 
-export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 'refusal'>({
+export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 'refusal' | 'ceilings'>({
   peerId,
   name,
   resources,
   labels: dictionary(name, name),
   sandbox,
-  refusal: sentence
-}, 'sandbox', 'refusal')
+  refusal: sentence,
+  ceilings: someLimits
+}, 'sandbox', 'refusal', 'ceilings')
 
 export const sample = (command: number): Arbitrary<Sample> => partly<Sample, 'limit' | 'memoryBytes'>({
   command: fc.constant(command),
@@ -207,7 +200,7 @@ const commandResult = (index: number): Arbitrary<CommandResult> => partly<Comman
   reached: finite
 }, 'memoryBytes', 'output', 'notRun', 'program', 'reached')
 
-export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reason' | 'sandbox' | 'start' | 'noise'>({
+export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reason' | 'sandbox' | 'start' | 'noise' | 'limits'>({
   key: fc.record({ job: jobId, task: taskName, worker: peerId, attempt: fc.nat(999_999_999) }),
   outcome: fc.constantFrom('done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted'),
   reason: sentence,
@@ -217,8 +210,9 @@ export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reaso
   startedAt: whole,
   finishedAt: whole,
   waitedMs: whole,
-  noise: fc.record({ grade: fc.constantFrom('A', 'B', 'C', 'D'), reasons: fc.array(sentence, { maxLength: 3 }) })
-}, 'reason', 'sandbox', 'start', 'noise')
+  noise: fc.record({ grade: fc.constantFrom('A', 'B', 'C', 'D'), reasons: fc.array(sentence, { maxLength: 3 }) }),
+  limits
+}, 'reason', 'sandbox', 'start', 'noise', 'limits')
 
 export const membership: Arbitrary<Membership> = fc.record({
   peerId,

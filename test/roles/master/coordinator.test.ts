@@ -159,7 +159,7 @@ describe('who a job is for', () => {
 
   const why = (placement: Placement): string => {
     try {
-      return freezeTargets(play.state, placement).map(target => target.info?.name ?? target.task).join(' ')
+      return freezeTargets(play.state, { placement, limits: {} }).map(target => target.info?.name ?? target.task).join(' ')
     } catch (err: any) {
       return `${err.code}: ${err.message}`
     }
@@ -185,17 +185,17 @@ describe('who a job is for', () => {
   it('names those that there are when a name is nobody\'s', () => {
     expect(why({ on: 'names', names: ['lab-1', 'lab-9'], where: [] })).toBe('no-worker: no worker is called \'lab-9\': there are away, broken, full, lab-1, lab-2, old')
     const one = Play.with('lab-1')
-    expect(() => freezeTargets(one.state, { on: 'names', names: ['lab-2'], where: [] })).toThrow('no worker is called \'lab-2\': there is lab-1')
+    expect(() => freezeTargets(one.state, { placement: { on: 'names', names: ['lab-2'], where: [] }, limits: {} })).toThrow('no worker is called \'lab-2\': there is lab-1')
   })
 
   it('does not list a whole fleet', () => {
     const fleet = Play.with(...Array.from({ length: 30 }, (_, i) => `w${String(i).padStart(2, '0')}`))
-    expect(() => freezeTargets(fleet.state, { on: 'names', names: ['x'], where: [] })).toThrow(/w00, .*w19 and 10 more \(see meshmark nodes\)$/)
+    expect(() => freezeTargets(fleet.state, { placement: { on: 'names', names: ['x'], where: [] }, limits: {} })).toThrow(/w00, .*w19 and 10 more \(see meshmark nodes\)$/)
   })
 
   it('says what to do when there is nobody at all', () => {
     for (const placement of [ALL, { on: 'names', names: ['x'], where: [] }] as Placement[]) {
-      expect(() => freezeTargets(new Play().state, placement)).toThrow(/none has joined yet: start one with meshmark worker/)
+      expect(() => freezeTargets(new Play().state, { placement, limits: {} })).toThrow(/none has joined yet: start one with meshmark worker/)
     }
   })
 })

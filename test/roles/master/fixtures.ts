@@ -54,7 +54,7 @@ export class Play {
   }
 
   accept (job: Job): CoordinatorEffect[] {
-    return this.step({ kind: 'accept', job, acceptedAtMs: this.nowMs++, targets: freezeTargets(this.state, job.placement) })
+    return this.step({ kind: 'accept', job, acceptedAtMs: this.nowMs++, targets: freezeTargets(this.state, job) })
   }
 
   ready (job: Job, task: string, worker: string): CoordinatorEffect[] {

@@ -56,7 +56,7 @@ function register (worker: string, holds: Held[] = []): CoordinatorEffect[] {
 }
 
 function accept (accepted: Job): CoordinatorEffect[] {
-  return step({ kind: 'accept', job: accepted, acceptedAtMs: nowMs, targets: freezeTargets(state, accepted.placement) })
+  return step({ kind: 'accept', job: accepted, acceptedAtMs: nowMs, targets: freezeTargets(state, accepted) })
 }
 
 function answer (worker: string, reply: SlotReply, name = 'any'): CoordinatorEffect[] {

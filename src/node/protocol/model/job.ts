@@ -5,10 +5,10 @@ import { codec } from '../schema/codec.ts'
 import { field, list, map, message, optional, optionalList } from '../schema/message.ts'
 import { bool, bytes, double, oneOf, text, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
+import { someLimits } from './limits.ts'
 import { environmentName, environmentValue } from './machine.ts'
 import { jobId, millis, name, payloadId, payloadPath, peerId, selector, size, word } from './words.ts'
 import type { Command, Job, Program } from '../../../model/job.ts'
-import type { Limits } from '../../../model/limits.ts'
 import type { PayloadFile, PayloadManifest } from '../../../model/payload.ts'
 import type { Placement, Selector } from '../../../model/placement.ts'
 import type { Plan } from '../../../model/plan.ts'
@@ -53,18 +53,6 @@ const command = message<Command>('Command', {
   name: optional(3, name)
 })
 
-export const limits = message<Limits>('Limits', {
-  wallMs: field(1, uint({ min: 1, max: MAX_MS })),
-  cpuMs: optional(2, uint({ min: 1, max: MAX_MS })),
-  memoryBytes: field(3, size),
-  processes: field(4, uint({ min: 1, max: 4_194_304 })),
-  outputBytes: field(5, size),
-  fileBytes: field(6, size),
-  tmpBytes: field(7, size),
-  tmpInodes: field(8, uint()),
-  openFiles: field(9, uint({ min: 8, max: 1_048_576 }))
-})
-
 export const plan = union<Plan, 'kind'>('Plan', 'kind', {
   fixed: variant(1, { runs: field(1, uint({ min: 1, max: MAX_RUNS })), warmup: field(2, runs) }),
   precision: variant(2, {
@@ -94,7 +82,7 @@ export const job = message<Job>('Job', {
   payload: optional(6, payloadManifest),
   stdin: optional(7, payloadPath),
   env: map(8, environmentName, environmentValue, MAX_VARIABLES),
-  limits: field(9, limits),
+  limits: field(9, someLimits),
   placement: field(10, placement),
   plan: field(11, plan),
   submittedAt: field(12, millis),

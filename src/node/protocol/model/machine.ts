@@ -1,6 +1,7 @@
 import { field, list, map, message, optional, since } from '../schema/message.ts'
 import { CPU_METHODS, MEMORY_METHODS, PROCESS_METHODS } from '../../../model/methods.ts'
 import { bool, oneOf, text, uint } from '../schema/scalars.ts'
+import { someLimits } from './limits.ts'
 import { digest, name, peerId, sentence, size, word } from './words.ts'
 import type { Resources, SandboxFacts, WorkerInfo } from '../../../model/machine.ts'
 
@@ -48,7 +49,8 @@ export const workerInfo = message<WorkerInfo>('WorkerInfo', {
   resources: field(3, resources),
   labels: map(4, label, label, 64),
   sandbox: optional(5, sandboxFacts),
-  refusal: optional(6, sentence)
+  refusal: optional(6, sentence),
+  ceilings: optional(7, someLimits)
 })
 
 /** Environment of a program: names as POSIX has them. */

@@ -4,6 +4,7 @@ import { field, list, message, optional } from '../schema/message.ts'
 import { bool, double, int, oneOf, text, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { MAX_COMMANDS, MAX_RUNS } from './job.ts'
+import { limits } from './limits.ts'
 import { cpuMethod, memoryMethod, sandboxFacts } from './machine.ts'
 import { commandIndex, count, digest, jobId, millis, nanos, peerId, sentence, size, taskName } from './words.ts'
 import type { ExecutionKey } from '../../../model/ids.ts'
@@ -78,7 +79,8 @@ export const executionResult = message<ExecutionResult>('ExecutionResult', {
   startedAt: field(7, millis),
   finishedAt: field(8, millis),
   waitedMs: field(9, millis),
-  noise: optional(10, message<NonNullable<ExecutionResult['noise']>>('Noise', { grade: field(1, oneOf('NoiseGrade', ['A', 'B', 'C', 'D'] as const)), reasons: list(2, sentence, 32) }))
+  noise: optional(10, message<NonNullable<ExecutionResult['noise']>>('Noise', { grade: field(1, oneOf('NoiseGrade', ['A', 'B', 'C', 'D'] as const)), reasons: list(2, sentence, 32) })),
+  limits: optional(11, limits)
 })
 
 /** As it is kept in journals. */

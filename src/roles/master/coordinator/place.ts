@@ -1,3 +1,4 @@
+import { unmetDemand } from '../../../machine/demands.ts'
 import { matches } from '../../../machine/match.ts'
 import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
@@ -75,7 +76,7 @@ function offer (state: CoordinatorState, nowMs: number, effects: CoordinatorEffe
 
       const workers = task.target != null
         ? [...idle.keys()].filter(id => id === task.target)
-        : [...idle].filter(([, worker]) => matches(worker.info, entry.job.placement.where) === true).slice(0, ASKED_AT_ONCE).map(([id]) => id)
+        : [...idle].filter(([, worker]) => matches(worker.info, entry.job.placement.where) === true && unmetDemand(worker.info, entry.job) == null).slice(0, ASKED_AT_ONCE).map(([id]) => id)
 
       for (const id of workers) {
         const execution = executionId(keyOf(entry, task, id))

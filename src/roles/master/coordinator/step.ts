@@ -1,3 +1,4 @@
+import { unmetDemand } from '../../../machine/demands.ts'
 import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { onAnswer, onAskFailed } from './answers.ts'
@@ -5,7 +6,6 @@ import { place } from './place.ts'
 import { backOff, change, disengage, findTask, release, requeue, rollBack, settle } from './tasks.ts'
 import { onGone, onRegistered, onTick, onWorkerState } from './workers.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, Target, TaskEntry } from './state.ts'
-import type { TaskState } from '../../../model/states.ts'
 
 /**
  * One step of the coordinator: applies the event to the state (in place: it may
@@ -26,7 +26,11 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
   switch (event.kind) {
     case 'accept':
       if (!state.jobs.has(event.job.id)) {
-        state.jobs.set(event.job.id, newJob(event, event.nowMs))
+        const entry = newJob(event, event.nowMs)
+
+        state.jobs.set(event.job.id, entry)
+        effects.push(...[...entry.tasks.values()].filter(task => isTaskEnd(task.state))
+          .map((task): CoordinatorEffect => ({ kind: 'task-changed', job: event.job.id, task: task.name })))
       }
       return
     case 'restore':
@@ -107,17 +111,25 @@ function newJob (init: { job: JobEntry['job'], acceptedAtMs: number, targets: Ta
     job: init.job,
     acceptedAtMs: init.acceptedAtMs,
     cancelled: false,
-    tasks: new Map(init.targets.map(target => [target.task, {
-      name: target.task,
-      target: target.worker,
-      info: target.info,
-      state: 'queued' as TaskState,
-      attempt: 0,
-      asked: new Set<string>(),
-      prepared: false,
-      unsure: false,
-      sinceMs: nowMs
-    }]))
+    tasks: new Map(init.targets.map(target => [target.task, newTask(init.job, target, nowMs)]))
+  }
+}
+
+/** What its worker must not do ends before it begins; that follows from what was frozen, so it needs no record. */
+function newTask (job: JobEntry['job'], target: Target, nowMs: number): TaskEntry {
+  const reason = target.info == null ? undefined : unmetDemand(target.info, job)
+
+  return {
+    name: target.task,
+    target: target.worker,
+    info: target.info,
+    state: reason == null ? 'queued' : 'not-run',
+    ...(reason == null ? {} : { reason, worker: target.worker }),
+    attempt: 0,
+    asked: new Set(),
+    prepared: false,
+    unsure: false,
+    sinceMs: nowMs
   }
 }
 

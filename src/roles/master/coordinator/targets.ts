@@ -1,23 +1,37 @@
+import { unmetDemand } from '../../../machine/demands.ts'
 import { matches } from '../../../machine/match.ts'
 import { MeshmarkError } from '../../../model/errors.ts'
 import type { CoordinatorState, Target, WorkerEntry } from './state.ts'
+import type { Job } from '../../../model/job.ts'
 import type { Placement } from '../../../model/placement.ts'
 
+/** What of a job decides who may do it. */
+export type Demand = Pick<Job, 'placement' | 'require' | 'limits'>
+
 /**
- * Who a job is for, decided once, when it is accepted. Throws a MeshmarkError
- * `no-worker` that says why nobody fits.
+ * Who a job is for, decided once, when it is accepted. Every worker that is
+ * chosen by name or condition is a target; one that must not do it all the
+ * same (`unmetDemand`) has its row, which says so. Throws a MeshmarkError
+ * `no-worker` that says why nobody can.
  */
-export function freezeTargets (state: CoordinatorState, placement: Placement): Target[] {
+export function freezeTargets (state: CoordinatorState, job: Demand): Target[] {
+  const { placement } = job
   const rejected: string[] = []
   const fitting: WorkerEntry[] = []
+  const able: WorkerEntry[] = []
 
   for (const worker of [...state.workers.values()].sort((a, b) => a.info.name < b.info.name ? -1 : 1)) {
     const reason = unfit(worker, placement)
+    const demand = reason ?? unmetDemand(worker.info, job)
 
     if (reason == null) {
       fitting.push(worker)
+    }
+
+    if (demand == null) {
+      able.push(worker)
     } else {
-      rejected.push(`${worker.info.name}: ${reason}`)
+      rejected.push(`${worker.info.name}: ${demand}`)
     }
   }
 
@@ -28,13 +42,18 @@ export function freezeTargets (state: CoordinatorState, placement: Placement): T
       throw noNamed(missing, placement, state)
     }
 
-    return placement.names
+    const named = placement.names
       .flatMap(name => fitting.filter(worker => isNamed(worker, name)))
       .filter((worker, index, all) => all.indexOf(worker) === index)
-      .map(fixedTarget)
+
+    if (!named.some(worker => able.includes(worker))) {
+      throw noWorker(`no worker ${quoted(placement.names.slice(0, SHOWN))} can take this job`, named.map(({ info }) => `${info.name}: ${unmetDemand(info, job)}`), state)
+    }
+
+    return named.map(fixedTarget)
   }
 
-  if (fitting.length === 0) {
+  if (able.length === 0) {
     throw noWorker('no worker can take this job', rejected, state)
   }
 
