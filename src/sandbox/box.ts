@@ -1,4 +1,5 @@
 import { MeshmarkError, toError } from '../model/errors.ts'
+import { formatDuration } from '../model/units.ts'
 import { encodeHeader, encodeJson, FRAME, FrameDecoder, MAX_CHUNK } from './frame.ts'
 import { BoxProcess } from './box-process.ts'
 import { fromMonotonicNs, toMonotonicNs } from './clock.ts'
@@ -8,6 +9,7 @@ import { parseFromRunner } from './protocol.ts'
 import { Watchdog } from './watchdog.ts'
 import type { Duplex } from 'node:stream'
 import type { SandboxFacts } from '../model/machine.ts'
+import type { CommandResult } from '../model/result.ts'
 import type { Sample } from '../model/sample.ts'
 import type { LoadedBoxFiles } from './box-files.ts'
 import type { BoxFile, BoxOptions, BoxReport, BoxTask, RunOptions } from './box-types.ts'
@@ -83,9 +85,11 @@ export class Box {
   }
 
   /**
-   * Carries out a task; once, since nobody gets a box after a stranger.
-   * Rejects when the box breaks down, a file of the payload cannot be read,
-   * `onEvent` rejects or the signal aborts; the box is being closed then.
+   * Carries out a task; once, since nobody gets a box after a stranger. What
+   * the program does to the box is a result too, with what was measured before.
+   * Rejects when the runner says that it cannot go on, a file of the payload
+   * cannot be read, `onEvent` rejects, or the signal or `close` ends it; the box
+   * is being closed then.
    */
   async run (task: BoxTask, o: RunOptions): Promise<BoxReport> {
     if (this.#used) {
@@ -96,7 +100,12 @@ export class Box {
     o.signal?.throwIfAborted()
 
     const abort = () => { this.#process.kill('aborted') }
-    const watchdog = new Watchdog(() => { this.#process.kill(`the sandbox did not answer within ${GRACE_MS / 1000} s of the wall limit`) })
+    const samples = new SampleList(task)
+    let overdue = false
+    const watchdog = new Watchdog(() => {
+      overdue = true
+      this.#process.kill(`the sandbox did not answer within ${GRACE_MS / 1000} s of the wall limit of ${formatDuration(task.limits.wallMs)}`)
+    })
 
     o.signal?.addEventListener('abort', abort, { once: true })
     this.#process.setReading(true)
@@ -115,13 +124,19 @@ export class Box {
         throw new BoxGone('the sandbox ended')
       })
 
-      return await Promise.race([this.#receive(task, o, watchdog), failed, cut])
+      return await Promise.race([this.#receive(task, o, watchdog, samples), failed, cut])
     } catch (err) {
+      const closed = this.#process.wasKilled && !overdue
       const reason = await end(this.#process, err)
 
       o.signal?.throwIfAborted()
       this.#logStderr()
-      throw err instanceof BoxGone ? new Error(reason, { cause: err }) : err
+
+      if (!(err instanceof BoxGone) || closed) {
+        throw err instanceof BoxGone ? new Error(reason, { cause: err }) : err
+      }
+
+      return { outcome: overdue ? 'limit' : 'failed', reason, commands: task.commands.map((_, index) => this.#unfinished(index, samples)) }
     } finally {
       watchdog.stop()
       this.#process.setReading(false)
@@ -158,8 +173,12 @@ export class Box {
     }
   }
 
-  async #receive (task: BoxTask, { onEvent }: RunOptions, watchdog: Watchdog): Promise<BoxReport> {
-    const samples = new SampleList(task)
+  /** All that is known of a command whose box is gone. */
+  #unfinished (command: number, samples: SampleList): CommandResult {
+    return { command, samples: samples.of(command), warmups: 0, memoryMethod: 'none', cpuMethod: this.facts.methods.cpu }
+  }
+
+  async #receive (task: BoxTask, { onEvent }: RunOptions, watchdog: Watchdog, samples: SampleList): Promise<BoxReport> {
     let start: BoxReport['start']
 
     const quiet = () => Math.max(0, (task.startAt ?? 0) - performance.timeOrigin - performance.now()) + task.limits.wallMs + QUIET_MS + GRACE_MS

@@ -266,8 +266,8 @@ describe('a box', () => {
   it('is ended when its runner does not answer in time', async () => {
     const { message, left, closed } = await host.ask('frozen', execute(['sleep', '100000'], { limits: { wallMs: 300 } }))
 
-    expect(message).toBe('the sandbox did not answer within 1 s of the wall limit')
-    expect(closed).toBe(message)
+    expect(message).toBe('limit: the sandbox did not answer within 1 s of the wall limit of 300 ms')
+    expect(message).toBe(`limit: ${closed}`)
     expect(left).toBe(0)
   })
 
@@ -275,8 +275,8 @@ describe('a box', () => {
     for (const whom of ['runner', 'bwrap'] as const) {
       const { message, closed, pids } = await host.ask('killed', execute(['sleep', '100000']), whom)
 
-      expect(message).toBe('the sandbox was killed by SIGKILL: is there enough memory?')
-      expect(closed).toBe(message)
+      expect(message).toBe('failed: the sandbox was killed by SIGKILL: is there enough memory?')
+      expect(message).toBe(`failed: ${closed}`)
       await vi.waitFor(() => { expect(pids.filter(pid => existsSync(`/proc/${pid}`))).toEqual([]) }, { timeout: 10_000, interval: 5 })
     }
   })

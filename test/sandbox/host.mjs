@@ -113,7 +113,7 @@ const actions = {
       onEvent: event => { event.kind === 'started' && process.kill(runner.pid, 'SIGSTOP') }
     })
 
-    return { message: await running.then(() => 'done', err => err.message), left: processesOf(box.pid).length, closed: (await box.closed).reason }
+    return { message: await running.then(({ outcome, reason }) => `${outcome}: ${reason}`, err => err.message), left: processesOf(box.pid).length, closed: (await box.closed).reason }
   },
 
   /** Somebody on the host ends the runner or bwrap. */
@@ -124,7 +124,7 @@ const actions = {
     const running = box.run({ ...task, files: [], limits }, {
       onEvent: event => { event.kind === 'started' && process.kill(whom === 'runner' ? runner.pid : box.pid, 'SIGKILL') }
     })
-    const message = await running.then(() => 'done', err => err.message)
+    const message = await running.then(({ outcome, reason }) => `${outcome}: ${reason}`, err => err.message)
 
     return { message, closed: (await box.closed).reason, pids: inside.map(({ pid }) => pid) }
   },
