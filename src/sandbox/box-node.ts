@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs'
-import { access, constants, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { access, constants, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join, parse } from 'node:path'
 import { MeshmarkError } from '../model/errors.ts'
+import { identity } from './box-records.ts'
 import { BOX } from './layout.ts'
 import type { FileHandle } from 'node:fs/promises'
 
@@ -10,10 +11,9 @@ const IMPERSONAL = /^\/(usr|opt)\//
 
 /** Where copies go, and how their folders are named. */
 const PLACE = '/tmp/meshmark-node-'
-const COPY = /^\/tmp\/meshmark-node-\w{6}$/
 
-/** In the worker's folder: where its copy is, for the next start if this one is killed. */
-const RECORD = 'node-copy'
+/** Beside a copy: the process that it was made for, so that others can tell when nobody needs it. */
+const OWNER = 'owner'
 
 const PIECE_BYTES = 1024 * 1024
 
@@ -70,12 +70,12 @@ export class BoxNode {
 
     // The first box of a worker's life comes here before anything else has been put into its folder.
     await mkdir(dir, { recursive: true, mode: 0o700 })
-    await sweepCopy(dir)
+    await sweepCopies()
 
     const folder = await mkdtemp(PLACE).catch(() => undefined)
 
     if (folder != null) {
-      await writeFile(join(dir, RECORD), folder)
+      await writeFile(join(folder, OWNER), `${process.pid} ${identity(process.pid)}`)
       process.once('exit', () => { rmSync(folder, { recursive: true, force: true }) })
     }
 
@@ -89,13 +89,17 @@ export class BoxNode {
   }
 }
 
-/** Removes the copy of an earlier worker that was killed. */
-async function sweepCopy (dir: string): Promise<void> {
-  const folder = await readFile(join(dir, RECORD), 'utf8').catch(() => '')
+/** Removes the copies of workers that were killed. Each says whose it is; one that does not yet is being made. */
+async function sweepCopies (): Promise<void> {
+  const { dir, base } = parse(PLACE)
 
-  if (COPY.test(folder)) {
-    // It may belong to the user that an earlier worker became.
-    await rm(folder, { recursive: true, force: true }).catch(() => {})
+  for (const name of await readdir(dir).catch(() => [])) {
+    const owner = name.startsWith(base) ? await readFile(join(dir, name, OWNER), 'utf8').catch(() => undefined) : undefined
+
+    if (owner != null && owner !== `${parseInt(owner)} ${identity(parseInt(owner))}`) {
+      // It may belong to the user that an earlier worker became.
+      await rm(join(dir, name), { recursive: true, force: true }).catch(() => {})
+    }
   }
 }
 

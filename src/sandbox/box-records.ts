@@ -17,7 +17,8 @@ export function startTime (pid: number): string | undefined {
   }
 }
 
-function identity (pid: number): string | undefined {
+/** Of a process, for ever: differs from that of every other one, before and after it. Undefined when there is none. */
+export function identity (pid: number): string | undefined {
   const start = startTime(pid)
 
   return start == null ? undefined : `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${start}`

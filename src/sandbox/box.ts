@@ -36,6 +36,7 @@ export class Box {
   /** Resolves when nothing of the box is left, with the reason. */
   readonly closed: Promise<{ reason: string }>
   readonly #process: BoxProcess
+  #gone = false
   readonly #frames: AsyncGenerator<Frame>
   readonly #log: (line: string) => void
   #used = false
@@ -46,7 +47,16 @@ export class Box {
     this.#log = log
     this.facts = facts
     this.pid = process.pid
-    this.closed = process.ended.then(reason => ({ reason }))
+    this.closed = process.ended.then(reason => {
+      this.#gone = true
+
+      return { reason }
+    })
+  }
+
+  /** Can it still be given a task? */
+  get usable (): boolean {
+    return !this.#gone && !this.#used
   }
 
   /** Starts bwrap and the runner; resolves when the runner waits for a task. */

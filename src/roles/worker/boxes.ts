@@ -43,7 +43,10 @@ export class Boxes {
     const warm = this.#warm
     this.#warm = undefined
 
-    return warm ?? Box.create(this.#options)
+    // It may have died unused, or never come to be.
+    const box = await warm?.catch(() => undefined)
+
+    return box?.usable === true ? box : Box.create(this.#options)
   }
 
   async stop (): Promise<void> {
