@@ -1,10 +1,10 @@
-import { DEFAULT_LIMITS } from '../../src/model/limits.ts'
+import { unmetDemand } from '../../src/machine/demands.ts'
 import { isTaskEnd } from '../../src/model/states.ts'
 import { random, SimMesh } from './mesh.ts'
 import type { Machines } from './mesh.ts'
 import type { Job } from '../../src/model/job.ts'
 
-function job (number: number, client: string, on: 'all' | 'any', payload: boolean): Job {
+function job (number: number, client: string, on: 'all' | 'any', payload: boolean, demand: number): Job {
   return {
     id: `01ARZ3NDEKTSV4RRFFQ69G5F${String(number).padStart(2, '0')}`,
     client,
@@ -12,7 +12,8 @@ function job (number: number, client: string, on: 'all' | 'any', payload: boolea
     commands: [{ argv: ['true'], program: { kind: 'name', name: 'true' } }],
     payload: payload ? { id: 'aa', files: [], chunkSize: 1, chunks: [] } : undefined,
     env: {},
-    limits: DEFAULT_LIMITS,
+    limits: demand > 0.8 ? { memoryBytes: 2 ** 31 } : {},
+    ...(demand < 0.2 ? { require: ['two-uids' as const] } : {}),
     placement: { on, where: [] },
     plan: { kind: 'once' },
     submittedAt: 0
@@ -34,7 +35,7 @@ export function live (seed: number, machines?: Machines): SimMesh {
     const dice = next()
 
     if (dice < 0.45) {
-      mesh.submit(job(step, `client${Math.floor(next() * 3)}`, next() < 0.5 ? 'all' : 'any', next() < 0.5))
+      mesh.submit(job(step, `client${Math.floor(next() * 3)}`, next() < 0.5 ? 'all' : 'any', next() < 0.5, next()))
     } else if (dice < 0.55) {
       mesh.killWorker(pick())
     } else if (dice < 0.7) {
@@ -82,6 +83,12 @@ export function faultsOf (mesh: SimMesh): string[] {
     for (const task of entry?.tasks.values() ?? []) {
       if (!isTaskEnd(task.state)) {
         faults.push(`task ${task.name} of ${id} never ends: it is ${task.state}`)
+      }
+
+      const unmet = task.info == null ? undefined : unmetDemand(task.info, entry!.job)
+
+      if ((task.state === 'not-run') !== (unmet != null) || (unmet != null && task.reason !== unmet)) {
+        faults.push(`task ${task.name} of ${id} is ${task.state} (${task.reason}) although ${unmet ?? 'nothing'} is in its way`)
       }
 
       if (task.state === 'done' && mesh.disk.results.get(`${id}/${task.name}/${task.worker}/${task.attempt}`) !== 'done') {

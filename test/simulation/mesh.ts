@@ -1,10 +1,11 @@
+import { unmetDemand } from '../../src/machine/demands.ts'
 import { executionId, parseExecutionId } from '../../src/model/ids.ts'
 import { emptyCoordinator } from '../../src/roles/master/coordinator/state.ts'
 import { stepCoordinator } from '../../src/roles/master/coordinator/step.ts'
 import { freezeTargets } from '../../src/roles/master/coordinator/targets.ts'
 import { initialSlot, stepSlot } from '../../src/roles/worker/slot-state.ts'
 import type { Job } from '../../src/model/job.ts'
-import type { WorkerInfo } from '../../src/model/machine.ts'
+import type { SandboxFacts, WorkerInfo } from '../../src/model/machine.ts'
 import type { Outcome } from '../../src/model/result.ts'
 import type { Held } from '../../src/node/protocol/register/messages.ts'
 import type { SlotReply, SlotRequest } from '../../src/node/protocol/slot/messages.ts'
@@ -405,6 +406,12 @@ export class SimMesh {
     }
 
     const { job, task } = parseExecutionId(execution)
+    const unmet = unmetDemand(worker.info, this.disk.jobs.get(job)!.job)
+
+    if (unmet != null) {
+      this.violations.push(`${execution} runs where it must not: ${unmet}`)
+    }
+
     const place = this.#places.get(`${job}/${task}`)
 
     // attempts are never raised here
@@ -507,11 +514,28 @@ export class SimMesh {
   }
 }
 
+const SHARED: SandboxFacts = {
+  builder: 'bubblewrap',
+  builderVersion: '0.8.0',
+  namespaces: [],
+  filterHash: '',
+  uidMode: 'shared',
+  cgroup: 'none',
+  methods: { cpu: 'rusage', memory: 'adopted-maxrss', processes: 'rlimit' },
+  proc: true,
+  kernel: '6',
+  canaries: {},
+  caveats: []
+}
+
+/** Some workers offer more protection, some allow less. */
 function info (peerId: string, index: number): WorkerInfo {
   return {
     peerId,
     name: `w-${index}`,
     labels: {},
+    sandbox: index % 2 === 0 ? SHARED : { ...SHARED, uidMode: 'two-uids' },
+    ...(index % 3 === 2 ? { ceilings: { memoryBytes: 2 ** 30 } } : {}),
     resources: { machineId: `m${index}`, platform: 'linux', arch: 'x64', cpuModel: 'cpu', cores: 2, memoryBytes: 2 ** 30, kernel: '6', os: 'os', nodeVersion: '20' }
   }
 }

@@ -142,7 +142,7 @@ const resources: Arbitrary<Resources> = fc.record({
   nodeVersion: fact
 })
 
-const sandbox: Arbitrary<SandboxFacts> = fc.record({
+export const sandbox: Arbitrary<SandboxFacts> = fc.record({
   builder: fc.constantFrom('bubblewrap' as const, 'unshare' as const),
   builderVersion: fact,
   namespaces: fc.array(fact, { maxLength: 8 }),

@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { freezeTargets } from '../../../src/roles/master/coordinator/targets.ts'
 import { Play, asked, exampleJob, startsIn, workerInfo } from './fixtures.ts'
+import type { Job } from '../../../src/model/job.ts'
+import type { SandboxFacts } from '../../../src/model/machine.ts'
 import type { Placement } from '../../../src/model/placement.ts'
 
 const ALL: Placement = { on: 'all', where: [] }
@@ -197,5 +199,92 @@ describe('who a job is for', () => {
     for (const placement of [ALL, { on: 'names', names: ['x'], where: [] }] as Placement[]) {
       expect(() => freezeTargets(new Play().state, { placement, limits: {} })).toThrow(/none has joined yet: start one with meshmark worker/)
     }
+  })
+})
+
+describe('a job that insists on protections or on limits', () => {
+  const facts = (uidMode: SandboxFacts['uidMode']): SandboxFacts => ({
+    builder: 'bubblewrap',
+    builderVersion: '0.8.0',
+    namespaces: [],
+    filterHash: '',
+    uidMode,
+    cgroup: 'none',
+    methods: { cpu: 'rusage', memory: 'adopted-maxrss', processes: 'rlimit' },
+    proc: true,
+    kernel: '6',
+    canaries: {},
+    caveats: []
+  })
+  const fleet = (): Play => {
+    const play = new Play()
+
+    play.register(workerInfo('good', { sandbox: facts('two-uids') }))
+    play.register(workerInfo('shared', { sandbox: facts('shared') }))
+    play.register(workerInfo('small', { sandbox: facts('two-uids'), ceilings: { memoryBytes: 2 ** 30 } }))
+
+    return play
+  }
+  const demanding = (placement: Placement, init: Partial<Job> = {}): Job => exampleJob(1, { placement, limits: {}, require: ['two-uids'], ...init })
+  const rows = (play: Play, job: Job): string[] => [...play.state.jobs.get(job.id)!.tasks.values()]
+    .map(({ info, name, state, reason }) => `${info?.name ?? name} ${state}${reason == null ? '' : `: ${reason}`}`)
+
+  it('has a row for every worker, and those that must not do it say why at once', () => {
+    const play = fleet()
+    const job = demanding(ALL, { kind: 'run', limits: { memoryBytes: 2 ** 31 } })
+    const effects = play.accept(job)
+
+    expect(asked(effects).map(({ worker }) => worker)).toEqual(['12D3good'])
+    expect(effects.filter(effect => effect.kind === 'task-changed').map(effect => effect.task)).toEqual(expect.arrayContaining(['12D3shared', '12D3small']))
+    expect(rows(play, job)).toEqual([
+      'good reserving',
+      'shared not-run: its sandbox lacks two-uids, which the job requires',
+      'small not-run: 2.0 GB of memory is asked for and it allows 1.0 GB'
+    ])
+  })
+
+  it('ends when those that may do it have ended, also after a restart of the master', () => {
+    const play = fleet()
+    const job = demanding({ on: 'names', names: ['shared', 'good'], where: [] })
+
+    play.accept(job)
+    play.ready(job, '12D3good', '12D3good')
+    play.started(job, '12D3good', '12D3good')
+    expect(play.state.jobs.get(job.id)!.finishedAtMs).toBeUndefined()
+    expect(play.done(job, '12D3good', '12D3good')).toContainEqual(expect.objectContaining({ kind: 'job-ended' }))
+
+    const again = fleet()
+    const targets = freezeTargets(play.state, job)
+
+    again.step({ kind: 'restore', job, acceptedAtMs: 1, targets, ended: [{ key: { job: job.id, task: '12D3good', worker: '12D3good', attempt: 0 }, outcome: 'done' }], assigned: [], cancelled: false })
+    expect(again.state.jobs.get(job.id)!.finishedAtMs).toBeDefined()
+    expect(rows(again, job)).toEqual(rows(play, job))
+  })
+
+  it('is never given to any other free worker', () => {
+    const play = fleet()
+    const job = demanding({ on: 'any', where: [] }, { limits: { memoryBytes: 2 ** 31 } })
+
+    expect(asked(play.accept(job)).map(({ worker }) => worker)).toEqual(['12D3good'])
+  })
+
+  it('runs where the default is lowered: it did not ask for more', () => {
+    const play = fleet()
+
+    expect(asked(play.accept(demanding({ on: 'names', names: ['small'], where: [] }))).map(({ worker }) => worker)).toEqual(['12D3small'])
+  })
+
+  it.each<[string, Placement]>([
+    ['all', ALL],
+    ['any', { on: 'any', where: [] }],
+    ['its name', { on: 'names', names: ['shared'], where: [] }]
+  ])('is refused when nobody on %s can do it, with what is missing', (_, placement) => {
+    const play = new Play()
+
+    play.register(workerInfo('shared', { sandbox: facts('shared') }))
+    expect(() => freezeTargets(play.state, demanding(placement))).toThrow(expect.objectContaining({
+      code: 'no-worker',
+      message: expect.stringMatching(/can take this job: shared: its sandbox lacks two-uids, which the job requires$/)
+    }))
   })
 })
