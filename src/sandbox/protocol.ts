@@ -6,10 +6,11 @@ import type { Limits } from '../model/limits.ts'
 import type { Plan } from '../model/plan.ts'
 import type { CommandResult, NotRun } from '../model/result.ts'
 import type { Exit, Sample } from '../model/sample.ts'
+import type { GroupHandles } from './cgroup/handles.ts'
 
 /** To the runner. The files' contents follow a task as data frames, one after the other. */
 export type ToRunner =
-  | { type: 'filters', programs: string[] /* base64 */ }
+  | { type: 'filters', programs: string[] /* base64 */, group?: GroupHandles }
   | { type: 'task', task: RunnerTask }
 
 export interface RunnerTask {

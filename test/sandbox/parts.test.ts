@@ -100,7 +100,7 @@ describe('what a process uses', () => {
   it('is read past a name that looks like the rest of the line', () => {
     const stat = '7 (a) R 1 (b) S 1 7 7 0 -1 4194304 100 0 0 0 11 12 13 14 20 0 1 0 500 9000000 321 18446744073709551615'
 
-    expect(parseStat(stat)).toEqual({ cpuMs: 500, residentPages: 321 })
+    expect(parseStat(stat)).toEqual({ cpuMs: 500, residentPages: 321, threads: 1 })
   })
 
   it('is read from a real process', () => {

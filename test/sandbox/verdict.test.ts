@@ -4,8 +4,12 @@ import { NO_RUSAGE } from '../../src/sandbox/runner/reap.ts'
 import { describeLimit, limitBehind, verdict } from '../../src/sandbox/runner/verdict.ts'
 import type { Ran } from '../../src/sandbox/runner/run.ts'
 
-const ran = (more: Partial<Ran> = {}): Ran => ({ startNs: 0n, wallNs: 1, exit: { kind: 'code', code: 0 }, leftovers: 0, rusage: NO_RUSAGE, ...more })
-const printed = { stdoutDigest: '', stdoutBytes: 0, stderrBytes: 0, exceeded: false, kept: { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) } }
+const NO_BILL = { outOfMemory: false, forksRefused: false }
+const nothing = { processes: false, openFiles: false }
+const failed = { kind: 'code' as const, code: 1 }
+
+const ran = (more: Partial<Ran> = {}): Ran => ({ startNs: 0n, wallNs: 1, exit: { kind: 'code', code: 0 }, leftovers: 0, rusage: NO_RUSAGE, bill: NO_BILL, ...more })
+const printed = { stdoutDigest: '', stdoutBytes: 0, stderrBytes: 0, exceeded: false, kept: { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }, lastWords: Buffer.alloc(0) }
 
 describe('the outcome of a task', () => {
   it('is done when every command is', () => {
@@ -26,19 +30,51 @@ describe('the outcome of a task', () => {
 
 describe('the limit behind the end of a run', () => {
   it('is none for a run that only failed', () => {
-    expect(limitBehind(ran({ exit: { kind: 'signal', signal: 'SIGKILL' } }), DEFAULT_LIMITS, printed)).toBeUndefined()
+    expect(limitBehind(ran({ exit: { kind: 'signal', signal: 'SIGKILL' } }), DEFAULT_LIMITS, printed, nothing)).toBeUndefined()
     // No limit of CPU time was set: whoever sent it, we did not.
-    expect(limitBehind(ran({ exit: { kind: 'signal', signal: 'SIGXCPU' } }), DEFAULT_LIMITS, printed)).toBeUndefined()
+    expect(limitBehind(ran({ exit: { kind: 'signal', signal: 'SIGXCPU' } }), DEFAULT_LIMITS, printed, nothing)).toBeUndefined()
   })
 
   it('is the one that the kernel enforced', () => {
-    expect(limitBehind(ran({ exit: { kind: 'signal', signal: 'SIGXCPU' } }), { ...DEFAULT_LIMITS, cpuMs: 1000 }, printed)).toBe('cpu')
-    expect(limitBehind(ran({ exit: { kind: 'signal', signal: 'SIGXFSZ' } }), DEFAULT_LIMITS, printed)).toBe('file')
+    expect(limitBehind(ran({ exit: { kind: 'signal', signal: 'SIGXCPU' } }), { ...DEFAULT_LIMITS, cpuMs: 1000 }, printed, nothing)).toBe('cpu')
+    expect(limitBehind(ran({ exit: { kind: 'signal', signal: 'SIGXFSZ' } }), DEFAULT_LIMITS, printed, nothing)).toBe('file')
   })
 
   it('is seen in the bill and in the output of a run that seems to have ended well', () => {
-    expect(limitBehind(ran({ rusage: { ...NO_RUSAGE, userNs: 600e6, systemNs: 400e6 } }), { ...DEFAULT_LIMITS, cpuMs: 1000 }, printed)).toBe('cpu')
-    expect(limitBehind(ran(), DEFAULT_LIMITS, { ...printed, exceeded: true })).toBe('output')
+    expect(limitBehind(ran({ rusage: { ...NO_RUSAGE, userNs: 600e6, systemNs: 400e6 } }), { ...DEFAULT_LIMITS, cpuMs: 1000 }, printed, nothing)).toBe('cpu')
+    expect(limitBehind(ran(), DEFAULT_LIMITS, { ...printed, exceeded: true }, nothing)).toBe('output')
+  })
+
+  it('is what the control group counted, or what the CPU time of hidden processes came to', () => {
+    const bill = (more: Partial<Ran['bill']>) => ran({ bill: { ...NO_BILL, ...more } })
+
+    // One that was killed for memory may have been a child whose parent does not care.
+    expect(limitBehind(bill({ outOfMemory: true }), DEFAULT_LIMITS, printed, nothing)).toBe('memory')
+    expect(limitBehind(bill({ cpuNs: 1e9 }), { ...DEFAULT_LIMITS, cpuMs: 1000 }, printed, nothing)).toBe('cpu')
+    expect(limitBehind(bill({ cpuNs: 999e6 }), { ...DEFAULT_LIMITS, cpuMs: 1000 }, printed, nothing)).toBeUndefined()
+  })
+
+  it('is one that only refuses when the run failed, and not when it went on without', () => {
+    const { memoryBytes } = DEFAULT_LIMITS
+    const cases = [
+      ['memory', { ...NO_BILL, memoryBytes: 0.9 * memoryBytes }, nothing, ''],
+      ['processes', { ...NO_BILL, forksRefused: true }, nothing, ''],
+      ['processes', NO_BILL, { ...nothing, processes: true }, ''],
+      ['open-files', NO_BILL, { ...nothing, openFiles: true }, ''],
+      ['open-files', NO_BILL, nothing, 'OSError: [Errno 24] Too many open files: x'],
+      ['open-files', NO_BILL, nothing, 'Error: EMFILE: too many open files, open x']
+    ] as const
+
+    for (const [limit, bill, reached, words] of cases) {
+      const said = { ...printed, lastWords: Buffer.from(words) }
+
+      expect(limitBehind(ran({ bill, exit: failed }), DEFAULT_LIMITS, said, reached)).toBe(limit)
+      expect(limitBehind(ran({ bill }), DEFAULT_LIMITS, said, reached)).toBeUndefined()
+    }
+
+    // The machine's limit and not the job's.
+    expect(limitBehind(ran({ exit: failed }), DEFAULT_LIMITS, { ...printed, lastWords: Buffer.from('Too many open files in system') }, nothing)).toBeUndefined()
+    expect(limitBehind(ran({ exit: failed, bill: { ...NO_BILL, memoryBytes: 0.89 * memoryBytes } }), DEFAULT_LIMITS, printed, nothing)).toBeUndefined()
   })
 
   it('is told with its value', () => {

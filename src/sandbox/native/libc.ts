@@ -36,6 +36,8 @@ export interface Libc {
   timerSettime: (id: number, flags: number, next: Pointer) => number
   gettid: () => number
   getpagesize: () => number
+  /** `time`: seconds and nanoseconds, 64 bits each. */
+  clock_gettime: (clock: number, time: Pointer) => number
   unshare: (flags: number) => number
   setns: (fd: number, kind: number) => number
   chdir: (path: string) => number
@@ -84,6 +86,7 @@ export function loadLibc (koffi: Koffi): Libc {
     timerSettime: (id, flags, next) => timerSettime(SYS.timer_settime, id, flags, next, null),
     gettid: () => syscall(SYS.gettid, 0, 0, 0, 0),
     getpagesize: lib.func('int getpagesize()'),
+    clock_gettime: lib.func('int clock_gettime(int clock, void *time)'),
     unshare: lib.func('int unshare(int flags)'),
     setns: lib.func('int setns(int fd, int kind)'),
     chdir: lib.func('int chdir(str path)'),
@@ -110,6 +113,9 @@ export const PR_CAP_AMBIENT = 47
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 export const PR_CAPBSET_DROP = 24
+
+export const CLOCK_PROCESS_CPUTIME_ID = 2
+export const CLOCK_THREAD_CPUTIME_ID = 3
 
 export const CLONE_NEWNS = 0x20000
 export const CLONE_FS = 0x200

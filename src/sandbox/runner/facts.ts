@@ -14,7 +14,7 @@ export function ownTids (): number[] {
 }
 
 /** Reads back, from the kernel, what holds for a program that is started here. */
-export function readFacts (means: Pick<Means, 'launcher' | 'alarm' | 'stagehand'>): RunnerFacts {
+export function readFacts (means: Pick<Means, 'launcher' | 'alarm' | 'meter' | 'stagehand'>): RunnerFacts {
   const status = statusOfProgram(means)
   const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? ''
   const capabilities = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'].reduce((all, name) => all | BigInt(`0x${field(name)}`), 0n)
@@ -34,7 +34,7 @@ export function readFacts (means: Pick<Means, 'launcher' | 'alarm' | 'stagehand'
 }
 
 /** /proc/self/status, as a program finds it. */
-function statusOfProgram ({ launcher, alarm, stagehand }: Pick<Means, 'launcher' | 'alarm' | 'stagehand'>): string {
+function statusOfProgram ({ launcher, alarm, meter, stagehand }: Pick<Means, 'launcher' | 'alarm' | 'meter' | 'stagehand'>): string {
   const cat = ['/usr/bin/cat', '/bin/cat'].find(path => existsSync(path))
 
   if (cat == null) {
@@ -46,7 +46,7 @@ function statusOfProgram ({ launcher, alarm, stagehand }: Pick<Means, 'launcher'
   try {
     launcher.setNoStdin()
     outputs.open()
-    runOnce({ launcher, alarm }, makeImage(launcher.libc, cat, ['cat', '/proc/self/status'], baseEnvironment()), 10_000, { intervalMs: 1_000, onInterval: () => undefined })
+    runOnce({ launcher, alarm, meter }, makeImage(launcher.libc, cat, ['cat', '/proc/self/status'], baseEnvironment()), 10_000, { intervalMs: 1_000, onInterval: () => undefined })
     return outputs.finish().kept.stdout.toString('latin1')
   } finally {
     outputs.close()

@@ -15,6 +15,9 @@ const STDIO_BASE = 100
 /** Several times what the runner may still need of the memory that RLIMIT_DATA counts. */
 const RUNNER_DATA_BYTES = 256 * 1024 * 1024
 
+/** Room for the control group to be who says no. */
+const SPARE_PROCESSES = 64
+
 /** errno of posix_spawn, when it is not 0. */
 export class SpawnError extends Error {
   constructor (readonly errno: number) {
@@ -84,19 +87,21 @@ export class Launcher {
    *
    * @param threads - of the runner; they count as processes of its user, the one that starts programs even as theirs
    * @param largestFile - that the runner itself must write
+   * @param bounds - what a control group bounds better: all processes together, each time with a count of what was refused
    */
-  setLimits (limits: Limits, threads: number, largestFile: number): void {
+  setLimits (limits: Limits, threads: number, largestFile: number, bounds: { memory: boolean, processes: boolean }): void {
     const cpuSeconds = Math.ceil((limits.cpuMs ?? 0) / 1000)
+    const processes = limits.processes + (bounds.processes ? SPARE_PROCESSES : 0)
     const dataBytes = Math.max(limits.memoryBytes, ownDataBytes() + RUNNER_DATA_BYTES)
     const own: [number, number, number][] = [
       [RLIMIT.CORE, 0, 0],
       [RLIMIT.MSGQUEUE, 0, 0],
       [RLIMIT.MEMLOCK, 65_536, 65_536],
       [RLIMIT.SIGPENDING, 1024, 1024],
-      [RLIMIT.NPROC, limits.processes + threads, limits.processes + threads],
+      [RLIMIT.NPROC, processes + threads, processes + threads],
       [RLIMIT.NOFILE, Math.max(limits.openFiles, 256), Math.max(limits.openFiles, 256)],
       [RLIMIT.FSIZE, Math.max(limits.fileBytes, largestFile), Math.max(limits.fileBytes, largestFile)],
-      [RLIMIT.DATA, dataBytes, dataBytes],
+      ...(bounds.memory ? [] : [[RLIMIT.DATA, dataBytes, dataBytes] as [number, number, number]]),
       // The soft one places mmap_base: the usual value, on every machine.
       [RLIMIT.STACK, 8 * 1024 * 1024, Math.max(limits.memoryBytes, 8 * 1024 * 1024)]
     ]
@@ -106,10 +111,10 @@ export class Launcher {
     }
 
     this.#childLimits = [
-      { resource: RLIMIT.DATA, value: rlimitBuffer(limits.memoryBytes, limits.memoryBytes) },
+      ...(bounds.memory ? [] : [{ resource: RLIMIT.DATA, value: rlimitBuffer(limits.memoryBytes, limits.memoryBytes) }]),
       { resource: RLIMIT.NOFILE, value: rlimitBuffer(limits.openFiles, limits.openFiles) },
       { resource: RLIMIT.FSIZE, value: rlimitBuffer(limits.fileBytes, limits.fileBytes) },
-      ...(this.identity.twoUids ? [{ resource: RLIMIT.NPROC, value: rlimitBuffer(limits.processes, limits.processes) }] : [])
+      ...(this.identity.twoUids ? [{ resource: RLIMIT.NPROC, value: rlimitBuffer(processes, processes) }] : [])
     ]
 
     if (cpuSeconds > 0) {

@@ -18,6 +18,8 @@ export interface Printed {
   exceeded: boolean
   /** The beginning, not yet sent to the worker; nothing when it was passed on live. */
   kept: { stdout: Buffer, stderr: Buffer }
+  /** The end of stderr, where programs say why they failed. */
+  lastWords: Buffer
 }
 
 /** Where a run's stdout and stderr go. */
@@ -31,6 +33,8 @@ export interface Outputs extends Pick<Watch, 'pollfds' | 'onReady'> {
 
 /** Kept of each stream of a measured run. */
 const KEPT_BYTES = 64 * 1024
+
+const LAST_WORDS_BYTES = 4 * 1024
 
 /** O_EXCL: cannot be given a name either. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
@@ -78,6 +82,11 @@ export class FileOutputs implements Outputs {
   finish (): Printed {
     const exceeded = this.exceeded()
     const [stdout, stderr] = this.#fds.map(read)
+    const lastWords = Buffer.alloc(Math.min(stderr?.bytes ?? 0, LAST_WORDS_BYTES))
+
+    if (lastWords.length > 0) {
+      readSync(this.#fds[1] as number, lastWords, 0, lastWords.length, (stderr?.bytes ?? 0) - lastWords.length)
+    }
 
     this.#fds.forEach(fd => closeSync(fd))
     this.#fds = []
@@ -87,7 +96,8 @@ export class FileOutputs implements Outputs {
       stdoutBytes: stdout?.bytes ?? 0,
       stderrBytes: stderr?.bytes ?? 0,
       exceeded,
-      kept: { stdout: stdout?.kept ?? Buffer.alloc(0), stderr: stderr?.kept ?? Buffer.alloc(0) }
+      kept: { stdout: stdout?.kept ?? Buffer.alloc(0), stderr: stderr?.kept ?? Buffer.alloc(0) },
+      lastWords
     }
   }
 }
@@ -128,6 +138,7 @@ export class LiveOutputs implements Outputs {
   readonly #bytes = [0, 0]
   readonly #hash = createHash('sha256')
   #fds: number[] = []
+  #lastWords = Buffer.alloc(0)
   #exceeded = false
 
   constructor (launcher: Launcher, control: Control, outputBytes: number) {
@@ -194,7 +205,8 @@ export class LiveOutputs implements Outputs {
       stdoutBytes: this.#bytes[0] ?? 0,
       stderrBytes: this.#bytes[1] ?? 0,
       exceeded: this.#exceeded,
-      kept: { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }
+      kept: { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) },
+      lastWords: this.#lastWords
     }
   }
 
@@ -221,6 +233,8 @@ export class LiveOutputs implements Outputs {
 
       if (index === 0) {
         this.#hash.update(data)
+      } else {
+        this.#lastWords = Buffer.concat([this.#lastWords, data]).subarray(-LAST_WORDS_BYTES)
       }
     }
 

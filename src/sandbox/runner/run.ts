@@ -6,6 +6,7 @@ import type { LimitName } from '../../model/limits.ts'
 import type { Exit } from '../../model/sample.ts'
 import type { Rusage } from '../native/libc.ts'
 import type { Alarm } from './alarm.ts'
+import type { Bill, Meter } from './bill.ts'
 import type { Image } from './image.ts'
 import type { Launcher } from './launch.ts'
 import type { Stage } from './stage.ts'
@@ -16,7 +17,8 @@ import type { Stagehand } from './stagehand.ts'
  * between the two clock readings of a run that outlasts `intervalMs`.
  */
 export interface Watch {
-  intervalMs: number
+  /** Until the first or the next look; asked each time. */
+  readonly intervalMs: number
   /** Descriptors to look at beside the program, as poll(2) wants them; the first entry is the program's. */
   readonly pollfds?: Buffer
   /** Called once the program has started; only with descriptors, whose runs are not measured finely. */
@@ -25,6 +27,8 @@ export interface Watch {
   onReady? (): LimitName | undefined
   /** Called after each interval. The name of a limit ends the run. */
   onInterval (startNs: bigint): LimitName | undefined
+  /** Called once the clock has stopped, when the program did not end well, with what it started still there. */
+  onFailure? (): void
 }
 
 export interface Ran {
@@ -37,6 +41,7 @@ export interface Ran {
   leftovers: number
   /** Of the program and of everything that it left behind. */
   rusage: Rusage
+  bill: Bill
 }
 
 const POLLFD_BYTES = 8
@@ -48,12 +53,15 @@ const EVERYBODY = -1
 export interface Means {
   launcher: Launcher
   alarm: Alarm
+  meter: Meter
   stagehand: Stagehand
   stage: Stage
 }
 
 /** The two readings of the clock around posix_spawn and wait4. Throws SpawnError. */
-export function runOnce ({ launcher, alarm }: Pick<Means, 'launcher' | 'alarm'>, image: Image, wallMs: number, watch: Watch): Ran {
+export function runOnce ({ launcher, alarm, meter }: Pick<Means, 'launcher' | 'alarm' | 'meter'>, image: Image, wallMs: number, watch: Watch): Ran {
+  meter.begin()
+
   const deadlines = new Deadlines(wallMs, watch)
 
   if (watch.pollfds == null) {
@@ -78,24 +86,27 @@ export function runOnce ({ launcher, alarm }: Pick<Means, 'launcher' | 'alarm'>,
 
   const exit = decodeStatus(launcher.status())
   const own = launcher.rusage()
+
+  if (limit == null && !(exit.kind === 'code' && exit.code === 0)) {
+    watch.onFailure?.()
+  }
+
   const rest = killRest(launcher)
 
-  return { startNs, wallNs, exit, ...(limit == null ? {} : { limit }), leftovers: rest.killed, rusage: addRusage(own, rest.rusage) }
+  return { startNs, wallNs, exit, ...(limit == null ? {} : { limit }), leftovers: rest.killed, rusage: addRusage(own, rest.rusage), bill: meter.end() }
 }
 
 /** When to look up while a program runs: at each interval and at the wall limit. */
 class Deadlines {
   startNs = 0n
   readonly #wallNs: bigint
-  readonly #intervalNs: bigint
   readonly #watch: Watch
   #nextNs: bigint
 
   constructor (wallMs: number, watch: Watch) {
     this.#wallNs = BigInt(wallMs) * 1_000_000n
-    this.#intervalNs = BigInt(watch.intervalMs) * 1_000_000n
     this.#watch = watch
-    this.#nextNs = this.#intervalNs < this.#wallNs ? this.#intervalNs : this.#wallNs
+    this.#nextNs = this.#after(0n)
   }
 
   /** Until the next one, whole milliseconds rounded up. */
@@ -119,8 +130,14 @@ class Deadlines {
 
     const limit = this.#watch.onInterval(this.startNs)
 
-    this.#nextNs = sinceNs + this.#intervalNs < this.#wallNs ? sinceNs + this.#intervalNs : this.#wallNs
+    this.#nextNs = this.#after(process.hrtime.bigint() - this.startNs)
     return limit
+  }
+
+  #after (sinceNs: bigint): bigint {
+    const nextNs = sinceNs + BigInt(this.#watch.intervalMs) * 1_000_000n
+
+    return nextNs < this.#wallNs ? nextNs : this.#wallNs
   }
 }
 

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs'
 import { Alarm } from './alarm.ts'
+import { Meter } from './bill.ts'
 import { Control, WorkerGone } from './control.ts'
 import { ownTids, readFacts } from './facts.ts'
 import { Identity } from './identity.ts'
@@ -35,7 +36,7 @@ export function serve (libc: Libc, stagehand: Stagehand): number {
 
     loadFilters(libc, filters.programs.map(program => Buffer.from(program, 'base64')))
 
-    const means: Means = { launcher: new Launcher(libc, identity), alarm: new Alarm(libc), stagehand, stage: new Stage(stagehand, identity) }
+    const means: Means = { launcher: new Launcher(libc, identity), alarm: new Alarm(libc), meter: new Meter(libc, filters.group), stagehand, stage: new Stage(stagehand, identity) }
 
     means.stage.renew()
     control.send({ type: 'ready', facts: readFacts(means) })

@@ -1,7 +1,9 @@
 import { closeSync, openSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { succeeded } from '../../model/sample.ts'
 import { nextRun } from '../../measure/plan.ts'
+import { median } from '../../stats/quantile.ts'
 import { BOX, MAX_OUTPUT_BYTES } from '../layout.ts'
 import { describeExit } from './exit-status.ts'
 import { ownTids } from './facts.ts'
@@ -12,7 +14,7 @@ import { FileOutputs, LiveOutputs } from './outputs.ts'
 import { baseEnvironment, findProgram } from './programs.ts'
 import { sandboxProblem, spawnProblem, taskProblem } from './refusals.ts'
 import { runOnce } from './run.ts'
-import { treeExceeds } from './tree.ts'
+import { TreeWatch } from './tree.ts'
 import { describeLimit, limitBehind, sampleOf, verdict } from './verdict.ts'
 import { waitUntil } from './wait-until.ts'
 import type { NotRun } from '../../model/result.ts'
@@ -27,9 +29,6 @@ import type { Means, Ran } from './run.ts'
 import type { Stage } from './stage.ts'
 import type { Ended } from './verdict.ts'
 import type { WorkingCopy } from './working-copy.ts'
-
-/** Output, used space, and what all processes use together are looked at this often; runs that are shorter are never disturbed. */
-const INTERVAL_MS = 100
 
 /** A program that takes longer is not run once more for its memory. */
 const MEMORY_RUN_MS = 2_000
@@ -52,6 +51,7 @@ interface Measured {
   ended?: Ended
   notRun?: NotRun
   reached?: number
+  /** Where runs are not billed for it. */
   memoryBytes?: number
 }
 
@@ -61,7 +61,7 @@ interface Measured {
  * 1. take the payload, look at every command's program
  * 2. set the limits, warm up each command
  * 3. rounds: each command that its plan has not finished runs once, in random order
- * 4. one more run of each for its memory, where that makes sense
+ * 4. one more run of each for its memory, where runs are not billed for it and that makes sense
  */
 export class TaskRun {
   readonly #means: Means
@@ -71,12 +71,13 @@ export class TaskRun {
   readonly #copy: WorkingCopy
   readonly #stage: Stage
   readonly #outputs: Outputs
+  readonly #tree: TreeWatch
   #unsent: Sample[] = []
   #firstNs: bigint | undefined
   #startTold = false
 
   constructor (means: Means, control: Control, task: RunnerTask, copy: WorkingCopy) {
-    const { launcher, stage, stagehand } = means
+    const { launcher, meter, stage, stagehand } = means
 
     this.#means = means
     this.#launcher = launcher
@@ -84,6 +85,7 @@ export class TaskRun {
     this.#task = task
     this.#copy = copy
     this.#stage = stage
+    this.#tree = new TreeWatch(task.limits, meter, launcher.libc.getpagesize(), availableParallelism())
     this.#outputs = task.kind === 'exec'
       ? new LiveOutputs(launcher, control, task.limits.outputBytes)
       : new FileOutputs(launcher, stagehand, Math.min(task.limits.outputBytes, MAX_OUTPUT_BYTES))
@@ -143,7 +145,7 @@ export class TaskRun {
     }
 
     try {
-      this.#launcher.setLimits(task.limits, ownTids().length, this.#copy.largestFile)
+      this.#launcher.setLimits(task.limits, ownTids().length, this.#copy.largestFile, this.#means.meter.bounds)
       this.#stage.renew(this.#control.alive)
     } catch (err) {
       return sandboxProblem(`the box could not be prepared: ${message(err)}`)
@@ -235,19 +237,23 @@ export class TaskRun {
     }
 
     let ran: Ran
+    const tree = this.#tree
+
+    tree.begin()
 
     try {
       const { pollfds, onReady } = this.#outputs
 
       ran = runOnce(this.#means, command.image, limits.wallMs, {
-        intervalMs: INTERVAL_MS,
+        get intervalMs () { return tree.intervalMs },
         ...(pollfds == null ? {} : { pollfds }),
         ...(onReady == null ? {} : { onReady: () => this.#outputs.onReady?.() }),
         onStart: startNs => { this.#tellStart(startNs) },
         onInterval: startNs => {
           this.#tellStart(startNs)
-          return this.#outputs.exceeded() ? 'output' : this.#stage.exceeded(limits) ?? treeExceeds(limits, this.#launcher.libc.getpagesize())
-        }
+          return this.#outputs.exceeded() ? 'output' : this.#stage.exceeded(limits) ?? tree.look()
+        },
+        onFailure: () => { tree.lookBack() }
       })
     } catch (err) {
       if (err instanceof SpawnError) {
@@ -264,7 +270,7 @@ export class TaskRun {
     this.#control.alive()
 
     const printed = this.#outputs.finish()
-    const limit = ran.limit ?? limitBehind(ran, limits, printed) ?? this.#stage.exceeded(limits)
+    const limit = ran.limit ?? limitBehind(ran, limits, printed, tree.reached) ?? this.#stage.exceeded(limits)
 
     if (limit != null) {
       ran.limit = limit
@@ -311,6 +317,10 @@ export class TaskRun {
   }
 
   #measureMemory (command: Measured): void {
+    if (this.#means.meter.memoryMethod != null) {
+      return
+    }
+
     const slowest = command.wallNs.reduce((most, wallNs) => Math.max(most, wallNs), 0)
 
     if (this.#task.kind === 'exec' || isOver(command) || slowest === 0 || slowest > MEMORY_RUN_MS * 1e6) {
@@ -359,13 +369,16 @@ export class TaskRun {
   }
 
   #summary (command: Measured): CommandSummary {
-    const { index, warmups, memoryBytes, first, same, notRun, reached, runnable } = command
+    const { index, warmups, samples, first, same, notRun, reached, runnable } = command
+    const { cpuMethod, memoryMethod = 'adopted-maxrss' } = this.#means.meter
+    const peaks = samples.flatMap(sample => sample.memoryBytes ?? [])
+    const memoryBytes = peaks.length > 0 ? Math.round(median(peaks)) : command.memoryBytes
 
     return {
       command: index,
       warmups,
-      memoryMethod: memoryBytes == null ? 'none' : 'adopted-maxrss',
-      cpuMethod: 'rusage',
+      memoryMethod: memoryBytes == null ? 'none' : memoryMethod,
+      cpuMethod,
       program: runnable.program,
       ...(memoryBytes == null ? {} : { memoryBytes }),
       ...(notRun == null ? {} : { notRun }),

@@ -1,37 +1,113 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import type { LimitName, Limits } from '../../model/limits.ts'
+import type { Meter } from './bill.ts'
 
 /** Of /proc/PID/stat on every architecture that Node runs on: USER_HZ. */
 const MS_PER_TICK = 10
+
+/** Runs that are shorter are never disturbed by a look, unless their limit of CPU time is. */
+const INTERVAL_MS = 100
+
+/** Near the limit of CPU time, so that it is met within 20 ms. */
+const LEAST_INTERVAL_MS = 5
+
+/** A look may take this part of the time at most; near the limit of CPU time ten times as much. */
+const INTERVAL_PER_COST = 500
+const LAST_INTERVAL_PER_COST = 50
 
 interface Use {
   pid: number
   cpuMs: number
   residentBytes: number
+  threads: number
 }
 
 /**
- * Which of the limits that hold for all processes of a run together is
- * exceeded at this moment. The kernel's own limits hold for one process each,
- * and RLIMIT_DATA knows nothing of shared memory; this looks at all of them,
- * so whatever forks or shares is seen a moment later.
- *
- * @param pageBytes - size of a page of memory
+ * Watches the limits that hold for all processes of a run together. Where the
+ * box's control group bounds or bills a quantity, it is asked; else all
+ * processes are looked at: the kernel's other limits hold for one process each,
+ * and RLIMIT_DATA knows nothing of shared memory.
  */
-export function treeExceeds (limits: Limits, pageBytes: number): LimitName | undefined {
-  const processes = programs(pageBytes)
+export class TreeWatch {
+  /** Somebody stood at that limit when we looked. It is no limit's fault when the run ends well all the same. */
+  readonly reached = { processes: false, openFiles: false }
+  /** Until the next look. */
+  intervalMs = INTERVAL_MS
+  readonly #limits: Limits
+  readonly #meter: Meter
+  readonly #pageBytes: number
+  readonly #cores: number
 
-  // Whoever ended keeps its bill until it is waited for, and then it is its parent's.
-  if (limits.cpuMs != null && sum(processes, ({ cpuMs }) => cpuMs) >= limits.cpuMs) {
-    return 'cpu'
+  /**
+   * @param pageBytes - size of a page of memory
+   * @param cores - on how many processors programs can use CPU time at once
+   */
+  constructor (limits: Limits, meter: Meter, pageBytes: number, cores: number) {
+    this.#limits = limits
+    this.#meter = meter
+    this.#pageBytes = pageBytes
+    this.#cores = cores
   }
 
-  // Pages that several share are counted once for each; only then the exact and slow question is asked.
-  // Twice: while some of those who share them come or go, the shares that one look adds up are not of one moment.
-  return sum(processes, ({ residentBytes }) => residentBytes) > limits.memoryBytes &&
-    sum(processes, proportionalBytes) > limits.memoryBytes && sum(programs(pageBytes), proportionalBytes) > limits.memoryBytes
-    ? 'memory'
-    : undefined
+  /** Before each run. */
+  begin (): void {
+    this.reached.processes = false
+    this.reached.openFiles = false
+    this.#plan(0, 0)
+  }
+
+  /** Which of the limits is exceeded at this moment. */
+  look (): LimitName | undefined {
+    const { cpuMs, memoryBytes } = this.#limits
+    const beganMs = performance.now()
+    const all = programs(this.#pageBytes)
+    const billedNs = this.#meter.cpuNs()
+    // Whoever ended keeps its bill until it is waited for, and then it is its parent's.
+    const usedMs = billedNs == null ? sum(all, use => use.cpuMs) : billedNs / 1e6
+
+    this.#see(all)
+
+    let limit: LimitName | undefined
+
+    if (cpuMs != null && usedMs >= cpuMs) {
+      limit = 'cpu'
+    } else if (this.#meter.bounds.memory ? this.#meter.outOfMemory() : exceedsMemory(all, memoryBytes, this.#pageBytes)) {
+      limit = 'memory'
+    }
+
+    this.#plan(usedMs, performance.now() - beganMs)
+    return limit
+  }
+
+  /** After a run has failed, while what it started is still there. */
+  lookBack (): void {
+    this.#see(programs(this.#pageBytes))
+  }
+
+  #see (all: readonly Use[]): void {
+    const { processes, openFiles } = this.#limits
+
+    this.reached.processes ||= !this.#meter.bounds.processes && sum(all, use => use.threads) >= processes
+    this.reached.openFiles ||= all.some(({ pid }) => countFiles(pid) >= openFiles)
+  }
+
+  #plan (usedMs: number, costMs: number): void {
+    // The earliest moment at which the limit can be met.
+    const leftMs = this.#limits.cpuMs == null ? Infinity : (this.#limits.cpuMs - usedMs) / this.#cores
+
+    this.intervalMs = leftMs < INTERVAL_MS
+      ? Math.ceil(Math.max(LEAST_INTERVAL_MS, leftMs, costMs * LAST_INTERVAL_PER_COST))
+      : Math.ceil(Math.max(INTERVAL_MS, costMs * INTERVAL_PER_COST))
+  }
+}
+
+/**
+ * Pages that several share are counted once for each; only then the exact and
+ * slow question is asked. Twice: while some of those who share them come or go,
+ * the shares that one look adds up are not of one moment.
+ */
+function exceedsMemory (all: readonly Use[], bytes: number, pageBytes: number): boolean {
+  return sum(all, ({ residentBytes }) => residentBytes) > bytes && sum(all, proportionalBytes) > bytes && sum(programs(pageBytes), proportionalBytes) > bytes
 }
 
 /** Every process of the box but the runner. */
@@ -44,9 +120,9 @@ function programs (pageBytes: number): Use[] {
     }
 
     try {
-      const { cpuMs, residentPages } = parseStat(readFileSync(`/proc/${name}/stat`, 'latin1'))
+      const { cpuMs, residentPages, threads } = parseStat(readFileSync(`/proc/${name}/stat`, 'latin1'))
 
-      return [{ pid, cpuMs, residentBytes: residentPages * pageBytes }]
+      return [{ pid, cpuMs, residentBytes: residentPages * pageBytes, threads }]
     } catch {
       // Ended meanwhile.
       return []
@@ -54,13 +130,25 @@ function programs (pageBytes: number): Use[] {
   })
 }
 
-/** proc(5): fields 14 to 17 are the ticks of a process and of the children it waited for, 24 its resident pages. */
-export function parseStat (stat: string): { cpuMs: number, residentPages: number } {
+/** proc(5): fields 14 to 17 are the ticks of a process and of the children it waited for, 20 its threads, 24 its resident pages. */
+export function parseStat (stat: string): { cpuMs: number, residentPages: number, threads: number } {
   // The name in brackets may contain anything; field 3 follows it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number)
   const ticks = fields.slice(11, 15).reduce((all, field) => all + field, 0)
 
-  return { cpuMs: ticks * MS_PER_TICK, residentPages: fields[21] ?? 0 }
+  return { cpuMs: ticks * MS_PER_TICK, residentPages: fields[21] ?? 0, threads: fields[17] ?? 0 }
+}
+
+/** Descriptors of a process; 0 when it does not let itself be looked at. */
+function countFiles (pid: number): number {
+  try {
+    const folder = `/proc/${pid}/fd`
+
+    // The size says it since Linux 6.2.
+    return statSync(folder).size || readdirSync(folder).length
+  } catch {
+    return 0
+  }
 }
 
 /** A process can forbid the exact question; then it pays for all that it has mapped. */

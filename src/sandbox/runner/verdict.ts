@@ -3,6 +3,7 @@ import type { Limits } from '../../model/limits.ts'
 import type { Sample } from '../../model/sample.ts'
 import type { Printed } from './outputs.ts'
 import type { Ran } from './run.ts'
+import type { TreeWatch } from './tree.ts'
 
 /** How one command ended before its plan did. */
 export interface Ended {
@@ -38,7 +39,7 @@ export function sampleOf (command: number, run: number, ran: Ran, firstNs: bigin
     run,
     startNs: Number(ran.startNs - firstNs),
     wallNs: ran.wallNs,
-    cpuNs: userNs + systemNs,
+    cpuNs: ran.bill.cpuNs ?? userNs + systemNs,
     userNs,
     systemNs,
     minorFaults,
@@ -47,24 +48,51 @@ export function sampleOf (command: number, run: number, ran: Ran, firstNs: bigin
     involuntarySwitches,
     exit: ran.exit,
     ...(ran.limit == null ? {} : { limit: ran.limit }),
-    leftovers: ran.leftovers
+    leftovers: ran.leftovers,
+    ...(ran.bill.memoryBytes == null ? {} : { memoryBytes: ran.bill.memoryBytes })
   }
 }
 
-/** A limit that the kernel or the clock of the CPU enforced. */
-export function limitBehind (ran: Ran, limits: Limits, printed: Printed): Sample['limit'] {
-  const cpuMs = (ran.rusage.userNs + ran.rusage.systemNs) / 1e6
+/** A failed run whose peak came this near to its limit of memory was refused more; not every program that is refused memory is killed for it. */
+const NEARLY = 0.9
+
+/** As strerror(3) and Node put EMFILE; ENFILE is the machine's affair. */
+const TOO_MANY_FILES = /too many open files(?! in system)/i
+
+/**
+ * A limit that the kernel or the clock of the CPU enforced. Some of them only
+ * refuse something, and programs may go on without it: those count when the
+ * run failed.
+ *
+ * @param reached - what was seen during the run
+ */
+export function limitBehind (ran: Ran, limits: Limits, printed: Printed, reached: TreeWatch['reached']): Sample['limit'] {
+  const { rusage, bill, exit } = ran
+  const cpuMs = (bill.cpuNs ?? rusage.userNs + rusage.systemNs) / 1e6
+  const failed = exit.kind !== 'code' || exit.code !== 0
 
   // The kernel counts ticks for its signal, which may come long before the exact bill says so.
   if (limits.cpuMs != null && (cpuMs >= limits.cpuMs || isSignal(ran, 'SIGXCPU'))) {
     return 'cpu'
   }
 
+  if (bill.outOfMemory || (failed && (bill.memoryBytes ?? 0) >= NEARLY * limits.memoryBytes)) {
+    return 'memory'
+  }
+
   if (printed.exceeded) {
     return 'output'
   }
 
-  return isSignal(ran, 'SIGXFSZ') ? 'file' : undefined
+  if (isSignal(ran, 'SIGXFSZ')) {
+    return 'file'
+  }
+
+  if (failed && (bill.forksRefused || reached.processes)) {
+    return 'processes'
+  }
+
+  return failed && (reached.openFiles || TOO_MANY_FILES.test(printed.lastWords.toString('latin1'))) ? 'open-files' : undefined
 }
 
 function isSignal ({ exit }: Ran, signal: string): boolean {
@@ -87,7 +115,9 @@ export function describeLimit (limit: NonNullable<Sample['limit']>, limits: Limi
       return `limit of ${limits.tmpBytes} bytes for temporary files`
     case 'tmp-files':
       return `limit of ${limits.tmpInodes} temporary files`
-    default:
-      return `${limit} limit`
+    case 'processes':
+      return `limit of ${limits.processes} processes and threads`
+    case 'open-files':
+      return `limit of ${limits.openFiles} open files`
   }
 }

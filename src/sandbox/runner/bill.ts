@@ -1,0 +1,110 @@
+import { writeSync } from 'node:fs'
+import { CounterFile } from './bill-counter.ts'
+import { CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID } from '../native/libc.ts'
+import type { CpuMethod, MemoryMethod } from '../../model/methods.ts'
+import type { GroupHandles } from '../cgroup/handles.ts'
+import type { Libc } from '../native/libc.ts'
+
+/** What the box's control group says of one run. */
+export interface Bill {
+  /** Absent: only rusage is known. */
+  cpuNs?: number
+  /** Peak of all processes together: memory of their own, page cache that they filled, files they wrote to memory. */
+  memoryBytes?: number
+  /** The kernel killed somebody for the limit of memory. */
+  outOfMemory: boolean
+  /** The kernel refused a process or thread for their limit. */
+  forksRefused: boolean
+}
+
+/**
+ * The box's control group, as far as there is one. Each quantity is billed by
+ * itself. Descriptors and buffers are kept, so that a run costs some ten
+ * system calls, none of them between the two readings of its clock.
+ */
+export class Meter {
+  readonly cpuMethod: CpuMethod
+  /** Absent: memory is not billed run by run. */
+  readonly memoryMethod: MemoryMethod | undefined
+  /** What the kernel bounds for all processes together. */
+  readonly bounds: { memory: boolean, processes: boolean }
+  readonly #libc: Libc
+  readonly #usage: CounterFile | undefined
+  readonly #peak: CounterFile | undefined
+  readonly #kills: CounterFile | undefined
+  readonly #refusals: CounterFile | undefined
+  /** Of those of the runner's threads that are in the group. */
+  readonly #ownClock: number
+  readonly #time = Buffer.alloc(16)
+  #startNs = 0
+  #baseBytes = 0
+  #killed = 0
+  #refused = 0
+
+  /** The calling thread enters the group, with all others where the group takes whole processes. */
+  constructor (libc: Libc, group?: GroupHandles) {
+    group?.join.forEach(fd => { writeSync(fd, '0') })
+
+    this.#libc = libc
+    this.#usage = group?.cpu == null ? undefined : group.cpu.method === 'cgroup-v1' ? new CounterFile(group.cpu.usage) : new CounterFile(group.cpu.usage, 'usage_usec', 1_000)
+    this.#ownClock = group?.cpu?.whole === true ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_THREAD_CPUTIME_ID
+    this.#peak = group?.memory == null ? undefined : new CounterFile(group.memory.peak)
+    this.#kills = group?.oom == null ? undefined : new CounterFile(group.oom, 'oom_kill')
+    this.#refusals = group?.forks == null ? undefined : new CounterFile(group.forks, 'max')
+    this.cpuMethod = group?.cpu?.method ?? 'rusage'
+    this.memoryMethod = group?.memory?.method
+    this.bounds = { memory: this.#kills != null, processes: this.#refusals != null }
+  }
+
+  /** Right before a run. */
+  begin (): void {
+    this.#killed = this.#kills?.read() ?? 0
+    this.#refused = this.#refusals?.read() ?? 0
+
+    if (this.#peak != null) {
+      // From here on it is the peak since now, which is what earlier runs left in the group.
+      this.#peak.reset()
+      this.#baseBytes = this.#peak.read()
+    }
+
+    this.#startNs = this.#programsNs()
+  }
+
+  /** CPU time of all processes since `begin`, nanoseconds; undefined where rusage must do. */
+  cpuNs (): number | undefined {
+    return this.#usage == null ? undefined : Math.max(0, this.#programsNs() - this.#startNs)
+  }
+
+  outOfMemory (): boolean {
+    return this.#kills != null && this.#kills.read() > this.#killed
+  }
+
+  /** When everybody of the run is gone. */
+  end (): Bill {
+    const cpuNs = this.cpuNs()
+
+    return {
+      ...(cpuNs == null ? {} : { cpuNs }),
+      ...(this.#peak == null ? {} : { memoryBytes: Math.max(0, this.#peak.read() - this.#baseBytes) }),
+      outOfMemory: this.outOfMemory(),
+      forksRefused: this.#refusals != null && this.#refusals.read() > this.#refused
+    }
+  }
+
+  /**
+   * What the group has used without the runner. The clock comes first: reading
+   * it makes the scheduler write down what this thread has used up to now, for
+   * the thread as for the group.
+   */
+  #programsNs (): number {
+    if (this.#usage == null) {
+      return 0
+    }
+
+    this.#libc.clock_gettime(this.#ownClock, this.#time)
+
+    const ownNs = Number(this.#time.readBigInt64LE(0)) * 1e9 + Number(this.#time.readBigInt64LE(8))
+
+    return this.#usage.read() - ownNs
+  }
+}
