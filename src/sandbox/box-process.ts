@@ -11,6 +11,8 @@ import type { ChildProcess } from 'node:child_process'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import type { LoadedBoxFiles } from './box-files.ts'
 import type { BoxOptions } from './box-types.ts'
+import type { BoxGroup, GroupHandles } from './cgroup/index.ts'
+import type { Ground } from './ground.ts'
 import type { UidMaps } from './uid-maps.ts'
 
 /** Kept of what bwrap and the runner say on stderr. */
@@ -22,10 +24,17 @@ const LINGER_MS = 1_000
 /** 128 + SIGKILL */
 const KILLED = 137
 
+/** The control groups of a box, and what its runner knows of them. */
+interface Billing {
+  group: BoxGroup
+  handles: GroupHandles
+}
+
 /** bwrap with a runner in it, from its start until nothing of it is left. */
 export class BoxProcess {
   readonly pid: number
   readonly control: Duplex
+  readonly billing: Billing | undefined
   /** Resolves when every process of the box is gone. Never rejects. */
   readonly ended: Promise<string>
   readonly #child: ChildProcess
@@ -35,10 +44,12 @@ export class BoxProcess {
   #reading = false
   #reason: string | undefined
   #gone = false
+  #outOfMemory = false
 
-  private constructor (child: ChildProcess, pid: number, dir: string, maps: UidMaps | undefined) {
+  private constructor (child: ChildProcess, pid: number, dir: string, maps: UidMaps | undefined, billing: Billing | undefined) {
     this.#child = child
     this.#maps = maps
+    this.billing = billing
     this.pid = pid
     this.control = child.stdio[CONTROL_FD] as unknown as Duplex
     // What goes wrong with it shows as the end of the process.
@@ -56,8 +67,15 @@ export class BoxProcess {
         this.control.destroy()
       }
 
+      const reason = this.#reason ?? this.#describe(code, signal)
+
+      try {
+        this.#outOfMemory = (billing?.group.oomKills() ?? 0) > 0
+      } catch { /* somebody removed it */ }
+
       await forgetBox(dir, pid).catch(() => {})
-      return this.#reason ?? this.#describe(code, signal)
+      await billing?.group.close()
+      return reason
     })
   }
 
@@ -71,24 +89,29 @@ export class BoxProcess {
       twoUids: maps != null
     })
     const { path, args, give } = bubblewrapCommand(files.builder.path, plan, maps != null)
+    const group = groupFrom(ground)
+    const groupFd = 1 + Math.max(BLOCK_FD, ...give.map(({ fd }) => fd))
     const child = spawn(path, args, {
       cwd: '/',
       // Ctrl-C at the worker's terminal is for the worker.
       detached: true,
       env: {},
       // As many as there are descriptors that somebody reads.
-      stdio: ['ignore', 'ignore', 'pipe', ...Array.from({ length: Math.max(BLOCK_FD, ...give.map(({ fd }) => fd)) - CONTROL_FD + 1 }, () => 'pipe' as const)]
+      stdio: ['ignore', 'ignore', 'pipe', ...Array.from({ length: groupFd - CONTROL_FD }, () => 'pipe' as const), ...group?.descriptors ?? []]
     })
+
+    group?.passed()
 
     if (child.pid == null) {
       const [err] = await once(child, 'error') as [Error]
 
+      await group?.close()
       throw err
     }
 
     child.on('error', () => {})
 
-    const box = new BoxProcess(child, child.pid, dir, maps)
+    const box = new BoxProcess(child, child.pid, dir, maps, group == null ? undefined : { group, handles: group.handles(groupFd) })
 
     for (const { fd, content } of give) {
       write(child, fd, content)
@@ -141,6 +164,11 @@ export class BoxProcess {
     if (!reading && this.#gone) {
       this.control.destroy()
     }
+  }
+
+  /** Once it has ended: did the kernel kill somebody in it for the limit of memory? */
+  get outOfMemory (): boolean {
+    return this.#outOfMemory
   }
 
   /** Was it ended by kill? */

@@ -1,5 +1,5 @@
 import { MeshmarkError, toError } from '../model/errors.ts'
-import { formatDuration } from '../model/units.ts'
+import { formatBytes, formatDuration } from '../model/units.ts'
 import { encodeHeader, encodeJson, FRAME, FrameDecoder, MAX_CHUNK } from './frame.ts'
 import { BoxProcess } from './box-process.ts'
 import { fromMonotonicNs, toMonotonicNs } from './clock.ts'
@@ -38,12 +38,15 @@ export class Box {
   readonly #process: BoxProcess
   #gone = false
   readonly #frames: AsyncGenerator<Frame>
+  /** Of the runner. */
+  readonly #threads: number
   readonly #log: (line: string) => void
   #used = false
 
-  private constructor (process: BoxProcess, frames: AsyncGenerator<Frame>, facts: SandboxFacts, log: (line: string) => void) {
+  private constructor (process: BoxProcess, frames: AsyncGenerator<Frame>, threads: number, facts: SandboxFacts, log: (line: string) => void) {
     this.#process = process
     this.#frames = frames
+    this.#threads = threads
     this.#log = log
     this.facts = facts
     this.pid = process.pid
@@ -75,13 +78,17 @@ export class Box {
     try {
       const frames = readFrames(process.control)
       const boot = await expect(frames, 'boot')
-      const filters = files.compiler.filtersFor(boot.tids, { memfd: false, twoUids: opts.ground?.maps != null })
+      const filters = files.compiler.filtersFor(boot.tids, { memfd: opts.ground?.cgroups?.bounds.memory === true, twoUids: opts.ground?.maps != null })
 
-      await write(process.control, encodeJson({ type: 'filters', programs: filters.programs.map(program => program.toString('base64')) } satisfies ToRunner))
+      await write(process.control, encodeJson({
+        type: 'filters',
+        programs: filters.programs.map(program => program.toString('base64')),
+        ...(process.billing == null ? {} : { group: process.billing.handles })
+      } satisfies ToRunner))
 
       const { facts } = await expect(frames, 'ready')
 
-      return new Box(process, frames, factsOf(files, opts.ground, facts, filters.hash), opts.log ?? (() => {}))
+      return new Box(process, frames, boot.tids.length, factsOf(files, opts.ground, facts, filters.hash), opts.log ?? (() => {}))
     } catch (err) {
       const reason = await end(process, err)
 
@@ -146,6 +153,10 @@ export class Box {
         throw err instanceof BoxGone ? new Error(reason, { cause: err }) : err
       }
 
+      if (this.#process.outOfMemory) {
+        return { outcome: 'limit', reason: `memory limit of ${formatBytes(task.limits.memoryBytes)}: the sandbox itself was ended for it`, commands: task.commands.map((_, index) => this.#unfinished(index, samples)) }
+      }
+
       return { outcome: overdue ? 'limit' : 'failed', reason, commands: task.commands.map((_, index) => this.#unfinished(index, samples)) }
     } finally {
       watchdog.stop()
@@ -162,8 +173,9 @@ export class Box {
 
   async #send (task: BoxTask): Promise<void> {
     const { kind, commands, files, stdin, env, limits, plan, startAt } = task
-    const { control } = this.#process
+    const { control, billing } = this.#process
 
+    billing?.group.setLimits(limits, this.#threads)
     await write(control, encodeJson({
       type: 'task',
       task: {

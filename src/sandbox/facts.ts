@@ -30,15 +30,16 @@ export function factsOf (files: LoadedBoxFiles, ground: Ground | undefined, seen
     namespaces: apart(seen),
     filterHash,
     uidMode: ground?.maps == null ? 'shared' : 'two-uids',
-    cgroup: 'none',
-    methods: { cpu: 'rusage', memory: 'adopted-maxrss', processes: 'rlimit' },
+    cgroup: cgroups?.bounds.memory === true ? cgroups.version : 'none',
+    methods: cgroups?.methods ?? { cpu: 'rusage', memory: 'adopted-maxrss', processes: 'rlimit' },
     proc: true,
     kernel: release(),
     canaries: files.canaries,
     caveats: [
       ...(ground?.maps == null ? [`the program and what watches it share a uid${ground?.sharedReason == null ? '' : `; ${ground.sharedReason}`}`] : []),
-      'memory of all processes of a run together is looked at ten times a second and not bounded by the kernel',
-      'CPU time is what the kernel bills to processes; a program can hide some of it',
+      ...cgroups?.caveats ?? [ground?.cgroupReason ?? 'no control group was made for boxes'],
+      ...(cgroups?.bounds.memory === true ? [] : ['memory of all processes of a run together is looked at ten times a second and not bounded by the kernel']),
+      ...(cgroups == null || cgroups.methods.cpu === 'rusage' ? ['CPU time is what the kernel bills to processes; a program can hide some of it'] : []),
       ...(isOlderThan(release(), 5, 14) ? ['the limit of processes counts those of other boxes as well: the kernel is older than 5.14'] : [])
     ]
   }

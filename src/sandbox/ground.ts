@@ -1,3 +1,4 @@
+import { CgroupHome } from './cgroup/index.ts'
 import { SubordinateMaps } from './uid-maps.ts'
 import { chooseSecondUser, dropPrivileges } from './user.ts'
 import { Warden } from './warden.ts'
@@ -19,23 +20,30 @@ export interface SettleOptions {
   user?: User
   /** False: do without, though it could be had. @default true */
   twoUids?: boolean
+  /** @default true */
+  cgroups?: boolean
 }
+
+const UNWANTED = 'not wanted'
 
 /**
  * Prepares what only root may, then gives root up for good; without root,
  * takes what an ordinary user is given. Must come before anything of a
  * stranger is touched.
  */
-export async function settle ({ user, twoUids = true }: SettleOptions = {}): Promise<Ground> {
+export async function settle ({ user, twoUids = true, cgroups = true }: SettleOptions = {}): Promise<Ground> {
+  const home = cgroups ? CgroupHome.create({ owner: user }) : UNWANTED
+  const billing = typeof home === 'string' ? { cgroupReason: home } : { cgroups: home }
+
   if (process.getuid?.() === 0 && user != null) {
-    const warden = await Warden.start(user, chooseSecondUser(user), [])
+    const warden = await Warden.start(user, chooseSecondUser(user), billing.cgroups?.folders ?? [])
 
     dropPrivileges(user)
 
-    return { ...(twoUids ? { maps: warden } : { sharedReason: 'not wanted' }), close: async () => warden.close() }
+    return { ...billing, ...(twoUids ? { maps: warden } : { sharedReason: UNWANTED }), close: async () => warden.close() }
   }
 
-  const maps = twoUids ? await SubordinateMaps.find() : 'not wanted'
+  const maps = twoUids ? await SubordinateMaps.find() : UNWANTED
 
-  return { ...(typeof maps === 'string' ? { sharedReason: maps } : { maps }), close: async () => {} }
+  return { ...billing, ...(typeof maps === 'string' ? { sharedReason: maps } : { maps }), close: async () => { await billing.cgroups?.close() } }
 }

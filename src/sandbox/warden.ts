@@ -36,8 +36,17 @@ done
 exec 1>&-
 for folder; do
   tries=0
+  parent=\${folder%/*}
+  # Who lives in a group cannot remove it. In version 2 a group that has given controllers to those below it takes nobody in.
+  if ! echo $$ > "$parent/cgroup.procs"; then
+    for group in "$folder" "$parent"; do
+      read -r controllers < "$group/cgroup.subtree_control"
+      for controller in $controllers; do echo "-$controller" > "$group/cgroup.subtree_control"; done
+    done
+    echo $$ > "$parent/cgroup.procs"
+  fi 2> /dev/null
   while [ -d "$folder" ] && [ $tries -lt 50 ]; do
-    for group in "$folder"/*/*/ "$folder"/*/ "$folder"; do
+    for group in "$folder"/*/ "$folder"; do
       if [ -f "$group/cgroup.procs" ]; then
         while read -r pid; do kill -9 "$pid"; done < "$group/cgroup.procs"
         rmdir "$group"
@@ -63,7 +72,7 @@ export class Warden implements UidMaps {
   /**
    * To be called by root, before it is given up.
    *
-   * @param folders - control groups to remove after this process; groups below them go first, two levels deep
+   * @param folders - control groups to remove after this process, with those directly below them
    */
   static async start (user: User, second: User, folders: readonly string[]): Promise<Warden> {
     const child = spawn('/bin/sh', ['-c', SCRIPT, 'meshmark-warden', ...[user.uid, user.gid, second.uid, second.gid].map(String), ...folders], {
