@@ -33,8 +33,10 @@ export interface SandboxFacts {
   uidMode: 'two-uids' | 'shared'
   /** `none` = limits hold per process only. */
   cgroup: 'v2' | 'v1' | 'none'
-  /** How each quantity of a run is billed and bounded. */
+  /** How each quantity of a run is billed. */
   methods: { cpu: CpuMethod, memory: MemoryMethod, processes: ProcessMethod }
+  /** What a cgroup bounds for all processes of a run together, which it may do without billing it; absent = what it bills. */
+  bounds?: { memory: boolean, processes: boolean }
   /** The box has a /proc of its own; without one it has none at all. */
   proc: boolean
   kernel: string

@@ -1,4 +1,4 @@
-/** How a quantity of a run is billed and bounded, the most reliable way first. */
+/** How a quantity of a run is billed, the most reliable way first. */
 
 export const CPU_METHODS = ['cgroup-v2', 'cgroup-v1', 'rusage'] as const
 export const MEMORY_METHODS = ['cgroup-v2-peak', 'cgroup-v1-peak', 'adopted-maxrss', 'none'] as const

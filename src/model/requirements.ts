@@ -8,23 +8,24 @@ interface Protection {
 }
 
 const isOfCgroup = (method: string): boolean => method.startsWith('cgroup')
+const boundsMemory = ({ bounds, methods }: SandboxFacts): boolean => bounds?.memory ?? isOfCgroup(methods.memory)
 
 const PROTECTIONS = {
   cgroup: {
-    means: 'CPU time and memory of all processes of a run together are billed and bounded by a cgroup',
-    met: ({ methods }) => isOfCgroup(methods.cpu) && isOfCgroup(methods.memory)
+    means: 'a cgroup bills CPU time and bounds memory, of all processes of a run together',
+    met: facts => isOfCgroup(facts.methods.cpu) && boundsMemory(facts)
   },
   'cgroup-cpu': {
-    means: 'CPU time is billed by a cgroup, so that a program can hide none of it',
+    means: 'a cgroup bills CPU time, so that a program can hide none of it',
     met: ({ methods }) => isOfCgroup(methods.cpu)
   },
   'cgroup-memory': {
-    means: 'memory of all processes of a run together is bounded by a cgroup',
-    met: ({ methods }) => isOfCgroup(methods.memory)
+    means: 'a cgroup bounds memory of all processes of a run together',
+    met: boundsMemory
   },
   'cgroup-processes': {
-    means: 'processes are counted by a cgroup',
-    met: ({ methods }) => isOfCgroup(methods.processes)
+    means: 'a cgroup bounds the number of processes',
+    met: ({ bounds, methods }) => bounds?.processes ?? isOfCgroup(methods.processes)
   },
   'two-uids': {
     means: 'the program has another uid than what watches and measures it',

@@ -33,6 +33,16 @@ describe('a job from the command line', () => {
     expect(draft.placement).toEqual({ on: 'all', where: [] })
   })
 
+  it('asks only for the limits and protections that were named', async () => {
+    const asked = await draftJob({ ...REQUEST, words: ['ls'], options: { timeout: 5_000, tmpFiles: 7, openFiles: 99, require: ['two-uids', 'cgroup', 'two-uids'] } as DraftRequest['options'] })
+    const nothing = await draftJob({ ...REQUEST, words: ['ls'] })
+
+    expect(asked.draft).toMatchObject({ limits: { wallMs: 5_000, tmpInodes: 7, openFiles: 99 }, require: ['two-uids', 'cgroup'] })
+    expect(Object.keys(asked.draft.limits)).toHaveLength(3)
+    expect(nothing.draft.limits).toEqual({})
+    expect(nothing.draft).not.toHaveProperty('require')
+  })
+
   it('tells whether a file is executable, and needs no such bit itself', async () => {
     const folder = await files('script.sh', 'prog')
 

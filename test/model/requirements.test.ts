@@ -30,9 +30,14 @@ describe('what a job requires of a sandbox', () => {
     [{ caveats: ['swap is on'] }, ['no-caveats']],
     [{ methods: { ...FULL.methods, cpu: 'rusage' } }, ['cgroup', 'cgroup-cpu']],
     [{ methods: { ...FULL.methods, memory: 'adopted-maxrss' } }, ['cgroup', 'cgroup-memory']],
-    [{ methods: { ...FULL.methods, processes: 'rlimit' } }, ['cgroup-processes']]
+    [{ methods: { ...FULL.methods, processes: 'rlimit' } }, ['cgroup-processes']],
+    [{ bounds: { memory: false, processes: false } }, ['cgroup', 'cgroup-memory', 'cgroup-processes']]
   ])('is missing where the sandbox says %j', (change, missing) => {
     expect(missingRequirements({ ...FULL, ...change }, REQUIREMENTS)).toEqual(missing)
+  })
+
+  it('is there when a cgroup bounds what it does not bill', () => {
+    expect(missingRequirements({ ...FULL, methods: { ...FULL.methods, memory: 'adopted-maxrss' }, bounds: { memory: true, processes: true } }, ['cgroup', 'cgroup-memory'])).toEqual([])
   })
 
   it('is missing altogether where there is no sandbox', () => {

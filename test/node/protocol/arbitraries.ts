@@ -142,7 +142,7 @@ const resources: Arbitrary<Resources> = fc.record({
   nodeVersion: fact
 })
 
-export const sandbox: Arbitrary<SandboxFacts> = fc.record({
+export const sandbox: Arbitrary<SandboxFacts> = partly<SandboxFacts, 'bounds'>({
   builder: fc.constantFrom('bubblewrap' as const, 'unshare' as const),
   builderVersion: fact,
   namespaces: fc.array(fact, { maxLength: 8 }),
@@ -153,8 +153,9 @@ export const sandbox: Arbitrary<SandboxFacts> = fc.record({
   canaries: dictionary(name, sentence),
   caveats: fc.array(sentence, { maxLength: 3 }),
   methods: fc.record({ cpu: fc.constantFrom(...CPU_METHODS), memory: fc.constantFrom(...MEMORY_METHODS), processes: fc.constantFrom(...PROCESS_METHODS) }),
-  proc: fc.boolean()
-})
+  proc: fc.boolean(),
+  bounds: fc.record({ memory: fc.boolean(), processes: fc.boolean() })
+}, 'bounds')
 
 export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 'refusal' | 'ceilings'>({
   peerId,

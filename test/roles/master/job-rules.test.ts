@@ -24,6 +24,17 @@ describe('a job', () => {
     expect(() => { checkJob(bad) }).toThrow(words)
   })
 
+  it('that asks for the absurd is not even read', () => {
+    expect(() => encodeJob({ ...JOB, limits: { outputBytes: 1e15 } })).toThrow(/limits.outputBytes is 1000000000000000/)
+
+    // as a client sends it that does not check; both numbers take six bytes
+    const bytes = Buffer.from(encodeJob({ ...JOB, limits: { outputBytes: 2 ** 35 } }))
+    const at = bytes.indexOf(Buffer.from([0x80, 0x80, 0x80, 0x80, 0x80, 0x01]))
+
+    bytes[at + 5] = 0x40
+    expect(() => decodeJob(bytes)).toThrow(/limits.outputBytes is 2199023255552, and 1 to 68719476736 is allowed/)
+  })
+
   it('is the same job when it is submitted later, and another one with another content', () => {
     expect(isSameJob(JOB, { ...JOB, submittedAt: 99 })).toBe(true)
     expect(isSameJob(JOB, { ...JOB, env: { A: '1' } })).toBe(false)

@@ -40,7 +40,8 @@ export const sandboxFacts = message<SandboxFacts>('SandboxFacts', {
     memory: field(2, memoryMethod),
     processes: field(3, oneOf('ProcessMethod', PROCESS_METHODS))
   }))),
-  proc: since(true, field(11, bool))
+  proc: since(true, field(11, bool)),
+  bounds: optional(12, message<NonNullable<SandboxFacts['bounds']>>('Bounds', { memory: field(1, bool), processes: field(2, bool) }))
 })
 
 export const workerInfo = message<WorkerInfo>('WorkerInfo', {
