@@ -241,6 +241,20 @@ export class BoxProcess {
   }
 }
 
+/** A worker whose groups somebody has taken away goes on without them. */
+function groupFrom (ground: Ground | undefined): BoxGroup | undefined {
+  try {
+    return ground?.cgroups?.createGroup()
+  } catch (err) {
+    if (ground != null) {
+      ground.cgroups = undefined
+      ground.cgroupReason = toError(err).message
+    }
+
+    return undefined
+  }
+}
+
 function write (child: ChildProcess, fd: number, content: Buffer): void {
   const stream = child.stdio[fd] as Writable
 

@@ -24,6 +24,8 @@ export function factsOf (files: LoadedBoxFiles, ground: Ground | undefined, seen
     throw new MeshmarkError('refused', `the sandbox lacks ${missing.join(', ')}: report this with the output of meshmark doctor`)
   }
 
+  const cgroups = ground?.cgroups
+
   return {
     builder: files.builder.kind,
     builderVersion: files.builder.version,

@@ -11,6 +11,10 @@ export interface Ground {
   maps?: UidMaps
   /** Why `maps` is absent, with what to do. */
   sharedReason?: string
+  /** Absent: limits hold per process, and bills are what the kernel remembers of each. */
+  cgroups?: CgroupHome
+  /** Why `cgroups` is absent, with what to do. */
+  cgroupReason?: string
   /** Everything that was prepared is gone when it resolves. */
   close: () => Promise<void>
 }
