@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs'
-import { BOX, BOX_UID, boxPath, CONTROL_FD, RUNNER_UID } from './layout.ts'
+import { BOX, BOX_UID, BOX_USER, boxPath, CONTROL_FD, RUNNER_UID } from './layout.ts'
 
 /** One step of building a box's file system. Paths are those of the box, and steps are carried out in their order. */
 export type BoxStep =
@@ -94,8 +94,8 @@ function files (runner: Buffer, koffi: Buffer): BoxStep[] {
   const content: [string, Buffer | string][] = [
     [BOX.runner, runner],
     [BOX.koffi, koffi],
-    ['/etc/passwd', `box:x:${BOX_UID}:${BOX_UID}:box:${BOX.tmp}:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`],
-    ['/etc/group', `box:x:${BOX_UID}:\nnogroup:x:65534:\n`],
+    ['/etc/passwd', `${BOX_USER}:x:${BOX_UID}:${BOX_UID}:box:${BOX.tmp}:/bin/sh\nroot:x:0:0:root:/:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`],
+    ['/etc/group', `${BOX_USER}:x:${BOX_UID}:\nroot:x:0:\nnogroup:x:65534:\n`],
     ['/etc/hosts', '127.0.0.1 localhost\n'],
     ['/etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files\n']
   ]

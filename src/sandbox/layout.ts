@@ -24,6 +24,9 @@ export const CONTROL_FD = 3
 /** The program's user inside the box; nobody's number outside. */
 export const BOX_UID = 1000
 
+/** Its name. */
+export const BOX_USER = 'box'
+
 /** The runner's, where it is another. */
 export const RUNNER_UID = 0
 

@@ -43,6 +43,8 @@ export interface Libc {
   chdir: (path: string) => number
   mount: (source: string, target: string, type: string, flags: number, data: string) => number
   umount2: (target: string, flags: number) => number
+  /** mount_setattr(2): Linux 5.12 and later. */
+  mountSetattr: (folder: number, path: string, flags: number, attributes: Pointer, size: number) => number
   openat: (folder: number, path: string, flags: number, mode: number) => number
   /** syscall(2) with a pointer as its third argument, and with two pointers. */
   syscallPointer: (number: number, a: number, b: number, c: Pointer) => number
@@ -54,6 +56,7 @@ export function loadLibc (koffi: Koffi): Libc {
   const syscallPointer = lib.func('syscall', 'long', ['long', 'long', 'long', 'void *'])
   const timerCreate = lib.func('syscall', 'long', ['long', 'long', 'void *', 'void *'])
   const timerSettime = lib.func('syscall', 'long', ['long', 'long', 'long', 'void *', 'void *'])
+  const syscallPath = lib.func('syscall', 'long', ['long', 'int', 'str', 'uint', 'void *', 'ulong'])
   const syscall = lib.func('syscall', 'long', ['long', 'long', 'long', 'long', 'long'])
 
   return {
@@ -92,6 +95,7 @@ export function loadLibc (koffi: Koffi): Libc {
     chdir: lib.func('int chdir(str path)'),
     mount: lib.func('int mount(str source, str target, str type, ulong flags, str data)'),
     umount2: lib.func('int umount2(str target, int flags)'),
+    mountSetattr: (folder, path, flags, attributes, size) => syscallPath(SYS.mount_setattr, folder, path, flags, attributes, size),
     // Fixed arguments are the same as variable ones, as for syscall below.
     openat: lib.func('int openat(int folder, str path, int flags, unsigned int mode)'),
     syscall,
@@ -105,8 +109,8 @@ export function loadLibc (koffi: Koffi): Libc {
  * wrappers change every thread of the process, where one is meant.
  */
 export const SYS = process.arch === 'arm64'
-  ? { seccomp: 277, timer_create: 107, timer_settime: 110, gettid: 178, close_range: 436, pidfd_open: 434, capset: 91, setresuid: 147, setresgid: 149, setgroups: 159 }
-  : { seccomp: 317, timer_create: 222, timer_settime: 223, gettid: 186, close_range: 436, pidfd_open: 434, capset: 126, setresuid: 117, setresgid: 119, setgroups: 116 }
+  ? { seccomp: 277, timer_create: 107, timer_settime: 110, gettid: 178, close_range: 436, pidfd_open: 434, mount_setattr: 442, capset: 91, setresuid: 147, setresgid: 149, setgroups: 159 }
+  : { seccomp: 317, timer_create: 222, timer_settime: 223, gettid: 186, close_range: 436, pidfd_open: 434, mount_setattr: 442, capset: 126, setresuid: 117, setresgid: 119, setgroups: 116 }
 
 export const PR_SET_DUMPABLE = 4
 export const PR_CAP_AMBIENT = 47
@@ -121,7 +125,12 @@ export const CLONE_NEWNS = 0x20000
 export const CLONE_FS = 0x200
 export const MS_NOSUID = 2
 export const MS_NODEV = 4
+export const MS_RDONLY = 1
+export const MS_REMOUNT = 32
+export const MS_BIND = 4096
 export const MNT_DETACH = 2
+export const AT_FDCWD = -100
+export const MOUNT_ATTR_RDONLY = 1
 export const O_PATH = 0o10000000
 
 export const SECCOMP_SET_MODE_FILTER = 1

@@ -1,5 +1,5 @@
 import { argvOf, inspectProgram, resolveName } from '../program/index.ts'
-import { boxPath, BOX } from '../layout.ts'
+import { BOX, BOX_USER, boxPath } from '../layout.ts'
 import { digestOf } from './working-copy.ts'
 import type { Command } from '../../model/job.ts'
 import type { NotRun } from '../../model/result.ts'
@@ -15,7 +15,7 @@ export interface Runnable {
 
 /** What every program finds in its environment; the job's own variables are added and win. */
 export function baseEnvironment (): Record<string, string> {
-  return { PATH: boxPath(process.execPath), HOME: BOX.tmp, TMPDIR: BOX.tmp, LANG: 'C.UTF-8', USER: 'box', LOGNAME: 'box' }
+  return { PATH: boxPath(process.execPath), HOME: BOX.tmp, TMPDIR: BOX.tmp, LANG: 'C.UTF-8', USER: BOX_USER, LOGNAME: BOX_USER }
 }
 
 /**

@@ -1,5 +1,5 @@
-import { statfsSync } from 'node:fs'
-import { WRITABLE } from '../layout.ts'
+import { chmodSync, existsSync, mkdirSync, statfsSync } from 'node:fs'
+import { BOX, BOX_USER, WRITABLE } from '../layout.ts'
 import type { LimitName, Limits } from '../../model/limits.ts'
 import type { Identity } from './identity.ts'
 import type { Stagehand } from './stagehand.ts'
@@ -49,6 +49,7 @@ export class Stage {
         payloadInodes: this.#copy?.entries ?? 0
       })
       this.#used = false
+      keepJavaQuiet()
       this.#identity.asProgram(() => { this.#copy?.lay(alive) })
 
       const { bytes, inodes } = usage()
@@ -72,6 +73,23 @@ export class Stage {
     }
 
     return bytes - this.#baseBytes > limits.tmpBytes ? 'tmp' : undefined
+  }
+}
+
+/** Where Java keeps counters of itself for other programs, in files that it locks. */
+const JAVA_COUNTERS = `${BOX.tmp}/hsperfdata_${BOX_USER}`
+const JAVA = '/usr/lib/jvm'
+const hasJava = existsSync(JAVA)
+
+/**
+ * Locks are refused, since files of the host are shared by all boxes, and Java
+ * would say so on its standard output. It does without a word when the folder
+ * is not one that it trusts.
+ */
+function keepJavaQuiet (): void {
+  if (hasJava) {
+    mkdirSync(JAVA_COUNTERS)
+    chmodSync(JAVA_COUNTERS, 0o777)
   }
 }
 
