@@ -45,6 +45,12 @@ for folder; do
     done
     echo $$ > "$parent/cgroup.procs"
   fi 2> /dev/null
+  # A worker that stops by itself is still there. Whoever else is will be killed.
+  for group in "$folder/worker" "$folder"; do
+    while read -r pid; do
+      if [ "$pid" = "$PPID" ]; then echo "$pid" > "$parent/cgroup.procs"; fi
+    done < "$group/cgroup.procs"
+  done 2> /dev/null
   while [ -d "$folder" ] && [ $tries -lt 50 ]; do
     for group in "$folder"/*/ "$folder"; do
       if [ -f "$group/cgroup.procs" ]; then

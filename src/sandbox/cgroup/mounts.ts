@@ -43,11 +43,11 @@ export function parseCgroupMounts (mountinfo: string): CgroupMount[] {
     const [, , , root, point, options] = line.slice(0, Math.max(0, separator)).split(' ')
     const [type, , superOptions] = line.slice(separator + 3).split(' ')
 
-    if (separator < 0 || root == null || point == null || options == null || (type !== 'cgroup' && type !== 'cgroup2')) {
+    if (separator < 0 || root == null || point == null || options == null || superOptions == null || (type !== 'cgroup' && type !== 'cgroup2')) {
       return []
     }
 
-    const flags = (superOptions ?? '').split(',')
+    const flags = superOptions.split(',')
 
     return [{
       version: type === 'cgroup' ? 1 as const : 2 as const,
