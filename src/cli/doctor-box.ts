@@ -3,32 +3,42 @@
  * means giving up root, which cannot be taken back.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { toError } from '../model/errors.ts'
-import { chooseUser, dropPrivileges, loadBoxFiles, preflight } from '../sandbox/index.ts'
+import { chooseUser, loadBoxFiles, preflight, settle } from '../sandbox/index.ts'
 import type { BoxReport } from './doctor-sandbox.ts'
 
-async function build (): Promise<BoxReport> {
+async function build (wanted: string | undefined): Promise<BoxReport> {
   const files = await loadBoxFiles()
-  const user = chooseUser({})
-
-  if (user != null) {
-    dropPrivileges(user)
-  }
-
-  // Made after that, so that it can be removed by who made it.
-  const dir = await mkdtemp(join(tmpdir(), 'meshmark-doctor-'))
+  const user = chooseUser({ user: wanted })
+  const ground = await settle({ user })
 
   try {
-    return { kind: 'facts', facts: await preflight({ files, dir }) }
+    // Made after root is given up, so that it can be removed by who made it.
+    const dir = await mkdtemp(join(tmpdir(), 'meshmark-doctor-'))
+
+    try {
+      return { kind: 'facts', user: ownName(), facts: await preflight({ files, dir, ground }) }
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
   } catch (err) {
-    return { kind: 'refused', reason: toError(err).message }
+    return { kind: 'refused', user: ownName(), reason: toError(err).message }
   } finally {
-    await rm(dir, { recursive: true, force: true })
+    await ground.close()
   }
 }
 
-const report = await build().catch((err): BoxReport => ({ kind: 'refused', reason: toError(err).message }))
+/** A number that is nobody's has no name. */
+function ownName (): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.getuid?.()}`
+  }
+}
+
+const report = await build(process.argv[2]).catch((err): BoxReport => ({ kind: 'refused', reason: toError(err).message }))
 
 process.send?.(report, () => { process.disconnect() })

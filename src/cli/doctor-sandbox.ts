@@ -1,45 +1,102 @@
 import { execFile, fork } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { toError } from '../model/errors.ts'
 import type { SandboxFacts } from '../model/machine.ts'
+import { factChecks } from './doctor-facts.ts'
+import { kernelCheck } from './doctor-kernel.ts'
 import type { Check } from './doctor-system.ts'
 
-/** What the child process that builds a box says. */
+/** What the child process that builds a box says, and who it was then. */
 export type BoxReport =
-  | { kind: 'facts', facts: SandboxFacts }
-  | { kind: 'refused', reason: string }
+  | { kind: 'facts', user: string, facts: SandboxFacts }
+  | { kind: 'refused', user?: string, reason: string }
 
 const BOX_TIMEOUT_MS = 30_000
 const LIBRARY_FOLDERS = ['/lib', '/lib64', '/usr/lib', '/usr/lib64', '/usr/local/lib']
 
-/** Everything a box is made of, and then a real one. Only workers need it, and those only on Linux. */
-export async function * sandboxChecks (): AsyncGenerator<Check> {
+export interface SandboxOptions {
+  /** Whom a worker started by root becomes. */
+  user?: string
+}
+
+/** Everything that a box is made of, and then a real one. Only workers need it, and those only on Linux. */
+export async function * sandboxChecks (options: SandboxOptions = {}): AsyncGenerator<Check> {
   if (process.platform !== 'linux') {
     return
   }
 
-  yield await bubblewrap()
-  yield libseccomp()
+  const root = process.getuid?.() === 0
+
+  yield kernelCheck(release())
   yield userNamespaces()
-  yield * await box()
+  yield seccomp()
+  yield libseccomp()
+
+  const report = await buildBox(options)
+
+  yield await builder(report)
+  yield workersUser(report, root)
+
+  if (report.kind === 'refused') {
+    yield { name: 'sandbox', verdict: 'FAIL', found: report.reason }
+    return
+  }
+
+  yield { name: 'node binary', verdict: 'PASS', found: `${process.execPath} runs in a box` }
+  yield * factChecks(report.facts, {
+    root,
+    user: report.user,
+    systemd: existsSync('/run/systemd/system'),
+    uidmap: inPath('newuidmap') != null && inPath('newgidmap') != null
+  })
 }
 
-async function bubblewrap (): Promise<Check> {
-  const program = (process.env.PATH ?? '').split(delimiter).map(dir => join(dir, 'bwrap')).find(file => existsSync(file))
+/** bubblewrap, or what stands in for it. */
+async function builder (report: BoxReport): Promise<Check> {
+  const name = 'bubblewrap'
+  const program = inPath('bwrap')
 
   if (program == null) {
-    return { name: 'bubblewrap', verdict: 'FAIL', found: 'bwrap is not in PATH', mend: `${install()} bubblewrap` }
+    const stand = report.kind === 'facts' ? ', and unshare stands in for it' : ''
+
+    return { name, verdict: report.kind === 'facts' ? 'CAUTION' : 'FAIL', found: `bwrap is not in PATH${stand}`, mend: `${install()} bubblewrap` }
   }
 
   try {
     const { stdout } = await promisify(execFile)(program, ['--version'])
 
-    return { name: 'bubblewrap', verdict: 'PASS', found: `${stdout.trim()}, ${program}` }
+    return { name, verdict: 'PASS', found: `${stdout.trim()}, ${program}` }
   } catch (err) {
-    return { name: 'bubblewrap', verdict: 'FAIL', found: `${program} does not run: ${(err as Error).message}`, mend: `${install()} --reinstall bubblewrap` }
+    return { name, verdict: 'FAIL', found: `${program} does not run: ${toError(err).message}`, mend: `${install()} --reinstall bubblewrap` }
   }
+}
+
+/** Nothing of a stranger is ever touched by root. */
+function workersUser ({ user }: BoxReport, root: boolean): Check {
+  const name = "worker's user"
+
+  if (!root) {
+    return { name, verdict: 'PASS', found: `${user ?? 'this user'}, who starts it` }
+  }
+
+  if (user == null) {
+    return { name, verdict: 'FAIL', found: 'a worker started by root has nobody to become', mend: 'useradd --system meshmark, or name a user with --user' }
+  }
+
+  return { name, verdict: 'PASS', found: user.startsWith('uid ') ? `a worker started by root becomes ${user}, a number of its own; useradd --system meshmark would give it a name` : `a worker started by root becomes ${user}` }
+}
+
+function seccomp (): Check {
+  const name = 'seccomp'
+  const actions = '/proc/sys/kernel/seccomp/actions_avail'
+
+  return existsSync(actions)
+    ? { name, verdict: 'PASS', found: `the kernel knows ${readFileSync(actions, 'utf8').trim().split(/\s+/).join(', ')}` }
+    : { name, verdict: 'FAIL', found: 'the kernel has no system call filters', mend: 'boot a kernel with CONFIG_SECCOMP_FILTER=y, as every distribution has' }
 }
 
 function libseccomp (): Check {
@@ -72,23 +129,8 @@ function userNamespaces (): Check {
 }
 
 /** A real box, built as a worker builds it, in a process that can give up its rights. */
-async function box (): Promise<Check[]> {
-  const report = await buildBox()
-
-  if (report.kind === 'refused') {
-    return [{ name: 'sandbox', verdict: 'FAIL', found: report.reason }]
-  }
-
-  const { builder, builderVersion, namespaces, uidMode, cgroup, caveats } = report.facts
-
-  return [
-    { name: 'sandbox', verdict: 'PASS', found: `a box by ${builder} ${builderVersion}: ${namespaces.join(', ')}; uids ${uidMode}, cgroup ${cgroup}` },
-    ...caveats.map((caveat): Check => ({ name: 'sandbox', verdict: 'CAUTION', found: caveat }))
-  ]
-}
-
-async function buildBox (): Promise<BoxReport> {
-  const child = fork(fileURLToPath(new URL('./doctor-box.js', import.meta.url)), { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+async function buildBox ({ user }: SandboxOptions): Promise<BoxReport> {
+  const child = fork(fileURLToPath(new URL('./doctor-box.js', import.meta.url)), user == null ? [] : [user], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
   const timer = setTimeout(() => { child.kill('SIGKILL') }, BOX_TIMEOUT_MS)
   let errors = ''
   let report: BoxReport | undefined
@@ -104,4 +146,8 @@ async function buildBox (): Promise<BoxReport> {
 
 function install (): string {
   return process.getuid?.() === 0 ? 'apt-get install' : 'sudo apt-get install'
+}
+
+function inPath (name: string): string | undefined {
+  return (process.env.PATH ?? '').split(delimiter).map(dir => join(dir, name)).find(file => existsSync(file))
 }

@@ -7,6 +7,10 @@ import { sandboxChecks } from './doctor-sandbox.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
 import { renderRows, type Column } from './rows.ts'
 
+interface DoctorOptions extends ConnectionOptions, FormatOptions {
+  user?: string
+}
+
 const COLOURS = { PASS: 32, CAUTION: 33, FAIL: 31 } as const
 
 const COLUMNS: ReadonlyArray<Column<Check>> = [
@@ -18,10 +22,11 @@ const COLUMNS: ReadonlyArray<Column<Check>> = [
 
 export function define (command: Command, context: Context): void {
   command.addOption(formatOption())
+    .option('--user <name>', 'whom a worker started by root becomes (default: meshmark, or a user of its own)')
   addConnectionOptions(command)
   addExamples(command, [['meshmark doctor', 'PASS, CAUTION or FAIL, and what mends it']], 'The exit status is 1 when something fails.')
 
-  command.action(async (options: ConnectionOptions & FormatOptions) => {
+  command.action(async (options: DoctorOptions) => {
     useDataDirectory(options.data)
 
     const checks: Check[] = []
@@ -42,9 +47,9 @@ export function define (command: Command, context: Context): void {
   })
 }
 
-async function * allChecks (options: ConnectionOptions): AsyncGenerator<Check> {
+async function * allChecks (options: DoctorOptions): AsyncGenerator<Check> {
   yield * systemChecks()
-  yield * sandboxChecks()
+  yield * sandboxChecks(options)
   yield await meshCheck(options)
 }
 

@@ -6,6 +6,7 @@ import { withClient } from './connect.ts'
 import type { Context } from './context.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
 import { formatAge, renderRows, type Column } from './rows.ts'
+import { sandboxWords } from './sandbox-words.ts'
 import { writeAll } from './write.ts'
 
 const COLUMNS: ReadonlyArray<Column<NodeRow>> = [
@@ -17,7 +18,7 @@ const COLUMNS: ReadonlyArray<Column<NodeRow>> = [
   { heading: 'cpu', key: 'cpu', value: row => row.info?.resources.cpuModel ?? null, shrinkTo: 12 },
   { heading: 'cores', key: 'cores', value: row => row.info?.resources.cores ?? null, align: 'right' },
   { heading: 'memory', key: 'memory_bytes', value: row => row.info?.resources.memoryBytes ?? null, text: row => row.info == null ? '' : formatBytes(row.info.resources.memoryBytes), align: 'right' },
-  { heading: 'sandbox', key: 'sandbox', value: row => row.info == null ? null : row.info.sandbox == null ? 'refused' : row.info.sandbox.caveats.length === 0 ? 'full' : 'partial' },
+  { heading: 'sandbox', key: 'sandbox', value: row => row.info == null ? null : sandboxWords(row.info.sandbox), shrinkTo: 8 },
   { heading: 'labels', key: 'labels', value: row => Object.entries(row.info?.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(' '), shrinkTo: 8, drop: 1 }
 ]
 
@@ -33,9 +34,25 @@ const MACHINE_COLUMNS: ReadonlyArray<Column<NodeRow>> = [
   { heading: 'machine', key: 'machine_id', value: row => row.info?.resources.machineId ?? null },
   { heading: 'refusal', key: 'refusal', value: row => row.info?.refusal ?? null },
   { heading: 'caveats', key: 'caveats', value: row => row.info?.sandbox?.caveats.join('; ') ?? null },
+  parts('sandbox_facts', row => row.info?.sandbox),
+  parts('ceilings', row => row.info?.ceilings),
   { heading: 'version', key: 'version', value: row => row.version },
   { heading: 'addresses', key: 'addresses', value: row => row.addresses.join(' ') }
 ]
+
+/** Something with parts, as one text where there can be only text. */
+function parts (key: string, read: (row: NodeRow) => object | undefined): Column<NodeRow> {
+  return {
+    heading: key,
+    key,
+    value: row => {
+      const value = read(row)
+
+      return value == null ? null : JSON.stringify(value)
+    },
+    json: row => read(row) ?? null
+  }
+}
 
 export function define (command: Command, context: Context): void {
   command.addOption(formatOption())

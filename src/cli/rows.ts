@@ -9,6 +9,8 @@ export interface Column<Row> {
   key: string
   /** For machines: numbers stay numbers. */
   value: (row: Row) => string | number | boolean | null
+  /** In JSON, where a value may have parts; the value itself when absent. */
+  json?: (row: Row) => unknown
   /** For people; the value itself when absent. */
   text?: (row: Row) => string
   align?: 'right'
@@ -60,7 +62,7 @@ function text<Row> (column: Column<Row>, row: Row): string {
 }
 
 function record<Row> (row: Row, columns: ReadonlyArray<Column<Row>>): Record<string, unknown> {
-  return Object.fromEntries(columns.map(({ key, value }) => [key, value(row)]))
+  return Object.fromEntries(columns.map(({ key, value, json = value }) => [key, json(row)]))
 }
 
 /** RFC 4180. */

@@ -24,7 +24,7 @@ export function renderCsv (finished: FinishedJob): string {
       field(result.command), result.mean, result.stddev ?? 0, result.median, result.user, result.system, result.min, result.max,
       ...parameter(result.worker.name),
       ...workerFields(result.worker), 'done', '', result.times.length,
-      result.median_interval?.[0] ?? '', result.median_interval?.[1] ?? '', median(result.cpu_times), result.memory_usage_byte?.[0] ?? '', result.noise?.grade ?? ''
+      result.median_interval?.[0] ?? '', result.median_interval?.[1] ?? '', median(result.cpu_times), result.memory_usage_byte?.reduce((most, bytes) => Math.max(most, bytes)) ?? '', result.noise?.grade ?? ''
     ]),
     ...failures.map(failure => [
       field(failure.command), ...HYPERFINE.slice(1).map(() => ''),

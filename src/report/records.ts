@@ -6,6 +6,8 @@ import { mean, standardDeviation } from '../stats/moments.ts'
 import { median } from '../stats/quantile.ts'
 import { rowsOf } from './rows.ts'
 import type { FinishedJob } from '../model/finished.ts'
+import type { Limits } from '../model/limits.ts'
+import type { SandboxFacts } from '../model/machine.ts'
 import type { Sample } from '../model/sample.ts'
 import type { Row } from './rows.ts'
 
@@ -34,7 +36,7 @@ export interface ResultRecord {
   min: number
   max: number
   times: number[]
-  /** The peak over all runs, in an array of one: it is not known for each. */
+  /** The peak of each run; in an array of one the peak over all of them, where it is not known for each. */
   memory_usage_byte?: number[]
   exit_codes: Array<number | null>
   parameters?: Record<string, string>
@@ -58,6 +60,10 @@ export interface ResultRecord {
   cpu_method?: string
   program?: { path: string, digest: string }
   sandbox_caveats?: string[]
+  /** What the worker's sandbox is made of. */
+  sandbox?: SandboxFacts
+  /** What each run was allowed. */
+  allowed?: Limits
 }
 
 /** One command on one worker that did not end well; the raw samples, if it came to any, are kept. */
@@ -72,6 +78,8 @@ export interface FailureRecord {
   exit_codes: Array<number | null>
   /** Limit that ended each run, or null. */
   limits: Array<string | null>
+  sandbox?: SandboxFacts
+  allowed?: Limits
 }
 
 export interface Records {
@@ -110,7 +118,7 @@ function resultRecord (row: Row, finished: FinishedJob, several: boolean): Resul
     min: seconds(wall.reduce((least, ns) => Math.min(least, ns), Infinity)),
     max: seconds(wall.reduce((most, ns) => Math.max(most, ns), -Infinity)),
     times: wall.map(seconds),
-    ...(result?.memoryBytes == null ? {} : { memory_usage_byte: [result.memoryBytes] }),
+    ...memoryOf(row),
     exit_codes: samples.map(exitCode),
     ...(several ? { parameters: { worker: record.name } } : {}),
     worker: record,
@@ -124,7 +132,8 @@ function resultRecord (row: Row, finished: FinishedJob, several: boolean): Resul
     ...(result?.output == null ? {} : { stdout_sha256: result.output.stdoutDigest, stdout_same: result.output.same }),
     ...(result == null ? {} : { memory_method: result.memoryMethod, cpu_method: result.cpuMethod }),
     ...(result?.program == null ? {} : { program: result.program }),
-    ...(caveats.length === 0 ? {} : { sandbox_caveats: caveats })
+    ...(caveats.length === 0 ? {} : { sandbox_caveats: caveats }),
+    ...conditions(row)
   }
 }
 
@@ -137,8 +146,27 @@ function failureRecord (row: Row, finished: FinishedJob): FailureRecord {
     times: row.samples.map(sample => seconds(sample.wallNs)),
     cpu_times: row.samples.map(sample => seconds(sample.cpuNs)),
     exit_codes: row.samples.map(exitCode),
-    limits: row.samples.map(sample => succeeded(sample) ? null : sample.limit ?? null)
+    limits: row.samples.map(sample => succeeded(sample) ? null : sample.limit ?? null),
+    ...conditions(row)
   }
+}
+
+/** Under what protections and limits it ran, as far as its worker came to say. */
+function conditions ({ worker: { result } }: Row): { sandbox?: SandboxFacts, allowed?: Limits } {
+  return {
+    ...(result?.sandbox == null ? {} : { sandbox: result.sandbox }),
+    ...(result?.limits == null ? {} : { allowed: result.limits })
+  }
+}
+
+function memoryOf ({ samples, result }: Row): { memory_usage_byte?: number[] } {
+  const each = samples.flatMap(({ memoryBytes }) => memoryBytes ?? [])
+
+  if (each.length > 0 && each.length === samples.length) {
+    return { memory_usage_byte: each }
+  }
+
+  return result?.memoryBytes == null ? {} : { memory_usage_byte: [result.memoryBytes] }
 }
 
 /** As the user wrote it, uncut: a program reads it, not a terminal. */

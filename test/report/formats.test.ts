@@ -5,6 +5,7 @@ import { exitCodeOf } from '../../src/report/exit-code.ts'
 import { renderJson } from '../../src/report/json.ts'
 import { renderMarkdown } from '../../src/report/markdown.ts'
 import { renderNdjson } from '../../src/report/ndjson.ts'
+import { DEFAULT_LIMITS } from '../../src/model/limits.ts'
 import { around, finished, LAB } from './fixtures.ts'
 import type { FinishedJob } from '../../src/model/finished.ts'
 import type { Records } from '../../src/report/records.ts'
@@ -75,6 +76,17 @@ describe('JSON', () => {
       },
       expect.objectContaining({ state: 'failed', reason: 'killed by SIGSEGV in 2 of 2 runs', times: [0.005, 0.006], exit_codes: [null, null] })
     ])
+  })
+
+  it('has the memory of each run where it is known, and under which protections and limits they ran', () => {
+    const conditions = { sandbox: { uidMode: 'two-uids' } as never, limits: { ...DEFAULT_LIMITS, memoryBytes: 2 ** 30 } }
+    const known = finished([{ name: 'a', cpu: 'x', runs: [[1, 2]], result: conditions }, lost])
+    known.workers[0]!.result!.commands[0]!.samples.forEach((sample, run) => { sample.memoryBytes = 1_000 + run })
+    const { results, failures } = parse(known)
+
+    expect(results[0]).toMatchObject({ memory_usage_byte: [1_000, 1_001], sandbox: { uidMode: 'two-uids' }, allowed: { memoryBytes: 2 ** 30 } })
+    expect(failures[0]).not.toHaveProperty('allowed')
+    expect(renderCsv(known).split('\n')[1]).toContain(',1001,')
   })
 
   it('says which job it is, and ends in a newline', () => {
