@@ -1,15 +1,23 @@
 import { writeSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { CounterFile } from './bill-counter.ts'
 import { CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID } from '../native/libc.ts'
 import type { CpuMethod, MemoryMethod } from '../../model/methods.ts'
 import type { GroupHandles } from '../cgroup/handles.ts'
 import type { Libc } from '../native/libc.ts'
 
+/**
+ * The kernel charges memory in batches of so many pages, and keeps what is not
+ * used of them for each processor. A short program is on few processors.
+ */
+const BATCH_PAGES = 64
+const BATCHES = 4
+
 /** What the box's control group says of one run. */
 export interface Bill {
   /** Absent: only rusage is known. */
   cpuNs?: number
-  /** Peak of all processes together: memory of their own, page cache that they filled, files they wrote to memory. */
+  /** Peak of all processes together, to some 64 pages: memory of their own, page cache that they filled, files they wrote to memory. */
   memoryBytes?: number
   /** The kernel killed somebody for the limit of memory. */
   outOfMemory: boolean
@@ -36,6 +44,7 @@ export class Meter {
   /** Of those of the runner's threads that are in the group. */
   readonly #ownClock: number
   readonly #time = Buffer.alloc(16)
+  readonly #batchedBytes: number
   #startNs = 0
   #baseBytes = 0
   #killed = 0
@@ -46,6 +55,7 @@ export class Meter {
     group?.join.forEach(fd => { writeSync(fd, '0') })
 
     this.#libc = libc
+    this.#batchedBytes = libc.getpagesize() * BATCH_PAGES * Math.min(BATCHES, availableParallelism())
     this.#usage = group?.cpu == null ? undefined : group.cpu.method === 'cgroup-v1' ? new CounterFile(group.cpu.usage) : new CounterFile(group.cpu.usage, 'usage_usec', 1_000)
     this.#ownClock = group?.cpu?.whole === true ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_THREAD_CPUTIME_ID
     this.#peak = group?.memory == null ? undefined : new CounterFile(group.memory.peak)
@@ -62,9 +72,9 @@ export class Meter {
     this.#refused = this.#refusals?.read() ?? 0
 
     if (this.#peak != null) {
-      // From here on it is the peak since now, which is what earlier runs left in the group.
+      // From here on it is the peak since now, which is what earlier runs left in the group: page cache, and batches that this run uses up.
       this.#peak.reset()
-      this.#baseBytes = this.#peak.read()
+      this.#baseBytes = Math.max(0, this.#peak.read() - this.#batchedBytes)
     }
 
     this.#startNs = this.#programsNs()
