@@ -34,6 +34,7 @@ export function factsOf (files: LoadedBoxFiles, ground: Ground | undefined, seen
     uidMode: ground?.maps == null ? 'shared' : 'two-uids',
     cgroup: cgroups?.bounds.memory === true ? cgroups.version : 'none',
     methods: cgroups?.methods ?? { cpu: 'rusage', memory: 'adopted-maxrss', processes: 'rlimit' },
+    ...(cgroups == null ? {} : { bounds: cgroups.bounds }),
     proc: true,
     kernel: release(),
     canaries: files.canaries,
