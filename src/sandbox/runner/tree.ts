@@ -79,15 +79,15 @@ export class TreeWatch {
     return limit
   }
 
-  /** After a run has failed, while what it started is still there. */
+  /** After a run has failed, while what it started is still there; the program itself is not. */
   lookBack (): void {
-    this.#see(programs(this.#pageBytes))
+    this.#see(programs(this.#pageBytes), 1)
   }
 
-  #see (all: readonly Use[]): void {
+  #see (all: readonly Use[], ended = 0): void {
     const { processes, openFiles } = this.#limits
 
-    this.reached.processes ||= !this.#meter.bounds.processes && sum(all, use => use.threads) >= processes
+    this.reached.processes ||= !this.#meter.bounds.processes && sum(all, use => use.threads) + ended >= processes
     this.reached.openFiles ||= all.some(({ pid }) => countFiles(pid) >= openFiles)
   }
 
