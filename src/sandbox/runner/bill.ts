@@ -85,6 +85,11 @@ export class Meter {
     return this.#usage == null ? undefined : Math.max(0, this.#programsNs() - this.#startNs)
   }
 
+  /** CPU time of the calling thread; how long it waited for a processor is not in it. */
+  threadMs (): number {
+    return this.#readClock(CLOCK_THREAD_CPUTIME_ID) / 1e6
+  }
+
   outOfMemory (): boolean {
     return this.#kills != null && this.#kills.read() > this.#killed
   }
@@ -111,10 +116,14 @@ export class Meter {
       return 0
     }
 
-    this.#libc.clock_gettime(this.#ownClock, this.#time)
-
-    const ownNs = Number(this.#time.readBigInt64LE(0)) * 1e9 + Number(this.#time.readBigInt64LE(8))
+    const ownNs = this.#readClock(this.#ownClock)
 
     return this.#usage.read() - ownNs
+  }
+
+  #readClock (clock: number): number {
+    this.#libc.clock_gettime(clock, this.#time)
+
+    return Number(this.#time.readBigInt64LE(0)) * 1e9 + Number(this.#time.readBigInt64LE(8))
   }
 }

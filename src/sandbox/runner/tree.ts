@@ -11,9 +11,12 @@ const INTERVAL_MS = 100
 /** Near the limit of CPU time, so that it is met within 20 ms. */
 const LEAST_INTERVAL_MS = 5
 
-/** A look may take this part of the time at most; near the limit of CPU time ten times as much. */
+/** A look at all processes may take this part of the time at most; where it is how the CPU time is known, near its limit more. */
 const INTERVAL_PER_COST = 500
-const LAST_INTERVAL_PER_COST = 50
+const LAST_INTERVAL_PER_COST = 20
+
+/** However many processes there are: with nothing else to bound their memory, looks must not become rare. */
+const MOST_INTERVAL_MS = 1_000
 
 interface Use {
   pid: number
@@ -33,6 +36,8 @@ export class TreeWatch {
   readonly reached = { processes: false, openFiles: false }
   /** Until the next look. */
   intervalMs = INTERVAL_MS
+  /** When all processes are looked at again, on the clock of performance.now(). */
+  #allAtMs = 0
   readonly #limits: Limits
   readonly #meter: Meter
   readonly #pageBytes: number
@@ -53,30 +58,35 @@ export class TreeWatch {
   begin (): void {
     this.reached.processes = false
     this.reached.openFiles = false
+    this.#allAtMs = 0
     this.#plan(0, 0)
   }
 
   /** Which of the limits is exceeded at this moment. */
   look (): LimitName | undefined {
-    const { cpuMs, memoryBytes } = this.#limits
-    const beganMs = performance.now()
-    const all = programs(this.#pageBytes)
+    const { cpuMs } = this.#limits
+    const nowMs = performance.now()
+    const beganMs = this.#meter.threadMs()
     const billedNs = this.#meter.cpuNs()
+    const all = billedNs == null || nowMs >= this.#allAtMs ? programs(this.#pageBytes) : undefined
     // Whoever ended keeps its bill until it is waited for, and then it is its parent's.
-    const usedMs = billedNs == null ? sum(all, use => use.cpuMs) : billedNs / 1e6
-
-    this.#see(all)
-
-    let limit: LimitName | undefined
+    const usedMs = billedNs == null ? sum(all ?? [], use => use.cpuMs) : billedNs / 1e6
 
     if (cpuMs != null && usedMs >= cpuMs) {
-      limit = 'cpu'
-    } else if (this.#meter.bounds.memory ? this.#meter.outOfMemory() : exceedsMemory(all, memoryBytes, this.#pageBytes)) {
-      limit = 'memory'
+      return 'cpu'
     }
 
-    this.#plan(usedMs, performance.now() - beganMs)
-    return limit
+    if (this.#exceedsMemory(all)) {
+      return 'memory'
+    }
+
+    if (all != null && nowMs >= this.#allAtMs) {
+      this.#see(all)
+      this.#allAtMs = nowMs + intervalFor(this.#meter.threadMs() - beganMs)
+    }
+
+    this.#plan(usedMs, this.#meter.threadMs() - beganMs)
+    return undefined
   }
 
   /** After a run has failed, while what it started is still there; the program itself is not. */
@@ -91,14 +101,23 @@ export class TreeWatch {
     this.reached.openFiles ||= all.some(({ pid }) => countFiles(pid) >= openFiles)
   }
 
+  #exceedsMemory (all: readonly Use[] | undefined): boolean {
+    return this.#meter.bounds.memory ? this.#meter.outOfMemory() : all != null && exceedsMemory(all, this.#limits.memoryBytes, this.#pageBytes)
+  }
+
   #plan (usedMs: number, costMs: number): void {
     // The earliest moment at which the limit can be met.
     const leftMs = this.#limits.cpuMs == null ? Infinity : (this.#limits.cpuMs - usedMs) / this.#cores
+    const billed = this.#meter.cpuMethod !== 'rusage'
 
-    this.intervalMs = leftMs < INTERVAL_MS
-      ? Math.ceil(Math.max(LEAST_INTERVAL_MS, leftMs, costMs * LAST_INTERVAL_PER_COST))
-      : Math.ceil(Math.max(INTERVAL_MS, costMs * INTERVAL_PER_COST))
+    this.intervalMs = Math.ceil(leftMs < INTERVAL_MS
+      ? Math.max(LEAST_INTERVAL_MS, leftMs, billed ? 0 : costMs * LAST_INTERVAL_PER_COST)
+      : billed ? INTERVAL_MS : Math.min(intervalFor(costMs), leftMs))
   }
+}
+
+function intervalFor (costMs: number): number {
+  return Math.min(MOST_INTERVAL_MS, Math.max(INTERVAL_MS, costMs * INTERVAL_PER_COST))
 }
 
 /**
