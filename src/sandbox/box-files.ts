@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { MeshmarkError, toError } from '../model/errors.ts'
 import { BoxNode } from './box-node.ts'
+import { MemoryFiles } from './memory-files.ts'
 import { loadLibc } from './native/libc.ts'
 import { loadLibseccomp } from './native/libseccomp.ts'
 import { FilterCompiler } from './seccomp.ts'
@@ -25,6 +26,7 @@ export interface LoadedBoxFiles {
   koffi: Buffer
   builder: { kind: 'bubblewrap', path: string, version: string }
   compiler: FilterCompiler
+  memory: MemoryFiles
   node: BoxNode
   /** What preflight saw; stands in the facts of every later box. */
   canaries: Record<string, string>
@@ -54,6 +56,7 @@ export async function loadBoxFiles (): Promise<BoxFilesOrProblem> {
       runner: await readRunner(paths.runner),
       koffi: await readFile(paths.koffi),
       builder,
+      memory: new MemoryFiles(libc),
       compiler: new FilterCompiler(libc, loadSeccomp(koffi)),
       node: await BoxNode.open(paths.nodeBinary),
       canaries: {}

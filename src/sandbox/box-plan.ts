@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { BOX, BOX_UID, BOX_USER, boxPath, CONTROL_FD, RUNNER_UID } from './layout.ts'
 
 /** One step of building a box's file system. Paths are those of the box, and steps are carried out in their order. */
@@ -8,10 +8,6 @@ export type BoxStep =
   | { do: 'symlink', text: string, at: string }
   | { do: 'folder', at: string, mode: number }
   | { do: 'file', content: Buffer, at: string, mode: number }
-  /** Covers a folder by an empty one. */
-  | { do: 'empty', at: string }
-  /** Covers a file by a device that cannot be opened there. */
-  | { do: 'mask', at: string }
   /** A fresh /proc, a /dev with what every program may use. */
   | { do: 'proc' }
   | { do: 'dev' }
@@ -42,15 +38,6 @@ const ROOT_FOLDERS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32']
 /** What programs and their loaders read in /etc; nothing that names the machine or its users. */
 const ETC = ['/etc/ld.so.cache', '/etc/alternatives']
 
-/**
- * What /proc tells of the whole machine and no program needs: its boot and
- * command line, its devices and disks, keys that are not namespaced.
- */
-const MASKED = [
-  'acpi', 'asound', 'bus', 'cmdline', 'config.gz', 'diskstats', 'driver', 'fs', 'interrupts', 'iomem', 'ioports', 'irq', 'kallsyms', 'kcore', 'key-users', 'keys', 'kmsg',
-  'latency_stats', 'modules', 'mtrr', 'partitions', 'sched_debug', 'scsi', 'softirqs', 'swaps', 'sys/kernel/random/boot_id', 'sysrq-trigger', 'timer_list', 'timer_stats', 'tty'
-]
-
 export interface BoxParts {
   /** The bundled runner and koffi's native file. */
   runner: Buffer
@@ -79,7 +66,7 @@ export function boxPlan ({ runner, koffi, nodePath, node, twoUids }: BoxParts): 
       { do: 'folder', at: '/box', mode: 0o755 },
       ...files(runner, koffi),
       ...(node == null ? [] : [{ do: 'folder' as const, at: '/box/bin', mode: 0o755 }, { do: 'bind' as const, from: node, at: nodePath }]),
-      { do: 'proc' }, ...maskedProc(), { do: 'read-only', at: '/proc' },
+      { do: 'proc' }, { do: 'read-only', at: '/proc' },
       { do: 'dev' }, { do: 'read-only', at: '/dev' },
       // The runner mounts something of its own on each of them before anything runs.
       { do: 'folder', at: BOX.tmp, mode: 0o755 },
@@ -101,20 +88,6 @@ function files (runner: Buffer, koffi: Buffer): BoxStep[] {
   ]
 
   return content.map(([at, content]) => ({ do: 'file', content: Buffer.from(content), at, mode: 0o444 }))
-}
-
-function maskedProc (): BoxStep[] {
-  return MASKED.flatMap((name): BoxStep[] => {
-    const path = `/proc/${name}`
-    const stats = statSync(path, { throwIfNoEntry: false })
-
-    // The box has the same kernel, and so the same entries.
-    if (stats == null) {
-      return []
-    }
-
-    return [{ do: stats.isDirectory() ? 'empty' : 'mask', at: path }]
-  })
 }
 
 function rootFolder (folder: string): BoxStep[] {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { closeSync, readFileSync } from 'node:fs'
 import { toError } from '../model/errors.ts'
 import { printable } from '../model/text.ts'
 import { forgetBox, recordBox, startTime } from './box-records.ts'
@@ -20,6 +20,9 @@ const STDERR_BYTES = 4_096
 
 /** After the runner was killed, bwrap has nothing left to do and ends within microseconds. */
 const LINGER_MS = 1_000
+
+/** A content beyond this is kept from box to box. */
+const LARGE_BYTES = 16 * 1024
 
 /** 128 + SIGKILL */
 const KILLED = 137
@@ -91,15 +94,16 @@ export class BoxProcess {
     const { path, args, give } = bubblewrapCommand(files.builder.path, plan, maps != null)
     const group = groupFrom(ground)
     const groupFd = 1 + Math.max(BLOCK_FD, ...give.map(({ fd }) => fd))
+    const given = new Map(give.map(({ fd, content }) => [fd, content.length > LARGE_BYTES ? files.memory.reopen(content) : files.memory.open(content)]))
     const child = spawn(path, args, {
       cwd: '/',
       // Ctrl-C at the worker's terminal is for the worker.
       detached: true,
       env: {},
-      // As many as there are descriptors that somebody reads.
-      stdio: ['ignore', 'ignore', 'pipe', ...Array.from({ length: groupFd - CONTROL_FD }, () => 'pipe' as const), ...group?.descriptors ?? []]
+      stdio: ['ignore', 'ignore', 'pipe', ...Array.from({ length: groupFd - CONTROL_FD }, (_, index) => given.get(CONTROL_FD + index) ?? 'pipe'), ...group?.descriptors ?? []]
     })
 
+    given.forEach(fd => { closeSync(fd) })
     group?.passed()
 
     if (child.pid == null) {
@@ -112,10 +116,6 @@ export class BoxProcess {
     child.on('error', () => {})
 
     const box = new BoxProcess(child, child.pid, dir, maps, group == null ? undefined : { group, handles: group.handles(groupFd) })
-
-    for (const { fd, content } of give) {
-      write(child, fd, content)
-    }
 
     await recordBox(dir, child.pid)
 

@@ -37,10 +37,6 @@ function stepArguments (step: BoxStep, give: (content: Buffer) => number): strin
       return ['--perms', octal(step.mode), '--dir', step.at]
     case 'file':
       return ['--perms', octal(step.mode), '--file', String(give(step.content)), step.at]
-    case 'empty':
-      return ['--perms', '0555', '--tmpfs', step.at, '--remount-ro', step.at]
-    case 'mask':
-      return ['--ro-bind', '/dev/null', step.at]
     case 'proc':
       return ['--proc', '/proc']
     case 'dev':

@@ -131,6 +131,7 @@ export const MS_BIND = 4096
 export const MNT_DETACH = 2
 export const AT_FDCWD = -100
 export const MOUNT_ATTR_RDONLY = 1
+export const MOUNT_ATTR_NODEV = 4
 export const O_PATH = 0o10000000
 
 export const SECCOMP_SET_MODE_FILTER = 1

@@ -1,10 +1,9 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { BOX, BOX_UID, WRITABLE } from '../layout.ts'
-import {
-  AT_FDCWD, CLONE_FS, CLONE_NEWNS, MNT_DETACH, MOUNT_ATTR_RDONLY, MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY, MS_REMOUNT, O_PATH, SYS
-} from '../native/libc.ts'
+import { CLONE_FS, CLONE_NEWNS, MNT_DETACH, MS_NODEV, MS_NOSUID, O_PATH, SYS } from '../native/libc.ts'
 import { check, clearAmbient } from './boot.ts'
 import { CAP, keepCapabilities } from './capabilities.ts'
+import { maskProc, protectDevices } from './masks.ts'
 import type { Libc } from '../native/libc.ts'
 
 /**
@@ -18,9 +17,6 @@ export interface StageSize {
   payloadBytes: number
   payloadInodes: number
 }
-
-/** Nodes of the host that every box has. */
-const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
 
 const IDLE = 0
 const RENEW = 1
@@ -46,6 +42,7 @@ export function attend (libc: Libc, cell: SharedArrayBuffer): number {
 
   // A namespace that belongs to our own user namespace, and so can be changed from it.
   check(libc, 'unshare', libc.unshare(CLONE_NEWNS))
+  maskProc(libc)
   protectDevices(libc)
   keepCapabilities(libc, [CAP.SYS_ADMIN])
   Atomics.store(words, THERE, 1)
@@ -80,27 +77,6 @@ export function attend (libc: Libc, cell: SharedArrayBuffer): number {
     Atomics.store(words, ANSWER, answer)
     Atomics.store(words, ASKED, IDLE)
     Atomics.notify(words, ASKED)
-  }
-}
-
-/**
- * The device nodes are the host's, mounted one by one. Read-only they can be
- * used as before, but not touched: their times would be a way to leave a word
- * for another box.
- */
-function protectDevices (libc: Libc): void {
-  // struct mount_attr: what to set, what to clear, propagation, user namespace.
-  const attributes = Buffer.alloc(32)
-
-  attributes.writeBigUInt64LE(BigInt(MOUNT_ATTR_RDONLY), 0)
-
-  for (const name of DEVICES) {
-    const path = `/dev/${name}`
-
-    if (libc.mountSetattr(AT_FDCWD, path, 0, attributes, attributes.length) < 0) {
-      // Before Linux 5.12.
-      check(libc, `remount ${path}`, libc.mount('none', path, '', MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID, ''))
-    }
   }
 }
 
