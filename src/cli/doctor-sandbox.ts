@@ -148,6 +148,9 @@ function install (): string {
   return process.getuid?.() === 0 ? 'apt-get install' : 'sudo apt-get install'
 }
 
+/** Where a worker looks as well: the PATH of a service may be short. */
+const ALSO = ['/usr/bin', '/bin', '/usr/local/bin']
+
 function inPath (name: string): string | undefined {
-  return (process.env.PATH ?? '').split(delimiter).map(dir => join(dir, name)).find(file => existsSync(file))
+  return [...(process.env.PATH ?? '').split(delimiter), ...ALSO].map(dir => join(dir, name)).find(file => existsSync(file))
 }

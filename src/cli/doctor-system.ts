@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { access, mkdir, mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
 import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
+import { readEnvironment } from '../machine/environment.ts'
 import { formatBytes } from '../model/units.ts'
 import { dataRoot, runtimeDir } from '../store/instance.ts'
 
@@ -27,6 +28,7 @@ export async function * systemChecks (): AsyncGenerator<Check> {
   if (process.platform === 'linux') {
     yield load()
     yield await clock()
+    yield * await measuring()
   }
 }
 
@@ -61,6 +63,15 @@ async function writable (name: string, dir: string): Promise<Check> {
   } catch (err) {
     return { name, verdict: 'FAIL', found: `${dir} cannot be written: ${(err as Error).message}`, mend: `sudo chown "$USER" ${dir}` }
   }
+}
+
+/** What of the machine's settings every measurement on it will name. */
+async function measuring (): Promise<Check[]> {
+  const caveats = await readEnvironment()
+
+  return caveats.length === 0
+    ? [{ name: 'measuring', verdict: 'PASS', found: 'nothing in the settings of this machine disturbs it' }]
+    : caveats.map(({ caveat, mend }) => ({ name: 'measuring', verdict: 'CAUTION', found: caveat, mend }))
 }
 
 function load (): Check {

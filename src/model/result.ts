@@ -76,4 +76,6 @@ export interface ExecutionResult {
   waitedMs: number
   /** How quiet the machine was while it measured, A (quiet) to D (disturbed), with one reason in words for each disturbance. */
   noise?: { grade: NoiseGrade, reasons: string[] }
+  /** What about the machine makes measurements less steady or less comparable, in words; absent = nothing, or not measured. */
+  environment?: string[]
 }

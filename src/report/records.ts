@@ -60,6 +60,8 @@ export interface ResultRecord {
   cpu_method?: string
   program?: { path: string, digest: string }
   sandbox_caveats?: string[]
+  /** What about the machine makes its figures less steady or less comparable. */
+  environment?: string[]
   /** What the worker's sandbox is made of. */
   sandbox?: SandboxFacts
   /** What each run was allowed. */
@@ -133,6 +135,7 @@ function resultRecord (row: Row, finished: FinishedJob, several: boolean): Resul
     ...(result == null ? {} : { memory_method: result.memoryMethod, cpu_method: result.cpuMethod }),
     ...(result?.program == null ? {} : { program: result.program }),
     ...(caveats.length === 0 ? {} : { sandbox_caveats: caveats }),
+    ...(worker.result?.environment == null ? {} : { environment: worker.result.environment }),
     ...conditions(row)
   }
 }

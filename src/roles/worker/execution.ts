@@ -1,6 +1,7 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
 import { meetDemand } from '../../machine/demands.ts'
+import { readEnvironment } from '../../machine/environment.ts'
 import { gradeNoise, readNoise } from '../../machine/noise.ts'
 import { open } from '../../node/membership.ts'
 import { decodeJob } from '../../node/protocol/model/index.ts'
@@ -98,6 +99,7 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
 
     if (before != null) {
       record.noise = gradeNoise(before, await readNoise(), report.commands)
+      record.environment = (await readEnvironment()).map(({ caveat }) => caveat)
     }
 
     record.outcome = report.outcome

@@ -201,7 +201,7 @@ const commandResult = (index: number): Arbitrary<CommandResult> => partly<Comman
   reached: finite
 }, 'memoryBytes', 'output', 'notRun', 'program', 'reached')
 
-export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reason' | 'sandbox' | 'start' | 'noise' | 'limits'>({
+export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reason' | 'sandbox' | 'start' | 'noise' | 'limits' | 'environment'>({
   key: fc.record({ job: jobId, task: taskName, worker: peerId, attempt: fc.nat(999_999_999) }),
   outcome: fc.constantFrom('done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted'),
   reason: sentence,
@@ -212,8 +212,9 @@ export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reaso
   finishedAt: whole,
   waitedMs: whole,
   noise: fc.record({ grade: fc.constantFrom('A', 'B', 'C', 'D'), reasons: fc.array(sentence, { maxLength: 3 }) }),
-  limits
-}, 'reason', 'sandbox', 'start', 'noise', 'limits')
+  limits,
+  environment: fc.array(sentence, { minLength: 1, maxLength: 3 })
+}, 'reason', 'sandbox', 'start', 'noise', 'limits', 'environment')
 
 export const membership: Arbitrary<Membership> = fc.record({
   peerId,

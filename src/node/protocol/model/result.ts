@@ -1,6 +1,6 @@
 import { LIMIT_NAMES } from '../../../model/limits.ts'
 import { codec } from '../schema/codec.ts'
-import { field, list, message, optional } from '../schema/message.ts'
+import { field, list, message, optional, optionalList } from '../schema/message.ts'
 import { bool, double, int, oneOf, text, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { MAX_COMMANDS, MAX_RUNS } from './job.ts'
@@ -80,7 +80,8 @@ export const executionResult = message<ExecutionResult>('ExecutionResult', {
   finishedAt: field(8, millis),
   waitedMs: field(9, millis),
   noise: optional(10, message<NonNullable<ExecutionResult['noise']>>('Noise', { grade: field(1, oneOf('NoiseGrade', ['A', 'B', 'C', 'D'] as const)), reasons: list(2, sentence, 32) })),
-  limits: optional(11, limits)
+  limits: optional(11, limits),
+  environment: optionalList(12, sentence, 32)
 })
 
 /** As it is kept in journals. */
