@@ -87,7 +87,8 @@ function files (runner: Buffer, koffi: Buffer): BoxStep[] {
     ['/etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files\n']
   ]
 
-  return content.map(([at, content]) => ({ do: 'file', content: Buffer.from(content), at, mode: 0o444 }))
+  // The same buffer for the same content: whoever hands it over may have kept it.
+  return content.map(([at, content]) => ({ do: 'file', content: typeof content === 'string' ? Buffer.from(content) : content, at, mode: 0o444 }))
 }
 
 function rootFolder (folder: string): BoxStep[] {

@@ -1,6 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, statfsSync } from 'node:fs'
+import { chmodSync, mkdirSync, statfsSync } from 'node:fs'
 import { BOX, BOX_USER, WRITABLE } from '../layout.ts'
 import type { LimitName, Limits } from '../../model/limits.ts'
+import type { RunnerTask } from '../protocol.ts'
 import type { Identity } from './identity.ts'
 import type { Stagehand } from './stagehand.ts'
 import type { WorkingCopy } from './working-copy.ts'
@@ -18,6 +19,7 @@ export class Stage {
   readonly #identity: Identity
   #copy: WorkingCopy | undefined
   #limits: Pick<Limits, 'tmpBytes' | 'tmpInodes'> = IDLE
+  #java = false
   #used = true
   #baseBytes = 0
   #baseInodes = 0
@@ -28,8 +30,9 @@ export class Stage {
   }
 
   /** From here on runs begin with this copy and have this much room. */
-  set (copy: WorkingCopy, limits: Limits): void {
+  set (copy: WorkingCopy, { limits, commands }: Pick<RunnerTask, 'limits' | 'commands'>): void {
     this.#copy = copy
+    this.#java = commands.some(({ argv }) => argv.some(word => JAVA.test(word)))
     this.#limits = limits
     this.#used = true
   }
@@ -49,7 +52,11 @@ export class Stage {
         payloadInodes: this.#copy?.entries ?? 0
       })
       this.#used = false
-      keepJavaQuiet()
+
+      if (this.#java) {
+        keepJavaQuiet()
+      }
+
       this.#identity.asProgram(() => { this.#copy?.lay(alive) })
 
       const { bytes, inodes } = usage()
@@ -78,8 +85,9 @@ export class Stage {
 
 /** Where Java keeps counters of itself for other programs, in files that it locks. */
 const JAVA_COUNTERS = `${BOX.tmp}/hsperfdata_${BOX_USER}`
-const JAVA = '/usr/lib/jvm'
-const hasJava = existsSync(JAVA)
+
+/** A command line that speaks of it, as a program or inside a script. */
+const JAVA = /\bjava/
 
 /**
  * Locks are refused, since files of the host are shared by all boxes, and Java
@@ -87,10 +95,8 @@ const hasJava = existsSync(JAVA)
  * is not one that it trusts.
  */
 function keepJavaQuiet (): void {
-  if (hasJava) {
-    mkdirSync(JAVA_COUNTERS)
-    chmodSync(JAVA_COUNTERS, 0o777)
-  }
+  mkdirSync(JAVA_COUNTERS)
+  chmodSync(JAVA_COUNTERS, 0o777)
 }
 
 /** Of all writable folders; the outputs are elsewhere and have their own limit. */

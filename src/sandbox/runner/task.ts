@@ -127,7 +127,7 @@ export class TaskRun {
     let failure: unknown = problem
 
     try {
-      this.#stage.set(this.#copy, task.limits)
+      this.#stage.set(this.#copy, task)
 
       if (single && failure == null) {
         this.#stage.renew()
