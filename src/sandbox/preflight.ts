@@ -39,21 +39,35 @@ export async function preflight (opts: BoxOptions): Promise<SandboxFacts> {
   }
 }
 
-/** Where a second uid was promised and is not given, boxes do without. */
+/** Where a second uid or a control group was promised and is not given, boxes do without: the first way that works is every later box's. */
 async function createFirst (opts: BoxOptions): Promise<Box> {
   const { ground } = opts
-
-  if (ground?.maps == null) {
-    return Box.create(opts)
-  }
 
   try {
     return await Box.create(opts)
   } catch (err) {
-    ground.maps = undefined
-    ground.sharedReason = toError(err).message
+    const { maps, sharedReason, cgroups, cgroupReason } = ground ?? {}
+    const { message } = toError(err)
 
-    return Box.create(opts)
+    for (const [withMaps, withGroups] of [[false, true], [true, false], [false, false]] as const) {
+      // Each is tried only where it takes away something that there is.
+      if (ground == null || (!withMaps && maps == null) || (!withGroups && cgroups == null)) {
+        continue
+      }
+
+      Object.assign(ground, {
+        maps: withMaps ? maps : undefined,
+        sharedReason: withMaps ? sharedReason : message,
+        cgroups: withGroups ? cgroups : undefined,
+        cgroupReason: withGroups ? cgroupReason : message
+      })
+
+      try {
+        return await Box.create(opts)
+      } catch { /* the first reason says what is wrong */ }
+    }
+
+    throw err
   }
 }
 

@@ -1,6 +1,7 @@
 import { chownSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { toError } from '../../model/errors.ts'
+import { DEFAULT_LIMITS } from '../../model/limits.ts'
 import { startTime } from '../box-records.ts'
 import { has, readGroup, remove, removeEmpty, writeGroup } from './files.ts'
 import { BoxGroup } from './group.ts'
@@ -65,6 +66,9 @@ export class CgroupHome {
 
     try {
       const { cpu, memory, oom, forks } = probe.handles(0)
+
+      // What cannot be limited here is better known now than when a task comes.
+      probe.setLimits(DEFAULT_LIMITS, 1)
 
       this.methods = {
         cpu: cpu?.method ?? 'rusage',

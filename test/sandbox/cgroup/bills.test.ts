@@ -175,6 +175,26 @@ describe('a run without control groups', () => {
   })
 })
 
+describe.runIf(root)('a worker whose boxes cannot enter their groups', () => {
+  it('does without them and says why', async () => {
+    const worker = await Worker.start()
+
+    try {
+      const { methods } = await worker.ask('settle')
+      const facts = await worker.ask('unreachable')
+
+      expect(methods?.cpu).not.toBe('rusage')
+      expect(facts.cgroup).toBe('none')
+      expect(facts.methods).toEqual({ cpu: 'rusage', memory: 'adopted-maxrss', processes: 'rlimit' })
+      expect(facts.caveats.join()).toContain('EBADF')
+      expect((await worker.ask('run', hold(1))).commands[0]?.cpuMethod).toBe('rusage')
+      await worker.ask('close')
+    } finally {
+      await worker.stop()
+    }
+  }, 60_000)
+})
+
 describe.runIf(root)('a worker that is killed', () => {
   it('leaves no group', async () => {
     const worker = await Worker.start()

@@ -71,11 +71,15 @@ describe.runIf(process.getuid?.() === 0 && groups.length > 0)('the home of a wor
     }
   })
 
-  it('bills boxes in what was delegated to it', async () => {
+  it.each([
+    ['in every hierarchy', () => true],
+    ['in version 1', (version: number) => version === 1],
+    ['in version 2', (version: number) => version === 2]
+  ] as const)('bills boxes in what was delegated to it, %s', async (_, only) => {
     const worker = await Worker.start({ uid: UID })
 
     try {
-      delegate(worker.pid, () => true)
+      delegate(worker.pid, only)
 
       const { methods, reason } = await worker.ask('settle')
 

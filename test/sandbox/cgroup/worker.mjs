@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const { Box, chooseUser, loadBoxFiles, settle } = await import('../../../dist/sandbox/index.js')
+const { Box, chooseUser, loadBoxFiles, preflight, settle } = await import('../../../dist/sandbox/index.js')
 const { CgroupHome } = await import('../../../dist/sandbox/cgroup/index.js')
 
 const limits = {
@@ -52,6 +52,15 @@ const actions = {
     } finally {
       await box.close()
     }
+  },
+
+  /** The runner finds no group where it was told. */
+  unreachable: async () => {
+    const { cgroups } = ground
+    const create = cgroups.createGroup.bind(cgroups)
+
+    cgroups.createGroup = () => Object.assign(create(), { handles: () => ({ join: [9_999] }) })
+    return preflight(options)
   },
 
   /** Boxes' groups that are still there. */

@@ -1,4 +1,5 @@
 import { Host } from '../host.ts'
+import type { SandboxFacts } from '../../../src/model/machine.ts'
 import type { BoxReport } from '../../../src/sandbox/index.ts'
 import type { Limits } from '../../../src/model/limits.ts'
 
@@ -11,6 +12,7 @@ interface Actions {
   home: () => { reason?: string, methods?: Settled['methods'], folders?: string[], caveats?: string[], cgroup?: string }
   closeHome: () => { left: string[], cgroup: string }
   run: (script: string, more?: RunMore) => BoxReport
+  unreachable: () => SandboxFacts
   groups: () => string[]
   close: () => void
   alive: () => boolean
