@@ -195,6 +195,32 @@ describe.runIf(root)('a worker whose boxes cannot enter their groups', () => {
   }, 60_000)
 })
 
+describe.runIf(root && existsSync('/sys/fs/cgroup/unified/cgroup.procs'))('a runner that enters its group with all its threads', () => {
+  it('is not in the bill', async () => {
+    const worker = await Worker.start()
+
+    try {
+      await worker.ask('settle')
+      await worker.ask('whole')
+
+      const hidden = (await worker.ask('run', HIDDEN)).commands[0]
+      const plain = (await worker.ask('run', 'import time\nwhile time.process_time() < 0.05: pass\n', { runs: 5 })).commands[0]
+
+      expect(hidden?.cpuMethod).toBe('cgroup-v2')
+      expect(hidden?.samples[0]?.cpuNs).toBeGreaterThan(300e6)
+
+      for (const { cpuNs, userNs, systemNs } of plain?.samples ?? []) {
+        expect(Math.abs(cpuNs - userNs - systemNs)).toBeLessThan(1e6)
+      }
+
+      expect(await worker.ask('groups')).toEqual([])
+      await worker.ask('close')
+    } finally {
+      await worker.stop()
+    }
+  }, 60_000)
+})
+
 describe.runIf(root)('a worker that is killed', () => {
   it('leaves no group', async () => {
     const worker = await Worker.start()

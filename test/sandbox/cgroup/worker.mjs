@@ -2,12 +2,12 @@
  * A worker's boxes with their control groups, in a process of its own: it gives
  * up root and moves between groups. Uses what was built.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const { Box, chooseUser, loadBoxFiles, preflight, settle } = await import('../../../dist/sandbox/index.js')
-const { CgroupHome } = await import('../../../dist/sandbox/cgroup/index.js')
+const { BoxGroup, CgroupHome } = await import('../../../dist/sandbox/cgroup/index.js')
 
 const limits = {
   wallMs: 20_000, memoryBytes: 2 ** 27, processes: 64, outputBytes: 2 ** 20, fileBytes: 2 ** 28, tmpBytes: 2 ** 28, tmpInodes: 10_000, openFiles: 256
@@ -61,6 +61,14 @@ const actions = {
 
     cgroups.createGroup = () => Object.assign(create(), { handles: () => ({ join: [9_999] }) })
     return preflight(options)
+  },
+
+  /** From here on runners enter their group with all their threads, as where it bounds memory in version 2. */
+  whole: async () => {
+    const folder = ground.cgroups.folders.find(folder => existsSync(join(folder, 'cgroup.type')))
+    let boxes = 0
+
+    ground.cgroups.createGroup = () => BoxGroup.create([{ kind: 'v2-process', folder, bills: ['cpu'] }], `whole-${boxes++}`)
   },
 
   /** Boxes' groups that are still there. */

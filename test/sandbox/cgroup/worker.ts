@@ -13,6 +13,7 @@ interface Actions {
   closeHome: () => { left: string[], cgroup: string }
   run: (script: string, more?: RunMore) => BoxReport
   unreachable: () => SandboxFacts
+  whole: () => void
   groups: () => string[]
   close: () => void
   alive: () => boolean
