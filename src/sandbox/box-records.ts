@@ -1,21 +1,10 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { startTime } from '../machine/start-time.ts'
 
 /** One small file per living box, so that a worker can end what an earlier one left when it was killed. */
 const FOLDER = 'boxes'
-
-/** Field 22 of /proc/PID/stat: with the pid and the boot, it names a process for ever. */
-export function startTime (pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-
-    // The name in brackets may contain anything.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-  } catch {
-    return undefined
-  }
-}
 
 /** Of a process, for ever: differs from that of every other one, before and after it. Undefined when there is none. */
 export function identity (pid: number): string | undefined {

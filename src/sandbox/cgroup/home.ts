@@ -2,13 +2,12 @@ import { chownSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { toError } from '../../model/errors.ts'
 import { DEFAULT_LIMITS } from '../../model/limits.ts'
-import { startTime } from '../box-records.ts'
+import { startTime } from '../../machine/start-time.ts'
 import { has, readGroup, remove, removeEmpty, writeGroup } from './files.ts'
 import { BoxGroup } from './group.ts'
 import { homeName, sweepHomes } from './leftovers.ts'
 import { ownGroups } from './mounts.ts'
 import type { CpuMethod, MemoryMethod, ProcessMethod } from '../../model/methods.ts'
-import type { User } from '../user.ts'
 import type { Hierarchy } from './group.ts'
 import type { OwnGroup } from './mounts.ts'
 
@@ -32,9 +31,12 @@ const DELEGATED = ['.', 'cgroup.procs', 'cgroup.threads', 'cgroup.subtree_contro
 
 const ADVICE = 'start the worker as root, or by systemd-run --user --scope -p Delegate=yes meshmark worker'
 
+/** As chown wants it. */
+interface Owner { uid: number, gid: number }
+
 export interface HomeOptions {
   /** Whom the worker becomes, when it is root now. */
-  owner?: User
+  owner?: Owner
   /** What to read of this process; for tests. @default /proc/self */
   proc?: string
 }
@@ -168,7 +170,7 @@ export class CgroupHome {
   }
 }
 
-function makeHome (own: string, name: string, owner: User | undefined): string {
+function makeHome (own: string, name: string, owner: Owner | undefined): string {
   const folder = join(own, name)
 
   mkdirSync(folder, 0o755)
@@ -176,7 +178,7 @@ function makeHome (own: string, name: string, owner: User | undefined): string {
   return folder
 }
 
-function delegate (folder: string, owner: User | undefined): void {
+function delegate (folder: string, owner: Owner | undefined): void {
   if (owner != null) {
     for (const file of DELEGATED.filter(file => has(folder, file))) {
       chownSync(join(folder, file), owner.uid, owner.gid)
@@ -192,7 +194,7 @@ function delegate (folder: string, owner: User | undefined): void {
  * Not run on a kernel that offers the memory controller in version 2: the part
  * that enables it.
  */
-function makeV2 (own: OwnGroup, name: string, owner: User | undefined, elsewhere: (bill: Bill) => boolean, reasons: Map<Bill, string>): Made {
+function makeV2 (own: OwnGroup, name: string, owner: Owner | undefined, elsewhere: (bill: Bill) => boolean, reasons: Map<Bill, string>): Made {
   const offered = readGroup(own.folder, 'cgroup.controllers').split(' ')
   const wanted = (['memory', 'processes'] as const).filter(bill => !elsewhere(bill) && offered.includes(CONTROLLERS[bill]))
   const made: Made = { kind: 'v2-thread', folder: makeHome(own.folder, name, owner), bills: ['cpu'], enabled: [] }
@@ -232,7 +234,7 @@ function makeV2 (own: OwnGroup, name: string, owner: User | undefined, elsewhere
 }
 
 /** A group with processes can have no domain controllers for those below it, so the worker moves one further down. Returns what was enabled in its own group. */
-function enterBelow (own: string, folder: string, wanted: readonly Bill[], owner: User | undefined): string[] {
+function enterBelow (own: string, folder: string, wanted: readonly Bill[], owner: Owner | undefined): string[] {
   const controllers = wanted.map(bill => CONTROLLERS[bill])
   const worker = join(folder, WORKER)
 

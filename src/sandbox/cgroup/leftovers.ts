@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { startTime } from '../box-records.ts'
+import { startTime } from '../../machine/start-time.ts'
 import { removeEmpty } from './files.ts'
 
 /** A worker's folder, in each hierarchy. Pid and start time name a process until the machine starts anew, and so do groups live. */

@@ -1,7 +1,7 @@
 import { chownSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { startTime } from '../../../src/sandbox/box-records.ts'
+import { startTime } from '../../../src/machine/start-time.ts'
 import { homeName } from '../../../src/sandbox/cgroup/leftovers.ts'
 import { ownGroups } from '../../../src/sandbox/cgroup/mounts.ts'
 import { Worker } from './worker.ts'
