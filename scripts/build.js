@@ -14,6 +14,7 @@ import { sourceFingerprint, walk } from './lib/stale.js'
 const INPUTS = ['src', 'tsconfig.json', 'package.json', 'package-lock.json', 'scripts/build.js']
 const STAMP = join(ROOT, 'dist', '.built')
 const RUNNER = 'src/sandbox/runner/main.ts'
+const ASSEMBLER = 'src/sandbox/unshare/assembler.ts'
 
 export async function buildIfStale () {
   if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== sourceFingerprint(ROOT, INPUTS)) {
@@ -62,8 +63,9 @@ async function bundleRunner () {
 
   await bundle({
     absWorkingDir: ROOT,
-    entryPoints: [RUNNER],
-    outfile: 'dist/runner.cjs',
+    entryPoints: { runner: RUNNER, assembler: ASSEMBLER },
+    outdir: 'dist',
+    outExtension: { '.js': '.cjs' },
     bundle: true,
     platform: 'node',
     format: 'cjs',

@@ -24,13 +24,18 @@ export interface LoadedBoxFiles {
   paths: BoxFiles
   runner: Buffer
   koffi: Buffer
-  builder: { kind: 'bubblewrap', path: string, version: string }
+  builder: Builder
   compiler: FilterCompiler
   memory: MemoryFiles
   node: BoxNode
   /** What preflight saw; stands in the facts of every later box. */
   canaries: Record<string, string>
 }
+
+/** What boxes are built with. */
+export type Builder =
+  | { kind: 'bubblewrap', path: string, version: string }
+  | { kind: 'unshare', version: string, unshare: string, setpriv: string, assembler: Buffer }
 
 /** Loaded, or why there can be no boxes here; preflight tells. */
 export type BoxFilesOrProblem = LoadedBoxFiles | { problem: MeshmarkError }
@@ -39,13 +44,13 @@ export type BoxFilesOrProblem = LoadedBoxFiles | { problem: MeshmarkError }
  * To be called before privileges are dropped. What is missing on this machine
  * does not make it throw: a worker without boxes registers and says why.
  */
-export async function loadBoxFiles (): Promise<BoxFilesOrProblem> {
+export async function loadBoxFiles (o: { builder?: Builder['kind'] } = {}): Promise<BoxFilesOrProblem> {
   if (process.platform !== 'linux') {
     return { problem: new MeshmarkError('refused', `workers need Linux and this is ${process.platform}: masters and clients run here, start the worker in a Linux machine, a virtual one or WSL 2`) }
   }
 
   try {
-    const builder: LoadedBoxFiles['builder'] = { kind: 'bubblewrap', ...await findBubblewrap() }
+    const builder = await findBuilder(o.builder)
     // Loaded here and not at the top: the package brings no binary for systems without workers.
     const { default: koffi } = await import('koffi') as unknown as { default: Koffi }
     const libc = loadLibc(koffi)
@@ -53,7 +58,7 @@ export async function loadBoxFiles (): Promise<BoxFilesOrProblem> {
 
     return {
       paths,
-      runner: await readRunner(paths.runner),
+      runner: await readBundle(paths.runner),
       koffi: await readFile(paths.koffi),
       builder,
       memory: new MemoryFiles(libc),
@@ -67,9 +72,11 @@ export async function loadBoxFiles (): Promise<BoxFilesOrProblem> {
 }
 
 /** This file is compiled into dist/sandbox/, or run from src/sandbox/ by tests. */
-const RUNNER = import.meta.url.endsWith('.ts') ? '../../dist/runner.cjs' : '../runner.cjs'
+const DIST = import.meta.url.endsWith('.ts') ? '../../dist' : '..'
+const RUNNER = `${DIST}/runner.cjs`
+const ASSEMBLER = `${DIST}/assembler.cjs`
 
-async function readRunner (path: string): Promise<Buffer> {
+async function readBundle (path: string): Promise<Buffer> {
   try {
     return await readFile(path)
   } catch (err) {
@@ -77,18 +84,47 @@ async function readRunner (path: string): Promise<Buffer> {
   }
 }
 
-async function findBubblewrap (): Promise<{ path: string, version: string }> {
-  for (const folder of `${process.env['PATH'] ?? ''}:/usr/bin:/bin:/usr/local/bin`.split(':')) {
-    const path = join(folder, 'bwrap')
+/** @param wanted - this one or none. @default bubblewrap, else unshare */
+async function findBuilder (wanted?: Builder['kind']): Promise<Builder> {
+  const bwrap = wanted === 'unshare' ? undefined : await inPath('bwrap')
 
-    if (folder.startsWith('/') && await access(path, constants.X_OK).then(() => true, () => false)) {
-      const { stdout } = await promisify(execFile)(path, ['--version'])
-
-      return { path, version: stdout.trim().replace(/^bubblewrap /, '') }
-    }
+  if (bwrap != null) {
+    return { kind: 'bubblewrap', path: bwrap, version: await versionOf(bwrap) }
   }
 
-  throw new MeshmarkError('refused', 'bubblewrap is not installed: type apt-get install bubblewrap, or what your system has in its place')
+  const [unshare, setpriv] = wanted === 'bubblewrap' ? [] : await Promise.all([inPath('unshare'), inPath('setpriv')])
+
+  if (unshare == null || setpriv == null) {
+    throw new MeshmarkError('refused', 'bubblewrap is not installed: type apt-get install bubblewrap, or what your system has in its place')
+  }
+
+  const help = `${await ask(unshare, '--help')} ${await ask(setpriv, '--help')}`
+  const missing = ['--map-user', '--keep-caps', '--kill-child', '--pdeathsig'].find(option => !help.includes(option))
+
+  if (missing != null) {
+    throw new MeshmarkError('refused', `bubblewrap is not installed, and util-linux is too old to do without (it has no ${missing}): type apt-get install bubblewrap, or what your system has in its place`)
+  }
+
+  return { kind: 'unshare', version: await versionOf(unshare), unshare, setpriv, assembler: await readBundle(fileURLToPath(new URL(ASSEMBLER, import.meta.url))) }
+}
+
+async function inPath (name: string): Promise<string | undefined> {
+  for (const folder of `${process.env['PATH'] ?? ''}:/usr/bin:/bin:/usr/local/bin`.split(':')) {
+    const path = join(folder, name)
+
+    if (folder.startsWith('/') && await access(path, constants.X_OK).then(() => true, () => false)) {
+      return path
+    }
+  }
+}
+
+/** `bubblewrap 0.8.0`, `unshare from util-linux 2.38.1` */
+async function versionOf (path: string): Promise<string> {
+  return (await ask(path, '--version')).trim().split(' ').at(-1) ?? ''
+}
+
+async function ask (path: string, option: string): Promise<string> {
+  return (await promisify(execFile)(path, [option])).stdout
 }
 
 function loadSeccomp (koffi: Koffi): ReturnType<typeof loadLibseccomp> {

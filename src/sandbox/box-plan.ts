@@ -47,9 +47,11 @@ export interface BoxParts {
   node?: string
   /** Does the program get a uid of its own, beside the runner's? */
   twoUids: boolean
+  /** A /proc of its own? Never the host's. */
+  proc: boolean
 }
 
-export function boxPlan ({ runner, koffi, nodePath, node, twoUids }: BoxParts): BoxPlan {
+export function boxPlan ({ runner, koffi, nodePath, node, twoUids, proc }: BoxParts): BoxPlan {
   return {
     hostname: 'box',
     uid: twoUids ? RUNNER_UID : BOX_UID,
@@ -66,7 +68,7 @@ export function boxPlan ({ runner, koffi, nodePath, node, twoUids }: BoxParts): 
       { do: 'folder', at: '/box', mode: 0o755 },
       ...files(runner, koffi),
       ...(node == null ? [] : [{ do: 'folder' as const, at: '/box/bin', mode: 0o755 }, { do: 'bind' as const, from: node, at: nodePath }]),
-      { do: 'proc' }, { do: 'read-only', at: '/proc' },
+      ...(proc ? [{ do: 'proc' as const }, { do: 'read-only' as const, at: '/proc' }] : []),
       { do: 'dev' }, { do: 'read-only', at: '/dev' },
       // The runner mounts something of its own on each of them before anything runs.
       { do: 'folder', at: BOX.tmp, mode: 0o755 },

@@ -7,11 +7,13 @@ import { printable } from '../model/text.ts'
 import { forgetBox, recordBox } from './box-records.ts'
 import { BLOCK_FD, boxPlan, INFO_FD } from './box-plan.ts'
 import { bubblewrapCommand } from './bubblewrap.ts'
+import { unshareCommand } from './unshare/command.ts'
 import { CONTROL_FD } from './layout.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import type { LoadedBoxFiles } from './box-files.ts'
-import type { BoxOptions } from './box-types.ts'
+import type { BoxPlan } from './box-plan.ts'
+import type { BoxOptions, BuildCommand } from './box-types.ts'
 import type { BoxGroup, GroupHandles } from './cgroup/index.ts'
 import type { Ground } from './ground.ts'
 import type { UidMaps } from './uid-maps.ts'
@@ -44,6 +46,8 @@ export class BoxProcess {
   readonly #child: ChildProcess
   readonly #maps: UidMaps | undefined
   #runner: { pid: number, start: string | undefined } | undefined
+  #runnerKnown = () => {}
+  readonly #hasRunner = new Promise<void>(resolve => { this.#runnerKnown = resolve })
   #stderr = ''
   #reading = false
   #reason: string | undefined
@@ -85,15 +89,17 @@ export class BoxProcess {
 
   static async start (files: LoadedBoxFiles, { dir, ground }: Pick<BoxOptions, 'dir' | 'ground'>): Promise<BoxProcess> {
     const maps = ground?.maps
+    const node = await files.node.source(dir)
     const plan = boxPlan({
       runner: files.runner,
       koffi: files.koffi,
       nodePath: files.node.boxPath,
-      node: await files.node.source(dir),
-      twoUids: maps != null
+      node,
+      twoUids: maps != null,
+      proc: ground?.noProc == null
     })
-    const { path, args, give } = bubblewrapCommand(files.builder.path, plan, maps != null)
     const group = groupFrom(ground)
+    const { path, args, give } = buildCommand(files, plan, { blocked: maps != null, node, passed: group?.descriptors.length ?? 0 })
     const groupFd = 1 + Math.max(BLOCK_FD, ...give.map(({ fd }) => fd))
     const given = new Map(give.map(({ fd, content }) => [fd, content.length > LARGE_BYTES ? files.memory.reopen(content) : files.memory.open(content)]))
     const child = spawn(path, args, {
@@ -177,6 +183,17 @@ export class BoxProcess {
     return this.#reason != null
   }
 
+  /** The runner's pid on the host, once the builder has told it. Rejects when the box ends before. */
+  async runnerPid (): Promise<number> {
+    await Promise.race([this.#hasRunner, this.ended])
+
+    if (this.#runner == null) {
+      throw new Error('the sandbox ended')
+    }
+
+    return this.#runner.pid
+  }
+
   /** Last words, for messages. */
   get stderr (): string {
     return this.#stderr.trim()
@@ -217,6 +234,7 @@ export class BoxProcess {
       // It must be bwrap's child: the number is used to kill.
       if (this.#runner == null && pid > 1 && parentOf(pid) === this.pid) {
         this.#runner = { pid, start: startTime(pid) }
+        this.#runnerKnown()
         void this.#release(pid)
       }
     })
@@ -240,6 +258,14 @@ export class BoxProcess {
 
     return killer == null ? `the sandbox ended with exit code ${String(code)}${words}` : `the sandbox was killed by ${String(killer)}: is there enough memory?${words}`
   }
+}
+
+function buildCommand (files: LoadedBoxFiles, plan: BoxPlan, { blocked, node, passed }: { blocked: boolean, node: string | undefined, passed: number }): BuildCommand {
+  const { builder, koffi } = files
+
+  return builder.kind === 'bubblewrap'
+    ? bubblewrapCommand(builder.path, plan, blocked)
+    : unshareCommand({ ...builder, koffi, node: node ?? files.node.boxPath }, plan, blocked, passed)
 }
 
 /** A worker whose groups somebody has taken away goes on without them. */

@@ -5,6 +5,7 @@ import { BoxProcess } from './box-process.ts'
 import { fromMonotonicNs, toMonotonicNs } from './clock.ts'
 import { explainFailure } from './explain-failure.ts'
 import { factsOf } from './facts.ts'
+import { programFacts, threadsOf, useOf } from './outside.ts'
 import { parseFromRunner } from './protocol.ts'
 import { Watchdog } from './watchdog.ts'
 import type { Duplex } from 'node:stream'
@@ -14,7 +15,7 @@ import type { Sample } from '../model/sample.ts'
 import type { LoadedBoxFiles } from './box-files.ts'
 import type { BoxFile, BoxOptions, BoxReport, BoxTask, RunOptions } from './box-types.ts'
 import type { Frame } from './frame.ts'
-import type { FromRunner, ToRunner } from './protocol.ts'
+import type { FromRunner, RunnerFacts, ToRunner } from './protocol.ts'
 
 /** Cold caches and a busy machine included; it takes a tenth of a second as a rule. */
 const START_MS = 30_000
@@ -40,13 +41,16 @@ export class Box {
   readonly #frames: AsyncGenerator<Frame>
   /** Of the runner. */
   readonly #threads: number
+  /** Its pid on the host, where its box has no /proc. */
+  readonly #runner: number | undefined
   readonly #log: (line: string) => void
   #used = false
 
-  private constructor (process: BoxProcess, frames: AsyncGenerator<Frame>, threads: number, facts: SandboxFacts, log: (line: string) => void) {
+  private constructor (process: BoxProcess, frames: AsyncGenerator<Frame>, threads: number, runner: number | undefined, facts: SandboxFacts, log: (line: string) => void) {
     this.#process = process
     this.#frames = frames
     this.#threads = threads
+    this.#runner = runner
     this.#log = log
     this.facts = facts
     this.pid = process.pid
@@ -78,7 +82,14 @@ export class Box {
     try {
       const frames = readFrames(process.control)
       const boot = await expect(frames, 'boot')
-      const filters = files.compiler.filtersFor(boot.tids, { memfd: opts.ground?.cgroups?.bounds.memory === true, twoUids: opts.ground?.maps != null })
+      const runner = opts.ground?.noProc == null ? undefined : await process.runnerPid()
+      const tids = runner == null ? boot.tids : threadsOf(runner)
+
+      if (tids.length === 0) {
+        throw new Error('the runner does not know its threads')
+      }
+
+      const filters = files.compiler.filtersFor(tids, { memfd: opts.ground?.cgroups?.bounds.memory === true, twoUids: opts.ground?.maps != null })
 
       await write(process.control, encodeJson({
         type: 'filters',
@@ -86,9 +97,13 @@ export class Box {
         ...(process.billing == null ? {} : { group: process.billing.handles })
       } satisfies ToRunner))
 
-      const { facts } = await expect(frames, 'ready')
+      const facts = runner == null ? (await expect(frames, 'ready')).facts : await lookInto(process, runner, frames)
 
-      return new Box(process, frames, boot.tids.length, factsOf(files, opts.ground, facts, filters.hash), opts.log ?? (() => {}))
+      if (facts == null) {
+        throw new Error('the runner did not say what holds in the box')
+      }
+
+      return new Box(process, frames, tids.length, runner, factsOf(files, opts.ground, facts, filters.hash), opts.log ?? (() => {}))
     } catch (err) {
       const reason = await end(process, err)
 
@@ -186,6 +201,7 @@ export class Box {
         limits,
         plan,
         ...(stdin == null ? {} : { stdin }),
+        ...(this.#runner == null ? {} : { runner: useOf(this.#runner) }),
         ...(startAt == null ? {} : { startNs: String(toMonotonicNs(startAt)) })
       }
     } satisfies ToRunner))
@@ -265,6 +281,17 @@ export class Box {
 
 /** The control descriptor ended. */
 class BoxGone extends Error {}
+
+/** The facts of a box that has no /proc to read them in. */
+async function lookInto ({ control }: BoxProcess, runner: number, frames: AsyncGenerator<Frame>): Promise<RunnerFacts> {
+  await expect(frames, 'look')
+
+  const facts = programFacts(runner)
+
+  await write(control, encodeJson({ type: 'seen' } satisfies ToRunner))
+  await expect(frames, 'ready')
+  return facts
+}
 
 /** Resolves with the reason when nothing of the box is left. */
 async function end (process: BoxProcess, err: unknown): Promise<string> {

@@ -2,13 +2,11 @@ import { existsSync, readlinkSync } from 'node:fs'
 import { release } from 'node:os'
 import { MeshmarkError } from '../model/errors.ts'
 import { BOX_UID, WRITABLE } from './layout.ts'
+import { NAMESPACES } from './namespaces.ts'
 import type { SandboxFacts } from '../model/machine.ts'
 import type { LoadedBoxFiles } from './box-files.ts'
 import type { Ground } from './ground.ts'
 import type { RunnerFacts } from './protocol.ts'
-
-/** Each of them is mandatory where the kernel has it. */
-const NAMESPACES = ['user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup']
 
 /** SECCOMP_MODE_FILTER of proc(5). */
 const FILTERED = 2
@@ -35,10 +33,11 @@ export function factsOf (files: LoadedBoxFiles, ground: Ground | undefined, seen
     cgroup: cgroups?.bounds.memory === true ? cgroups.version : 'none',
     methods: cgroups?.methods ?? { cpu: 'rusage', memory: 'adopted-maxrss', processes: 'rlimit' },
     ...(cgroups == null ? {} : { bounds: cgroups.bounds }),
-    proc: true,
+    proc: ground?.noProc == null,
     kernel: release(),
     canaries: files.canaries,
     caveats: [
+      ...(ground?.noProc == null ? [] : [`no /proc in the box: ${ground.noProc}`]),
       ...(ground?.maps == null ? [`the program and what watches it share a uid${ground?.sharedReason == null ? '' : `; ${ground.sharedReason}`}`] : []),
       ...cgroups?.caveats ?? [ground?.cgroupReason ?? 'no control group was made for boxes'],
       ...(cgroups?.bounds.memory === true ? [] : ['memory of all processes of a run together is looked at ten times a second and not bounded by the kernel']),

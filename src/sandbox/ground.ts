@@ -15,6 +15,8 @@ export interface Ground {
   cgroups?: CgroupHome
   /** Why `cgroups` is absent, with what to do. */
   cgroupReason?: string
+  /** Why boxes have no /proc, with what to do; found out by preflight. Absent: they have one. */
+  noProc?: string
   /** Everything that was prepared is gone when it resolves. */
   close: () => Promise<void>
 }

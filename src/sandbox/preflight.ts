@@ -4,6 +4,7 @@ import { printable } from '../model/text.ts'
 import { Box } from './box.ts'
 import { sweepBoxes } from './box-records.ts'
 import { CANARIES, CANARY_NAMES } from './canaries.ts'
+import { NO_PROC, ProcRefused } from './explain-failure.ts'
 import type { SandboxFacts } from '../model/machine.ts'
 import type { BoxOptions } from './box-types.ts'
 
@@ -44,7 +45,7 @@ async function createFirst (opts: BoxOptions): Promise<Box> {
   const { ground } = opts
 
   try {
-    return await Box.create(opts)
+    return await create(opts)
   } catch (err) {
     const { maps, sharedReason, cgroups, cgroupReason } = ground ?? {}
     const { message } = toError(err)
@@ -63,11 +64,25 @@ async function createFirst (opts: BoxOptions): Promise<Box> {
       })
 
       try {
-        return await Box.create(opts)
+        return await create(opts)
       } catch { /* the first reason says what is wrong */ }
     }
 
     throw err
+  }
+}
+
+/** Without a /proc where the kernel allows no fresh one: the outer one would tell of the whole machine. */
+async function create (opts: BoxOptions): Promise<Box> {
+  try {
+    return await Box.create(opts)
+  } catch (err) {
+    if (!(err instanceof ProcRefused) || opts.ground == null || opts.ground.noProc != null) {
+      throw err
+    }
+
+    opts.ground.noProc = NO_PROC
+    return Box.create(opts)
   }
 }
 

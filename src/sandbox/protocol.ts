@@ -11,6 +11,8 @@ import type { GroupHandles } from './cgroup/handles.ts'
 /** To the runner. The files' contents follow a task as data frames, one after the other. */
 export type ToRunner =
   | { type: 'filters', programs: string[] /* base64 */, group?: GroupHandles }
+  /** The answer to `look`. */
+  | { type: 'seen' }
   | { type: 'task', task: RunnerTask }
 
 export interface RunnerTask {
@@ -23,9 +25,18 @@ export interface RunnerTask {
   plan: Plan
   /** CLOCK_MONOTONIC, nanoseconds; decimal. */
   startNs?: string
+  /** Where there is no /proc in which the runner could read it. */
+  runner?: RunnerUse
 }
 
-/** What the runner sees of its own box. */
+/** What the runner itself takes of its box's limits. */
+export interface RunnerUse {
+  threads: number
+  /** As RLIMIT_DATA counts. */
+  dataBytes: number
+}
+
+/** What holds for a program in a box. */
 export interface RunnerFacts {
   uid: number
   /** Name -> link text, e.g. net -> net:[4026532000]. */
@@ -44,8 +55,12 @@ export type CommandSummary = Omit<CommandResult, 'samples'>
 
 /** From the runner; beside these, output frames. */
 export type FromRunner =
+  /** Empty where there is no /proc. */
   | { type: 'boot', tids: number[] }
-  | { type: 'ready', facts: RunnerFacts }
+  /** Where there is no /proc: a program waits to be looked at from outside. */
+  | { type: 'look' }
+  /** Without facts after `look`. */
+  | { type: 'ready', facts?: RunnerFacts }
   | { type: 'received' }
   /** Between two runs, when nothing else was said for a while. */
   | { type: 'alive' }
@@ -67,7 +82,9 @@ export function parseFromRunner (body: Buffer, commands: number): FromRunner {
     case 'boot':
       return { type: 'boot', tids: list(message['tids'], 256, tid => whole(tid, 1, 4_194_304)) }
     case 'ready':
-      return { type: 'ready', facts: facts(message['facts']) }
+      return { type: 'ready', ...optional('facts', message['facts'], facts) }
+    case 'look':
+      return { type: 'look' }
     case 'received':
       return { type: 'received' }
     case 'alive':

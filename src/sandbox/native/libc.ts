@@ -40,6 +40,9 @@ export interface Libc {
   clock_gettime: (clock: number, time: Pointer) => number
   unshare: (flags: number) => number
   setns: (fd: number, kind: number) => number
+  pivotRoot: (next: string, old: string) => number
+  sethostname: (name: Pointer, length: number) => number
+  execve: (path: Pointer, argv: Pointer, envp: Pointer) => number
   chdir: (path: string) => number
   mount: (source: string, target: string, type: string, flags: number, data: string) => number
   umount2: (target: string, flags: number) => number
@@ -56,6 +59,7 @@ export function loadLibc (koffi: Koffi): Libc {
   const syscallPointer = lib.func('syscall', 'long', ['long', 'long', 'long', 'void *'])
   const timerCreate = lib.func('syscall', 'long', ['long', 'long', 'void *', 'void *'])
   const timerSettime = lib.func('syscall', 'long', ['long', 'long', 'long', 'void *', 'void *'])
+  const syscallPaths = lib.func('syscall', 'long', ['long', 'str', 'str'])
   const syscallPath = lib.func('syscall', 'long', ['long', 'int', 'str', 'uint', 'void *', 'ulong'])
   const syscall = lib.func('syscall', 'long', ['long', 'long', 'long', 'long', 'long'])
 
@@ -92,6 +96,9 @@ export function loadLibc (koffi: Koffi): Libc {
     clock_gettime: lib.func('int clock_gettime(int clock, void *time)'),
     unshare: lib.func('int unshare(int flags)'),
     setns: lib.func('int setns(int fd, int kind)'),
+    pivotRoot: (next, old) => syscallPaths(SYS.pivot_root, next, old),
+    sethostname: lib.func('int sethostname(void *name, ulong length)'),
+    execve: lib.func('int execve(void *path, void *argv, void *envp)'),
     chdir: lib.func('int chdir(str path)'),
     mount: lib.func('int mount(str source, str target, str type, ulong flags, str data)'),
     umount2: lib.func('int umount2(str target, int flags)'),
@@ -109,12 +116,14 @@ export function loadLibc (koffi: Koffi): Libc {
  * wrappers change every thread of the process, where one is meant.
  */
 export const SYS = process.arch === 'arm64'
-  ? { seccomp: 277, timer_create: 107, timer_settime: 110, gettid: 178, close_range: 436, pidfd_open: 434, mount_setattr: 442, capset: 91, setresuid: 147, setresgid: 149, setgroups: 159 }
-  : { seccomp: 317, timer_create: 222, timer_settime: 223, gettid: 186, close_range: 436, pidfd_open: 434, mount_setattr: 442, capset: 126, setresuid: 117, setresgid: 119, setgroups: 116 }
+  ? { seccomp: 277, timer_create: 107, timer_settime: 110, gettid: 178, close_range: 436, pidfd_open: 434, mount_setattr: 442, pivot_root: 41, capset: 91, setresuid: 147, setresgid: 149, setgroups: 159 }
+  : { seccomp: 317, timer_create: 222, timer_settime: 223, gettid: 186, close_range: 436, pidfd_open: 434, mount_setattr: 442, pivot_root: 155, capset: 126, setresuid: 117, setresgid: 119, setgroups: 116 }
 
 export const PR_SET_DUMPABLE = 4
 export const PR_CAP_AMBIENT = 47
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4
+export const PR_CAP_AMBIENT_RAISE = 2
+export const PR_SET_NO_NEW_PRIVS = 38
 
 export const PR_CAPBSET_DROP = 24
 
@@ -128,6 +137,10 @@ export const MS_NODEV = 4
 export const MS_RDONLY = 1
 export const MS_REMOUNT = 32
 export const MS_BIND = 4096
+export const MS_REC = 16384
+export const MS_NOEXEC = 8
+export const AT_RECURSIVE = 0x8000
+export const MOUNT_ATTR_NOSUID = 2
 export const MNT_DETACH = 2
 export const AT_FDCWD = -100
 export const MOUNT_ATTR_RDONLY = 1

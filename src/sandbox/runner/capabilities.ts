@@ -3,7 +3,7 @@ import { check } from './boot.ts'
 import type { Libc } from '../native/libc.ts'
 
 /** capability.h */
-export const CAP = { KILL: 5, SETGID: 6, SETUID: 7, SYS_PTRACE: 19, SYS_ADMIN: 21, SYS_RESOURCE: 24 } as const
+export const CAP = { KILL: 5, SETGID: 6, SETUID: 7, SETPCAP: 8, SYS_CHROOT: 18, SYS_PTRACE: 19, SYS_ADMIN: 21, SYS_RESOURCE: 24 } as const
 
 /** _LINUX_CAPABILITY_VERSION_3 */
 const VERSION = 0x20080522
@@ -24,7 +24,17 @@ export function forbidCapabilities (libc: Libc): void {
  * and effective, none inheritable. Other threads keep what they have.
  */
 export function keepCapabilities (libc: Libc, kept: readonly number[]): void {
-  const bits = kept.reduce((all, bit) => all | 1 << bit, 0)
+  setCapabilities(libc, kept, [])
+}
+
+/** The same, with all of them inheritable, so that they can become ambient. */
+export function passCapabilities (libc: Libc, kept: readonly number[]): void {
+  setCapabilities(libc, kept, kept)
+}
+
+function setCapabilities (libc: Libc, kept: readonly number[], inheritable: readonly number[]): void {
+  const bitsOf = (list: readonly number[]) => list.reduce((all, bit) => all | 1 << bit, 0)
+  const bits = bitsOf(kept)
   const header = Buffer.alloc(8)
   // Two of (effective, permitted, inheritable), 32 capabilities each.
   const data = Buffer.alloc(24)
@@ -32,5 +42,6 @@ export function keepCapabilities (libc: Libc, kept: readonly number[]): void {
   header.writeUInt32LE(VERSION, 0)
   data.writeInt32LE(bits, 0)
   data.writeInt32LE(bits, 4)
+  data.writeInt32LE(bitsOf(inheritable), 8)
   check(libc, 'capset', libc.syscallPointers(SYS.capset, header, data))
 }

@@ -1,66 +1,92 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { closeSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { NAMESPACES } from '../namespaces.ts'
+import { dataBytes, statusFacts, statusField, writableMounts } from '../process-facts.ts'
+import { O_CLOEXEC } from '../native/libc.ts'
+import { check } from './boot.ts'
 import { makeImage } from './image.ts'
 import { FileOutputs } from './outputs.ts'
 import { baseEnvironment } from './programs.ts'
+import { killRest } from './reap.ts'
 import { runOnce } from './run.ts'
-import type { RunnerFacts } from '../protocol.ts'
+import type { RunnerFacts, RunnerUse } from '../protocol.ts'
 import type { Means } from './run.ts'
 
-const NAMESPACES = ['user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup']
 
-/** Thread ids of this process, in the box's numbers. */
+/** Some machines allow no fresh /proc; then there is none. */
+export function hasProc (): boolean {
+  return existsSync('/proc/self/status')
+}
+
+/** Thread ids of this process, in the box's numbers; without a /proc, nothing. */
 export function ownTids (): number[] {
-  return readdirSync('/proc/self/task').map(Number).sort((a, b) => a - b)
+  return !hasProc() ? [] : readdirSync('/proc/self/task').map(Number).sort((a, b) => a - b)
+}
+
+/** Needs a /proc. */
+export function ownUse (): RunnerUse {
+  return { threads: ownTids().length, dataBytes: dataBytes(readFileSync('/proc/self/status', 'latin1')) }
 }
 
 /** Reads back, from the kernel, what holds for a program that is started here. */
 export function readFacts (means: Pick<Means, 'launcher' | 'alarm' | 'meter' | 'stagehand'>): RunnerFacts {
   const status = statusOfProgram(means)
-  const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? ''
-  const capabilities = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'].reduce((all, name) => all | BigInt(`0x${field(name)}`), 0n)
 
   return {
-    uid: Number(field('Uid')),
+    ...statusFacts(status),
+    uid: Number(statusField(status, 'Uid')),
     namespaces: Object.fromEntries(NAMESPACES.flatMap(name => {
       const link = `/proc/self/ns/${name}`
 
       return existsSync(link) ? [[name, readlinkSync(link)]] : []
     })),
-    seccomp: Number(field('Seccomp')),
-    noNewPrivileges: Number(field('NoNewPrivs')),
-    capabilities: capabilities.toString(16),
     writable: writableMounts(readFileSync('/proc/self/mountinfo', 'utf8'))
+  }
+}
+
+/** Starts a program that does nothing until `look` has returned: whoever has a /proc may look at it there. */
+export function showProgram ({ launcher, stagehand }: Pick<Means, 'launcher' | 'stagehand'>, look: () => void): void {
+  const { libc } = launcher
+  const outputs = new FileOutputs(launcher, stagehand, 64 * 1024)
+  const pipe = Buffer.alloc(8)
+
+  check(libc, 'pipe2', libc.pipe2(pipe, O_CLOEXEC))
+
+  const [from, to] = [pipe.readInt32LE(0), pipe.readInt32LE(4)]
+
+  try {
+    launcher.setStdio(0, from)
+    outputs.open()
+    launcher.spawn(makeImage(libc, findCat(), ['cat'], baseEnvironment()))
+    look()
+  } finally {
+    closeSync(from)
+    closeSync(to)
+    killRest(launcher)
+    outputs.finish()
+    outputs.close()
   }
 }
 
 /** /proc/self/status, as a program finds it. */
 function statusOfProgram ({ launcher, alarm, meter, stagehand }: Pick<Means, 'launcher' | 'alarm' | 'meter' | 'stagehand'>): string {
-  const cat = ['/usr/bin/cat', '/bin/cat'].find(path => existsSync(path))
-
-  if (cat == null) {
-    throw new Error('there is no cat below /usr/bin or /bin')
-  }
-
   const outputs = new FileOutputs(launcher, stagehand, 64 * 1024)
 
   try {
     launcher.setNoStdin()
     outputs.open()
-    runOnce({ launcher, alarm, meter }, makeImage(launcher.libc, cat, ['cat', '/proc/self/status'], baseEnvironment()), 10_000, { intervalMs: 1_000, onInterval: () => undefined })
+    runOnce({ launcher, alarm, meter }, makeImage(launcher.libc, findCat(), ['cat', '/proc/self/status'], baseEnvironment()), 10_000, { intervalMs: 1_000, onInterval: () => undefined })
     return outputs.finish().kept.stdout.toString('latin1')
   } finally {
     outputs.close()
   }
 }
 
-/** Mount points whose mount and file system both allow writing. Fields: proc(5). */
-export function writableMounts (mountinfo: string): string[] {
-  return mountinfo.trim().split('\n').flatMap(line => {
-    const [left = '', right = ''] = line.split(' - ')
-    const point = left.split(' ')[4] ?? ''
-    const options = (left.split(' ')[5] ?? '').split(',')
-    const superOptions = (right.split(' ')[2] ?? '').split(',')
+function findCat (): string {
+  const cat = ['/usr/bin/cat', '/bin/cat'].find(path => existsSync(path))
 
-    return options.includes('rw') && superOptions.includes('rw') ? [point] : []
-  })
+  if (cat == null) {
+    throw new Error('there is no cat below /usr/bin or /bin')
+  }
+
+  return cat
 }

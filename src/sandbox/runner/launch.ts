@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import {
   O_CLOEXEC, OPAQUE_BYTES, POSIX_SPAWN_SETPGROUP, POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK, readRusage, RLIMIT, rlimitBuffer,
   RUSAGE_BYTES, SIGSET_BYTES, SYS, WALL
@@ -6,6 +6,7 @@ import {
 import { check } from './boot.ts'
 import type { Limits } from '../../model/limits.ts'
 import type { Libc, Rusage } from '../native/libc.ts'
+import type { RunnerUse } from '../protocol.ts'
 import type { Identity } from './identity.ts'
 import type { Image } from './image.ts'
 
@@ -23,11 +24,6 @@ export class SpawnError extends Error {
   constructor (readonly errno: number) {
     super(`posix_spawn failed with errno ${errno}`)
   }
-}
-
-/** What this process counts already: 40 MB of Node 20, but a gigabyte of Node 24, which reserves more than it uses. */
-function ownDataBytes (): number {
-  return 1024 * Number(/^VmData:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0)
 }
 
 interface ChildLimit { resource: number, value: Buffer }
@@ -85,14 +81,15 @@ export class Launcher {
    * inherited, and to the watch over all processes of a run (tree.ts), which is
    * all that holds for its CPU time. RLIMIT_CPU would end the runner.
    *
-   * @param threads - of the runner; they count as processes of its user, the one that starts programs even as theirs
+   * @param own - threads of the runner count as processes of its user, the one that starts programs even as theirs;
+   *   its memory is 40 MB with Node 20, but a gigabyte with Node 24, which reserves more than it uses
    * @param largestFile - that the runner itself must write
    * @param bounds - what a control group bounds better: all processes together, each time with a count of what was refused
    */
-  setLimits (limits: Limits, threads: number, largestFile: number, bounds: { memory: boolean, processes: boolean }): void {
+  setLimits (limits: Limits, { threads, dataBytes: ownDataBytes }: RunnerUse, largestFile: number, bounds: { memory: boolean, processes: boolean }): void {
     const cpuSeconds = Math.ceil((limits.cpuMs ?? 0) / 1000)
     const processes = limits.processes + (bounds.processes ? SPARE_PROCESSES : 0)
-    const dataBytes = Math.max(limits.memoryBytes, ownDataBytes() + RUNNER_DATA_BYTES)
+    const dataBytes = Math.max(limits.memoryBytes, ownDataBytes + RUNNER_DATA_BYTES)
     const own: [number, number, number][] = [
       [RLIMIT.CORE, 0, 0],
       [RLIMIT.MSGQUEUE, 0, 0],

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { AT_FDCWD, MOUNT_ATTR_NODEV, MOUNT_ATTR_RDONLY, MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY, MS_REMOUNT } from '../native/libc.ts'
 import { check } from './boot.ts'
 import type { Libc } from '../native/libc.ts'
@@ -15,8 +15,14 @@ const MASKED = [
 /** Nodes of the host that every box has. */
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
 
-/** A folder is covered by an empty one, a file by a device that cannot be opened there. */
+/** A folder is covered by an empty one, a file by a device that cannot be opened there; nothing can be written. */
 export function maskProc (libc: Libc): void {
+  if (!existsSync('/proc/self')) {
+    return
+  }
+
+  restrict(libc, '/proc', MOUNT_ATTR_RDONLY, MS_RDONLY | MS_NODEV)
+
   for (const name of MASKED) {
     const path = `/proc/${name}`
     const stats = statSync(path, { throwIfNoEntry: false })

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs'
 import { Alarm } from './alarm.ts'
 import { Meter } from './bill.ts'
 import { Control, WorkerGone } from './control.ts'
-import { ownTids, readFacts } from './facts.ts'
+import { hasProc, ownTids, readFacts, showProgram } from './facts.ts'
 import { Identity } from './identity.ts'
 import { Launcher } from './launch.ts'
 import { loadFilters } from './lockdown.ts'
@@ -39,7 +39,17 @@ export function serve (libc: Libc, stagehand: Stagehand): number {
     const means: Means = { launcher: new Launcher(libc, identity), alarm: new Alarm(libc), meter: new Meter(libc, filters.group), stagehand, stage: new Stage(stagehand, identity) }
 
     means.stage.renew()
-    control.send({ type: 'ready', facts: readFacts(means) })
+
+    if (hasProc()) {
+      control.send({ type: 'ready', facts: readFacts(means) })
+    } else {
+      showProgram(means, () => {
+        control.send({ type: 'look' })
+        control.read()
+      })
+      control.send({ type: 'ready' })
+    }
+
     warmUp(means, () => control.hasMore(libc))
 
     const message = control.read()

@@ -6,7 +6,7 @@ import { nextRun } from '../../measure/plan.ts'
 import { median } from '../../stats/quantile.ts'
 import { BOX, MAX_OUTPUT_BYTES } from '../layout.ts'
 import { describeExit } from './exit-status.ts'
-import { ownTids } from './facts.ts'
+import { ownUse } from './facts.ts'
 import { makeImage } from './image.ts'
 import { SpawnError } from './launch.ts'
 import { adoptedMaxRss } from './memory.ts'
@@ -145,7 +145,7 @@ export class TaskRun {
     }
 
     try {
-      this.#launcher.setLimits(task.limits, ownTids().length, this.#copy.largestFile, this.#means.meter.bounds)
+      this.#launcher.setLimits(task.limits, task.runner ?? ownUse(), this.#copy.largestFile, this.#means.meter.bounds)
       this.#stage.renew(this.#control.alive)
     } catch (err) {
       return sandboxProblem(`the box could not be prepared: ${message(err)}`)
