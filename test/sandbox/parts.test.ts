@@ -14,7 +14,7 @@ import { isOlderThan, missingProtections } from '../../src/sandbox/facts.ts'
 import { decodeStatus } from '../../src/sandbox/runner/exit-status.ts'
 import { digestOf } from '../../src/sandbox/runner/working-copy.ts'
 import { parseStat } from '../../src/sandbox/runner/tree.ts'
-import { writableMounts } from '../../src/sandbox/runner/facts.ts'
+import { writableMounts } from '../../src/sandbox/process-facts.ts'
 import { chooseUser, dropPrivileges } from '../../src/sandbox/user.ts'
 
 describe('boxes of an earlier worker', () => {

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { constants } from 'node:os'
 import {
   CLOSE_RANGE_CLOEXEC, F_SETFD, FD_CLOEXEC, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_SET_DUMPABLE, SIG_IGN, SIGCHLD, SIGKILL, SIGSTOP, SYS
@@ -9,6 +9,9 @@ import type { Libc } from '../native/libc.ts'
 const SIGCANCEL = 32
 const SIGSETXID = 33
 const SIGRTMAX = 64
+
+/** Several times what a worker hands over and Node opens; descriptors are given from the lowest number on. */
+const MANY_FILES = 1024
 
 /**
  * Shuts the runner's doors before anything is read: descriptors end at exec,
@@ -38,8 +41,10 @@ function closeAtExec (libc: Libc): void {
     return
   }
 
+  const known = existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd').map(Number) : Array.from({ length: MANY_FILES }, (_, fd) => fd)
+
   // Before Linux 5.11. The list contains its own descriptor, which is closed by now; that is all that may fail.
-  for (const fd of readdirSync('/proc/self/fd').map(Number).filter(fd => fd > 2)) {
+  for (const fd of known.filter(fd => fd > 2)) {
     if (libc.fcntl(fd, F_SETFD, FD_CLOEXEC) !== 0 && libc.errno() !== constants.errno.EBADF) {
       throw new Error(`FD_CLOEXEC: ${errnoName(libc.errno())}`)
     }

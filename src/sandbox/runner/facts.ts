@@ -11,7 +11,6 @@ import { runOnce } from './run.ts'
 import type { RunnerFacts, RunnerUse } from '../protocol.ts'
 import type { Means } from './run.ts'
 
-
 /** Some machines allow no fresh /proc; then there is none. */
 export function hasProc (): boolean {
   return existsSync('/proc/self/status')

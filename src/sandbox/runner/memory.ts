@@ -1,4 +1,5 @@
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
+import { hasProc } from './facts.ts'
 import { makeImage } from './image.ts'
 import { killRest } from './reap.ts'
 import { SpawnError } from './launch.ts'
@@ -21,6 +22,7 @@ const SETSID = '/usr/bin/setsid'
  */
 export function adoptedMaxRss (launcher: Launcher, program: { path: string, argv: string[], env: Record<string, string> }, wallMs: number): number | undefined {
   let image: Image
+  let pid: number | undefined
 
   try {
     // -f: always fork. The program sees its path as argv[0]; setsid has no say in that.
@@ -31,6 +33,7 @@ export function adoptedMaxRss (launcher: Launcher, program: { path: string, argv
     // Inherited by the program.
     launcher.limitChild(setsid)
     launcher.wait(setsid)
+    pid = hasProc() ? firstOrphan() : setsid + 1
   } catch (err) {
     if (err instanceof SpawnError) {
       return undefined
@@ -39,7 +42,6 @@ export function adoptedMaxRss (launcher: Launcher, program: { path: string, argv
     throw err
   }
 
-  const pid = firstOrphan()
   const ended = pid != null && waitFor(launcher, pid, wallMs)
   const { maxRssKiB } = ended ? launcher.rusage() : { maxRssKiB: 0 }
   const succeeded = ended && launcher.status() === 0
@@ -66,6 +68,13 @@ function parentOf (pid: number): number | undefined {
 }
 
 function waitFor (launcher: Launcher, pid: number, wallMs: number): boolean {
+  const already = launcher.wait(pid, WNOHANG)
+
+  // -1: not a child of ours. Without a /proc, its number is a guess: the next one after its parent's, since nobody else makes processes.
+  if (already !== 0) {
+    return already === pid
+  }
+
   const pidfd = launcher.pidfd(pid)
   const entry = Buffer.alloc(8)
 

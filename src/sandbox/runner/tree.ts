@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { hasProc } from './facts.ts'
 import type { LimitName, Limits } from '../../model/limits.ts'
 import type { Meter } from './bill.ts'
 
@@ -42,6 +43,8 @@ export class TreeWatch {
   readonly #meter: Meter
   readonly #pageBytes: number
   readonly #cores: number
+  /** Without a /proc, nobody can be looked at: what the group does not say, the worker sees from outside. */
+  readonly #sees = hasProc()
 
   /**
    * @param pageBytes - size of a page of memory
@@ -68,7 +71,7 @@ export class TreeWatch {
     const nowMs = performance.now()
     const beganMs = this.#meter.threadMs()
     const billedNs = this.#meter.cpuNs()
-    const all = billedNs == null || nowMs >= this.#allAtMs ? programs(this.#pageBytes) : undefined
+    const all = this.#sees && (billedNs == null || nowMs >= this.#allAtMs) ? programs(this.#pageBytes) : undefined
     // Whoever ended keeps its bill until it is waited for, and then it is its parent's.
     const usedMs = billedNs == null ? sum(all ?? [], use => use.cpuMs) : billedNs / 1e6
 
@@ -91,7 +94,9 @@ export class TreeWatch {
 
   /** After a run has failed, while what it started is still there; the program itself is not. */
   lookBack (): void {
-    this.#see(programs(this.#pageBytes), 1)
+    if (this.#sees) {
+      this.#see(programs(this.#pageBytes), 1)
+    }
   }
 
   #see (all: readonly Use[], ended = 0): void {
