@@ -7,12 +7,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const { Box, chooseUser, dropPrivileges, loadBoxFiles, preflight } = await import('../../dist/sandbox/index.js')
+const { Box, chooseUser, dropPrivileges, loadBoxFiles, preflight, settle } = await import('../../dist/sandbox/index.js')
 
 const files = await loadBoxFiles()
 const user = chooseUser()
+let ground = { close: async () => {} }
 
-if (user != null) {
+if (process.env.SETTLE != null) {
+  ground = await settle({ user, ...JSON.parse(process.env.SETTLE) })
+} else if (user != null) {
   dropPrivileges(user)
 }
 
@@ -22,7 +25,7 @@ if (process.env.DENY != null) {
 
 const dir = mkdtempSync(join(tmpdir(), 'meshmark-test-'))
 const log = []
-const options = { files, dir, log: line => log.push(line) }
+const options = { files, dir, ground, log: line => log.push(line) }
 const limits = {
   wallMs: 60_000, memoryBytes: 2 ** 30, processes: 64, outputBytes: 2 ** 20, fileBytes: 2 ** 28, tmpBytes: 2 ** 28, tmpInodes: 10_000, openFiles: 256
 }
@@ -235,7 +238,8 @@ process.on('message', async ({ id, action, args }) => {
   }
 })
 
-process.on('disconnect', () => {
+process.on('disconnect', async () => {
+  await ground.close()
   rmSync(dir, { recursive: true, force: true })
   process.exit(0)
 })
