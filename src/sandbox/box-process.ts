@@ -45,6 +45,7 @@ export class BoxProcess {
   readonly ended: Promise<string>
   readonly #child: ChildProcess
   readonly #maps: UidMaps | undefined
+  readonly #dir: string
   #runner: { pid: number, start: string | undefined } | undefined
   #runnerKnown = () => {}
   readonly #hasRunner = new Promise<void>(resolve => { this.#runnerKnown = resolve })
@@ -57,6 +58,7 @@ export class BoxProcess {
   private constructor (child: ChildProcess, pid: number, dir: string, maps: UidMaps | undefined, billing: Billing | undefined) {
     this.#child = child
     this.#maps = maps
+    this.#dir = dir
     this.billing = billing
     this.pid = pid
     this.control = child.stdio[CONTROL_FD] as unknown as Duplex
@@ -243,6 +245,9 @@ export class BoxProcess {
   /** The builder waits until its box has its map of uids. */
   async #release (pid: number): Promise<void> {
     try {
+      // Should the worker be killed now, it may be without a parent before it has learnt to die with it.
+      await recordBox(this.#dir, pid)
+      void this.ended.then(async () => forgetBox(this.#dir, pid)).catch(() => {})
       await this.#maps?.write(pid)
       write(this.#child, BLOCK_FD, Buffer.from('1'))
     } catch (err) {

@@ -10,13 +10,24 @@ import type { User } from './user.ts'
  * What stays root when a worker gives it up: a shell that can do two things
  * and only for this worker. It writes the one map of uids that boxes have, into
  * processes of the worker's user; and when the worker has gone, however it
- * went, it removes the worker's control groups, whose parents are root's.
+ * went, it ends what was left of its last boxes and removes the worker's
+ * control groups, whose parents are root's.
  * Builtins only, but for rmdir and sleep.
  */
 const SCRIPT = `
 uid=$1 gid=$2 second=$3 secondgid=$4
 shift 4
 trap '' INT TERM HUP QUIT
+mapped=
+# With its pid it names a process for ever: the 20th word behind its name.
+start_of() {
+  start= words=0
+  read -r stat < "/proc/$1/stat" || return
+  for word in \${stat##*) }; do
+    words=$((words + 1))
+    if [ $words = 20 ]; then start=$word; fi
+  done
+}
 while read -r pid; do
   answer=no
   case $pid in
@@ -29,11 +40,21 @@ while read -r pid; do
       if [ "$owner" = "$uid" ] &&
         printf '${RUNNER_UID} %s 1\\n${BOX_UID} %s 1\\n' "$uid" "$second" > "/proc/$pid/uid_map" &&
         printf '${RUNNER_UID} %s 1\\n${BOX_UID} %s 1\\n' "$gid" "$secondgid" > "/proc/$pid/gid_map"
-      then answer=yes; fi ;;
+      then
+        answer=yes
+        start_of "$pid"
+        previous=\${mapped%% *}
+        mapped="$pid:$start $previous"
+      fi ;;
   esac 2> /dev/null
   echo $answer
 done
 exec 1>&-
+# A box dies with its worker, but for one that was being built at that moment.
+for box in $mapped; do
+  start_of "\${box%:*}"
+  if [ "$start" = "\${box#*:}" ]; then kill -9 "\${box%:*}"; fi
+done 2> /dev/null
 for folder; do
   tries=0
   parent=\${folder%/*}
