@@ -26,6 +26,8 @@ export interface LoadedBoxFiles {
   koffi: Buffer
   builder: Builder
   compiler: FilterCompiler
+  /** Of memory, as the kernel counts it. */
+  pageBytes: number
   memory: MemoryFiles
   node: BoxNode
   /** What preflight saw; stands in the facts of every later box. */
@@ -62,6 +64,7 @@ export async function loadBoxFiles (o: { builder?: Builder['kind'] } = {}): Prom
       koffi: await readFile(paths.koffi),
       builder,
       memory: new MemoryFiles(libc),
+      pageBytes: libc.getpagesize(),
       compiler: new FilterCompiler(libc, loadSeccomp(koffi)),
       node: await BoxNode.open(paths.nodeBinary),
       canaries: {}

@@ -5,8 +5,10 @@ import { BoxProcess } from './box-process.ts'
 import { fromMonotonicNs, toMonotonicNs } from './clock.ts'
 import { explainFailure } from './explain-failure.ts'
 import { factsOf } from './facts.ts'
+import { OutsideWatch } from './outside-watch.ts'
 import { programFacts, threadsOf, useOf } from './outside.ts'
 import { parseFromRunner } from './protocol.ts'
+import { describeLimit } from './runner/verdict.ts'
 import { Watchdog } from './watchdog.ts'
 import type { Duplex } from 'node:stream'
 import type { SandboxFacts } from '../model/machine.ts'
@@ -15,7 +17,7 @@ import type { Sample } from '../model/sample.ts'
 import type { LoadedBoxFiles } from './box-files.ts'
 import type { BoxFile, BoxOptions, BoxReport, BoxTask, RunOptions } from './box-types.ts'
 import type { Frame } from './frame.ts'
-import type { FromRunner, RunnerFacts, ToRunner } from './protocol.ts'
+import type { FromRunner, RunnerFacts, RunnerUse, ToRunner } from './protocol.ts'
 
 /** Cold caches and a busy machine included; it takes a tenth of a second as a rule. */
 const START_MS = 30_000
@@ -41,12 +43,12 @@ export class Box {
   readonly #frames: AsyncGenerator<Frame>
   /** Of the runner. */
   readonly #threads: number
-  /** Its pid on the host, where its box has no /proc. */
-  readonly #runner: number | undefined
+  /** Where its box has no /proc: on the host. */
+  readonly #runner: { pid: number, pageBytes: number } | undefined
   readonly #log: (line: string) => void
   #used = false
 
-  private constructor (process: BoxProcess, frames: AsyncGenerator<Frame>, threads: number, runner: number | undefined, facts: SandboxFacts, log: (line: string) => void) {
+  private constructor (process: BoxProcess, frames: AsyncGenerator<Frame>, threads: number, runner: { pid: number, pageBytes: number } | undefined, facts: SandboxFacts, log: (line: string) => void) {
     this.#process = process
     this.#frames = frames
     this.#threads = threads
@@ -103,7 +105,7 @@ export class Box {
         throw new Error('the runner did not say what holds in the box')
       }
 
-      return new Box(process, frames, tids.length, runner, factsOf(files, opts.ground, facts, filters.hash), opts.log ?? (() => {}))
+      return new Box(process, frames, tids.length, runner == null ? undefined : { pid: runner, pageBytes: files.pageBytes }, factsOf(files, opts.ground, facts, filters.hash), opts.log ?? (() => {}))
     } catch (err) {
       const reason = await end(process, err)
 
@@ -134,12 +136,21 @@ export class Box {
     const abort = () => { this.#process.kill('aborted') }
     const samples = new SampleList(task)
     let overdue = false
+    let exceeded: 'memory' | 'cpu' | undefined
     const watchdog = new Watchdog(() => {
       overdue = true
       this.#process.kill(`the sandbox did not answer within ${GRACE_MS / 1000} s of the wall limit of ${formatDuration(task.limits.wallMs)}`)
     })
 
+    const outside = this.#runner == null
+      ? undefined
+      : new OutsideWatch(this.#runner, task.limits, { memory: this.facts.bounds?.memory !== true, cpu: this.facts.methods.cpu === 'rusage' }, limit => {
+        exceeded = limit
+        this.#process.kill(`${describeLimit(limit, task.limits)}: the sandbox was ended for it`)
+      })
+
     o.signal?.addEventListener('abort', abort, { once: true })
+    outside?.start()
     this.#process.setReading(true)
 
     try {
@@ -158,7 +169,7 @@ export class Box {
 
       return await Promise.race([this.#receive(task, o, watchdog, samples), failed, cut])
     } catch (err) {
-      const closed = this.#process.wasKilled && !overdue
+      const closed = this.#process.wasKilled && !overdue && exceeded == null
       const reason = await end(this.#process, err)
 
       o.signal?.throwIfAborted()
@@ -172,9 +183,10 @@ export class Box {
         return { outcome: 'limit', reason: `memory limit of ${formatBytes(task.limits.memoryBytes)}: the sandbox itself was ended for it`, commands: task.commands.map((_, index) => this.#unfinished(index, samples)) }
       }
 
-      return { outcome: overdue ? 'limit' : 'failed', reason, commands: task.commands.map((_, index) => this.#unfinished(index, samples)) }
+      return { outcome: overdue || exceeded != null ? 'limit' : 'failed', reason, commands: task.commands.map((_, index) => this.#unfinished(index, samples)) }
     } finally {
       watchdog.stop()
+      outside?.stop()
       this.#process.setReading(false)
       o.signal?.removeEventListener('abort', abort)
     }
@@ -201,7 +213,7 @@ export class Box {
         limits,
         plan,
         ...(stdin == null ? {} : { stdin }),
-        ...(this.#runner == null ? {} : { runner: useOf(this.#runner) }),
+        ...(this.#runner == null ? {} : { runner: useOfRunner(this.#runner.pid) }),
         ...(startAt == null ? {} : { startNs: String(toMonotonicNs(startAt)) })
       }
     } satisfies ToRunner))
@@ -281,6 +293,14 @@ export class Box {
 
 /** The control descriptor ended. */
 class BoxGone extends Error {}
+
+function useOfRunner (pid: number): RunnerUse {
+  try {
+    return useOf(pid)
+  } catch (err) {
+    throw new BoxGone('the sandbox ended', { cause: err })
+  }
+}
 
 /** The facts of a box that has no /proc to read them in. */
 async function lookInto ({ control }: BoxProcess, runner: number, frames: AsyncGenerator<Frame>): Promise<RunnerFacts> {

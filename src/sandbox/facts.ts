@@ -40,8 +40,8 @@ export function factsOf (files: LoadedBoxFiles, ground: Ground | undefined, seen
       ...(ground?.noProc == null ? [] : [`no /proc in the box: ${ground.noProc}`]),
       ...(ground?.maps == null ? [`the program and what watches it share a uid${ground?.sharedReason == null ? '' : `; ${ground.sharedReason}`}`] : []),
       ...cgroups?.caveats ?? [ground?.cgroupReason ?? 'no control group was made for boxes'],
-      ...(cgroups?.bounds.memory === true ? [] : ['memory of all processes of a run together is looked at ten times a second and not bounded by the kernel']),
-      ...(cgroups == null || cgroups.methods.cpu === 'rusage' ? ['CPU time is what the kernel bills to processes; a program can hide some of it'] : []),
+      ...(cgroups?.bounds.memory === true ? [] : [`memory of all processes of a run together is looked at ${ground?.noProc == null ? 'ten times a second' : 'from outside, at least once a second,'} and not bounded by the kernel`]),
+      ...(cgroups == null || cgroups.methods.cpu === 'rusage' ? ['CPU time is what the kernel bills to processes; a program can hide some of it', ...(ground?.noProc == null ? [] : ['the limit of CPU time is met within a tenth of a second for all processes of a run together, and ends the box'])] : []),
       ...(isOlderThan(release(), 5, 14) ? ['the limit of processes counts those of other boxes as well: the kernel is older than 5.14'] : [])
     ]
   }

@@ -10,14 +10,23 @@ import type { RunnerFacts, RunnerUse } from './protocol.ts'
 
 /** Thread ids of the runner, in the box's numbers. */
 export function threadsOf (runner: number): number[] {
-  return readdirSync(`/proc/${runner}/task`).map(tid => {
-    const inside = Number(/^NSpid:.*\s(\d+)$/m.exec(readFileSync(`/proc/${runner}/task/${tid}/status`, 'latin1'))?.[1])
+  return readdirSync(`/proc/${runner}/task`).flatMap(tid => {
+    let status: string
+
+    try {
+      status = readFileSync(`/proc/${runner}/task/${tid}/status`, 'latin1')
+    } catch {
+      // Ended meanwhile.
+      return []
+    }
+
+    const inside = Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1])
 
     if (!(inside > 0)) {
       throw new Error('the kernel does not say the numbers of threads in a box')
     }
 
-    return inside
+    return [inside]
   }).sort((a, b) => a - b)
 }
 

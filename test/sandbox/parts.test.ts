@@ -13,7 +13,7 @@ import { explainFailure } from '../../src/sandbox/explain-failure.ts'
 import { isOlderThan, missingProtections } from '../../src/sandbox/facts.ts'
 import { decodeStatus } from '../../src/sandbox/runner/exit-status.ts'
 import { digestOf } from '../../src/sandbox/runner/working-copy.ts'
-import { parseStat } from '../../src/sandbox/runner/tree.ts'
+import { parseStat } from '../../src/sandbox/process-use.ts'
 import { writableMounts } from '../../src/sandbox/process-facts.ts'
 import { chooseUser, dropPrivileges } from '../../src/sandbox/user.ts'
 
@@ -101,7 +101,7 @@ describe('what a process uses', () => {
   it('is read past a name that looks like the rest of the line', () => {
     const stat = '7 (a) R 1 (b) S 1 7 7 0 -1 4194304 100 0 0 0 11 12 13 14 20 0 1 0 500 9000000 321 18446744073709551615'
 
-    expect(parseStat(stat)).toEqual({ cpuMs: 500, residentPages: 321, threads: 1 })
+    expect(parseStat(stat)).toEqual({ parent: 1, cpuMs: 500, residentPages: 321, threads: 1 })
   })
 
   it('is read from a real process', () => {

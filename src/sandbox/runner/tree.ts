@@ -1,10 +1,9 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
+import { exceedsMemory, sum, useOf } from '../process-use.ts'
 import { hasProc } from './facts.ts'
 import type { LimitName, Limits } from '../../model/limits.ts'
+import type { ProcessUse } from '../process-use.ts'
 import type { Meter } from './bill.ts'
-
-/** Of /proc/PID/stat on every architecture that Node runs on: USER_HZ. */
-const MS_PER_TICK = 10
 
 /** Runs that are shorter are never disturbed by a look, unless their limit of CPU time is. */
 const INTERVAL_MS = 100
@@ -18,13 +17,6 @@ const LAST_INTERVAL_PER_COST = 20
 
 /** However many processes there are: with nothing else to bound their memory, looks must not become rare. */
 const MOST_INTERVAL_MS = 1_000
-
-interface Use {
-  pid: number
-  cpuMs: number
-  residentBytes: number
-  threads: number
-}
 
 /**
  * Watches the limits that hold for all processes of a run together. Where the
@@ -99,15 +91,15 @@ export class TreeWatch {
     }
   }
 
-  #see (all: readonly Use[], ended = 0): void {
+  #see (all: readonly ProcessUse[], ended = 0): void {
     const { processes, openFiles } = this.#limits
 
     this.reached.processes ||= !this.#meter.bounds.processes && sum(all, use => use.threads) + ended >= processes
     this.reached.openFiles ||= all.some(({ pid }) => countFiles(pid) >= openFiles)
   }
 
-  #exceedsMemory (all: readonly Use[] | undefined): boolean {
-    return this.#meter.bounds.memory ? this.#meter.outOfMemory() : all != null && exceedsMemory(all, this.#limits.memoryBytes, this.#pageBytes)
+  #exceedsMemory (all: readonly ProcessUse[] | undefined): boolean {
+    return this.#meter.bounds.memory ? this.#meter.outOfMemory() : all != null && exceedsMemory(all, () => programs(this.#pageBytes), this.#limits.memoryBytes)
   }
 
   #plan (usedMs: number, costMs: number): void {
@@ -125,42 +117,13 @@ function intervalFor (costMs: number): number {
   return Math.min(MOST_INTERVAL_MS, Math.max(INTERVAL_MS, costMs * INTERVAL_PER_COST))
 }
 
-/**
- * Pages that several share are counted once for each; only then the exact and
- * slow question is asked. Twice: while some of those who share them come or go,
- * the shares that one look adds up are not of one moment.
- */
-function exceedsMemory (all: readonly Use[], bytes: number, pageBytes: number): boolean {
-  return sum(all, ({ residentBytes }) => residentBytes) > bytes && sum(all, proportionalBytes) > bytes && sum(programs(pageBytes), proportionalBytes) > bytes
-}
-
 /** Every process of the box but the runner. */
-function programs (pageBytes: number): Use[] {
+function programs (pageBytes: number): ProcessUse[] {
   return readdirSync('/proc').flatMap(name => {
     const pid = Number(name)
 
-    if (!(pid > 1)) {
-      return []
-    }
-
-    try {
-      const { cpuMs, residentPages, threads } = parseStat(readFileSync(`/proc/${name}/stat`, 'latin1'))
-
-      return [{ pid, cpuMs, residentBytes: residentPages * pageBytes, threads }]
-    } catch {
-      // Ended meanwhile.
-      return []
-    }
+    return pid > 1 ? useOf(pid, pageBytes) ?? [] : []
   })
-}
-
-/** proc(5): fields 14 to 17 are the ticks of a process and of the children it waited for, 20 its threads, 24 its resident pages. */
-export function parseStat (stat: string): { cpuMs: number, residentPages: number, threads: number } {
-  // The name in brackets may contain anything; field 3 follows it.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number)
-  const ticks = fields.slice(11, 15).reduce((all, field) => all + field, 0)
-
-  return { cpuMs: ticks * MS_PER_TICK, residentPages: fields[21] ?? 0, threads: fields[17] ?? 0 }
 }
 
 /** Descriptors of a process; 0 when it does not let itself be looked at. */
@@ -173,17 +136,4 @@ function countFiles (pid: number): number {
   } catch {
     return 0
   }
-}
-
-/** A process can forbid the exact question; then it pays for all that it has mapped. */
-function proportionalBytes ({ pid, residentBytes }: Use): number {
-  try {
-    return Number(/^Pss:\s*(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0) * 1024
-  } catch {
-    return residentBytes
-  }
-}
-
-function sum<T> (items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((all, item) => all + value(item), 0)
 }
