@@ -42,6 +42,9 @@ export interface Libc {
   setns: (fd: number, kind: number) => number
   pivotRoot: (next: string, old: string) => number
   sethostname: (name: Pointer, length: number) => number
+  setsid: () => number
+  socket: (family: number, type: number, protocol: number) => number
+  ioctl: (fd: number, request: number, argument: Pointer) => number
   execve: (path: Pointer, argv: Pointer, envp: Pointer) => number
   chdir: (path: string) => number
   mount: (source: string, target: string, type: string, flags: number, data: string) => number
@@ -98,6 +101,9 @@ export function loadLibc (koffi: Koffi): Libc {
     setns: lib.func('int setns(int fd, int kind)'),
     pivotRoot: (next, old) => syscallPaths(SYS.pivot_root, next, old),
     sethostname: lib.func('int sethostname(void *name, ulong length)'),
+    setsid: lib.func('int setsid()'),
+    socket: lib.func('int socket(int family, int type, int protocol)'),
+    ioctl: lib.func('int ioctl(int fd, ulong request, void *argument)'),
     execve: lib.func('int execve(void *path, void *argv, void *envp)'),
     chdir: lib.func('int chdir(str path)'),
     mount: lib.func('int mount(str source, str target, str type, ulong flags, str data)'),

@@ -11,11 +11,13 @@ const VERSION = 0x20080522
 /** The highest that any kernel knows has a lower number. */
 const CAPABILITIES = 64
 
-/** Whatever the calling thread executes will never have a capability, whoever it is then. Needs SETPCAP itself. */
-export function forbidCapabilities (libc: Libc): void {
+/** Whatever the calling thread executes will never have a capability but these, whoever it is then. Needs SETPCAP itself. */
+export function forbidCapabilities (libc: Libc, allowed: readonly number[] = []): void {
   for (let capability = 0; capability < CAPABILITIES; capability++) {
-    // EINVAL: unknown to this kernel.
-    libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    if (!allowed.includes(capability)) {
+      // EINVAL: unknown to this kernel.
+      libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    }
   }
 }
 

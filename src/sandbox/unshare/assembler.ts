@@ -4,10 +4,10 @@
  * is one of the host until the end; nothing of a stranger is here.
  */
 import { closeSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { loadLibc } from '../native/libc.ts'
-import { mountAll } from './mounts.ts'
 import { become } from './become.ts'
+import { raiseLoopback } from './loopback.ts'
+import { mountAll } from './mounts.ts'
 import type { Koffi } from '../native/koffi.ts'
 import type { AssemblerOrders } from './orders.ts'
 
@@ -30,8 +30,9 @@ function main (): void {
     throw new Error('the map of uids did not come')
   }
 
-  mountAll(libc, orders.steps)
-  become(libc, orders, dirname(orders.unshare))
+  raiseLoopback(libc)
+  mountAll(libc, orders)
+  become(libc, orders)
 }
 
 try {

@@ -43,6 +43,7 @@ export function unshareCommand (tools: UnshareTools, plan: BoxPlan, blocked: boo
     ...plan,
     steps,
     unshare: tools.unshare,
+    setpriv: tools.setpriv,
     ...(blocked ? { blockFd: BLOCK_FD } : {}),
     infoFd: INFO_FD,
     koffiFd: KOFFI_FD,

@@ -1,12 +1,16 @@
-import { chmodSync, closeSync, constants, mkdirSync, openSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, constants, mkdirSync, openSync, readFileSync, realpathSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { constants as system } from 'node:os'
 import { dirname, join } from 'node:path'
 import {
   AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC,
   MS_REMOUNT
 } from '../native/libc.ts'
-import { check } from '../runner/boot.ts'
+import { check, errnoName } from '../runner/boot.ts'
+import { parseMounts } from './mountinfo.ts'
 import type { Libc } from '../native/libc.ts'
 import type { AssemblerOrders } from './orders.ts'
+
+type Step = AssemblerOrders['steps'][number]
 
 /** A folder that every system has, to build on. */
 const BASE = '/tmp'
@@ -23,8 +27,11 @@ const DEVICE_LINKS: [string, string][] = [
 ]
 
 /** Carries out the steps of a plan; afterwards the box's root is the only one. */
-export function mountAll (libc: Libc, steps: AssemblerOrders['steps']): void {
-  process.umask(0)
+export function mountAll (libc: Libc, { uid, steps }: Pick<AssemblerOrders, 'uid' | 'steps'>): void {
+  const umask = process.umask(0)
+  // While the root is still the one that absolute links mean.
+  const resolved = steps.filter(step => !isTooEarly(step, uid)).map(resolveSource)
+
   mount(libc, 'tmpfs', BASE, 'tmpfs', MS_NOSUID | MS_NODEV, ROOT_OPTIONS)
   process.chdir(BASE)
   mkdirSync(`.${OLD}`)
@@ -33,7 +40,7 @@ export function mountAll (libc: Libc, steps: AssemblerOrders['steps']): void {
   process.chdir('/')
   mount(libc, 'tmpfs', NEW, 'tmpfs', MS_NOSUID | MS_NODEV, ROOT_OPTIONS)
 
-  for (const step of steps) {
+  for (const step of resolved) {
     carryOut(libc, step)
   }
 
@@ -43,9 +50,31 @@ export function mountAll (libc: Libc, steps: AssemblerOrders['steps']): void {
   // The base lies over the new root now.
   check(libc, 'umount', libc.umount2('.', MNT_DETACH))
   process.chdir('/')
+  process.umask(umask)
 }
 
-function carryOut (libc: Libc, step: AssemblerOrders['steps'][number]): void {
+/** The last user namespace is yet to get its map, through /proc; the runner makes it read-only in any case. */
+function isTooEarly (step: Step, uid: number): boolean {
+  return uid !== 0 && step.do === 'read-only' && step.at === '/proc'
+}
+
+function resolveSource (step: Step): Step {
+  if (step.do !== 'bind') {
+    return step
+  }
+
+  try {
+    return { ...step, from: realpathSync(step.from) }
+  } catch (err) {
+    if (step.optional === true) {
+      return step
+    }
+
+    throw err
+  }
+}
+
+function carryOut (libc: Libc, step: Step): void {
   switch (step.do) {
     case 'bind':
       bind(libc, step.from, join(NEW, step.at), step.optional === true)
@@ -70,11 +99,6 @@ function carryOut (libc: Libc, step: AssemblerOrders['steps'][number]): void {
       makeDevices(libc)
       break
     case 'read-only':
-      // A map of uids is still to be written there; the runner makes it read-only.
-      if (step.at === '/proc') {
-        break
-      }
-
       restrict(libc, join(NEW, step.at), MOUNT_ATTR_RDONLY, MS_RDONLY)
   }
 }
@@ -97,16 +121,17 @@ function makeDevices (libc: Libc): void {
   const dev = join(NEW, '/dev')
 
   mkdirSync(dev)
-  mount(libc, 'tmpfs', dev, 'tmpfs', MS_NOSUID, 'mode=0755,size=65536,nr_inodes=64')
+  mount(libc, 'tmpfs', dev, 'tmpfs', MS_NOSUID | MS_NODEV, 'mode=0755,size=65536,nr_inodes=64')
 
   for (const name of DEVICES) {
     makePlace(join(dev, name), false)
     mount(libc, join(OLD, '/dev', name), join(dev, name), '', MS_BIND, '')
+    restrict(libc, join(dev, name), MOUNT_ATTR_NOSUID, MS_NOSUID)
   }
 
-  mkdirSync(join(dev, 'pts'))
+  mkdirSync(join(dev, 'pts'), { mode: 0o755 })
   mount(libc, 'devpts', join(dev, 'pts'), 'devpts', MS_NOSUID | MS_NOEXEC, 'newinstance,ptmxmode=0666,mode=620')
-  mkdirSync(join(dev, 'shm'))
+  mkdirSync(join(dev, 'shm'), { mode: 0o755 })
   DEVICE_LINKS.forEach(([name, text]) => { symlinkSync(text, join(dev, name)) })
 }
 
@@ -124,21 +149,22 @@ function mount (libc: Libc, source: string, at: string, type: string, flags: num
 
 /** @param flags - the same for mount(2) as `attributes` for mount_setattr(2) */
 function restrict (libc: Libc, path: string, attributes: number, flags: number, recursively = false): void {
+  // struct mount_attr: what to set, what to clear, propagation, user namespace.
   const change = Buffer.alloc(32)
 
   change.writeBigUInt64LE(BigInt(attributes), 0)
 
-  if (libc.mountSetattr(AT_FDCWD, path, recursively ? AT_RECURSIVE : 0, change, change.length) < 0) {
-    // Before Linux 5.12, one by one.
-    for (const point of recursively ? mountsBelow(path) : [path]) {
-      check(libc, `remount ${path}`, libc.mount('none', point, '', MS_REMOUNT | MS_BIND | flags, ''))
+  if (libc.mountSetattr(AT_FDCWD, path, recursively ? AT_RECURSIVE : 0, change, change.length) === 0) {
+    return
+  }
+
+  // Before Linux 5.12, one by one. The old /proc still tells of them.
+  const mounts = parseMounts(readFileSync(join(OLD, '/proc/self/mountinfo'), 'latin1'))
+
+  for (const { point, flags: present } of mounts.filter(({ point }) => point === path || (recursively && point.startsWith(`${path}/`)))) {
+    if (libc.mount('none', point, '', MS_REMOUNT | MS_BIND | present | flags, '') < 0 && !(point !== path && libc.errno() === system.errno.EACCES)) {
+      // What nobody in the box can enter needs no restriction.
+      throw new Error(`remount ${point.slice(NEW.length)}: ${errnoName(libc.errno())}`)
     }
   }
-}
-
-/** proc(5): field 5 is a mount point, with three digits for what separates fields. The old /proc still tells. */
-function mountsBelow (path: string): string[] {
-  return readFileSync(join(OLD, '/proc/self/mountinfo'), 'utf8').trim().split('\n')
-    .map(line => (line.split(' ')[4] ?? '').replace(/\\(\d{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8))))
-    .filter(point => point === path || point.startsWith(`${path}/`))
 }
