@@ -16,6 +16,7 @@ const CAUSES: [RegExp, string][] = [
   [/nesting depth|ENOSPC|max_.*namespaces|unshare failed: No space left/, 'no more user namespaces are allowed: type sysctl -w user.max_user_namespaces=10000'],
   [/unshare failed: Operation not permitted|No permissions to create new namespace|Creating new namespace failed: Operation not permitted|kernel\.unprivileged_userns_clone/, 'user namespaces are blocked: type sysctl -w kernel.unprivileged_userns_clone=1, or start the container with --security-opt seccomp=unconfined'],
   [MOUNT_PROC, NO_PROC],
+  [/cannot open \/proc\/self\/uid_map/, 'without /proc, and without a second uid for programs, it takes bubblewrap: type apt-get install bubblewrap, or what your system has in its place'],
   [/koffi|dlopen|ERR_DLOPEN/, 'the native library koffi does not load inside the box: install it for this C library with npm ci']
 ]
 
