@@ -138,6 +138,7 @@ export const CLOCK_THREAD_CPUTIME_ID = 3
 
 export const CLONE_NEWNS = 0x20000
 export const CLONE_FS = 0x200
+export const CLONE_NEWCGROUP = 0x200_0000
 export const MS_NOSUID = 2
 export const MS_NODEV = 4
 export const MS_RDONLY = 1

@@ -1,7 +1,8 @@
 import { writeSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { CounterFile } from './bill-counter.ts'
-import { CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID } from '../native/libc.ts'
+import { CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID, CLONE_NEWCGROUP } from '../native/libc.ts'
+import { check } from './boot.ts'
 import type { CpuMethod, MemoryMethod } from '../../model/methods.ts'
 import type { GroupHandles } from '../cgroup/handles.ts'
 import type { Libc } from '../native/libc.ts'
@@ -23,6 +24,16 @@ export interface Bill {
   outOfMemory: boolean
   /** The kernel refused a process or thread for their limit. */
   forksRefused: boolean
+}
+
+/**
+ * The calling thread enters the box's group, with all others where the group
+ * takes whole processes, and from then on sees no group above it: their names
+ * would tell of the worker. Needs a capability that this thread gives up.
+ */
+export function enterGroup (libc: Libc, group: GroupHandles): void {
+  group.join.forEach(fd => { writeSync(fd, '0') })
+  check(libc, 'unshare', libc.unshare(CLONE_NEWCGROUP))
 }
 
 /**
@@ -50,10 +61,7 @@ export class Meter {
   #killed = 0
   #refused = 0
 
-  /** The calling thread enters the group, with all others where the group takes whole processes. */
   constructor (libc: Libc, group?: GroupHandles) {
-    group?.join.forEach(fd => { writeSync(fd, '0') })
-
     this.#libc = libc
     this.#batchedBytes = libc.getpagesize() * BATCH_PAGES * Math.min(BATCHES, availableParallelism())
     this.#usage = group?.cpu == null ? undefined : group.cpu.method === 'cgroup-v1' ? new CounterFile(group.cpu.usage) : new CounterFile(group.cpu.usage, 'usage_usec', 1_000)

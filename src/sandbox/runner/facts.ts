@@ -1,4 +1,4 @@
-import { closeSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { closeSync, existsSync, readdirSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs'
 import { NAMESPACES } from '../namespaces.ts'
 import { dataBytes, statusFacts, statusField, writableMounts } from '../process-facts.ts'
 import { O_CLOEXEC } from '../native/libc.ts'
@@ -9,6 +9,8 @@ import { baseEnvironment } from './programs.ts'
 import { killRest } from './reap.ts'
 import { runOnce } from './run.ts'
 import type { RunnerFacts, RunnerUse } from '../protocol.ts'
+import type { Libc } from '../native/libc.ts'
+import type { Launcher } from './launch.ts'
 import type { Means } from './run.ts'
 
 /** Some machines allow no fresh /proc; then there is none. */
@@ -42,28 +44,41 @@ export function readFacts (means: Pick<Means, 'launcher' | 'alarm' | 'meter' | '
   }
 }
 
-/** Starts a program that does nothing until `look` has returned: whoever has a /proc may look at it there. */
-export function showProgram ({ launcher, stagehand }: Pick<Means, 'launcher' | 'stagehand'>, look: () => void): void {
+/**
+ * Starts a program that does nothing until `look` has returned: whoever has a
+ * /proc may look at it there.
+ */
+export function showProgram (launcher: Launcher, look: () => void): void {
   const { libc } = launcher
-  const outputs = new FileOutputs(launcher, stagehand, 64 * 1024)
-  const pipe = Buffer.alloc(8)
-
-  check(libc, 'pipe2', libc.pipe2(pipe, O_CLOEXEC))
-
-  const [from, to] = [pipe.readInt32LE(0), pipe.readInt32LE(4)]
+  const [from, to] = openPipe(libc)
+  const [answerFrom, answerTo] = openPipe(libc)
 
   try {
     launcher.setStdio(0, from)
-    outputs.open()
+    launcher.setStdio(1, answerTo)
+    launcher.setStdio(2, answerTo)
     launcher.spawn(makeImage(libc, findCat(), ['cat'], baseEnvironment()))
+
+    // A start returns when the program's memory is there, which may be a moment before it has its own rights. Its answer comes from the program itself.
+    writeSync(to, 'x')
+
+    if (readSync(answerFrom, Buffer.alloc(1)) !== 1) {
+      throw new Error('the program that shows what holds in the box does not run')
+    }
+
     look()
   } finally {
-    closeSync(from)
-    closeSync(to)
+    [from, to, answerFrom, answerTo].forEach(fd => { closeSync(fd) })
+    launcher.setNoStdin()
     killRest(launcher)
-    outputs.finish()
-    outputs.close()
   }
+}
+
+function openPipe (libc: Libc): [number, number] {
+  const fds = Buffer.alloc(8)
+
+  check(libc, 'pipe2', libc.pipe2(fds, O_CLOEXEC))
+  return [fds.readInt32LE(0), fds.readInt32LE(4)]
 }
 
 /** /proc/self/status, as a program finds it. */

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 import { Alarm } from './alarm.ts'
-import { Meter } from './bill.ts'
+import { enterGroup, Meter } from './bill.ts'
 import { Control, WorkerGone } from './control.ts'
 import { hasProc, ownTids, readFacts, showProgram } from './facts.ts'
 import { Identity } from './identity.ts'
@@ -31,6 +31,10 @@ export function serve (libc: Libc, stagehand: Stagehand): number {
       throw new Error('expected the filters')
     }
 
+    if (filters.group != null) {
+      enterGroup(libc, filters.group)
+    }
+
     const copy = new WorkingCopy(libc)
     const identity = new Identity(libc)
 
@@ -43,7 +47,7 @@ export function serve (libc: Libc, stagehand: Stagehand): number {
     if (hasProc()) {
       control.send({ type: 'ready', facts: readFacts(means) })
     } else {
-      showProgram(means, () => {
+      showProgram(means.launcher, () => {
         control.send({ type: 'look' })
         control.read()
       })

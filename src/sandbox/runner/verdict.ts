@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { formatDuration } from '../../model/units.ts'
 import type { Limits } from '../../model/limits.ts'
 import type { Sample } from '../../model/sample.ts'
@@ -56,6 +57,9 @@ export function sampleOf (command: number, run: number, ran: Ran, firstNs: bigin
 /** A failed run whose peak came this near to its limit of memory was refused more; not every program that is refused memory is killed for it. */
 const NEARLY = 0.9
 
+/** sh(1): the exit code of a shell whose last command was ended by a signal, less that signal. */
+const SHELL_SIGNALED = 128
+
 /** As strerror(3) and Node put EMFILE; ENFILE is the machine's affair. */
 const TOO_MANY_FILES = /too many open files(?! in system)/i
 
@@ -95,8 +99,9 @@ export function limitBehind (ran: Ran, limits: Limits, printed: Printed, reached
   return failed && (reached.openFiles || TOO_MANY_FILES.test(printed.lastWords.toString('latin1'))) ? 'open-files' : undefined
 }
 
-function isSignal ({ exit }: Ran, signal: string): boolean {
-  return exit.kind === 'signal' && exit.signal === signal
+/** Of the program, or of one that it ran as a shell does, and told as shells tell it. */
+function isSignal ({ exit }: Ran, signal: 'SIGXCPU' | 'SIGXFSZ'): boolean {
+  return exit.kind === 'signal' ? exit.signal === signal : exit.code === SHELL_SIGNALED + constants.signals[signal]
 }
 
 export function describeLimit (limit: NonNullable<Sample['limit']>, limits: Limits): string {
