@@ -9,7 +9,7 @@ import { join } from 'node:path'
 
 const { Box, chooseUser, dropPrivileges, loadBoxFiles, preflight, settle } = await import('../../dist/sandbox/index.js')
 
-const files = await loadBoxFiles()
+const files = await loadBoxFiles(process.env.BUILDER == null ? {} : { builder: process.env.BUILDER })
 const user = chooseUser()
 let ground = { close: async () => {} }
 
@@ -23,7 +23,7 @@ if (process.env.DENY != null) {
   await deny(JSON.parse(process.env.DENY))
 }
 
-const dir = mkdtempSync(join(tmpdir(), 'meshmark-test-'))
+const dir = process.env.DIR ?? mkdtempSync(join(tmpdir(), 'meshmark-test-'))
 const log = []
 const options = { files, dir, ground, log: line => log.push(line) }
 const limits = {
@@ -160,6 +160,20 @@ const actions = {
     await first
     await box.close()
     return { outcome: await outcome, closed: (await box.closed).reason, left: processesOf(box.pid).length, handles: process.getActiveResourcesInfo().filter(name => name === 'PipeWrap' || name === 'ProcessWrap').length }
+  },
+
+  /** What was prepared, or why not. */
+  ground: async () => ({ cgroup: ground.cgroups?.bounds.memory === true, cgroups: ground.cgroups?.folders ?? [], twoUids: ground.maps != null, reasons: [ground.cgroupReason, ground.sharedReason], dir }),
+
+  /** Starts a task and says so when its program has started; nobody waits for its end. */
+  begin: async task => {
+    const box = await Box.create(options)
+
+    await new Promise((resolve, reject) => {
+      box.run({ ...task, limits: { ...limits, ...task.limits }, files: Object.entries(task.files ?? {}).map(toFile) }, { onEvent: event => { event.kind === 'started' && resolve() } }).then(resolve, reject)
+    })
+
+    return [box.pid, ...processesOf(box.pid).map(({ pid }) => pid)]
   },
 
   leftFiles: async () => ({ dir, all: readdirSync(dir, { recursive: true }) }),

@@ -52,6 +52,8 @@ interface Actions {
   killed: (task: TestTask, whom: 'runner' | 'bwrap') => { message: string, closed: string, pids: number[] }
   many: (task: TestTask, count: number) => number[]
   stuck: (task: TestTask) => { outcome: unknown, closed: string, left: number, handles: number }
+  ground: () => { cgroup: boolean, cgroups: string[], twoUids: boolean, reasons: (string | undefined)[], dir: string }
+  begin: (task: TestTask) => number[]
   leftFiles: () => { dir: string, all: string[] }
   log: () => string[]
   start: (task: TestTask) => number[]
