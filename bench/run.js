@@ -3,6 +3,9 @@
  * Runs one of the benches in this folder; each says at its top what it asks.
  *
  *   npm run bench -- NAME [options]
+ *
+ * overhead: beside hyperfine, the whole way. sandbox: a box beside a bare loop
+ * of posix_spawn; exits with 1 when it costs more than allowed.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -3,6 +3,8 @@
  *
  *   npm run bench -- sandbox [--quick] [--pairs N] [--long-pairs N]
  *
+ * N: pairs of blocks, of 20 runs of `true` and of 3 of the long program.
+ *
  * A program in a box, with every protection that a worker here would have, is
  * compared with the least that can be done on this machine: a loop in C of
  * posix_spawn and wait4, with the same environment and clocks at the same

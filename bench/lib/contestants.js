@@ -27,6 +27,8 @@ export class SpawnLoop {
     this.#child = spawn(loop, [output, ...words], { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] })
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
     this.#ended = once(this.#child, 'exit')
+    // One that has ended is noticed by what it does not answer.
+    this.#child.stdin.on('error', () => {})
   }
 
   /** Nanoseconds of every run. */
