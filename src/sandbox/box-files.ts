@@ -95,7 +95,8 @@ async function findBuilder (wanted?: Builder['kind']): Promise<Builder> {
     return { kind: 'bubblewrap', path: bwrap, version: await versionOf(bwrap) }
   }
 
-  const [unshare, setpriv] = wanted === 'bubblewrap' ? [] : await Promise.all([inPath('unshare'), inPath('setpriv')])
+  // They are needed inside of boxes as well, which have what comes with the system.
+  const [unshare, setpriv] = wanted === 'bubblewrap' ? [] : await Promise.all([inPath('unshare', SYSTEM_FOLDERS), inPath('setpriv', SYSTEM_FOLDERS)])
 
   if (unshare == null || setpriv == null) {
     throw new MeshmarkError('refused', 'bubblewrap is not installed: type apt-get install bubblewrap, or what your system has in its place')
@@ -111,8 +112,10 @@ async function findBuilder (wanted?: Builder['kind']): Promise<Builder> {
   return { kind: 'unshare', version: await versionOf(unshare), unshare, setpriv, assembler: await readBundle(fileURLToPath(new URL(ASSEMBLER, import.meta.url))) }
 }
 
-async function inPath (name: string): Promise<string | undefined> {
-  for (const folder of `${process.env['PATH'] ?? ''}:/usr/bin:/bin:/usr/local/bin`.split(':')) {
+const SYSTEM_FOLDERS = ['/usr/bin', '/bin', '/usr/local/bin']
+
+async function inPath (name: string, folders = [...(process.env['PATH'] ?? '').split(':'), ...SYSTEM_FOLDERS]): Promise<string | undefined> {
+  for (const folder of folders) {
     const path = join(folder, name)
 
     if (folder.startsWith('/') && await access(path, constants.X_OK).then(() => true, () => false)) {

@@ -30,6 +30,9 @@ const LARGE_BYTES = 16 * 1024
 /** 128 + SIGKILL */
 const KILLED = 137
 
+/** What util-linux before 2.40 says, and ends with exit code 1, when PID 1 was killed by SIGKILL. */
+const UNSHARE_KILLED = /(^|\n)unshare: sigprocmask unblock failed[^\n]*$/
+
 /** The control groups of a box, and what its runner knows of them. */
 interface Billing {
   group: BoxGroup
@@ -83,7 +86,8 @@ export class BoxProcess {
         this.#outOfMemory = (billing?.group.oomKills() ?? 0) > 0
       } catch { /* somebody removed it */ }
 
-      await forgetBox(dir, pid).catch(() => {})
+      await this.#forget(pid)
+      await this.#forget(this.#runner?.pid ?? pid)
       await billing?.group.close()
       return reason
     })
@@ -130,7 +134,7 @@ export class BoxProcess {
 
     // It may have ended before the record was written.
     if (box.#gone) {
-      await forgetBox(dir, child.pid)
+      await box.#forget(child.pid)
     }
 
     return box
@@ -247,7 +251,11 @@ export class BoxProcess {
     try {
       // Should the worker be killed now, it may be without a parent before it has learnt to die with it.
       await recordBox(this.#dir, pid)
-      void this.ended.then(async () => forgetBox(this.#dir, pid)).catch(() => {})
+
+      if (this.#gone) {
+        await this.#forget(pid)
+      }
+
       await this.#maps?.write(pid)
       write(this.#child, BLOCK_FD, Buffer.from('1'))
     } catch (err) {
@@ -255,11 +263,16 @@ export class BoxProcess {
     }
   }
 
+  async #forget (pid: number): Promise<void> {
+    await forgetBox(this.#dir, pid).catch(() => {})
+  }
+
   #describe (code: unknown, signal: unknown): string {
-    const words = this.stderr === '' ? '' : `: ${printable(this.stderr.split('\n').at(-1) ?? '', 500)}`
+    const said = this.stderr.replace(UNSHARE_KILLED, '')
+    const words = said === '' ? '' : `: ${printable(said.split('\n').at(-1) ?? '', 500)}`
 
     // bwrap tells of the runner as a shell would.
-    const killer = code === KILLED ? 'SIGKILL' : signal
+    const killer = code === KILLED || said !== this.stderr ? 'SIGKILL' : signal
 
     return killer == null ? `the sandbox ended with exit code ${String(code)}${words}` : `the sandbox was killed by ${String(killer)}: is there enough memory?${words}`
   }

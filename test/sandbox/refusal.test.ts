@@ -22,9 +22,9 @@ const EINVAL = 22
 const CLONE_NEWUSER = 0x10000000
 
 /** In mounts of its own, with a file covered by one that is neither program nor library. */
-const without = (path: string) => ({
+const without = (...paths: string[]) => ({
   node: '/usr/bin/unshare',
-  nodeArguments: ['--mount', '/bin/sh', '-c', `mount --bind /dev/null ${realpathSync(path)} && exec '${process.execPath}' "$0"`]
+  nodeArguments: ['--mount', '/bin/sh', '-c', `${paths.map(path => `mount --bind /dev/null ${realpathSync(path)}`).join(' && ')} && exec '${process.execPath}' "$0"`]
 })
 
 describe('a worker that cannot build a box refuses, and says what to do', () => {
@@ -36,8 +36,8 @@ describe('a worker that cannot build a box refuses, and says what to do', () => 
   })
 
   // Covering a file takes root.
-  it.runIf(process.getuid?.() === 0)('when bubblewrap is not there', async () => {
-    expect(await preflightOn(without('/usr/bin/bwrap'))).toContain('bubblewrap is not installed: type apt-get install bubblewrap')
+  it.runIf(process.getuid?.() === 0)('when neither bubblewrap nor what stands in for it is there', async () => {
+    expect(await preflightOn(without('/usr/bin/bwrap', '/usr/bin/setpriv'))).toContain('bubblewrap is not installed: type apt-get install bubblewrap')
   })
 
   it.runIf(process.getuid?.() === 0)('when libseccomp is not there', async () => {

@@ -7,7 +7,7 @@ import type { AssemblerOrders } from './orders.ts'
 
 /** Executes the plan's command with what it may have and nothing else; of this process only its number stays. */
 export function become (libc: Libc, orders: AssemblerOrders): never {
-  const { uid, capabilities, command, env, cwd, hostname, keptFds } = orders
+  const { capabilities, command, env, cwd, hostname, keptFds, nested } = orders
 
   check(libc, 'sethostname', libc.sethostname(Buffer.from(hostname), Buffer.byteLength(hostname)))
   // Else whoever signals its own group would reach processes outside.
@@ -15,9 +15,9 @@ export function become (libc: Libc, orders: AssemblerOrders): never {
   check(libc, 'PR_SET_NO_NEW_PRIVS', libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
   process.chdir(cwd)
 
-  const words = uid === 0 ? command : nested(orders)
+  const words = nested ? nest(orders) : command
 
-  if (uid === 0) {
+  if (!nested) {
     pass(libc, capabilities)
   }
 
@@ -52,12 +52,11 @@ function pass (libc: Libc, capabilities: readonly string[]): void {
 }
 
 /**
- * Where the runner is not root inside, one more user namespace makes it
- * somebody: /dev/pts could only be mounted by root, and Node has threads and
- * so cannot make a user namespace itself. There every capability is given
- * anew, and setpriv takes away what the plan does not name.
+ * By programs, since Node has threads and so cannot make a user namespace
+ * itself. There every capability is given anew, and setpriv takes away what
+ * the plan does not name.
  */
-function nested ({ uid, capabilities, command, unshare, setpriv }: AssemblerOrders): string[] {
+function nest ({ uid, capabilities, command, unshare, setpriv }: AssemblerOrders): string[] {
   const change = ['-all', ...capabilities.map(name => `+${bare(name).toLowerCase()}`)].join(',')
 
   return [

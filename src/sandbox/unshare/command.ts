@@ -39,9 +39,13 @@ export function unshareCommand (tools: UnshareTools, plan: BoxPlan, blocked: boo
     return { do: 'file', fd: FILES_FD + give.length - 3, at: step.at, mode: step.mode }
   })
   const first = DATA_FD + give.length
+  // Only root can mount /dev/pts; who then shall be somebody else needs a namespace for it, which gets its map through /proc.
+  const nested = plan.uid !== 0 && plan.steps.some(step => step.do === 'proc')
+  const map = plan.uid === 0 || nested ? ['--map-root-user'] : [`--map-user=${plan.uid}`, `--map-group=${plan.uid}`]
   const orders: AssemblerOrders = {
     ...plan,
     steps,
+    nested,
     unshare: tools.unshare,
     setpriv: tools.setpriv,
     ...(blocked ? { blockFd: BLOCK_FD } : {}),
@@ -54,7 +58,7 @@ export function unshareCommand (tools: UnshareTools, plan: BoxPlan, blocked: boo
     path: tools.setpriv,
     args: [
       '--pdeathsig', 'KILL', '--', tools.unshare,
-      '--user', ...(blocked ? [] : ['--map-root-user']), '--keep-caps',
+      '--user', ...(blocked ? [] : map), '--keep-caps',
       '--pid', '--fork', '--kill-child=KILL', '--net', '--ipc', '--uts', '--mount', '--cgroup', '--propagation', 'private', '--',
       tools.node, '--v8-pool-size=0', '--no-warnings', '--preserve-symlinks-main', `/proc/self/fd/${ASSEMBLER_FD}`, String(ARGS_FD)
     ],

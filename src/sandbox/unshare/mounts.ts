@@ -27,10 +27,10 @@ const DEVICE_LINKS: [string, string][] = [
 ]
 
 /** Carries out the steps of a plan; afterwards the box's root is the only one. */
-export function mountAll (libc: Libc, { uid, steps }: Pick<AssemblerOrders, 'uid' | 'steps'>): void {
+export function mountAll (libc: Libc, { steps, uid, nested }: Pick<AssemblerOrders, 'steps' | 'uid' | 'nested'>): void {
   const umask = process.umask(0)
   // While the root is still the one that absolute links mean.
-  const resolved = steps.filter(step => !isTooEarly(step, uid)).map(resolveSource)
+  const resolved = steps.filter(step => !(nested && isTooEarly(step))).map(resolveSource)
 
   mount(libc, 'tmpfs', BASE, 'tmpfs', MS_NOSUID | MS_NODEV, ROOT_OPTIONS)
   process.chdir(BASE)
@@ -41,7 +41,7 @@ export function mountAll (libc: Libc, { uid, steps }: Pick<AssemblerOrders, 'uid
   mount(libc, 'tmpfs', NEW, 'tmpfs', MS_NOSUID | MS_NODEV, ROOT_OPTIONS)
 
   for (const step of resolved) {
-    carryOut(libc, step)
+    carryOut(libc, step, uid === 0 || nested)
   }
 
   check(libc, 'umount', libc.umount2(OLD, MNT_DETACH))
@@ -54,8 +54,8 @@ export function mountAll (libc: Libc, { uid, steps }: Pick<AssemblerOrders, 'uid
 }
 
 /** The last user namespace is yet to get its map, through /proc; the runner makes it read-only in any case. */
-function isTooEarly (step: Step, uid: number): boolean {
-  return uid !== 0 && step.do === 'read-only' && step.at === '/proc'
+function isTooEarly (step: Step): boolean {
+  return step.do === 'read-only' && step.at === '/proc'
 }
 
 function resolveSource (step: Step): Step {
@@ -74,7 +74,8 @@ function resolveSource (step: Step): Step {
   }
 }
 
-function carryOut (libc: Libc, step: Step): void {
+/** @param isRoot - is there a root here, whose terminals could be? */
+function carryOut (libc: Libc, step: Step, isRoot: boolean): void {
   switch (step.do) {
     case 'bind':
       bind(libc, step.from, join(NEW, step.at), step.optional === true)
@@ -96,7 +97,7 @@ function carryOut (libc: Libc, step: Step): void {
       mount(libc, 'proc', join(NEW, '/proc'), 'proc', MS_NOSUID | MS_NODEV | MS_NOEXEC, '')
       break
     case 'dev':
-      makeDevices(libc)
+      makeDevices(libc, isRoot)
       break
     case 'read-only':
       restrict(libc, join(NEW, step.at), MOUNT_ATTR_RDONLY, MS_RDONLY)
@@ -117,7 +118,7 @@ function bind (libc: Libc, from: string, at: string, optional: boolean): void {
 }
 
 /** As bubblewrap's --dev makes it. */
-function makeDevices (libc: Libc): void {
+function makeDevices (libc: Libc, isRoot: boolean): void {
   const dev = join(NEW, '/dev')
 
   mkdirSync(dev)
@@ -130,7 +131,11 @@ function makeDevices (libc: Libc): void {
   }
 
   mkdirSync(join(dev, 'pts'), { mode: 0o755 })
-  mount(libc, 'devpts', join(dev, 'pts'), 'devpts', MS_NOSUID | MS_NOEXEC, 'newinstance,ptmxmode=0666,mode=620')
+
+  if (isRoot) {
+    mount(libc, 'devpts', join(dev, 'pts'), 'devpts', MS_NOSUID | MS_NOEXEC, 'newinstance,ptmxmode=0666,mode=620')
+  }
+
   mkdirSync(join(dev, 'shm'), { mode: 0o755 })
   DEVICE_LINKS.forEach(([name, text]) => { symlinkSync(text, join(dev, name)) })
 }
