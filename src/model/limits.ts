@@ -114,15 +114,15 @@ export function formatLimit (key: keyof Limits, value: number): string {
   }
 }
 
-/** `memory limit of 64.0 MB`, `limit of 20 processes`: what a run was stopped at. */
+/** `memory limit of 64.0 MB`, `limit of 20 processes and threads`: what a run was stopped at. */
 export function describeLimit (name: LimitName, limits: Limits): string {
   switch (name) {
-    case 'wall': return `wall time limit of ${formatDuration(limits.wallMs)}`
-    case 'cpu': return `CPU time limit${limits.cpuMs == null ? '' : ` of ${formatDuration(limits.cpuMs)}`}`
+    case 'wall': return `wall limit of ${formatDuration(limits.wallMs)}`
+    case 'cpu': return `CPU limit${limits.cpuMs == null ? '' : ` of ${formatDuration(limits.cpuMs)}`}`
     case 'memory': return `memory limit of ${formatBytes(limits.memoryBytes)}`
-    case 'processes': return `limit of ${limits.processes} processes`
+    case 'processes': return `limit of ${limits.processes} processes and threads`
     case 'output': return `output limit of ${formatBytes(limits.outputBytes)}`
-    case 'file': return `limit of ${formatBytes(limits.fileBytes)} for a file`
+    case 'file': return `file limit of ${formatBytes(limits.fileBytes)}`
     case 'tmp': return `limit of ${formatBytes(limits.tmpBytes)} for temporary files`
     case 'tmp-files': return `limit of ${limits.tmpInodes} temporary files`
     case 'open-files': return `limit of ${limits.openFiles} open files`

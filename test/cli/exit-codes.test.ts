@@ -58,8 +58,8 @@ describe('the exit status of exec', () => {
   })
 
   it('names the limit that ended the program', () => {
-    const result = executionResult({ outcome: 'limit', reason: 'wall time limit of 1 s', samples: [sample({ exit: { kind: 'signal', signal: 'SIGKILL' }, limit: 'wall' })] })
+    const result = executionResult({ outcome: 'limit', reason: 'wall limit of 1 s', samples: [sample({ exit: { kind: 'signal', signal: 'SIGKILL' }, limit: 'wall' })] })
 
-    expect(execStatus(result, '')).toEqual({ code: 137, message: 'the program was stopped: wall time limit of 1 s' })
+    expect(execStatus(result, '')).toEqual({ code: 137, message: 'the program was stopped: wall limit of 1 s' })
   })
 })

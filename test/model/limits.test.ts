@@ -53,8 +53,8 @@ describe('each limit', () => {
 
     expect(LIMIT_KEYS.map(key => LIMIT_RULES[key].name)).toEqual(LIMIT_NAMES)
     expect(texts).toEqual([
-      'wall time limit of 1 h', 'CPU time limit of 1.5 s', 'memory limit of 4.0 GB', 'limit of 512 processes', 'output limit of 16.0 MB',
-      'limit of 1.0 GB for a file', 'limit of 1.0 GB for temporary files', 'limit of 100000 temporary files', 'limit of 1024 open files'
+      'wall limit of 1 h', 'CPU limit of 1.5 s', 'memory limit of 4.0 GB', 'limit of 512 processes and threads', 'output limit of 16.0 MB',
+      'file limit of 1.0 GB', 'limit of 1.0 GB for temporary files', 'limit of 100000 temporary files', 'limit of 1024 open files'
     ])
   })
 

@@ -68,7 +68,7 @@ describe('the screen of a job', () => {
 
     sample.limit = 'wall'
     sample.exit = { kind: 'signal', signal: 'SIGKILL' }
-    expect(screen(job)).toContain('over a limit: stopped at the wall time limit of 5 s\n')
+    expect(screen(job)).toContain('over a limit: stopped at the wall limit of 5 s\n')
   })
 
   it('keeps the commands of a worker together and compares them with each other', () => {

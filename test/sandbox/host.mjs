@@ -165,12 +165,12 @@ const actions = {
   /** What was prepared, or why not. */
   ground: async () => ({ cgroup: ground.cgroups?.bounds.memory === true, cgroups: ground.cgroups?.folders ?? [], twoUids: ground.maps != null, reasons: [ground.cgroupReason, ground.sharedReason], dir }),
 
-  /** Starts a task and says so when its program has started; nobody waits for its end. */
-  begin: async task => {
+  /** Starts a task and says so when its program has started, or printed something; nobody waits for its end. */
+  begin: async (task, until = 'started') => {
     const box = await Box.create(options)
 
     await new Promise((resolve, reject) => {
-      box.run({ ...task, limits: { ...limits, ...task.limits }, files: Object.entries(task.files ?? {}).map(toFile) }, { onEvent: event => { event.kind === 'started' && resolve() } }).then(resolve, reject)
+      box.run({ ...task, limits: { ...limits, ...task.limits }, files: Object.entries(task.files ?? {}).map(toFile) }, { onEvent: event => { event.kind === until && resolve() } }).then(resolve, reject)
     })
 
     return [box.pid, ...processesOf(box.pid).map(({ pid }) => pid)]

@@ -192,7 +192,7 @@ for (const { who, options, possible } of KINDS) {
       for (const task of [measure(['yes']), execute(['yes'])]) {
         const { report } = await attempt({ ...task, limits: { outputBytes } })
 
-        expect(report).toMatchObject({ outcome: 'limit', reason: 'output limit of 500000 bytes in run 1' })
+        expect(report).toMatchObject({ outcome: 'limit', reason: 'output limit of 488 KB in run 1' })
         expect(report?.commands[0]?.output?.truncated).toBe(true)
       }
 

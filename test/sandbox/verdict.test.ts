@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_LIMITS } from '../../src/model/limits.ts'
 import { NO_RUSAGE } from '../../src/sandbox/runner/reap.ts'
-import { describeLimit, limitBehind, verdict } from '../../src/sandbox/runner/verdict.ts'
+import { limitBehind, verdict } from '../../src/sandbox/runner/verdict.ts'
 import type { Ran } from '../../src/sandbox/runner/run.ts'
 
 const NO_BILL = { outOfMemory: false, forksRefused: false }
@@ -36,8 +36,13 @@ describe('the limit behind the end of a run', () => {
   })
 
   it('is the one that the kernel enforced', () => {
-    expect(limitBehind(ran({ exit: { kind: 'signal', signal: 'SIGXCPU' } }), { ...DEFAULT_LIMITS, cpuMs: 1000 }, printed, nothing)).toBe('cpu')
-    expect(limitBehind(ran({ exit: { kind: 'signal', signal: 'SIGXFSZ' } }), DEFAULT_LIMITS, printed, nothing)).toBe('file')
+    const signaled = (signal: string, cpuNs: number) => ran({ exit: { kind: 'signal', signal }, bill: { ...NO_BILL, cpuNs } })
+
+    expect(limitBehind(signaled('SIGXCPU', 800e6), { ...DEFAULT_LIMITS, cpuMs: 1000 }, printed, nothing)).toBe('cpu')
+    // By itself, long before.
+    expect(limitBehind(signaled('SIGXCPU', 100e6), { ...DEFAULT_LIMITS, cpuMs: 1000 }, printed, nothing)).toBeUndefined()
+    expect(limitBehind(signaled('SIGXFSZ', 0), DEFAULT_LIMITS, printed, nothing)).toBe('file')
+    expect(limitBehind(ran({ exit: { kind: 'code', code: 153 } }), DEFAULT_LIMITS, printed, nothing)).toBe('file')
   })
 
   it('is seen in the bill and in the output of a run that seems to have ended well', () => {
@@ -75,10 +80,5 @@ describe('the limit behind the end of a run', () => {
     // The machine's limit and not the job's.
     expect(limitBehind(ran({ exit: failed }), DEFAULT_LIMITS, { ...printed, lastWords: Buffer.from('Too many open files in system') }, nothing)).toBeUndefined()
     expect(limitBehind(ran({ exit: failed, bill: { ...NO_BILL, memoryBytes: 0.89 * memoryBytes } }), DEFAULT_LIMITS, printed, nothing)).toBeUndefined()
-  })
-
-  it('is told with its value', () => {
-    expect(describeLimit('wall', { ...DEFAULT_LIMITS, wallMs: 2_500 })).toBe('wall limit of 2.5 s')
-    expect(describeLimit('tmp-files', DEFAULT_LIMITS)).toBe('limit of 100000 temporary files')
   })
 })

@@ -1,5 +1,4 @@
 import { constants } from 'node:os'
-import { formatDuration } from '../../model/units.ts'
 import type { Limits } from '../../model/limits.ts'
 import type { Sample } from '../../model/sample.ts'
 import type { Printed } from './outputs.ts'
@@ -75,8 +74,8 @@ export function limitBehind (ran: Ran, limits: Limits, printed: Printed, reached
   const cpuMs = (bill.cpuNs ?? rusage.userNs + rusage.systemNs) / 1e6
   const failed = exit.kind !== 'code' || exit.code !== 0
 
-  // The kernel counts ticks for its signal, which may come long before the exact bill says so.
-  if (limits.cpuMs != null && (cpuMs >= limits.cpuMs || isSignal(ran, 'SIGXCPU'))) {
+  // The kernel counts ticks for its signal, which may come long before the exact bill says so; a program that sends it to itself has used little.
+  if (limits.cpuMs != null && (cpuMs >= limits.cpuMs || (cpuMs >= limits.cpuMs / 2 && isSignal(ran, 'SIGXCPU')))) {
     return 'cpu'
   }
 
@@ -102,27 +101,4 @@ export function limitBehind (ran: Ran, limits: Limits, printed: Printed, reached
 /** Of the program, or of one that it ran as a shell does, and told as shells tell it. */
 function isSignal ({ exit }: Ran, signal: 'SIGXCPU' | 'SIGXFSZ'): boolean {
   return exit.kind === 'signal' ? exit.signal === signal : exit.code === SHELL_SIGNALED + constants.signals[signal]
-}
-
-export function describeLimit (limit: NonNullable<Sample['limit']>, limits: Limits): string {
-  switch (limit) {
-    case 'wall':
-      return `wall limit of ${formatDuration(limits.wallMs)}`
-    case 'cpu':
-      return `CPU limit of ${formatDuration(limits.cpuMs ?? 0)}`
-    case 'memory':
-      return `memory limit of ${limits.memoryBytes} bytes`
-    case 'output':
-      return `output limit of ${limits.outputBytes} bytes`
-    case 'file':
-      return `file limit of ${limits.fileBytes} bytes`
-    case 'tmp':
-      return `limit of ${limits.tmpBytes} bytes for temporary files`
-    case 'tmp-files':
-      return `limit of ${limits.tmpInodes} temporary files`
-    case 'processes':
-      return `limit of ${limits.processes} processes and threads`
-    case 'open-files':
-      return `limit of ${limits.openFiles} open files`
-  }
 }

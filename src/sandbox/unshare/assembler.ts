@@ -9,7 +9,7 @@ import { become } from './become.ts'
 import { raiseLoopback } from './loopback.ts'
 import { mountAll } from './mounts.ts'
 import type { Koffi } from '../native/koffi.ts'
-import type { AssemblerOrders } from './orders.ts'
+import type { AssemblerOrders } from '../assembler-orders.ts'
 
 function main (): void {
   const ordersFd = Number(process.argv[2])

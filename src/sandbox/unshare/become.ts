@@ -3,7 +3,7 @@ import { check, errnoName } from '../runner/boot.ts'
 import { CAP, forbidCapabilities, passCapabilities } from '../runner/capabilities.ts'
 import { makeImage } from '../runner/image.ts'
 import type { Libc } from '../native/libc.ts'
-import type { AssemblerOrders } from './orders.ts'
+import type { AssemblerOrders } from '../assembler-orders.ts'
 
 /** Executes the plan's command with what it may have and nothing else; of this process only its number stays. */
 export function become (libc: Libc, orders: AssemblerOrders): never {

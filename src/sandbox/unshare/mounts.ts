@@ -8,7 +8,7 @@ import {
 import { check, errnoName } from '../runner/boot.ts'
 import { parseMounts } from './mountinfo.ts'
 import type { Libc } from '../native/libc.ts'
-import type { AssemblerOrders } from './orders.ts'
+import type { AssemblerOrders } from '../assembler-orders.ts'
 
 type Step = AssemblerOrders['steps'][number]
 

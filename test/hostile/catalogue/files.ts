@@ -3,7 +3,7 @@ import type { Attack, Expected, Theme } from '../attack.ts'
 const MiB = 1024 * 1024
 const both: Attack['kinds'] = ['run', 'exec']
 const limits = { wallMs: 3_000, tmpBytes: 20 * MiB, fileBytes: 2_000 * MiB, tmpInodes: 1_000 }
-const TMP: Expected = { outcome: 'limit', limit: 'tmp', reason: `limit of ${20 * MiB} bytes for temporary files` }
+const TMP: Expected = { outcome: 'limit', limit: 'tmp', reason: 'limit of 20.0 MB for temporary files' }
 const INODES: Expected = { outcome: 'limit', limit: 'tmp-files', reason: 'limit of 1000 temporary files' }
 const payload = { data: 'original', input: 'words' }
 
@@ -23,7 +23,7 @@ export const FILES: Theme = {
     { name: 'makes more files than it may in Node.js', program: { node: 'for (let i = 0; ; i++) fs.writeFileSync("/tmp/" + i, "")' }, limits, expect: INODES },
     { name: 'gives one file more names than it may', program: { c: 'files', words: ['names'] }, limits, expect: INODES },
     { name: 'makes a folder in a folder in a folder', program: { c: 'files', words: ['deep', 100_000] }, limits: { ...limits, tmpInodes: 150_000, wallMs: 20_000 }, runs: 2, expect: { outcome: 'done', stdout: 'end\n' } },
-    { name: 'writes a file beyond its limit', program: { c: 'files', words: ['too-long', 0] }, kinds: both, limits: { ...limits, fileBytes: 5 * MiB }, expect: { outcome: 'limit', limit: 'file', reason: `file limit of ${5 * MiB} bytes` } },
+    { name: 'writes a file beyond its limit', program: { c: 'files', words: ['too-long', 0] }, kinds: both, limits: { ...limits, fileBytes: 5 * MiB }, expect: { outcome: 'limit', limit: 'file', reason: 'file limit of 5.0 MB' } },
     { name: 'writes a file beyond its limit and is deaf', program: { c: 'files', words: ['too-long', 1] }, limits: { ...limits, fileBytes: 5 * MiB }, expect: { outcome: 'done', attempts: { write: 'EFBIG' } } },
     { name: 'opens more files than it may', program: { c: 'files', words: ['descriptors', 10_000] }, limits: { openFiles: 100 }, expect: { outcome: 'limit', limit: 'open-files', attempts: { open: 'EMFILE' }, stdout: /^97$/m } },
     { name: 'opens more files than it may and is silent', program: { c: 'files', words: ['descriptors', 20_000] }, limits: { openFiles: 100 }, expect: { outcome: 'limit', limit: 'open-files' }, hole: 'nobody sees that a process was refused a descriptor when it says nothing of it and ends' },

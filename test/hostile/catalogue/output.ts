@@ -3,7 +3,7 @@ import type { Attack, Expected, Theme } from '../attack.ts'
 const MiB = 1024 * 1024
 const both: Attack['kinds'] = ['run', 'exec']
 const limits = { outputBytes: MiB, wallMs: 10_000 }
-const EXCEEDED: Expected = { outcome: 'limit', limit: 'output', reason: `output limit of ${MiB} bytes` }
+const EXCEEDED: Expected = { outcome: 'limit', limit: 'output', reason: 'output limit of 1.0 MB' }
 
 /** Nobody is given more than the limit. */
 const bounded: Expected['check'] = ({ stdoutBytes, stderr, report }) => {

@@ -1,4 +1,4 @@
-import type { BoxPlan, BoxStep } from '../box-plan.ts'
+import type { BoxPlan, BoxStep } from './box-plan.ts'
 
 /** A plan as the assembler reads it: contents of files are descriptors. */
 export interface AssemblerOrders extends Omit<BoxPlan, 'steps'> {

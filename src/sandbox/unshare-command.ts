@@ -1,8 +1,8 @@
-import { ARGS_FD, BLOCK_FD, DATA_FD, INFO_FD } from '../box-plan.ts'
-import { CONTROL_FD } from '../layout.ts'
-import type { BoxPlan } from '../box-plan.ts'
-import type { BuildCommand } from '../box-types.ts'
-import type { AssemblerOrders } from './orders.ts'
+import { ARGS_FD, BLOCK_FD, DATA_FD, INFO_FD } from './box-plan.ts'
+import { CONTROL_FD } from './layout.ts'
+import type { BoxPlan } from './box-plan.ts'
+import type { BuildCommand } from './box-types.ts'
+import type { AssemblerOrders } from './assembler-orders.ts'
 
 export interface UnshareTools {
   /** Of util-linux. */
