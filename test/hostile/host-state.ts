@@ -51,13 +51,13 @@ function entries (folder: string): string[] {
   }
 }
 
-/** With their pids: nobody of that user comes or goes beside the worker and what it keeps. */
+/** With their pids: nobody of that user comes or goes beside the worker and what it keeps. The dead that somebody else is late to wait for are gone. */
 function processesOf (uid: number): string[] {
   return entries('/proc').filter(name => /^\d+$/.test(name)).flatMap(pid => {
     const status = lines(`/proc/${pid}/status`)
     const field = (name: string) => status.find(line => line.startsWith(`${name}:`))?.split('\t')[1]
 
-    return field('Uid') === String(uid) ? [`${pid} ${field('Name')}`] : []
+    return field('Uid') === String(uid) && !/^[ZX]/.test(field('State') ?? '') ? [`${pid} ${field('Name')}`] : []
   })
 }
 
