@@ -49,6 +49,7 @@ export interface Libc {
   chdir: (path: string) => number
   mount: (source: string, target: string, type: string, flags: number, data: string) => number
   umount2: (target: string, flags: number) => number
+  statfs: (path: string, buffer: Pointer) => number
   /** mount_setattr(2): Linux 5.12 and later. */
   mountSetattr: (folder: number, path: string, flags: number, attributes: Pointer, size: number) => number
   openat: (folder: number, path: string, flags: number, mode: number) => number
@@ -108,6 +109,7 @@ export function loadLibc (koffi: Koffi): Libc {
     chdir: lib.func('int chdir(str path)'),
     mount: lib.func('int mount(str source, str target, str type, ulong flags, str data)'),
     umount2: lib.func('int umount2(str target, int flags)'),
+    statfs: lib.func('int statfs(str path, void *buffer)'),
     mountSetattr: (folder, path, flags, attributes, size) => syscallPath(SYS.mount_setattr, folder, path, flags, attributes, size),
     // Fixed arguments are the same as variable ones, as for syscall below.
     openat: lib.func('int openat(int folder, str path, int flags, unsigned int mode)'),
@@ -147,11 +149,8 @@ export const MS_BIND = 4096
 export const MS_REC = 16384
 export const MS_NOEXEC = 8
 export const AT_RECURSIVE = 0x8000
-export const MOUNT_ATTR_NOSUID = 2
 export const MNT_DETACH = 2
 export const AT_FDCWD = -100
-export const MOUNT_ATTR_RDONLY = 1
-export const MOUNT_ATTR_NODEV = 4
 export const O_PATH = 0o10000000
 
 export const SECCOMP_SET_MODE_FILTER = 1

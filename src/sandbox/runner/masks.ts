@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
-import { AT_FDCWD, MOUNT_ATTR_NODEV, MOUNT_ATTR_RDONLY, MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY, MS_REMOUNT } from '../native/libc.ts'
+import { MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY } from '../native/libc.ts'
+import { restrict } from '../native/restrict.ts'
 import { check } from './boot.ts'
 import type { Libc } from '../native/libc.ts'
 
@@ -21,7 +22,7 @@ export function maskProc (libc: Libc): void {
     return
   }
 
-  restrict(libc, '/proc', MOUNT_ATTR_RDONLY, MS_RDONLY | MS_NODEV)
+  check(libc, 'remount /proc', restrict(libc, '/proc', MS_RDONLY))
 
   for (const name of MASKED) {
     const path = `/proc/${name}`
@@ -31,7 +32,7 @@ export function maskProc (libc: Libc): void {
       check(libc, `mount ${path}`, libc.mount('tmpfs', path, 'tmpfs', MS_NOSUID | MS_NODEV | MS_RDONLY, 'mode=0555,size=4096,nr_inodes=1'))
     } else if (stats != null) {
       check(libc, `mount ${path}`, libc.mount('/dev/null', path, '', MS_BIND, ''))
-      restrict(libc, path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, MS_RDONLY | MS_NODEV)
+      check(libc, `remount ${path}`, restrict(libc, path, MS_RDONLY | MS_NODEV))
     }
   }
 }
@@ -43,19 +44,6 @@ export function maskProc (libc: Libc): void {
  */
 export function protectDevices (libc: Libc): void {
   for (const name of DEVICES) {
-    restrict(libc, `/dev/${name}`, MOUNT_ATTR_RDONLY, MS_RDONLY)
-  }
-}
-
-/** @param flags - the same for mount(2) as `attributes` for mount_setattr(2) */
-function restrict (libc: Libc, path: string, attributes: number, flags: number): void {
-  // struct mount_attr: what to set, what to clear, propagation, user namespace.
-  const change = Buffer.alloc(32)
-
-  change.writeBigUInt64LE(BigInt(attributes), 0)
-
-  if (libc.mountSetattr(AT_FDCWD, path, 0, change, change.length) < 0) {
-    // Before Linux 5.12.
-    check(libc, `remount ${path}`, libc.mount('none', path, '', MS_REMOUNT | MS_BIND | MS_NOSUID | flags, ''))
+    check(libc, `remount /dev/${name}`, restrict(libc, `/dev/${name}`, MS_RDONLY))
   }
 }

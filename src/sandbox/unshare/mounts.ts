@@ -1,12 +1,8 @@
 import { chmodSync, closeSync, constants, mkdirSync, openSync, readFileSync, realpathSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { constants as system } from 'node:os'
 import { dirname, join } from 'node:path'
-import {
-  AT_FDCWD, AT_RECURSIVE, MNT_DETACH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC,
-  MS_REMOUNT
-} from '../native/libc.ts'
-import { check, errnoName } from '../runner/boot.ts'
-import { parseMounts } from './mountinfo.ts'
+import { MNT_DETACH, MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC } from '../native/libc.ts'
+import { restrict } from '../native/restrict.ts'
+import { check } from '../runner/boot.ts'
 import type { Libc } from '../native/libc.ts'
 import type { AssemblerOrders } from '../assembler-orders.ts'
 
@@ -100,7 +96,7 @@ function carryOut (libc: Libc, step: Step, isRoot: boolean): void {
       makeDevices(libc, isRoot)
       break
     case 'read-only':
-      restrict(libc, join(NEW, step.at), MOUNT_ATTR_RDONLY, MS_RDONLY)
+      check(libc, `remount ${step.at}`, restrict(libc, join(NEW, step.at), MS_RDONLY))
   }
 }
 
@@ -114,7 +110,7 @@ function bind (libc: Libc, from: string, at: string, optional: boolean): void {
 
   makePlace(at, stats.isDirectory())
   mount(libc, source, at, '', MS_BIND | MS_REC, '')
-  restrict(libc, at, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_RDONLY | MS_NOSUID | MS_NODEV, true)
+  check(libc, `remount ${from}`, restrict(libc, at, MS_RDONLY | MS_NOSUID | MS_NODEV, () => mountsBelow(at)))
 }
 
 /** As bubblewrap's --dev makes it. */
@@ -127,7 +123,7 @@ function makeDevices (libc: Libc, isRoot: boolean): void {
   for (const name of DEVICES) {
     makePlace(join(dev, name), false)
     mount(libc, join(OLD, '/dev', name), join(dev, name), '', MS_BIND, '')
-    restrict(libc, join(dev, name), MOUNT_ATTR_NOSUID, MS_NOSUID)
+    check(libc, `remount /dev/${name}`, restrict(libc, join(dev, name), MS_NOSUID))
   }
 
   mkdirSync(join(dev, 'pts'), { mode: 0o755 })
@@ -152,24 +148,10 @@ function mount (libc: Libc, source: string, at: string, type: string, flags: num
   check(libc, `mount ${type === '' ? source : type}`, libc.mount(source, at, type, flags, options))
 }
 
-/** @param flags - the same for mount(2) as `attributes` for mount_setattr(2) */
-function restrict (libc: Libc, path: string, attributes: number, flags: number, recursively = false): void {
-  // struct mount_attr: what to set, what to clear, propagation, user namespace.
-  const change = Buffer.alloc(32)
-
-  change.writeBigUInt64LE(BigInt(attributes), 0)
-
-  if (libc.mountSetattr(AT_FDCWD, path, recursively ? AT_RECURSIVE : 0, change, change.length) === 0) {
-    return
-  }
-
-  // Before Linux 5.12, one by one. The old /proc still tells of them.
-  const mounts = parseMounts(readFileSync(join(OLD, '/proc/self/mountinfo'), 'latin1'))
-
-  for (const { point, flags: present } of mounts.filter(({ point }) => point === path || (recursively && point.startsWith(`${path}/`)))) {
-    if (libc.mount('none', point, '', MS_REMOUNT | MS_BIND | present | flags, '') < 0 && !(point !== path && libc.errno() === system.errno.EACCES)) {
-      // What nobody in the box can enter needs no restriction.
-      throw new Error(`remount ${point.slice(NEW.length)}: ${errnoName(libc.errno())}`)
-    }
-  }
+/** Mount points below a path of the new root. The old /proc still tells of them; proc(5): the fifth field, with three digits for what separates fields. */
+function mountsBelow (path: string): string[] {
+  return readFileSync(join(OLD, '/proc/self/mountinfo'), 'latin1').split('\n')
+    .map(line => (line.split(' ')[4] ?? '').replace(/\\(\d{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8))))
+    .filter(point => point.startsWith(`${path}/`))
+    .map(point => Buffer.from(point, 'latin1').toString('utf8'))
 }
