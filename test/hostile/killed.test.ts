@@ -43,7 +43,7 @@ const GONE_MS = 100
 
 describe.each(modes.map(mode => [mode.name, mode] as const))('a worker (%s) that is killed', (_, mode) => {
   // One more attempt: a machine that does something else at that moment is late with it.
-  it.each(endless.map(attack => [attack.name, attack] as const))(`leaves nothing after ${GONE_MS} ms of a program that %s`, { retry: 1 }, async (_, attack: Attack) => {
+  it.each(endless.map(attack => [attack.name, attack] as const))(`leaves nothing after ${GONE_MS} ms of a program that %s`, { retry: 1, timeout: 60_000 }, async (_, attack: Attack) => {
     const dir = mkdtempSync(join(tmpdir(), 'meshmark-killed-'))
 
     try {
@@ -81,5 +81,5 @@ describe.each(modes.map(mode => [mode.name, mode] as const))('a worker (%s) that
     } finally {
       rmSync(dir, { recursive: true, force: true })
     }
-  }, 60_000)
+  })
 })
