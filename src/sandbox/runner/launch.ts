@@ -26,6 +26,7 @@ export class SpawnError extends Error {
   }
 }
 
+interface Lent { resource: number, low: Buffer, high: Buffer }
 interface ChildLimit { resource: number, value: Buffer }
 
 /** Starts programs and waits for them, with every buffer allocated beforehand. */
@@ -38,6 +39,8 @@ export class Launcher {
   readonly #rusage = Buffer.alloc(RUSAGE_BYTES)
   readonly identity: Identity
   #childLimits: ChildLimit[] = []
+  #lent: Lent[] = []
+  #armed = false
 
   constructor (libc: Libc, identity: Identity) {
     this.libc = libc
@@ -114,6 +117,8 @@ export class Launcher {
       ...(this.identity.twoUids ? [{ resource: RLIMIT.NPROC, value: rlimitBuffer(processes, processes) }] : [])
     ]
 
+    this.#lent = [this.#lend(RLIMIT.NOFILE, limits.openFiles), this.#lend(RLIMIT.FSIZE, limits.fileBytes)]
+
     if (cpuSeconds > 0) {
       this.#childLimits.push({ resource: RLIMIT.CPU, value: rlimitBuffer(cpuSeconds, cpuSeconds + 1) })
     }
@@ -121,16 +126,28 @@ export class Launcher {
 
   /** Right before the clock is read: what `spawn` would otherwise do first. */
   arm (): void {
+    for (const { resource, low } of this.#lent) {
+      this.libc.prlimit(0, resource, low, null)
+    }
+
     this.identity.becomeProgram()
+    this.#armed = true
   }
 
   /** Returns the program's pid; it has been executed by then. Throws SpawnError. */
   spawn (image: Image): number {
-    this.identity.becomeProgram()
+    if (!this.#armed) {
+      this.arm()
+    }
 
     const errno = this.libc.posix_spawn(this.#pid, image.path, this.#actions, this.#attributes, image.argv, image.envp)
 
+    this.#armed = false
     this.identity.becomeRunner()
+
+    for (const { resource, high } of this.#lent) {
+      this.libc.prlimit(0, resource, high, null)
+    }
 
     if (errno !== 0) {
       throw new SpawnError(errno)
@@ -163,6 +180,17 @@ export class Launcher {
   /** Resources of the process that the last wait returned and of the children it had waited for. */
   rusage (): Rusage {
     return readRusage(this.#rusage)
+  }
+
+  /** A soft limit that the runner has for as long as a start takes, so that no program is quicker than its limit. */
+  #lend (resource: number, soft: number): Lent {
+    const high = Buffer.alloc(16)
+
+    this.libc.prlimit(0, resource, null, high)
+
+    const hard = Number(high.readBigUInt64LE(8))
+
+    return { resource, high, low: rlimitBuffer(Math.min(soft, hard), hard) }
   }
 
   #lower (resource: number, soft: number, hard: number): number {

@@ -32,7 +32,13 @@ export function adoptedMaxRss (launcher: Launcher, program: { path: string, argv
 
     // Inherited by the program.
     launcher.limitChild(setsid)
-    launcher.wait(setsid)
+
+    // It does what the job's environment tells its loader.
+    if (!waitFor(launcher, setsid, wallMs)) {
+      killRest(launcher)
+      return undefined
+    }
+
     pid = hasProc() ? firstOrphan() : setsid + 1
   } catch (err) {
     if (err instanceof SpawnError) {

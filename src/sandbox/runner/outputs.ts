@@ -81,7 +81,8 @@ export class FileOutputs implements Outputs {
 
   finish (): Printed {
     const exceeded = this.exceeded()
-    const [stdout, stderr] = this.#fds.map(read)
+    // What is beyond the limit may be a hole of any size.
+    const [stdout, stderr] = this.#fds.map(fd => read(fd, this.#limit))
     const lastWords = Buffer.alloc(Math.min(stderr?.bytes ?? 0, LAST_WORDS_BYTES))
 
     if (lastWords.length > 0) {
@@ -102,16 +103,16 @@ export class FileOutputs implements Outputs {
   }
 }
 
-function read (fd: number): { digest: string, bytes: number, kept: Buffer } {
+function read (fd: number, most: number): { digest: string, bytes: number, kept: Buffer } {
   const hash = createHash('sha256')
   const buffer = Buffer.alloc(KEPT_BYTES)
   let kept = Buffer.alloc(0)
   let bytes = 0
 
-  for (let size = readSync(fd, buffer, 0, KEPT_BYTES, 0); size > 0; size = readSync(fd, buffer, 0, KEPT_BYTES, bytes)) {
+  for (let size = 1; size > 0 && bytes < most; bytes += size) {
+    size = readSync(fd, buffer, 0, Math.min(KEPT_BYTES, most - bytes), bytes)
     hash.update(buffer.subarray(0, size))
     kept = bytes === 0 ? Buffer.from(buffer.subarray(0, size)) : kept
-    bytes += size
   }
 
   return { digest: hash.digest('hex'), bytes, kept }

@@ -28,8 +28,7 @@ export const FORGERY: Theme = {
       env: { LD_PRELOAD: '/work/preloaded.so' },
       skip: ({ cgroup }) => cgroup,
       limits: { wallMs: 1_000 },
-      expect: { outcome: 'done' },
-      hole: 'the runner waits without a limit for setsid, which has the environment of the job'
+      expect: { outcome: 'done' }
     }
   ]
 }
