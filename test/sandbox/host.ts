@@ -72,7 +72,7 @@ export class Host {
     const child = fork(options.script ?? fileURLToPath(new URL('host.mjs', import.meta.url)), [], {
       ...(options.node == null ? {} : { execPath: options.node }),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      env: { PATH: process.env['PATH'], SECRET_TOKEN: 'hunter2', ...options.env },
+      env: { PATH: process.env['PATH'], BUILDER: process.env['BUILDER'], SECRET_TOKEN: 'hunter2', ...options.env },
       execArgv: options.nodeArguments ?? [],
       ...(options.uid == null ? {} : { uid: options.uid, gid: options.uid })
     })
