@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { installCommand, inPath, SYSTEM_PACKAGES } from './lib/packages.js'
+import { installCommand, inPath, SYSTEM_PACKAGES, TEST_PACKAGES } from './lib/packages.js'
 import { fail, ROOT, run, say } from './lib/process.js'
 import { dependenciesAreStale } from './lib/stale.js'
 
@@ -84,16 +84,42 @@ async function installSystemPackages () {
 
   say(`setup: installing ${names}`)
 
+  const { code, output } = await aptInstall(missing)
+
+  if (code !== 0 || missing.some(({ present }) => !present())) {
+    process.stderr.write(output)
+    fail(`setup: ${names} could not be installed; with a network, type: apt-get update && ${command}`)
+  }
+}
+
+/** What tests run in boxes, where it can be installed without asking; tests do without what is missing. */
+export async function installTestPackages () {
+  const missing = TEST_PACKAGES.filter(({ present }) => !present())
+
+  if (missing.length === 0 || process.getuid?.() !== 0 || !inPath('apt-get')) {
+    return
+  }
+
+  const names = missing.map(({ name }) => name).join(', ')
+
+  say(`setup: installing ${names} for the tests`)
+
+  const { code } = await aptInstall(missing)
+
+  if (code !== 0) {
+    say(`setup: ${names} could not be installed; tests that need them are skipped`)
+  }
+}
+
+/** Resolves with the exit code, and the output of the step that failed first. */
+async function aptInstall (packages) {
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   // Another installation may be under way; wait for its lock.
   const wait = ['-q', '-o', 'DPkg::Lock::Timeout=120']
   const update = await run('apt-get', ['update', ...wait], { quiet: true, env })
-  const install = await run('apt-get', ['install', '-y', ...wait, '--no-install-recommends', ...missing.map(({ name }) => name)], { quiet: true, env })
+  const install = await run('apt-get', ['install', '-y', ...wait, '--no-install-recommends', ...packages.map(({ name }) => name)], { quiet: true, env })
 
-  if (install.code !== 0 || missing.some(({ present }) => !present())) {
-    process.stderr.write(update.code === 0 ? install.output : update.output)
-    fail(`setup: ${names} could not be installed; with a network, type: apt-get update && ${command}`)
-  }
+  return { code: install.code, output: update.code === 0 ? install.output : update.output }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

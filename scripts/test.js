@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fail, run, say } from './lib/process.js'
 import { countTests } from './lib/vitest-report.js'
-import { setup } from './setup.js'
+import { installTestPackages, setup } from './setup.js'
 
 const STEPS = [
   { name: 'lint', what: 'lint', run: () => check(['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0']) },
@@ -33,6 +33,10 @@ if (unknown != null) {
 }
 
 await setup({ build: false })
+
+if (wanted.some(name => name === 'unit' || name === 'e2e')) {
+  await installTestPackages()
+}
 
 const total = { passed: 0, failed: 0 }
 

@@ -8,6 +8,13 @@ export const SYSTEM_PACKAGES = [
   { name: 'uidmap', present: () => inPath('newuidmap'), needed: false }
 ]
 
+/** Programs that tests run in boxes; a test whose program is absent is skipped. */
+export const TEST_PACKAGES = [
+  ...['g++', 'git', 'hexyl', 'gron', 'openssl', 'perl', 'python3', 'sqlite3'].map(name => ({ name, present: () => inPath(name) })),
+  { name: 'xz-utils', present: () => inPath('xz') },
+  { name: 'busybox-static', present: () => inPath('busybox') }
+]
+
 const INSTALLERS = [
   { program: 'apt-get', command: names => `apt-get install -y ${names.join(' ')}`, names: {} },
   { program: 'dnf', command: names => `dnf install -y ${names.join(' ')}`, names: { libseccomp2: 'libseccomp', uidmap: 'shadow-utils' } },
