@@ -22,6 +22,8 @@ export interface Attack {
   /** @default 1 */
   runs?: number
   files?: Record<string, string | { base64: string }>
+  /** Files of programs/ that are no programs. */
+  libraries?: string[]
   stdin?: string
   env?: Record<string, string>
   expect: Expected | ((mode: Mode) => Expected)

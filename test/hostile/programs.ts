@@ -14,7 +14,7 @@ export const hasCompiler = spawnSync('gcc', ['--version']).status === 0
 const compiled = new Map<string, { base64: string }>()
 
 /** Without the C library, to be as early as can be. */
-const OPTIONS: Record<string, string[]> = { outrun: ['-static', '-nostdlib', '-fno-stack-protector'] }
+const OPTIONS: Record<string, string[]> = { outrun: ['-static', '-nostdlib', '-fno-stack-protector'], preloaded: ['-shared', '-fPIC'] }
 
 /** A file of programs/, as part of a payload. */
 export function compile (name: string): { base64: string } {
@@ -40,8 +40,8 @@ export function compile (name: string): { base64: string } {
   return program
 }
 
-export function canRun ({ program }: Attack): boolean {
-  return hasCompiler || !('c' in program)
+export function canRun ({ program, libraries }: Attack): boolean {
+  return hasCompiler || (!('c' in program) && libraries == null)
 }
 
 /** A limit for programs that nothing else ends. */
@@ -54,7 +54,7 @@ export function taskOf (attack: Attack, kind: JobKind): TestTask {
   return {
     ...base,
     commands: [commandOf(program)],
-    files: { ...files, ...('c' in program ? { [program.c]: compile(program.c) } : {}) },
+    files: { ...files, ...('c' in program ? { [program.c]: compile(program.c) } : {}), ...Object.fromEntries((attack.libraries ?? []).map(name => [`${name}.so`, compile(name)])) },
     limits: { wallMs: WALL_MS, ...limits },
     ...(env == null ? {} : { env }),
     ...(stdin == null ? {} : { stdin })

@@ -26,6 +26,7 @@ export const FORGERY: Theme = {
       name: 'waits in a library until its memory is measured',
       program: { sh: 'true' },
       env: { LD_PRELOAD: '/work/preloaded.so' },
+      libraries: ['preloaded'],
       skip: ({ cgroup }) => cgroup,
       limits: { wallMs: 1_000 },
       expect: { outcome: 'done' }
