@@ -45,13 +45,20 @@ describe.each(modes.map(mode => [mode.name, mode] as const))('a worker (%s) that
   // One more attempt: a machine that does something else at that moment is late with it.
   it.each(endless.map(attack => [attack.name, attack] as const))(`leaves nothing after ${GONE_MS} ms of a program that %s`, { retry: 1, timeout: 60_000 }, async (_, attack: Attack) => {
     const dir = mkdtempSync(join(tmpdir(), 'meshmark-killed-'))
+    const stops: (() => Promise<void>)[] = []
+    const start = async () => {
+      const started = await startWorker(mode, { DIR: dir })
+
+      stops.push(started.stop)
+      return started
+    }
 
     try {
       if (process.getuid?.() === 0) {
         chownSync(dir, mode.uid, mode.uid)
       }
 
-      const { host, stop } = await startWorker(mode, { DIR: dir })
+      const { host } = await start()
       const worker = host.child.pid as number
       const { cgroups } = await host.ask('ground')
       const box = await host.ask('begin', taskOf({ ...attack, limits: { processes: attack.limits?.processes ?? 64, ...ENDLESS } }, 'run'))
@@ -68,17 +75,20 @@ describe.each(modes.map(mode => [mode.name, mode] as const))('a worker (%s) that
       expect([...born].filter(([pid, start]) => start != null && startTime(pid) === start)).toEqual([])
       expect(hostState(worker, mode.uid)['processes']).toEqual([])
 
-      await stop()
+      await stops.pop()?.()
 
-      const next = await startWorker(mode, { DIR: dir })
+      const next = await start()
 
       await next.host.ask('facts')
       expect(readdirSync(join(dir, 'boxes'))).toEqual([])
       // Whoever stayed root removes them, or the next worker does.
       await vi.waitFor(() => { expect(cgroups.filter(folder => existsSync(folder))).toEqual([]) }, { timeout: 10_000, interval: 20 })
       expect(hostState(worker, mode.uid)['cgroups']).toEqual([])
-      await next.stop()
     } finally {
+      for (const stop of stops) {
+        await stop()
+      }
+
       rmSync(dir, { recursive: true, force: true })
     }
   })
