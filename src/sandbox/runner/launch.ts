@@ -90,6 +90,8 @@ export class Launcher {
    * @param bounds - what a control group bounds better: all processes together, each time with a count of what was refused
    */
   setLimits (limits: Limits, { threads, dataBytes: ownDataBytes }: RunnerUse, largestFile: number, bounds: { memory: boolean, processes: boolean }): void {
+    // Of the program's user only the thread that starts it is another, and only while it does.
+    const counted = this.identity.twoUids ? 1 : threads
     const cpuSeconds = Math.ceil((limits.cpuMs ?? 0) / 1000)
     const processes = limits.processes + (bounds.processes ? SPARE_PROCESSES : 0)
     const dataBytes = Math.max(limits.memoryBytes, ownDataBytes + RUNNER_DATA_BYTES)
@@ -98,7 +100,7 @@ export class Launcher {
       [RLIMIT.MSGQUEUE, 0, 0],
       [RLIMIT.MEMLOCK, 65_536, 65_536],
       [RLIMIT.SIGPENDING, 1024, 1024],
-      [RLIMIT.NPROC, processes + threads, processes + threads],
+      [RLIMIT.NPROC, processes + counted, processes + counted],
       [RLIMIT.NOFILE, Math.max(limits.openFiles, 256), Math.max(limits.openFiles, 256)],
       [RLIMIT.FSIZE, Math.max(limits.fileBytes, largestFile), Math.max(limits.fileBytes, largestFile)],
       ...(bounds.memory ? [] : [[RLIMIT.DATA, dataBytes, dataBytes] as [number, number, number]]),

@@ -6,11 +6,11 @@ import type { Libc } from '../native/libc.ts'
 
 /**
  * What /proc tells of the whole machine and no program needs: its boot and
- * command line, its devices and disks, keys that are not namespaced.
+ * command line, its devices and disks, locks and keys that are not namespaced.
  */
 const MASKED = [
   'acpi', 'asound', 'bus', 'cmdline', 'config.gz', 'diskstats', 'driver', 'fs', 'interrupts', 'iomem', 'ioports', 'irq', 'kallsyms', 'kcore', 'key-users', 'keys', 'kmsg',
-  'latency_stats', 'modules', 'mtrr', 'partitions', 'sched_debug', 'scsi', 'softirqs', 'swaps', 'sys/kernel/random/boot_id', 'sysrq-trigger', 'timer_list', 'timer_stats', 'tty'
+  'latency_stats', 'locks', 'modules', 'mtrr', 'partitions', 'sched_debug', 'scsi', 'softirqs', 'swaps', 'sys/kernel/pty/nr', 'sys/kernel/random/boot_id', 'sysrq-trigger', 'timer_list', 'timer_stats', 'tty'
 ]
 
 /** Nodes of the host that every box has. */
