@@ -96,7 +96,15 @@ export class Control {
 
   #write (buffer: Buffer): void {
     for (let at = 0; at < buffer.length;) {
-      at += writeSync(CONTROL_FD, buffer, at)
+      at += this.#writeSome(buffer, at)
+    }
+  }
+
+  #writeSome (buffer: Buffer, at: number): number {
+    try {
+      return writeSync(CONTROL_FD, buffer, at)
+    } catch (err) {
+      throw ['EPIPE', 'ECONNRESET'].includes((err as NodeJS.ErrnoException).code ?? '') ? new WorkerGone('the worker is gone', { cause: err }) : err
     }
   }
 }

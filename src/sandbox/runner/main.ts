@@ -12,7 +12,7 @@ import { BOX } from '../layout.ts'
 import { loadLibc } from '../native/libc.ts'
 import { harden } from './boot.ts'
 import { serve } from './serve.ts'
-import { attend, Stagehand } from './stagehand.ts'
+import { attend, end, Stagehand } from './stagehand.ts'
 import type { Koffi } from '../native/koffi.ts'
 
 const libc = loadLibc(createRequire(__filename)(BOX.koffi) as Koffi)
@@ -21,7 +21,12 @@ if (isMainThread) {
   harden(libc)
   process.exit(attend(libc, shared))
 } else {
-  const stagehand = new Stagehand(libc, shared)
+  let code = 1
 
-  stagehand.end(serve(libc, stagehand))
+  try {
+    code = serve(libc, new Stagehand(libc, shared))
+  } finally {
+    // Whatever went wrong here: the main thread waits, and would for ever.
+    end(shared, code)
+  }
 }

@@ -115,6 +115,15 @@ function mountTmpfs (libc: Libc, path: string, options: string): void {
   check(libc, `mount ${path}`, libc.mount('tmpfs', path, 'tmpfs', MS_NOSUID | MS_NODEV, options))
 }
 
+/** From the other thread: ends the runner, with this exit code. */
+export function end (cell: SharedArrayBuffer, code: number): void {
+  const words = new Int32Array(cell, 0, 3)
+
+  new Float64Array(cell, NUMBERS_AT)[0] = code
+  Atomics.store(words, ASKED, END)
+  Atomics.notify(words, ASKED)
+}
+
 /** The other thread's side: asks, and waits until it is done. */
 export class Stagehand {
   readonly #libc: Libc
@@ -156,13 +165,6 @@ export class Stagehand {
     }
 
     return fd
-  }
-
-  /** Ends the runner. */
-  end (code: number): void {
-    this.#numbers[0] = code
-    Atomics.store(this.#words, ASKED, END)
-    Atomics.notify(this.#words, ASKED)
   }
 
   #ask (what: number, ...numbers: number[]): number {

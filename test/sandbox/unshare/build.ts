@@ -19,6 +19,9 @@ export const isRoot = process.getuid?.() === 0
 /** Root gives itself up, as a worker does. */
 const [UID, SECOND] = isRoot ? [61_184, 61_185] : [process.getuid?.() ?? 0, 0]
 
+/** A builder that has not ended then will not. */
+const PATIENCE_MS = 15_000
+
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
 
 export interface Seen {
@@ -60,16 +63,20 @@ export interface BuildOptions {
   proc?: boolean
   /** Beside those of the plan, before all of it becomes read-only. */
   steps?: BoxStep[]
+  /** In the place of look.cjs. */
+  runner?: Buffer
+  /** Nobody hears what the runner says, as when its worker is gone. */
+  deaf?: boolean
   /** For a shell of root, in mounts of its own, before the builder is started. */
   before?: string
 }
 
 /** A box from the real plan whose runner is look.cjs. */
-export async function build (kind: 'bubblewrap' | 'unshare', { twoUids = false, proc = true, steps = [], before }: BuildOptions = {}): Promise<Built> {
+export async function build (kind: 'bubblewrap' | 'unshare', { twoUids = false, proc = true, steps = [], runner, deaf = false, before }: BuildOptions = {}): Promise<Built> {
   const bare = koffi as unknown as Koffi
   const memory = new MemoryFiles(loadLibc(bare))
   const koffiFile = readFileSync(/\s(\/.*koffi[^\n/]*\.node)$/m.exec(readFileSync('/proc/self/maps', 'utf8'))?.[1] ?? '')
-  const plan = boxPlan({ runner: readFileSync(join(FOLDER, 'look.cjs')), koffi: koffiFile, nodePath: process.execPath, twoUids, proc })
+  const plan = boxPlan({ runner: runner ?? readFileSync(join(FOLDER, 'look.cjs')), koffi: koffiFile, nodePath: process.execPath, twoUids, proc })
 
   plan.steps.splice(-1, 0, ...steps)
 
@@ -113,7 +120,15 @@ export async function build (kind: 'bubblewrap' | 'unshare', { twoUids = false, 
     }
   })
 
+  if (deaf) {
+    stream(CONTROL_FD).destroy()
+    stream(2).destroy()
+  }
+
+  const timer = setTimeout(() => { child.kill('SIGKILL') }, PATIENCE_MS)
   const [code] = await once(child, 'close') as [number | null]
+
+  clearTimeout(timer)
 
   return { ...told, code, ...(written === '' ? {} : { seen: JSON.parse(written) as Seen }) }
 }

@@ -1,7 +1,8 @@
 /** Workers whose boxes util-linux builds. */
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { describe, expect, it, vi } from 'vitest'
 import { execute, Host, measure, named, sh } from '../host.ts'
+import { build } from './build.ts'
 
 const ENOSYS = 38
 
@@ -62,6 +63,14 @@ describe.each(WAYS)('a worker %s', (_, wanted) => {
       await vi.waitFor(() => { expect(pids.filter(pid => existsSync(`/proc/${pid}`))).toEqual([]) }, { timeout: 10_000, interval: 5 })
       rmSync(dir, { recursive: true })
     })
+  })
+})
+
+describe.each(['unshare', 'bubblewrap'] as const)('a runner in a box by %s', builder => {
+  it('ends when its worker is gone before it has said a word', async () => {
+    const runner = readFileSync(new URL('../../../dist/runner.cjs', import.meta.url))
+
+    expect((await build(builder, { runner, deaf: true })).code).toBe(0)
   })
 })
 
