@@ -8,7 +8,7 @@ import { BLOCK_FD, boxPlan, INFO_FD } from '../../../src/sandbox/box-plan.ts'
 import { bubblewrapCommand } from '../../../src/sandbox/bubblewrap.ts'
 import { MemoryFiles } from '../../../src/sandbox/memory-files.ts'
 import { loadLibc } from '../../../src/sandbox/native/libc.ts'
-import { CONTROL_FD } from '../../../src/sandbox/layout.ts'
+import { BOX, CONTROL_FD } from '../../../src/sandbox/layout.ts'
 import { unshareCommand } from '../../../src/sandbox/unshare-command.ts'
 import type { Readable, Writable } from 'node:stream'
 import type { BoxStep } from '../../../src/sandbox/box-plan.ts'
@@ -21,6 +21,9 @@ const [UID, SECOND] = isRoot ? [61_184, 61_185] : [process.getuid?.() ?? 0, 0]
 
 /** A builder that has not ended then will not. */
 const PATIENCE_MS = 15_000
+
+/** As a worker has it: what does not come with /usr is made visible in a place of its own. */
+export const NODE_INSIDE = process.execPath.startsWith('/usr/') ? process.execPath : BOX.node
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
 
@@ -76,7 +79,7 @@ export async function build (kind: 'bubblewrap' | 'unshare', { twoUids = false, 
   const bare = koffi as unknown as Koffi
   const memory = new MemoryFiles(loadLibc(bare))
   const koffiFile = readFileSync(/\s(\/.*koffi[^\n/]*\.node)$/m.exec(readFileSync('/proc/self/maps', 'utf8'))?.[1] ?? '')
-  const plan = boxPlan({ runner: runner ?? readFileSync(join(FOLDER, 'look.cjs')), koffi: koffiFile, nodePath: process.execPath, twoUids, proc })
+  const plan = boxPlan({ runner: runner ?? readFileSync(join(FOLDER, 'look.cjs')), koffi: koffiFile, nodePath: NODE_INSIDE, ...(NODE_INSIDE === process.execPath ? {} : { node: process.execPath }), twoUids, proc })
 
   plan.steps.splice(-1, 0, ...steps)
 

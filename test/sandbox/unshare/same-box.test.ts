@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { build, isRoot } from './build.ts'
+import { build, isRoot, NODE_INSIDE } from './build.ts'
 import type { Built, Seen } from './build.ts'
 
 /** SYS_ADMIN, SYS_CHROOT and SETPCAP; with two uids also KILL, SETGID, SETUID, SYS_PTRACE and SYS_RESOURCE. */
@@ -114,7 +114,7 @@ describe.each([
     }
 
     expect(seen.environ.map(variable => variable.split('=')[0])).toEqual(['PATH', 'LANG'])
-    expect(seen.cmdline).toEqual([process.execPath, '--v8-pool-size=0', '--no-warnings', '/box/runner.cjs'])
+    expect(seen.cmdline).toEqual([NODE_INSIDE, '--v8-pool-size=0', '--no-warnings', '/box/runner.cjs'])
     expect(seen.descriptors).toEqual([0, 1, 2, 3])
   })
 
