@@ -1,3 +1,4 @@
+import type { Comparison } from './comparison.ts'
 import type { SomeLimits } from './limits.ts'
 import type { PayloadManifest } from './payload.ts'
 import type { Placement } from './placement.ts'
@@ -19,6 +20,24 @@ export interface Command {
   program: Program
   /** Shown instead of the command line. */
   name?: string
+  hooks?: Hooks
+  /** Name -> value of the parameters that made this command of a pattern. */
+  parameters?: Record<string, string>
+}
+
+/**
+ * Lines for `sh -c` in the box, with hyperfine's order and meaning; none is
+ * timed, and one that fails ends its command.
+ */
+export interface Hooks {
+  /** Once, before everything else of this command; the files that it leaves are there at the beginning of every run. */
+  setup?: string
+  /** Before each run, warm-up runs included. */
+  prepare?: string
+  /** After each run. */
+  conclude?: string
+  /** Once, when all runs of the command are over. */
+  cleanup?: string
 }
 
 /** `run` measures, `exec` hands out. */
@@ -49,6 +68,16 @@ export interface Job {
   /** Protections without which it must not run; absent = those that every box has will do. */
   require?: Requirement[]
   plan: Plan
+  /** The commands are alternatives to the first one, and run in pairs. */
+  comparison?: Comparison
+  /** Exit codes beside 0 that are no failure; none = whatever the program ends with by itself. */
+  ignoreFailure?: { codes: number[] }
+  /** The machine's file cache is emptied before each run; only where the worker allows it. */
+  coldCache?: boolean
+  /** Hardware counters, where there are any. */
+  counters?: boolean
+  /** How long to wait for a quiet machine before measuring; absent = DEFAULT_QUIET_MS. */
+  quietMs?: number
   /** The client's clock, milliseconds since 1970. For people; nothing is decided by it. */
   submittedAt: number
 }

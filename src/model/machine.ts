@@ -57,4 +57,15 @@ export interface WorkerInfo {
   refusal?: string
   /** What no job may exceed here, whatever it asks for. */
   ceilings?: SomeLimits
+  /** Wall times of a program that does nothing at all: what starting one costs in its box. Nanoseconds. */
+  floor?: { minNs: number, medianNs: number }
+  /** Logical processors to which its programs are bound: whole cores, which no other measuring worker of the machine uses. */
+  boundTo?: number[]
+  /** What its owner lets jobs do to the machine. */
+  grants?: Grant[]
 }
+
+/** `cold-cache`: empty the machine's file cache. */
+export const GRANTS = ['cold-cache'] as const
+
+export type Grant = typeof GRANTS[number]

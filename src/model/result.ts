@@ -74,6 +74,12 @@ export interface ExecutionResult {
   finishedAt: number
   /** How long it waited for another worker of the machine that was measuring. */
   waitedMs: number
+  /** How long it waited for its machine to become quiet. */
+  quietWaitMs?: number
+  /** Logical processors to which its programs were bound; absent = all that the worker may use. */
+  cores?: number[]
+  /** Why there are no hardware counters although they were asked for. */
+  noCounters?: string
   /** How quiet the machine was while it measured, A (quiet) to D (disturbed), with one reason in words for each disturbance. */
   noise?: { grade: NoiseGrade, reasons: string[] }
   /** What about the machine makes measurements less steady or less comparable, in words; absent = nothing, or not measured. */

@@ -1,3 +1,4 @@
+import type { Counts } from './counters.ts'
 import type { LimitName } from './limits.ts'
 
 /** How a process ended. */
@@ -31,9 +32,22 @@ export interface Sample {
   leftovers: number
   /** Peak memory of all processes of this run together; absent where no cgroup bills it run by run. */
   memoryBytes?: number
+  /** Absent when they were not asked for, or where there are none. */
+  counters?: Counts
 }
 
-/** Did the run do what its author meant, as far as we can know? */
-export function succeeded (sample: Sample): boolean {
-  return sample.exit.kind === 'code' && sample.exit.code === 0 && sample.limit == null
+/**
+ * Did the run do what its author meant, as far as we can know? A limit is
+ * never ignored.
+ *
+ * @param ignore - as in the job: exit codes that are no failure, none = any end of its own
+ */
+export function succeeded (sample: Pick<Sample, 'exit' | 'limit'>, ignore?: { codes: readonly number[] }): boolean {
+  const { exit, limit } = sample
+
+  if (limit != null) {
+    return false
+  }
+
+  return (exit.kind === 'code' && (exit.code === 0 || ignore?.codes.includes(exit.code) === true)) || ignore?.codes.length === 0
 }

@@ -1,4 +1,3 @@
-import { succeeded } from '../model/sample.ts'
 import { commandTitle } from '../model/job.ts'
 import { medianIntervalOfSeries } from '../stats/autocorrelation.ts'
 import { medianAbsoluteDeviation } from '../stats/mad.ts'
@@ -149,7 +148,7 @@ function failureRecord (row: Row, finished: FinishedJob): FailureRecord {
     times: row.samples.map(sample => seconds(sample.wallNs)),
     cpu_times: row.samples.map(sample => seconds(sample.cpuNs)),
     exit_codes: row.samples.map(exitCode),
-    limits: row.samples.map(sample => succeeded(sample) ? null : sample.limit ?? null),
+    limits: row.samples.map(sample => sample.limit ?? null),
     ...conditions(row)
   }
 }

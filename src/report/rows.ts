@@ -95,7 +95,7 @@ function problemOf ({ job }: FinishedJob, worker: FinishedWorker, result: Comman
     return { state: 'not-run', reason: printable(result.notRun.message) }
   }
 
-  const failed = result?.samples.filter(sample => !succeeded(sample)) ?? []
+  const failed = result?.samples.filter(sample => !succeeded(sample, job.ignoreFailure)) ?? []
 
   if (result != null && failed.length > 0) {
     return { state: failed.some(sample => sample.limit != null) ? 'limit' : 'failed', reason: failures(failed, result.samples.length, limitsOn(worker, job)) }

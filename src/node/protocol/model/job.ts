@@ -1,20 +1,22 @@
+import { METRICS } from '../../../model/comparison.ts'
 import { CHUNK_SIZE, MAX_CHUNKS, MAX_FILES } from '../../../model/payload.ts'
 import { REQUIREMENTS } from '../../../model/requirements.ts'
 import { ROLES } from '../../../model/roles.ts'
 import { codec } from '../schema/codec.ts'
-import { field, list, map, message, optional, optionalList } from '../schema/message.ts'
-import { bool, bytes, double, oneOf, text, uint } from '../schema/scalars.ts'
+import { field, list, map, message, optional, optionalList, optionalMap } from '../schema/message.ts'
+import { bool, bytes, double, fraction, oneOf, text, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { someLimits } from './limits.ts'
 import { environmentName, environmentValue } from './machine.ts'
 import { jobId, millis, name, payloadId, payloadPath, peerId, selector, size, word } from './words.ts'
-import type { Command, Job, Program } from '../../../model/job.ts'
+import type { Comparison } from '../../../model/comparison.ts'
+import type { Command, Hooks, Job, Program } from '../../../model/job.ts'
 import type { PayloadFile, PayloadManifest } from '../../../model/payload.ts'
 import type { Placement, Selector } from '../../../model/placement.ts'
 import type { Plan } from '../../../model/plan.ts'
 
 /** Commands of one job. */
-export const MAX_COMMANDS = 64
+export const MAX_COMMANDS = 256
 
 /** Measured runs of all commands of a job on one worker, so that a result stays within one message. */
 export const MAX_RUNS = 100_000
@@ -50,7 +52,22 @@ const program = union<Program, 'kind'>('Program', 'kind', {
 const command = message<Command>('Command', {
   argv: list(1, word, MAX_WORDS),
   program: field(2, program),
-  name: optional(3, name)
+  name: optional(3, name),
+  hooks: optional(4, message<Hooks>('Hooks', {
+    setup: optional(1, word),
+    prepare: optional(2, word),
+    conclude: optional(3, word),
+    cleanup: optional(4, word)
+  })),
+  parameters: optionalMap(5, name, word, 64)
+})
+
+const comparison = message<Comparison>('Comparison', {
+  metric: field(1, oneOf('Metric', METRICS)),
+  margin: field(2, fraction),
+  failIfSlower: optional(3, fraction),
+  failIfUndecided: field(4, bool),
+  baseline: optional(5, name)
 })
 
 export const plan = union<Plan, 'kind'>('Plan', 'kind', {
@@ -86,7 +103,12 @@ export const job = message<Job>('Job', {
   placement: field(10, placement),
   plan: field(11, plan),
   submittedAt: field(12, millis),
-  require: optionalList(13, oneOf('Requirement', REQUIREMENTS), 64)
+  require: optionalList(13, oneOf('Requirement', REQUIREMENTS), 64),
+  comparison: optional(14, comparison),
+  ignoreFailure: optional(15, message<NonNullable<Job['ignoreFailure']>>('IgnoreFailure', { codes: list(1, uint({ max: 255 }), 255) })),
+  coldCache: optional(16, bool),
+  counters: optional(17, bool),
+  quietMs: optional(18, uint({ max: MAX_MS }))
 })
 
 /** The bytes that a client seals; the same job always has the same. */

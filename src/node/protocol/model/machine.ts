@@ -1,9 +1,15 @@
-import { field, list, map, message, optional, since } from '../schema/message.ts'
+import { field, list, map, message, optional, optionalList, since } from '../schema/message.ts'
 import { CPU_METHODS, MEMORY_METHODS, PROCESS_METHODS } from '../../../model/methods.ts'
 import { bool, oneOf, text, uint } from '../schema/scalars.ts'
 import { someLimits } from './limits.ts'
-import { digest, name, peerId, sentence, size, word } from './words.ts'
+import { digest, name, nanos, peerId, sentence, size, word } from './words.ts'
+import { GRANTS } from '../../../model/machine.ts'
 import type { Resources, SandboxFacts, WorkerInfo } from '../../../model/machine.ts'
+
+export const MAX_PROCESSORS = 8_192
+
+/** Number of a logical processor. */
+export const processor = uint({ max: 1_000_000 })
 
 const label = text({ max: 256 })
 
@@ -51,7 +57,10 @@ export const workerInfo = message<WorkerInfo>('WorkerInfo', {
   labels: map(4, label, label, 64),
   sandbox: optional(5, sandboxFacts),
   refusal: optional(6, sentence),
-  ceilings: optional(7, someLimits)
+  ceilings: optional(7, someLimits),
+  floor: optional(8, message<NonNullable<WorkerInfo['floor']>>('Floor', { minNs: field(1, nanos), medianNs: field(2, nanos) })),
+  boundTo: optionalList(9, processor, MAX_PROCESSORS),
+  grants: optionalList(10, oneOf('Grant', GRANTS), 16)
 })
 
 /** Environment of a program: names as POSIX has them. */

@@ -5,8 +5,9 @@ import { bool, double, int, oneOf, text, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { MAX_COMMANDS, MAX_RUNS } from './job.ts'
 import { limits } from './limits.ts'
-import { cpuMethod, memoryMethod, sandboxFacts } from './machine.ts'
+import { cpuMethod, MAX_PROCESSORS, memoryMethod, processor, sandboxFacts } from './machine.ts'
 import { commandIndex, count, digest, jobId, millis, nanos, peerId, sentence, size, taskName } from './words.ts'
+import type { Counts } from '../../../model/counters.ts'
 import type { ExecutionKey } from '../../../model/ids.ts'
 import type { CommandResult, ExecutionResult, NotRun, OutputFacts, Outcome } from '../../../model/result.ts'
 import type { Exit, Sample } from '../../../model/sample.ts'
@@ -38,7 +39,13 @@ const sample = message<Sample>('Sample', {
   exit: field(12, exit),
   limit: optional(13, oneOf('LimitName', LIMIT_NAMES)),
   leftovers: field(14, count),
-  memoryBytes: optional(15, size)
+  memoryBytes: optional(15, size),
+  counters: optional(16, message<Counts>('Counts', {
+    instructions: optional(1, count),
+    cycles: optional(2, count),
+    branchMisses: optional(3, count),
+    cacheMisses: optional(4, count)
+  }))
 })
 
 const notRun = message<NotRun>('NotRun', {
@@ -81,7 +88,10 @@ export const executionResult = message<ExecutionResult>('ExecutionResult', {
   waitedMs: field(9, millis),
   noise: optional(10, message<NonNullable<ExecutionResult['noise']>>('Noise', { grade: field(1, oneOf('NoiseGrade', ['A', 'B', 'C', 'D'] as const)), reasons: list(2, sentence, 32) })),
   limits: optional(11, limits),
-  environment: optionalList(12, sentence, 32)
+  environment: optionalList(12, sentence, 32),
+  quietWaitMs: optional(13, millis),
+  cores: optionalList(14, processor, MAX_PROCESSORS),
+  noCounters: optional(15, sentence)
 })
 
 /** As it is kept in journals. */

@@ -160,6 +160,17 @@ export function map (number: number, key: Type<string>, value: Type<string>, max
   }
 }
 
+/** As a map, but one without entries is absent. */
+export function optionalMap (number: number, key: Type<string>, value: Type<string>, max: number): Field<Record<string, string> | undefined> {
+  const inner = map(number, key, value, max)
+
+  return {
+    ...inner,
+    write: (writer, values) => { inner.write(writer, values ?? {}) },
+    missing: () => undefined
+  }
+}
+
 /** A message with these fields; unknown ones are passed over, so that the next minor version may add some. */
 export function message<T extends object> (name: string, fields: Fields<T>): Type<T> {
   const names = Object.keys(fields) as Array<keyof T & string>

@@ -135,6 +135,20 @@ export const double: Type<number> = {
   }
 }
 
+/** A part of a whole, or some wholes: 0.01 is 1 %. */
+export const fraction: Type<number> = {
+  ...double,
+  read: reader => {
+    const value = double.read(reader)
+
+    if (value < 0 || value > 1_000) {
+      throw new Invalid('is not from 0 to 1000')
+    }
+
+    return value
+  }
+}
+
 export const bool: Type<boolean> = {
   wire: 0,
   proto: 'bool',
