@@ -1,5 +1,6 @@
 import { MeshmarkError } from '../model/errors.ts'
 import type { SomeLimits } from '../model/limits.ts'
+import type { Grant } from '../model/machine.ts'
 import { note, type Context } from './context.ts'
 import { useDataDirectory } from './data-directory.ts'
 import { connectOptions, type ConnectionOptions } from './options.ts'
@@ -11,6 +12,7 @@ export interface WorkerSettings extends ConnectionOptions {
   user?: string
   payloadStore?: number
   ceilings?: SomeLimits
+  grants?: Grant[]
 }
 
 /** Is a worker until told to stop. */
@@ -33,6 +35,7 @@ export async function serveAsWorker (settings: WorkerSettings, context: Context)
     user: settings.user,
     payloadBytes: settings.payloadStore,
     ceilings: settings.ceilings,
+    grants: settings.grants,
     log: line => { note(context, line) }
   })
 

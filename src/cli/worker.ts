@@ -9,6 +9,7 @@ import { serveAsWorker, type WorkerSettings } from './serve-worker.ts'
 
 interface WorkerOptions extends WorkerSettings {
   label?: string[]
+  allowColdCache?: boolean
 }
 
 export function define (command: Command, context: Context): void {
@@ -17,6 +18,7 @@ export function define (command: Command, context: Context): void {
     .addOption(new ListOption('--label <key=value>', 'something to choose it by with --where label.KEY=VALUE (repeatable)', splitCommas))
     .option('--payload-store <size>', 'payloads kept, the least recently used go first (default: 10G)', text => parseSize(text, '--payload-store'))
     .option('--user <name>', 'what a worker started by root becomes (default: meshmark, or a user of its own)')
+    .option('--allow-cold-cache', 'jobs may empty the file cache of this machine before their runs; needs root')
   addCeilingOptions(command.optionsGroup('What no job may exceed here, whatever it asks for:'))
   addConnectionOptions(command)
   addExamples(command, [
@@ -29,8 +31,8 @@ Several workers on one machine take turns when they measure. The first SIGTERM o
 what runs come to its end and delivers it; the second stops at once. A job that asks for more
 than is allowed here does not run here; one that asks for nothing is held to it.`)
 
-  command.action(async ({ label, ...settings }: WorkerOptions) => {
-    await serveAsWorker({ ...settings, labels: readLabels(label ?? []), ceilings: ceilingsOf(settings) }, context)
+  command.action(async ({ label, allowColdCache, ...settings }: WorkerOptions) => {
+    await serveAsWorker({ ...settings, labels: readLabels(label ?? []), ceilings: ceilingsOf(settings), grants: allowColdCache === true ? ['cold-cache'] : [] }, context)
   })
 }
 

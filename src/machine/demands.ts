@@ -4,19 +4,23 @@ import type { Job } from '../model/job.ts'
 import type { Limits } from '../model/limits.ts'
 import type { WorkerInfo } from '../model/machine.ts'
 
-type Offer = Pick<WorkerInfo, 'sandbox' | 'ceilings'>
-type Demand = Pick<Job, 'require' | 'limits'>
+type Offer = Pick<WorkerInfo, 'sandbox' | 'ceilings' | 'grants'>
+type Demand = Pick<Job, 'require' | 'limits' | 'coldCache'>
 
 /**
  * The limits under which a worker that was chosen for a job does it; or why it
  * must not, in one line: a protection that the job insists on is missing, or
  * it asks for more than the worker allows.
  */
-export function meetDemand (worker: Offer, { require = [], limits }: Demand): { limits: Limits } | { refusal: string } {
+export function meetDemand (worker: Offer, { require = [], limits, coldCache }: Demand): { limits: Limits } | { refusal: string } {
   const missing = missingRequirements(worker.sandbox, require)
 
-  return missing.length > 0
-    ? { refusal: `its sandbox lacks ${missing.join(', ')}, which the job requires` }
+  if (missing.length > 0) {
+    return { refusal: `its sandbox lacks ${missing.join(', ')}, which the job requires` }
+  }
+
+  return coldCache === true && worker.grants?.includes('cold-cache') !== true
+    ? { refusal: 'its owner does not let jobs empty its file cache (--allow-cold-cache)' }
     : effectiveLimits(limits, worker.ceilings)
 }
 

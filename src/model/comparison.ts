@@ -1,3 +1,5 @@
+import type { Sample } from './sample.ts'
+
 /** What two commands are compared by. */
 export const METRICS = ['wall', 'cpu', 'memory'] as const
 
@@ -18,3 +20,12 @@ export interface Comparison {
 
 /** Design: within 1 % nothing is better than the other. */
 export const DEFAULT_MARGIN = 0.01
+
+/** What is compared of a run: nanoseconds or bytes; undefined when the run was not billed for it. */
+export function metricOf (sample: Pick<Sample, 'wallNs' | 'cpuNs' | 'memoryBytes'>, metric: Metric): number | undefined {
+  switch (metric) {
+    case 'wall': return sample.wallNs
+    case 'cpu': return sample.cpuNs
+    case 'memory': return sample.memoryBytes
+  }
+}

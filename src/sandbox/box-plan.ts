@@ -74,6 +74,7 @@ export function boxPlan ({ runner, koffi, nodePath, node, twoUids, proc }: BoxPa
       { do: 'folder', at: BOX.tmp, mode: 0o755 },
       { do: 'folder', at: BOX.work, mode: 0o755 },
       { do: 'folder', at: BOX.outputs, mode: 0o700 },
+      { do: 'folder', at: BOX.template, mode: 0o755 },
       { do: 'read-only', at: '/' }
     ]
   }

@@ -1,3 +1,4 @@
+import type { Comparison } from '../model/comparison.ts'
 import type { Command, JobKind } from '../model/job.ts'
 import type { Limits } from '../model/limits.ts'
 import type { Plan } from '../model/plan.ts'
@@ -41,6 +42,11 @@ export interface BoxTask {
   env: Record<string, string>
   limits: Limits
   plan: Plan
+  comparison?: Comparison
+  ignoreFailure?: { codes: number[] }
+  /** Refused where nobody can empty the cache. */
+  coldCache?: boolean
+  counters?: boolean
   /** When the first run starts: milliseconds of performance.timeOrigin + performance.now() of this process. */
   startAt?: number
 }
@@ -59,6 +65,8 @@ export interface BoxReport {
   /** One line for people, when it is not `done`. */
   reason?: string
   commands: CommandResult[]
+  /** Why there are no hardware counters, when they were asked for. */
+  noCounters?: string
   /** Only with `startAt`: when the first run started, on the clock of `startAt`, and the deviation from it. */
   start?: { at: number, skewNs: number }
 }

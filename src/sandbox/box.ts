@@ -46,14 +46,16 @@ export class Box {
   /** Where its box has no /proc: on the host. */
   readonly #runner: { pid: number, pageBytes: number } | undefined
   readonly #log: (line: string) => void
+  readonly #emptyCache: (() => Promise<void>) | undefined
   #used = false
 
-  private constructor (process: BoxProcess, frames: AsyncGenerator<Frame>, threads: number, runner: { pid: number, pageBytes: number } | undefined, facts: SandboxFacts, log: (line: string) => void) {
+  private constructor (process: BoxProcess, frames: AsyncGenerator<Frame>, threads: number, runner: { pid: number, pageBytes: number } | undefined, facts: SandboxFacts, { log, ground }: BoxOptions) {
     this.#process = process
     this.#frames = frames
     this.#threads = threads
     this.#runner = runner
-    this.#log = log
+    this.#log = log ?? (() => {})
+    this.#emptyCache = ground?.emptyCache
     this.facts = facts
     this.pid = process.pid
     this.closed = process.ended.then(reason => {
@@ -105,7 +107,7 @@ export class Box {
         throw new Error('the runner did not say what holds in the box')
       }
 
-      return new Box(process, frames, tids.length, runner == null ? undefined : { pid: runner, pageBytes: files.pageBytes }, factsOf(files, opts.ground, facts, filters.hash), opts.log ?? (() => {}))
+      return new Box(process, frames, tids.length, runner == null ? undefined : { pid: runner, pageBytes: files.pageBytes }, factsOf(files, opts.ground, facts, filters.hash), opts)
     } catch (err) {
       const reason = await end(process, err)
 
@@ -199,7 +201,7 @@ export class Box {
   }
 
   async #send (task: BoxTask): Promise<void> {
-    const { kind, commands, files, stdin, env, limits, plan, startAt } = task
+    const { kind, commands, files, stdin, env, limits, plan, comparison, ignoreFailure, coldCache, counters, startAt } = task
     const { control, billing } = this.#process
 
     billing?.group.setLimits(limits, this.#threads)
@@ -212,6 +214,10 @@ export class Box {
         env,
         limits,
         plan,
+        ...(comparison == null ? {} : { comparison }),
+        ...(ignoreFailure == null ? {} : { ignoreFailure }),
+        ...(coldCache == null ? {} : { coldCache }),
+        ...(counters == null ? {} : { counters }),
         ...(stdin == null ? {} : { stdin }),
         ...(this.#runner == null ? {} : { runner: useOfRunner(this.#runner.pid) }),
         ...(startAt == null ? {} : { startNs: String(toMonotonicNs(startAt)) })
@@ -251,6 +257,9 @@ export class Box {
         case 'received':
         case 'alive':
           break
+        case 'cool':
+          await this.#coolDown(task)
+          break
         case 'started': {
           const at = fromMonotonicNs(BigInt(message.atNs))
 
@@ -271,6 +280,7 @@ export class Box {
           return {
             outcome: message.outcome,
             ...(message.reason == null ? {} : { reason: message.reason }),
+            ...(message.noCounters == null ? {} : { noCounters: message.noCounters }),
             commands: message.commands.map(summary => ({ ...summary, samples: samples.of(summary.command) })),
             ...(start == null ? {} : { start })
           }
@@ -282,6 +292,16 @@ export class Box {
 
       watchdog.start(quiet())
     }
+  }
+
+  /** The runner waits; only a task that was let to may make everybody's files cold. */
+  async #coolDown (task: BoxTask): Promise<void> {
+    if (task.coldCache !== true || this.#emptyCache == null) {
+      throw new Error('the box asked for something that it must not have')
+    }
+
+    await this.#emptyCache()
+    await write(this.#process.control, encodeJson({ type: 'cooled' } satisfies ToRunner))
   }
 
   #logStderr (): void {

@@ -15,6 +15,8 @@ export interface Ground {
   cgroups?: CgroupHome
   /** Why `cgroups` is absent, with what to do. */
   cgroupReason?: string
+  /** Empties the file cache of the whole machine; absent: nobody here may. */
+  emptyCache?: () => Promise<void>
   /** Why boxes have no /proc, with what to do; found out by preflight. Absent: they have one. */
   noProc?: string
   /** Everything that was prepared is gone when it resolves. */
@@ -28,6 +30,8 @@ export interface SettleOptions {
   twoUids?: boolean
   /** @default true */
   cgroups?: boolean
+  /** May jobs empty the machine's file cache? Only where root can be asked. @default false */
+  coldCache?: boolean
 }
 
 const UNWANTED = 'not wanted'
@@ -37,16 +41,21 @@ const UNWANTED = 'not wanted'
  * takes what an ordinary user is given. Must come before anything of a
  * stranger is touched.
  */
-export async function settle ({ user, twoUids = true, cgroups = true }: SettleOptions = {}): Promise<Ground> {
+export async function settle ({ user, twoUids = true, cgroups = true, coldCache = false }: SettleOptions = {}): Promise<Ground> {
   const home = cgroups ? CgroupHome.create({ owner: user }) : UNWANTED
   const billing = typeof home === 'string' ? { cgroupReason: home } : { cgroups: home }
 
   if (process.getuid?.() === 0 && user != null) {
-    const warden = await Warden.start(user, chooseSecondUser(user), billing.cgroups?.folders ?? [])
+    const warden = await Warden.start({ user, second: chooseSecondUser(user), folders: billing.cgroups?.folders ?? [], coldCache })
 
     dropPrivileges(user)
 
-    return { ...billing, ...(twoUids ? { maps: warden } : { sharedReason: UNWANTED }), close: async () => warden.close() }
+    return {
+      ...billing,
+      ...(twoUids ? { maps: warden } : { sharedReason: UNWANTED }),
+      ...(coldCache ? { emptyCache: async () => warden.emptyCache() } : {}),
+      close: async () => warden.close()
+    }
   }
 
   const maps = twoUids ? await SubordinateMaps.find() : UNWANTED

@@ -6,6 +6,8 @@ export const BOX = {
   node: '/box/bin/node',
   /** Where the folder for the outputs of measured runs is mounted for a moment; no path leads to it afterwards. */
   outputs: '/box/out',
+  /** What setups left, read-only for programs. */
+  template: '/box/template',
   /** The working copy, and the folder in which programs start. */
   work: '/work',
   tmp: '/tmp',

@@ -1,7 +1,10 @@
+import { COUNTERS } from '../model/counters.ts'
 import { LIMIT_NAMES } from '../model/limits.ts'
 import { CPU_METHODS, MEMORY_METHODS } from '../model/methods.ts'
 import { printable } from '../model/text.ts'
+import type { Comparison } from '../model/comparison.ts'
 import type { Command, JobKind } from '../model/job.ts'
+import type { Counts } from '../model/counters.ts'
 import type { Limits } from '../model/limits.ts'
 import type { Plan } from '../model/plan.ts'
 import type { CommandResult, NotRun } from '../model/result.ts'
@@ -13,6 +16,8 @@ export type ToRunner =
   | { type: 'filters', programs: string[] /* base64 */, group?: GroupHandles }
   /** The answer to `look`. */
   | { type: 'seen' }
+  /** The answer to `cool`. */
+  | { type: 'cooled' }
   | { type: 'task', task: RunnerTask }
 
 export interface RunnerTask {
@@ -23,6 +28,10 @@ export interface RunnerTask {
   env: Record<string, string>
   limits: Limits
   plan: Plan
+  comparison?: Comparison
+  ignoreFailure?: { codes: number[] }
+  coldCache?: boolean
+  counters?: boolean
   /** CLOCK_MONOTONIC, nanoseconds; decimal. */
   startNs?: string
   /** Where there is no /proc in which the runner could read it. */
@@ -64,10 +73,12 @@ export type FromRunner =
   | { type: 'received' }
   /** Between two runs, when nothing else was said for a while. */
   | { type: 'alive' }
+  /** Before a run: the machine's file cache shall be empty. */
+  | { type: 'cool' }
   | { type: 'started', atNs: string, skewNs?: number }
   | { type: 'progress', command: number, runs: number, of?: number }
   | { type: 'samples', samples: Sample[] }
-  | { type: 'result', outcome: 'done' | 'failed' | 'limit' | 'not-run', reason?: string, commands: CommandSummary[] }
+  | { type: 'result', outcome: 'done' | 'failed' | 'limit' | 'not-run', reason?: string, commands: CommandSummary[], noCounters?: string }
   /** The box cannot go on. */
   | { type: 'broken', reason: string }
 
@@ -89,6 +100,8 @@ export function parseFromRunner (body: Buffer, commands: number): FromRunner {
       return { type: 'received' }
     case 'alive':
       return { type: 'alive' }
+    case 'cool':
+      return { type: 'cool' }
     case 'started':
       return { type: 'started', atNs: decimal(message['atNs']), ...optional('skewNs', message['skewNs'], value => whole(value, -9e15)) }
     case 'progress':
@@ -105,7 +118,8 @@ export function parseFromRunner (body: Buffer, commands: number): FromRunner {
         type: 'result',
         outcome: oneOf(message['outcome'], ['done', 'failed', 'limit', 'not-run'] as const),
         ...optional('reason', message['reason'], line),
-        commands: list(message['commands'], commands, value => summary(value, commands))
+        commands: list(message['commands'], commands, value => summary(value, commands)),
+        ...optional('noCounters', message['noCounters'], line)
       }
     case 'broken':
       return { type: 'broken', reason: line(message['reason']) }
@@ -145,8 +159,15 @@ function sample (value: unknown, commands: number): Sample {
     exit: exit(fields['exit']),
     ...optional('limit', fields['limit'], limit => oneOf(limit, LIMIT_NAMES)),
     leftovers: whole(fields['leftovers']),
-    ...optional('memoryBytes', fields['memoryBytes'], bytes => whole(bytes))
+    ...optional('memoryBytes', fields['memoryBytes'], bytes => whole(bytes)),
+    ...optional('counters', fields['counters'], counts)
   }
+}
+
+function counts (value: unknown): Counts {
+  const fields = record(value, 'counters')
+
+  return Object.fromEntries(COUNTERS.flatMap(name => fields[name] == null ? [] : [[name, whole(fields[name])]]))
 }
 
 function exit (value: unknown): Exit {

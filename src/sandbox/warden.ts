@@ -7,16 +7,17 @@ import type { UidMaps } from './uid-maps.ts'
 import type { User } from './user.ts'
 
 /**
- * What stays root when a worker gives it up: a shell that can do two things
+ * What stays root when a worker gives it up: a shell that can do three things
  * and only for this worker. It writes the one map of uids that boxes have, into
- * processes of the worker's user; and when the worker has gone, however it
+ * processes of the worker's user; it empties the machine's file cache, if the
+ * worker was started so; and when the worker has gone, however it
  * went, it ends what was left of its last boxes and removes the worker's
  * control groups, whose parents are root's.
- * Builtins only, but for rmdir and sleep.
+ * Builtins only, but for rmdir, sleep and sync.
  */
 const SCRIPT = `
-uid=$1 gid=$2 second=$3 secondgid=$4
-shift 4
+uid=$1 gid=$2 second=$3 secondgid=$4 cold=$5
+shift 5
 trap '' INT TERM HUP QUIT
 mapped=
 # With its pid it names a process for ever: the 20th word behind its name.
@@ -31,6 +32,9 @@ start_of() {
 while read -r pid; do
   answer=no
   case $pid in
+    cold)
+      # What was not written yet is not dropped.
+      if [ "$cold" = yes ] && sync && echo 3 > /proc/sys/vm/drop_caches; then answer=yes; fi 2> /dev/null ;;
     ''|*[!0-9]*) ;;
     *)
       owner=
@@ -99,10 +103,11 @@ export class Warden implements UidMaps {
   /**
    * To be called by root, before it is given up.
    *
+   * @param coldCache - may the file cache be emptied?
    * @param folders - control groups to remove after this process, with those directly below them
    */
-  static async start (user: User, second: User, folders: readonly string[]): Promise<Warden> {
-    const child = spawn('/bin/sh', ['-c', SCRIPT, 'meshmark-warden', ...[user.uid, user.gid, second.uid, second.gid].map(String), ...folders], {
+  static async start ({ user, second, folders, coldCache }: { user: User, second: User, folders: readonly string[], coldCache: boolean }): Promise<Warden> {
+    const child = spawn('/bin/sh', ['-c', SCRIPT, 'meshmark-warden', ...[user.uid, user.gid, second.uid, second.gid].map(String), coldCache ? 'yes' : 'no', ...folders], {
       cwd: '/',
       detached: true,
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
@@ -123,6 +128,19 @@ export class Warden implements UidMaps {
   }
 
   async write (pid: number): Promise<void> {
+    if (!await this.#ask(String(pid))) {
+      throw new Error('the map of uids could not be written')
+    }
+  }
+
+  /** Rejects when the worker was not started for it. */
+  async emptyCache (): Promise<void> {
+    if (!await this.#ask('cold')) {
+      throw new Error('the file cache could not be emptied')
+    }
+  }
+
+  async #ask (question: string): Promise<boolean> {
     const answer = this.#turn.then(async () => {
       const { stdout } = this.#child
 
@@ -130,7 +148,7 @@ export class Warden implements UidMaps {
       ;(stdout as unknown as { ref: () => void }).ref()
 
       try {
-        this.#child.stdin?.write(`${pid}\n`)
+        this.#child.stdin?.write(`${question}\n`)
         return await this.#answers.next()
       } finally {
         (stdout as unknown as { unref: () => void }).unref()
@@ -141,9 +159,7 @@ export class Warden implements UidMaps {
 
     const { value, done } = await answer
 
-    if (done === true || value !== 'yes') {
-      throw new Error('the map of uids could not be written')
-    }
+    return done !== true && value === 'yes'
   }
 
   /** Resolves when it has removed the groups and gone. */

@@ -11,6 +11,7 @@ import type { Boxes } from './boxes.ts'
 import type { Output } from '../output.ts'
 import type { Job } from '../../model/job.ts'
 import type { Limits, SomeLimits } from '../../model/limits.ts'
+import type { Grant } from '../../model/machine.ts'
 import type { PayloadManifest } from '../../model/payload.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { TaskReport } from '../../node/protocol/task/messages.ts'
@@ -28,6 +29,8 @@ export interface ExecutionInit {
   boxes: Boxes
   /** What no job may exceed here. */
   ceilings: SomeLimits
+  /** What jobs may do to the machine. */
+  grants: Grant[]
   content: ContentStore
   lock: MachineLock
   output: Output
@@ -105,6 +108,7 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
     record.outcome = report.outcome
     record.reason = report.reason
     record.commands = report.commands
+    record.noCounters = report.noCounters
 
     if (init.startAtMs != null) {
       record.start = {
@@ -131,7 +135,7 @@ async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: Ex
     try {
       record.sandbox = box.facts
 
-      const limits = record.limits = limitsOf(box, init.ceilings, job)
+      const limits = record.limits = limitsOf(box, init, job)
 
       return await runIn(box, init, job, limits, waited, record, payload)
     } finally {
@@ -143,8 +147,8 @@ async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: Ex
 }
 
 /** The coordinator looks at this too, but only the worker knows its box. Throws when this job must not run in it. */
-function limitsOf (box: Box, ceilings: SomeLimits, job: Job): Limits {
-  const met = meetDemand({ sandbox: box.facts, ceilings }, job)
+function limitsOf (box: Box, { ceilings, grants }: ExecutionInit, job: Job): Limits {
+  const met = meetDemand({ sandbox: box.facts, ceilings, grants }, job)
 
   if ('refusal' in met) {
     throw new MeshmarkError('refused', `this worker must not do this job: ${met.refusal}`)
@@ -162,6 +166,10 @@ async function runIn (box: Box, init: ExecutionInit, job: Job, limits: Limits, w
     env: job.env,
     limits,
     plan: job.plan,
+    comparison: job.comparison,
+    ignoreFailure: job.ignoreFailure,
+    coldCache: job.coldCache,
+    counters: job.counters,
     startAt: waited ? undefined : init.startAtMs
   }, {
     signal: init.signal,

@@ -6,6 +6,7 @@ import { runExecution } from './execution.ts'
 import type { Boxes } from './boxes.ts'
 import type { Outbox } from './outbox.ts'
 import type { SomeLimits } from '../../model/limits.ts'
+import type { Grant } from '../../model/machine.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { ContentStore } from '../../store/content.ts'
@@ -22,6 +23,8 @@ export interface ExecutionsComponents {
   boxes: Boxes
   /** What no job may exceed here. */
   ceilings: SomeLimits
+  /** What jobs may do to the machine. */
+  grants: Grant[]
   content: ContentStore
   outbox: Outbox
   lock: MachineLock
@@ -125,7 +128,7 @@ export class Executions {
   }
 
   async #run (running: Running, sealed: Uint8Array, startAtMs: number | undefined): Promise<void> {
-    const { boxes, ceilings, content, outbox, lock, spools, onEnded, onChange, log } = this.#components
+    const { boxes, ceilings, grants, content, outbox, lock, spools, onEnded, onChange, log } = this.#components
     const { execution } = running
     let measuring = true
     let result: ExecutionResult | undefined
@@ -142,6 +145,7 @@ export class Executions {
         startAtMs,
         boxes,
         ceilings,
+        grants,
         content,
         lock,
         output,

@@ -27,7 +27,7 @@ import { Slot } from './slot.ts'
 import { initialSlot } from './slot-state.ts'
 import type { Standing } from './control.ts'
 import type { SomeLimits } from '../../model/limits.ts'
-import type { SandboxFacts, WorkerInfo } from '../../model/machine.ts'
+import type { Grant, SandboxFacts, WorkerInfo } from '../../model/machine.ts'
 import type { Peer } from '../../node/mesh-node.ts'
 import type { BoxOptions, Ground } from '../../sandbox/index.ts'
 
@@ -45,6 +45,8 @@ export interface WorkerOptions {
   mdns?: boolean
   /** What no job may exceed here, whatever it asks for. */
   ceilings?: SomeLimits
+  /** What jobs may do to the machine. */
+  grants?: Grant[]
   /** Bytes of payloads kept. @default 10 GiB */
   payloadBytes?: number
   log?: (line: string) => void
@@ -79,7 +81,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
   const files = await loadBoxFiles()
   const root = options.dataDir ?? dataRoot()
   const mesh = await findMesh({ role: 'worker', dataRoot: root, masters: options.masters ?? [], token: options.token, mesh: options.mesh })
-  const { roleDir, ground } = await leaveRoot(root, mesh.meshId, options.user, log)
+  const { roleDir, ground } = await leaveRoot(root, mesh.meshId, options, log)
 
   const cleanups = new Cleanups()
   cleanups.add(async () => ground.close())
@@ -112,6 +114,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       node,
       boxes,
       ceilings: options.ceilings ?? {},
+      grants: options.grants ?? [],
       content,
       outbox,
       lock: await MachineLock.find(),
@@ -132,7 +135,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       onChange: () => { control.report() },
       log
     })
-    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings })
+    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings, grants: options.grants })
     const standing = standingOf(slot, executions)
     const control = new Control({
       node,
@@ -209,8 +212,14 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
 }
 
 /** Returns the folder of this machine's workers in the mesh, which belongs to whom this process is then, and what its boxes stand on. */
-async function leaveRoot (root: string, meshId: string, wanted: string | undefined, log: (line: string) => void): Promise<{ roleDir: string, ground: Ground }> {
+async function leaveRoot (root: string, meshId: string, { user: wanted, grants }: WorkerOptions, log: (line: string) => void): Promise<{ roleDir: string, ground: Ground }> {
+  const coldCache = grants?.includes('cold-cache') === true
+
   if (process.getuid?.() !== 0) {
+    if (coldCache) {
+      throw new MeshmarkError('refused', 'only root can empty the file cache: start the worker as root, or without --allow-cold-cache')
+    }
+
     return { roleDir: await prepareRoleDir(root, meshId, 'worker'), ground: await settle() }
   }
 
@@ -224,7 +233,7 @@ async function leaveRoot (root: string, meshId: string, wanted: string | undefin
     return user
   })
 
-  const ground = await settle({ user: owner })
+  const ground = await settle({ user: owner, coldCache })
 
   log(`running as uid ${owner.uid}, not as root`)
 

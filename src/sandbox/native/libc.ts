@@ -53,6 +53,8 @@ export interface Libc {
   /** mount_setattr(2): Linux 5.12 and later. */
   mountSetattr: (folder: number, path: string, flags: number, attributes: Pointer, size: number) => number
   openat: (folder: number, path: string, flags: number, mode: number) => number
+  /** perf_event_open(2), which C libraries do not wrap. */
+  perfEventOpen: (attribute: Pointer, pid: number, cpu: number, group: number, flags: number) => number
   /** syscall(2) with a pointer as its third argument, and with two pointers. */
   syscallPointer: (number: number, a: number, b: number, c: Pointer) => number
   syscallPointers: (number: number, a: Pointer, b: Pointer) => number
@@ -63,6 +65,7 @@ export function loadLibc (koffi: Koffi): Libc {
   const syscallPointer = lib.func('syscall', 'long', ['long', 'long', 'long', 'void *'])
   const timerCreate = lib.func('syscall', 'long', ['long', 'long', 'void *', 'void *'])
   const timerSettime = lib.func('syscall', 'long', ['long', 'long', 'long', 'void *', 'void *'])
+  const perfEventOpen = lib.func('syscall', 'long', ['long', 'void *', 'int', 'int', 'int', 'ulong'])
   const syscallPaths = lib.func('syscall', 'long', ['long', 'str', 'str'])
   const syscallPath = lib.func('syscall', 'long', ['long', 'int', 'str', 'uint', 'void *', 'ulong'])
   const syscall = lib.func('syscall', 'long', ['long', 'long', 'long', 'long', 'long'])
@@ -115,6 +118,7 @@ export function loadLibc (koffi: Koffi): Libc {
     openat: lib.func('int openat(int folder, str path, int flags, unsigned int mode)'),
     syscall,
     syscallPointer,
+    perfEventOpen: (attribute, pid, cpu, group, flags) => perfEventOpen(SYS.perf_event_open, attribute, pid, cpu, group, flags),
     syscallPointers: lib.func('syscall', 'long', ['long', 'void *', 'void *'])
   }
 }
@@ -124,8 +128,8 @@ export function loadLibc (koffi: Koffi): Libc {
  * wrappers change every thread of the process, where one is meant.
  */
 export const SYS = process.arch === 'arm64'
-  ? { seccomp: 277, timer_create: 107, timer_settime: 110, gettid: 178, close_range: 436, pidfd_open: 434, mount_setattr: 442, pivot_root: 41, capset: 91, setresuid: 147, setresgid: 149, setgroups: 159 }
-  : { seccomp: 317, timer_create: 222, timer_settime: 223, gettid: 186, close_range: 436, pidfd_open: 434, mount_setattr: 442, pivot_root: 155, capset: 126, setresuid: 117, setresgid: 119, setgroups: 116 }
+  ? { seccomp: 277, timer_create: 107, timer_settime: 110, gettid: 178, close_range: 436, pidfd_open: 434, mount_setattr: 442, pivot_root: 41, capset: 91, setresuid: 147, setresgid: 149, setgroups: 159, perf_event_open: 241 }
+  : { seccomp: 317, timer_create: 222, timer_settime: 223, gettid: 186, close_range: 436, pidfd_open: 434, mount_setattr: 442, pivot_root: 155, capset: 126, setresuid: 117, setresgid: 119, setgroups: 116, perf_event_open: 298 }
 
 export const PR_SET_DUMPABLE = 4
 export const PR_CAP_AMBIENT = 47

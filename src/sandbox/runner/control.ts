@@ -50,6 +50,15 @@ export class Control {
     this.#lastSentNs = process.hrtime.bigint()
   }
 
+  /** Sends a message and waits for its answer. */
+  ask (message: FromRunner, answer: ToRunner['type']): void {
+    this.send(message)
+
+    if (this.read().type !== answer) {
+      throw new Error(`expected ${answer}`)
+    }
+  }
+
   /** At most MAX_CHUNK bytes. */
   sendOutput (stream: 'stdout' | 'stderr', data: Uint8Array): void {
     this.#write(Buffer.concat([encodeHeader(FRAME[stream], data.length), data]))

@@ -16,6 +16,11 @@ export function taskProblem (task: RunnerTask, copy: WorkingCopy): NotRun | unde
     return sandboxProblem(tooMuch)
   }
 
+  // What is handed out starts at once, and once.
+  if (task.kind === 'exec' && task.commands.some(({ hooks }) => hooks != null)) {
+    return sandboxProblem('commands around a run belong to a measurement: leave setup, prepare, conclude and cleanup out')
+  }
+
   return task.stdin == null || task.files.some(({ path }) => path === task.stdin)
     ? undefined
     : { code: 'not-found', message: `the input ${printable(task.stdin)} is not in the payload: add it` }

@@ -7,6 +7,7 @@ import type { Exit } from '../../model/sample.ts'
 import type { Rusage } from '../native/libc.ts'
 import type { Alarm } from './alarm.ts'
 import type { Bill, Meter } from './bill.ts'
+import type { Counters } from './counters.ts'
 import type { Image } from './image.ts'
 import type { Launcher } from './launch.ts'
 import type { Stage } from './stage.ts'
@@ -56,6 +57,8 @@ export interface Means {
   meter: Meter
   stagehand: Stagehand
   stage: Stage
+  /** Hardware counters, when the task wants them and there are any. */
+  counters?: Counters
 }
 
 /** The two readings of the clock around posix_spawn and wait4. Throws SpawnError. */

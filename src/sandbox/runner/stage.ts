@@ -4,7 +4,6 @@ import type { LimitName, Limits } from '../../model/limits.ts'
 import type { RunnerTask } from '../protocol.ts'
 import type { Identity } from './identity.ts'
 import type { Stagehand } from './stagehand.ts'
-import type { WorkingCopy } from './working-copy.ts'
 
 /** Beyond the limit, so that who exceeds it can be told from who meets it. */
 const SPARE_BYTES = 1024 * 1024
@@ -13,11 +12,22 @@ const SPARE_INODES = 64
 /** What the folders of a box hold before there is a task. */
 const IDLE = { tmpBytes: 16 * 1024 * 1024, tmpInodes: 1_000 }
 
+/** What a run finds in its working copy. */
+export interface Contents {
+  /** What it takes there. */
+  readonly roomBytes: number
+  readonly entries: number
+  /** Puts it into an empty working copy. */
+  lay (alive: () => void): void
+}
+
 /** The folders that programs can write to: renewed before each run and watched during it. */
 export class Stage {
   readonly #stagehand: Stagehand
   readonly #identity: Identity
-  #copy: WorkingCopy | undefined
+  #payload: Contents | undefined
+  /** What is there now. */
+  #laid: Contents | undefined
   #limits: Pick<Limits, 'tmpBytes' | 'tmpInodes'> = IDLE
   #java = false
   #used = true
@@ -29,9 +39,9 @@ export class Stage {
     this.#identity = identity
   }
 
-  /** From here on runs begin with this copy and have this much room. */
-  set (copy: WorkingCopy, { limits, commands }: Pick<RunnerTask, 'limits' | 'commands'>): void {
-    this.#copy = copy
+  /** From here on runs begin with this payload and have this much room. */
+  set (payload: Contents, { limits, commands }: Pick<RunnerTask, 'limits' | 'commands'>): void {
+    this.#payload = payload
     this.#java = commands.some(({ argv }) => argv.some(word => JAVA.test(word)))
     this.#limits = limits
     this.#used = true
@@ -42,22 +52,24 @@ export class Stage {
    * not the room for the payload.
    *
    * @param alive - called now and then while something takes long
+   * @param contents - instead of the payload
    */
-  renew (alive?: () => void): void {
-    if (this.#used) {
+  renew (alive: () => void = () => {}, contents = this.#payload): void {
+    if (this.#used || contents !== this.#laid) {
       this.#stagehand.renew({
         bytes: this.#limits.tmpBytes + SPARE_BYTES,
         inodes: this.#limits.tmpInodes + SPARE_INODES,
-        payloadBytes: this.#copy?.roomBytes ?? 0,
-        payloadInodes: this.#copy?.entries ?? 0
+        payloadBytes: contents?.roomBytes ?? 0,
+        payloadInodes: contents?.entries ?? 0
       })
       this.#used = false
+      this.#laid = contents
 
       if (this.#java) {
         keepJavaQuiet()
       }
 
-      this.#identity.asProgram(() => { this.#copy?.lay(alive) })
+      this.#identity.asProgram(() => { contents?.lay(alive) })
 
       const { bytes, inodes } = usage()
 

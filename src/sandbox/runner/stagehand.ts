@@ -1,8 +1,10 @@
 import { closeSync, constants, openSync } from 'node:fs'
+import { COUNTERS as COUNTER_NAMES } from '../../model/counters.ts'
 import { BOX, BOX_UID, WRITABLE } from '../layout.ts'
-import { CLONE_FS, CLONE_NEWNS, MNT_DETACH, MS_NODEV, MS_NOSUID, O_PATH, SYS } from '../native/libc.ts'
+import { CLONE_FS, CLONE_NEWNS, MNT_DETACH, MS_NODEV, MS_NOSUID, MS_RDONLY, MS_REMOUNT, O_PATH, SYS } from '../native/libc.ts'
 import { check, clearAmbient } from './boot.ts'
 import { CAP, keepCapabilities } from './capabilities.ts'
+import { openCounters } from './counters.ts'
 import { maskProc, protectDevices } from './masks.ts'
 import type { Libc } from '../native/libc.ts'
 
@@ -22,6 +24,9 @@ const IDLE = 0
 const RENEW = 1
 const OUTPUTS = 2
 const END = 3
+const TEMPLATES = 4
+const SEAL = 5
+const COUNTERS = 6
 
 /** Words of the shared memory: what is asked for (IDLE when it is done), the answer, whether anybody is there; from byte 16 on, numbers. */
 const ASKED = 0
@@ -49,6 +54,7 @@ export function attend (libc: Libc, cell: SharedArrayBuffer): number {
   Atomics.notify(words, THERE)
 
   let mounted = false
+  let templates: Room = { bytes: 0, inodes: 0 }
 
   for (;;) {
     Atomics.wait(words, ASKED, IDLE)
@@ -65,6 +71,15 @@ export function attend (libc: Libc, cell: SharedArrayBuffer): number {
           break
         case OUTPUTS:
           answer = mountOutputs(libc, a)
+          break
+        case TEMPLATES:
+          templates = openTemplates(libc, templates, { bytes: a, inodes: b })
+          break
+        case SEAL:
+          remountTemplates(libc, templates, MS_RDONLY)
+          break
+        case COUNTERS:
+          numbers.set(openCounters(libc, a))
           break
         default:
           return a
@@ -109,6 +124,31 @@ function mountOutputs (libc: Libc, bytes: number): number {
     closeSync(fd)
     throw err
   }
+}
+
+/** Of a file system. */
+interface Room { bytes: number, inodes: number }
+
+/** Room for so much more than there was. */
+function openTemplates (libc: Libc, before: Room, more: Room): Room {
+  // The folder itself, and what a file system keeps for itself of each page.
+  const room = { bytes: before.bytes + more.bytes + 1024 * 1024, inodes: before.inodes + more.inodes + 16 }
+
+  if (before.bytes === 0) {
+    mountTmpfs(libc, BOX.template, `mode=0755,uid=${BOX_UID},gid=${BOX_UID},${roomOptions(room)}`)
+  } else {
+    remountTemplates(libc, room, 0)
+  }
+
+  return room
+}
+
+function remountTemplates (libc: Libc, room: Room, flags: number): void {
+  check(libc, `remount ${BOX.template}`, libc.mount('tmpfs', BOX.template, 'tmpfs', MS_REMOUNT | MS_NOSUID | MS_NODEV | flags, roomOptions(room)))
+}
+
+function roomOptions ({ bytes, inodes }: Room): string {
+  return `size=${bytes},nr_inodes=${inodes}`
 }
 
 function mountTmpfs (libc: Libc, path: string, options: string): void {
@@ -165,6 +205,26 @@ export class Stagehand {
     }
 
     return fd
+  }
+
+  /** Room for so much more of what setups leave, until it is sealed. */
+  openTemplates (bytes: number, inodes: number): void {
+    if (this.#ask(TEMPLATES, bytes, inodes) < 0) {
+      throw new Error('there is no room for what the setup left')
+    }
+  }
+
+  sealTemplates (): void {
+    if (this.#ask(SEAL) < 0) {
+      throw new Error('what the setup left could not be protected')
+    }
+  }
+
+  /** Opens the counters of whatever the calling thread starts: for each a descriptor, or an errno with a minus. */
+  counters (): number[] {
+    this.#ask(COUNTERS, this.#libc.gettid())
+
+    return [...this.#numbers.subarray(0, COUNTER_NAMES.length)]
   }
 
   #ask (what: number, ...numbers: number[]): number {

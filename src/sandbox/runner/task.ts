@@ -1,34 +1,22 @@
-import { closeSync, openSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
-import { describeLimit } from '../../model/limits.ts'
-import { succeeded } from '../../model/sample.ts'
-import { nextRun } from '../../measure/plan.ts'
-import { median } from '../../stats/quantile.ts'
-import { BOX, MAX_OUTPUT_BYTES } from '../layout.ts'
-import { describeExit } from './exit-status.ts'
+import { metricOf } from '../../model/comparison.ts'
+import { orderOfRound } from '../../measure/order.ts'
+import { nextRound, nextRun } from '../../measure/plan.ts'
+import { Counters, whyNoCounters } from './counters.ts'
 import { ownUse } from './facts.ts'
 import { makeImage } from './image.ts'
-import { SpawnError } from './launch.ts'
-import { adoptedMaxRss } from './memory.ts'
-import { FileOutputs, LiveOutputs } from './outputs.ts'
+import { isOver, notRunSummary, summaryOf } from './measured.ts'
 import { baseEnvironment, findProgram } from './programs.ts'
-import { sandboxProblem, spawnProblem, taskProblem } from './refusals.ts'
-import { runOnce } from './run.ts'
-import { TreeWatch } from './tree.ts'
-import { limitBehind, sampleOf, verdict } from './verdict.ts'
-import { waitUntil } from './wait-until.ts'
+import { sandboxProblem, taskProblem } from './refusals.ts'
+import { Runs } from './runs.ts'
+import { verdict } from './verdict.ts'
 import type { NotRun } from '../../model/result.ts'
 import type { Sample } from '../../model/sample.ts'
 import type { CommandSummary, RunnerTask } from '../protocol.ts'
 import type { Control } from './control.ts'
-import type { Image } from './image.ts'
 import type { Launcher } from './launch.ts'
-import type { Outputs, Printed } from './outputs.ts'
-import type { Runnable } from './programs.ts'
-import type { Means, Ran } from './run.ts'
+import type { Measured } from './measured.ts'
+import type { Means } from './run.ts'
 import type { Stage } from './stage.ts'
-import type { Ended } from './verdict.ts'
 import type { WorkingCopy } from './working-copy.ts'
 
 /** A program that takes longer is not run once more for its memory. */
@@ -36,33 +24,14 @@ const MEMORY_RUN_MS = 2_000
 
 const SAMPLES_PER_MESSAGE = 200
 
-const nowNs = (): bigint => process.hrtime.bigint()
-
-/** A command that can be run, and what came of it so far. */
-interface Measured {
-  index: number
-  runnable: Runnable
-  image: Image
-  warmups: number
-  samples: Sample[]
-  wallNs: number[]
-  spentMs: number
-  first?: Printed
-  same: boolean
-  ended?: Ended
-  notRun?: NotRun
-  reached?: number
-  /** Where runs are not billed for it. */
-  memoryBytes?: number
-}
-
 /**
  * One task from its payload to its result:
  *
  * 1. take the payload, look at every command's program
- * 2. set the limits, warm up each command
- * 3. rounds: each command that its plan has not finished runs once, in random order
+ * 2. set the limits, then up and warm each command
+ * 3. rounds: each command that is due runs once, in random order and back
  * 4. one more run of each for its memory, where runs are not billed for it and that makes sense
+ * 5. clean up
  */
 export class TaskRun {
   readonly #means: Means
@@ -71,25 +40,19 @@ export class TaskRun {
   readonly #task: RunnerTask
   readonly #copy: WorkingCopy
   readonly #stage: Stage
-  readonly #outputs: Outputs
-  readonly #tree: TreeWatch
+  readonly #runs: Runs
   #unsent: Sample[] = []
-  #firstNs: bigint | undefined
-  #startTold = false
+  /** Why there are no hardware counters. */
+  #noCounters: string | undefined
 
   constructor (means: Means, control: Control, task: RunnerTask, copy: WorkingCopy) {
-    const { launcher, meter, stage, stagehand } = means
-
-    this.#means = means
-    this.#launcher = launcher
+    this.#means = { ...means, ...this.#counters(means, task) }
+    this.#launcher = means.launcher
     this.#control = control
     this.#task = task
     this.#copy = copy
-    this.#stage = stage
-    this.#tree = new TreeWatch(task.limits, meter, launcher.libc.getpagesize(), availableParallelism())
-    this.#outputs = task.kind === 'exec'
-      ? new LiveOutputs(launcher, control, task.limits.outputBytes)
-      : new FileOutputs(launcher, stagehand, Math.min(task.limits.outputBytes, MAX_OUTPUT_BYTES))
+    this.#stage = means.stage
+    this.#runs = new Runs(this.#means, control, task)
   }
 
   perform (): void {
@@ -103,18 +66,34 @@ export class TaskRun {
     const commands = this.#find()
     const measured = commands.filter((command): command is Measured => 'runnable' in command)
 
-    for (const command of measured) {
-      this.#warmUp(command)
-    }
-
+    measured.forEach(command => { this.#runs.setUp(command) })
+    measured.forEach(command => { this.#warmUp(command) })
     this.#measure(measured)
 
-    for (const command of measured) {
+    for (const command of measured.filter(command => !isOver(command))) {
       this.#measureMemory(command)
+      this.#runs.cleanUp(command)
     }
 
     this.#sendSamples()
-    this.#control.send({ type: 'result', ...verdict(commands), commands: commands.map(command => 'runnable' in command ? this.#summary(command) : command) })
+    this.#control.send({
+      type: 'result',
+      ...verdict(commands),
+      commands: commands.map(command => 'runnable' in command ? summaryOf(command, this.#means.meter, this.#task.kind === 'run') : command),
+      ...(this.#noCounters == null ? {} : { noCounters: this.#noCounters })
+    })
+  }
+
+  #counters ({ stagehand }: Means, { counters }: RunnerTask): { counters?: Counters } {
+    if (counters !== true) {
+      return {}
+    }
+
+    const opened = stagehand.counters()
+
+    this.#noCounters = whyNoCounters(opened)
+
+    return this.#noCounters == null ? { counters: new Counters(opened) } : {}
   }
 
   /** Takes the payload and sets the limits. */
@@ -180,35 +159,25 @@ export class TaskRun {
     const warmups = plan.kind === 'once' ? 0 : plan.warmup
 
     while (command.warmups < warmups && !isOver(command)) {
-      this.#run(command, `warm-up run ${command.warmups + 1}`)
+      this.#runs.run(command, `warm-up run ${command.warmups + 1}`)
       command.warmups++
     }
   }
 
   #measure (commands: Measured[]): void {
-    const { plan } = this.#task
+    let order: Measured[] | undefined
 
-    for (;;) {
-      const due = commands.filter(command => {
-        if (isOver(command)) {
-          return false
-        }
-
-        const { run, reached } = nextRun(plan, command)
-
-        if (!run && reached != null) {
-          command.reached = reached
-        }
-
-        return run
-      })
+    for (let round = 0; ; round++) {
+      const due = this.#task.comparison == null ? this.#due(commands) : this.#duePairs(commands)
 
       if (due.length === 0) {
         return
       }
 
-      for (const command of shuffled(due)) {
-        const sample = this.#run(command, `run ${command.samples.length + 1}`)
+      order = orderOfRound(due, round, order, Math.random)
+
+      for (const command of order) {
+        const sample = this.#runs.run(command, `run ${command.samples.length + 1}`)
 
         if (sample != null) {
           command.samples.push(sample)
@@ -221,100 +190,41 @@ export class TaskRun {
     }
   }
 
-  /** One run in a fresh place, its preparation included in the time spent. */
-  #run (command: Measured, which: string): Sample | undefined {
-    const { limits } = this.#task
-    const beganNs = nowNs()
-    const first = this.#firstNs == null
-
-    this.#control.alive()
-    this.#stage.renew(this.#control.alive)
-    this.#openStdin()
-    this.#outputs.open()
-    this.#control.alive()
-
-    if (first && this.#task.startNs != null) {
-      waitUntil(BigInt(this.#task.startNs))
-    }
-
-    let ran: Ran
-    const tree = this.#tree
-
-    tree.begin()
-
-    try {
-      const { pollfds, onReady } = this.#outputs
-
-      ran = runOnce(this.#means, command.image, limits.wallMs, {
-        get intervalMs () { return tree.intervalMs },
-        ...(pollfds == null ? {} : { pollfds }),
-        ...(onReady == null ? {} : { onReady: () => this.#outputs.onReady?.() }),
-        onStart: startNs => { this.#tellStart(startNs) },
-        onInterval: startNs => {
-          this.#tellStart(startNs)
-          return this.#outputs.exceeded() ? 'output' : this.#stage.exceeded(limits) ?? tree.look()
-        },
-        onFailure: () => { tree.lookBack() }
-      })
-    } catch (err) {
-      if (err instanceof SpawnError) {
-        this.#outputs.finish()
-        command.notRun = spawnProblem(err, command.runnable.path)
-        return undefined
+  /** Each goes on until its own plan is done. */
+  #due (commands: Measured[]): Measured[] {
+    return commands.filter(command => {
+      if (isOver(command)) {
+        return false
       }
 
-      throw err
-    } finally {
-      this.#stage.used()
-    }
+      const { run, reached } = nextRun(this.#task.plan, command)
 
-    this.#control.alive()
-
-    const printed = this.#outputs.finish()
-    const limit = ran.limit ?? limitBehind(ran, limits, printed, tree.reached) ?? this.#stage.exceeded(limits)
-
-    if (limit != null) {
-      ran.limit = limit
-    }
-
-    this.#tellStart(ran.startNs)
-    command.spentMs += Number(nowNs() - beganNs) / 1e6
-
-    const sample = sampleOf(command.index, command.samples.length, ran, this.#firstNs ?? ran.startNs)
-
-    this.#keepOutput(command, printed, succeeded(sample), which.startsWith('warm-up'))
-
-    if (!succeeded(sample)) {
-      command.ended = limit == null
-        ? { outcome: 'failed', reason: `${describeExit(ran.exit)} in ${which}` }
-        : { outcome: 'limit', reason: `${describeLimit(limit, limits)} in ${which}` }
-    }
-
-    return sample
-  }
-
-  /** The first measured run's output is kept; a failed run's is told, whichever it is. */
-  #keepOutput (command: Measured, printed: Printed, good: boolean, warmup: boolean): void {
-    if (warmup ? !good : command.first == null || !good) {
-      for (const stream of ['stdout', 'stderr'] as const) {
-        if (printed.kept[stream].length > 0) {
-          this.#control.sendOutput(stream, printed.kept[stream])
-        }
+      if (!run && reached != null) {
+        command.reached = reached
       }
-    }
 
-    if (!warmup) {
-      command.first ??= printed
-      command.same &&= command.first.stdoutDigest === printed.stdoutDigest
-    }
+      return run
+    })
   }
 
-  #openStdin (): void {
-    const { stdin } = this.#task
-    const fd = openSync(stdin == null ? '/dev/null' : join(BOX.work, stdin), 'r')
+  /** All of them or none: what is left without its counterpart says nothing. */
+  #duePairs (commands: Measured[]): Measured[] {
+    const { plan, comparison, commands: all } = this.#task
 
-    this.#launcher.setStdio(0, fd)
-    closeSync(fd)
+    if (commands.length < all.length || commands.some(isOver)) {
+      return []
+    }
+
+    const { run, reached } = nextRound(plan, {
+      values: commands.map(({ samples }) => samples.map(sample => metricOf(sample, comparison?.metric ?? 'wall') ?? NaN)),
+      spentMs: commands.reduce((sum, { spentMs }) => sum + spentMs, 0)
+    })
+
+    if (!run && reached != null) {
+      commands.slice(1).forEach(command => { command.reached = reached })
+    }
+
+    return run ? commands : []
   }
 
   #measureMemory (command: Measured): void {
@@ -324,30 +234,11 @@ export class TaskRun {
 
     const slowest = command.wallNs.reduce((most, wallNs) => Math.max(most, wallNs), 0)
 
-    if (this.#task.kind === 'exec' || isOver(command) || slowest === 0 || slowest > MEMORY_RUN_MS * 1e6) {
+    if (this.#task.kind === 'exec' || slowest === 0 || slowest > MEMORY_RUN_MS * 1e6) {
       return
     }
 
-    this.#stage.renew(this.#control.alive)
-    this.#openStdin()
-    this.#outputs.open()
-    this.#control.alive()
-    command.memoryBytes = adoptedMaxRss(this.#launcher, command.runnable, Math.min(this.#task.limits.wallMs, 2 * MEMORY_RUN_MS))
-    this.#outputs.finish()
-    this.#stage.used()
-  }
-
-  /** Once: from the first interval of a long first run, or right after a short one. */
-  #tellStart (startNs: bigint): void {
-    this.#firstNs ??= startNs
-
-    if (!this.#startTold) {
-      this.#startTold = true
-
-      const { startNs: wanted } = this.#task
-
-      this.#control.send({ type: 'started', atNs: String(startNs), ...(wanted == null ? {} : { skewNs: Number(startNs - BigInt(wanted)) }) })
-    }
+    command.memoryBytes = this.#runs.memoryOf(command, 2 * MEMORY_RUN_MS)
   }
 
   #tell (command: Measured): void {
@@ -368,58 +259,8 @@ export class TaskRun {
       this.#control.send({ type: 'samples', samples: this.#unsent.slice(0, SAMPLES_PER_MESSAGE) })
     }
   }
-
-  #summary (command: Measured): CommandSummary {
-    const { index, warmups, samples, first, same, notRun, reached, runnable } = command
-    const { cpuMethod, memoryMethod = 'adopted-maxrss' } = this.#means.meter
-    const peaks = samples.flatMap(sample => sample.memoryBytes ?? [])
-    const memoryBytes = peaks.length > 0 ? Math.round(median(peaks)) : command.memoryBytes
-
-    return {
-      command: index,
-      warmups,
-      memoryMethod: memoryBytes == null ? 'none' : memoryMethod,
-      cpuMethod,
-      program: runnable.program,
-      ...(memoryBytes == null ? {} : { memoryBytes }),
-      ...(notRun == null ? {} : { notRun }),
-      ...(reached == null ? {} : { reached }),
-      ...(first == null
-        ? {}
-        : {
-            output: {
-              stdoutDigest: first.stdoutDigest,
-              stdoutBytes: first.stdoutBytes,
-              stderrBytes: first.stderrBytes,
-              same,
-              truncated: first.exceeded || (this.#task.kind === 'run' && (first.stdoutBytes > first.kept.stdout.length || first.stderrBytes > first.kept.stderr.length))
-            }
-          })
-    }
-  }
-}
-
-function isOver (command: Measured): boolean {
-  return command.ended != null || command.notRun != null
-}
-
-function notRunSummary (index: number, notRun: NotRun): CommandSummary {
-  return { command: index, warmups: 0, memoryMethod: 'none', cpuMethod: 'rusage', notRun }
 }
 
 function message (err: unknown): string {
   return err instanceof Error ? err.message : String(err)
-}
-
-/** Fisher-Yates. Order is randomised so that what drifts on the machine meets every command alike. */
-function shuffled<T> (items: readonly T[]): T[] {
-  const all = [...items]
-
-  for (let i = all.length - 1; i > 0; i--) {
-    const j = Math.floor(Math.random() * (i + 1))
-
-    ;[all[i], all[j]] = [all[j] as T, all[i] as T]
-  }
-
-  return all
 }

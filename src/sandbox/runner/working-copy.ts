@@ -8,6 +8,7 @@ import { check } from './boot.ts'
 import type { PayloadFile } from '../../model/payload.ts'
 import type { Libc } from '../native/libc.ts'
 import type { Control } from './control.ts'
+import type { Contents } from './stage.ts'
 
 interface Placed extends PayloadFile {
   /** Where its content begins in the template. */
@@ -24,7 +25,7 @@ const PROGRAM_MODE = 0o755
  * Whether an earlier copy is still unchanged cannot be told (writes through a
  * mapping leave no trace on tmpfs), so it is made again every time.
  */
-export class WorkingCopy {
+export class WorkingCopy implements Contents {
   readonly #libc: Libc
   readonly #template: number
   #files: Placed[] = []
