@@ -1,4 +1,4 @@
-import type { Command, JobKind } from '../../model/job.ts'
+import type { Command, Job, JobKind } from '../../model/job.ts'
 import type { SomeLimits } from '../../model/limits.ts'
 import type { Placement } from '../../model/placement.ts'
 import type { Plan } from '../../model/plan.ts'
@@ -31,7 +31,7 @@ export interface DraftFile {
 }
 
 /** A job before it has an id and a seal. */
-export interface JobDraft {
+export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs'> {
   /** ULID; made when absent. The same id again is the same job. */
   id?: string
   name?: string
