@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { ChildProcess } from 'node:child_process'
+import type { Comparison } from '../../src/model/comparison.ts'
 import type { SandboxFacts } from '../../src/model/machine.ts'
 import type { Limits } from '../../src/model/limits.ts'
 import type { Plan } from '../../src/model/plan.ts'
@@ -17,6 +18,10 @@ export interface TestTask {
   limits?: Partial<Limits>
   plan: Plan
   startAt?: number
+  comparison?: Comparison
+  ignoreFailure?: { codes: number[] }
+  coldCache?: boolean
+  counters?: boolean
 }
 
 export interface ProcessSeen { pid: number, parent: number, name: string, uid: number, peakKiB: number }

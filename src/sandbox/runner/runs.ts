@@ -9,7 +9,7 @@ import { makeImage } from './image.ts'
 import { SpawnError } from './launch.ts'
 import { adoptedMaxRss } from './memory.ts'
 import { FileOutputs, LiveOutputs } from './outputs.ts'
-import { spawnProblem } from './refusals.ts'
+import { sandboxProblem, spawnProblem } from './refusals.ts'
 import { runOnce } from './run.ts'
 import { Template } from './template.ts'
 import { TreeWatch } from './tree.ts'
@@ -65,7 +65,11 @@ export class Runs {
       if (this.#hook(command, 'setup')) {
         const { stagehand, launcher } = this.#means
 
-        command.contents = new Template(stagehand, launcher.identity, command.index, this.#control.alive)
+        try {
+          command.contents = new Template(stagehand, launcher.identity, command.index, this.#control.alive)
+        } catch (err) {
+          command.notRun = sandboxProblem(`what its setup command left cannot be kept: ${err instanceof Error ? err.message : String(err)}`)
+        }
       }
     }
   }

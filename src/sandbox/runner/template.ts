@@ -14,12 +14,13 @@ export class Template implements Contents {
 
   /**
    * Keeps what is in the working copy now; nobody runs any more. Programs can
-   * read it and not change it. Throws when the machine has not the room.
+   * read it and not change it. Throws when the machine has not the room, or
+   * something cannot be read.
    *
    * @param index - of the command
    */
   constructor (stagehand: Stagehand, identity: Identity, index: number, alive: () => void) {
-    const { bytes, entries } = sizeOfTree(BOX.work)
+    const { bytes, entries } = identity.asProgram(() => sizeOfTree(BOX.work))
 
     this.roomBytes = bytes
     this.entries = entries

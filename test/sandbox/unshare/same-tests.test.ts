@@ -17,3 +17,4 @@ it('the workers of these tests build boxes by util-linux', async () => {
 // They register their tests here, and their workers take over the builder.
 await import('../box.test.ts')
 await import('../no-proc.test.ts')
+await import('../hooks.test.ts')
