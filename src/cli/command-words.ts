@@ -1,12 +1,23 @@
 import { split } from 'shlex'
 import { MeshmarkError } from '../model/errors.ts'
-import type { Program } from '../model/job.ts'
+import { type Hooks, MAX_COMMANDS, type Program } from '../model/job.ts'
+import { checkHooks, type HookOptions, hooksOf } from './hook-options.ts'
+import { combinationsOf, type Fill, filler, type Parameter } from './parameters.ts'
 
 /** One command as typed, before any file has been looked at. */
 export interface CommandWords {
   argv: string[]
   /** Shown instead of argv. */
   title?: string
+  hooks?: Hooks
+  parameters?: Record<string, string>
+}
+
+export interface CommandOptions {
+  shell?: boolean
+  names?: readonly string[]
+  hooks?: HookOptions
+  parameters?: readonly Parameter[]
 }
 
 /** Splits `CMD 'ARG 1' ARG2` as a shell would, without a shell: nothing is expanded. */
@@ -30,23 +41,52 @@ function splitWords (text: string): string[] {
 
 /**
  * The commands of a job: those of `--command` in order, then the one that
- * stands on the command line itself.
+ * stands on the command line itself; all of them for the first values of the
+ * parameters, then for the next. A value is put in before a line is split, so
+ * it may hold several words of it.
  */
-export function collectCommands (words: readonly string[], commands: readonly string[], options: { shell?: boolean, names?: readonly string[] } = {}): CommandWords[] {
-  const all = options.shell === true
-    ? [...commands, ...(words.length === 0 ? [] : [words.join(' ')])].map(throughShell)
-    : [...commands.map(text => ({ argv: splitCommand(text) })), ...(words.length === 0 ? [] : [{ argv: [...words] }])]
-  const names = options.names ?? []
+export function collectCommands (words: readonly string[], lines: readonly string[], options: CommandOptions = {}): CommandWords[] {
+  const { shell = false, names = [], hooks = {}, parameters = [] } = options
+  const patterns = shell
+    ? [...lines, ...(words.length === 0 ? [] : [words.join(' ')])].map(line => (fill: Fill) => throughShell(fill(line)))
+    : [...lines.map(line => (fill: Fill) => ({ argv: splitCommand(fill(line)) })), ...(words.length === 0 ? [] : [(fill: Fill) => ({ argv: words.map(fill) })])]
+  const count = parameters.reduce((product, { values }) => product * values.length, patterns.length)
 
-  if (all.length === 0) {
+  if (count === 0) {
     throw new MeshmarkError('usage', 'no program: write its name or path after the options, e.g. meshmark run ./program ARG')
   }
 
-  if (names.length > all.length) {
-    throw new MeshmarkError('usage', `--command-name '${names[all.length]}' has no command to name: there ${all.length === 1 ? 'is 1' : `are ${all.length}`}`)
+  if (count > MAX_COMMANDS) {
+    throw new MeshmarkError('usage', `${count} commands are more than the ${MAX_COMMANDS} that one job can have: submit several jobs`)
   }
 
-  return all.map((command, index) => names[index] == null ? command : { ...command, title: names[index] })
+  checkNames(names, count, parameters.length > 0)
+  checkHooks(hooks, count)
+
+  return combinationsOf(parameters)
+    .flatMap(values => patterns.map(pattern => ({ pattern, values, fill: filler(values) })))
+    .map(({ pattern, values, fill }, index) => {
+      // One name does for all commands that come of parameters.
+      const name = names[index] ?? (parameters.length > 0 ? names[0] : undefined)
+      const own = hooksOf(hooks, index, fill)
+
+      return {
+        ...pattern(fill),
+        ...(name == null ? {} : { title: fill(name) }),
+        ...(own == null ? {} : { hooks: own }),
+        ...(parameters.length === 0 ? {} : { parameters: values })
+      }
+    })
+}
+
+function checkNames (names: readonly string[], commands: number, parametrised: boolean): void {
+  if (names.length > commands) {
+    throw new MeshmarkError('usage', `--command-name '${names[commands]}' has no command to name: there ${commands === 1 ? 'is 1' : `are ${commands}`}`)
+  }
+
+  if (parametrised && names.length > 1 && names.length !== commands) {
+    throw new MeshmarkError('usage', `--command-name is there ${names.length} times, and the parameters make ${commands} commands: write one name, with {VAR} in it, or one for each command`)
+  }
 }
 
 function throughShell (text: string): CommandWords {

@@ -6,7 +6,10 @@ import type { Plan } from '../model/plan.ts'
 import type { JobDraft } from '../roles/client/types.ts'
 import { collectCommands, readProgram } from './command-words.ts'
 import type { JobOptions } from './job-options.ts'
+import type { HookOptions } from './hook-options.ts'
 import { limitsOf } from './limit-options.ts'
+import type { Measuring } from './measuring-options.ts'
+import type { Parameter } from './parameters.ts'
 import { PayloadFiles } from './payload-files.ts'
 import { readPlacement } from './placement.ts'
 import { readRequirements } from './require-option.ts'
@@ -23,6 +26,9 @@ export interface DraftRequest {
   /** Where it runs when `--on` says nothing. */
   on: 'all' | 'any'
   plan: Plan
+  hooks?: HookOptions
+  parameters?: readonly Parameter[]
+  measuring?: Measuring
   /** A file with what came in on standard input, for `--stdin -`. */
   stdinCopy?: string
 }
@@ -37,20 +43,22 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
   const limits = limitsOf(options)
   const require = readRequirements(options.require)
   const env = readEnv(options.env ?? [])
-  const typed = collectCommands(words, request.commands, { shell: options.shell, names: request.names })
+  const typed = collectCommands(words, request.commands, { shell: options.shell, names: request.names, hooks: request.hooks, parameters: request.parameters })
 
   checkNames(options)
 
   const files = new PayloadFiles()
   const commands: Command[] = []
 
-  for (const { argv, title } of typed) {
+  for (const { argv, title, hooks, parameters } of typed) {
     const program = readProgram(argv[0] ?? '')
 
     commands.push({
       argv,
       program: program.kind === 'local' ? { kind: 'payload', path: await files.addProgram(program.path) } : program,
-      ...(title == null ? {} : { name: title })
+      ...(title == null ? {} : { name: title }),
+      ...(hooks == null ? {} : { hooks }),
+      ...(parameters == null ? {} : { parameters })
     })
   }
 
@@ -74,9 +82,10 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
       limits,
       placement,
       ...(require.length === 0 ? {} : { require }),
-      plan
+      plan,
+      ...request.measuring
     },
-    hints: forgottenFiles(commands, files.all.map(({ path }) => path))
+    hints: [...forgottenFiles(commands, files.all.map(({ path }) => path)), ...unusedParameters(request)]
   }
 }
 
@@ -110,4 +119,13 @@ function forgottenFiles (commands: readonly Command[], sent: readonly string[]):
   return [...words]
     .filter(word => !word.startsWith('-') && !word.startsWith('/') && !sent.includes(word) && existsSync(word) && statSync(word).isFile())
     .map(word => `note: ${word} stays on this machine: add --with ${word} if the program reads it`)
+}
+
+/** A parameter that stands nowhere only repeats the same commands. */
+function unusedParameters ({ words, commands, hooks = {}, parameters = [] }: DraftRequest): string[] {
+  const texts = [...words, ...commands, ...Object.values(hooks as Record<string, string | string[]>).flat()]
+
+  return parameters
+    .filter(({ name }) => !texts.some(text => text.includes(`{${name}}`)))
+    .map(({ name }) => `note: {${name}} stands in no command and in no hook: every value of it measures the same`)
 }

@@ -16,7 +16,11 @@ export class PayloadFiles {
     return [...this.#files.values()]
   }
 
-  /** A program of the command line. Resolves with its path in the payload. */
+  /**
+   * A program of the command line. Resolves with its path in the payload: its
+   * own name, or `2/NAME` where another program has that, as of `./old/prog`
+   * and `./new/prog`.
+   */
   async addProgram (path: string): Promise<string> {
     const found = await look(path, 'program')
 
@@ -24,7 +28,7 @@ export class PayloadFiles {
       throw new MeshmarkError('not-executable', `program ${path} is empty: there is nothing to run`)
     }
 
-    return this.#add(path, basename(path), found.mode)
+    return this.#add(path, this.#programName(path), found.mode)
   }
 
   /** `FILE` or `FILE=NAME`, where NAME may name folders. Resolves with its path in the payload. */
@@ -42,6 +46,26 @@ export class PayloadFiles {
     return this.#add(path, name, (await look(path, '--stdin file')).mode)
   }
 
+  #programName (path: string): string {
+    const source = resolve(path)
+
+    for (let number = 1; number <= MAX_FILES; number++) {
+      const name = number === 1 ? basename(path) : `${number}/${basename(path)}`
+      const other = this.#files.get(name)
+
+      if (other == null ? this.#contradicts(name) == null : other.source === source) {
+        return name
+      }
+    }
+
+    return basename(path)
+  }
+
+  /** A file that would be a folder of `name`, or the other way round. */
+  #contradicts (name: string): string | undefined {
+    return [...this.#files.keys()].find(other => other.startsWith(`${name}/`) || name.startsWith(`${other}/`))
+  }
+
   #add (path: string, name: string, mode: number): string {
     const source = resolve(path)
     const same = this.#files.get(name)
@@ -50,10 +74,10 @@ export class PayloadFiles {
       throw new MeshmarkError('usage', `${same.source} and ${source} would both be ${name} beside the program: rename one with --with FILE=NAME`)
     }
 
-    for (const other of this.#files.keys()) {
-      if (other.startsWith(`${name}/`) || name.startsWith(`${other}/`)) {
-        throw new MeshmarkError('usage', `${name} and ${other} cannot both exist beside the program: one would be a file and a folder`)
-      }
+    const other = this.#contradicts(name)
+
+    if (other != null) {
+      throw new MeshmarkError('usage', `${name} and ${other} cannot both exist beside the program: one would be a file and a folder`)
     }
 
     if (this.#files.size >= MAX_FILES) {

@@ -4,6 +4,7 @@ import { VERSION } from '../node/version.ts'
 import { buildCommand } from './build.ts'
 import { processContext, type Context } from './context.ts'
 import { errorLine, EXIT_USAGE, exitCodeOfError } from './exit-codes.ts'
+import { joinWords } from './join-words.ts'
 import { overview } from './overview.ts'
 import { applySettings } from './settings.ts'
 import { COMMANDS } from './table.ts'
@@ -37,7 +38,7 @@ async function performCommand (name: string, args: string[], context: Context): 
     command.hook('preAction', async (_, used) => {
       await applySettings(used, name, context)
     })
-    await command.parseAsync(args, { from: 'user' })
+    await command.parseAsync(joinWords(args, command.options), { from: 'user' })
 
     return context.exitCode
   } catch (err) {

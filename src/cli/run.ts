@@ -4,16 +4,19 @@ import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
 import { type DraftRequest, draftJob } from './draft.ts'
 import { followJob } from './follow.ts'
+import { addHookOptions, hookLinesOf, type HookOptions } from './hook-options.ts'
 import { addJobOptions, addPlanOptions, type JobOptions, planOf, type PlanOptions } from './job-options.ts'
 import { ListOption } from './list-option.ts'
+import { addMeasuringOptions, measuringOf, type MeasuringOptions } from './measuring-options.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
+import { addParameterOptions, type ParameterOptions, parametersOf } from './parameter-options.ts'
 import { typed } from './program-name.ts'
 import { requirementHelp } from './require-option.ts'
 import { addResultOptions, checkExports, presentResults, type ResultOptions } from './results.ts'
 import { withSpooledStdin } from './spool.ts'
 import { submitting } from './submit.ts'
 
-interface RunOptions extends JobOptions, PlanOptions, ConnectionOptions, ResultOptions {
+interface RunOptions extends JobOptions, PlanOptions, MeasuringOptions, HookOptions, ParameterOptions, ConnectionOptions, ResultOptions {
   command?: string[]
   commandName?: string[]
 }
@@ -26,7 +29,10 @@ export function define (command: Command, context: Context): void {
     .addOption(new ListOption('--command <line>', 'a command with its arguments in one text (repeatable: several are compared side by side)'))
     .addOption(new ListOption('-n, --command-name <name>', 'what the results call a command (repeatable, in the order of the commands)'))
 
+  addParameterOptions(command)
   addPlanOptions(command)
+  addHookOptions(command)
+  addMeasuringOptions(command)
   addJobOptions(command, 'all')
   addResultOptions(command)
   addConnectionOptions(command)
@@ -35,6 +41,8 @@ export function define (command: Command, context: Context): void {
     ['meshmark run -r 20 -w 2 python3 -c "sum(range(10**6))"', "the workers' own python3, 20 runs after 2 to warm up"],
     ['meshmark run --with data.csv ./sort data.csv', 'a file goes along'],
     ["meshmark run --command 'xz -1 f' --command 'xz -9 f' --with f", 'two commands, side by side'],
+    ['meshmark run -P n 1 9 --with f xz -{n} f', 'nine commands of one pattern'],
+    ["meshmark run -p 'cp f g' --with f sort -o g g", 'each run gets a file of its own; the copy is not timed'],
     ['meshmark run --where arch=arm64 --format json ./bench', 'only some workers; everything as JSON']
   ], `
 Options end at the first word that is not one; -- may stand before the program.
@@ -51,7 +59,10 @@ ${requirementHelp()}`)
       names: options.commandName ?? [],
       options,
       on: 'all',
-      plan: planOf(options)
+      plan: planOf(options),
+      hooks: hookLinesOf(options),
+      parameters: parametersOf(options),
+      measuring: measuringOf(options)
     }
 
     context.exitCode = options.stdin === '-'

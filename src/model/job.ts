@@ -14,6 +14,9 @@ export type Program =
   /** `worker:/path`: that file on the worker. */
   | { kind: 'worker', path: string }
 
+/** Commands of one job. */
+export const MAX_COMMANDS = 256
+
 export interface Command {
   /** As the program sees it; `argv[0]` is what the user typed. */
   argv: string[]

@@ -61,6 +61,47 @@ describe('a job from the command line', () => {
     expect(draft.stdin).toBe('prog')
   })
 
+  it('sends programs of one name from several folders beside each other, each once', async () => {
+    const folder = await files('old/prog', 'new/prog', 'third/prog', '3')
+    const { draft, hints } = await draftJob({
+      ...REQUEST,
+      commands: ['old/prog a', 'new/prog a', 'third/prog', 'new/prog b', 'old/prog b'].map(line => `${folder}/${line}`),
+      options: { with: [`${folder}/3=data`] }
+    })
+
+    expect(draft.commands.map(({ program }) => program)).toEqual(['prog', '2/prog', '3/prog', '2/prog', 'prog'].map(path => ({ kind: 'payload', path })))
+    expect(draft.files.map(({ path, source }) => [path, source])).toEqual([
+      ['prog', `${folder}/old/prog`], ['2/prog', `${folder}/new/prog`], ['3/prog', `${folder}/third/prog`], ['data', `${folder}/3`]
+    ])
+    expect(hints).toEqual([])
+  })
+
+  it('finds another place for a program where a file has its folder', async () => {
+    const folder = await files('2', 'old/prog', 'new/prog')
+    const { draft } = await draftJob({ ...REQUEST, commands: ['2', 'old/prog', 'new/prog'].map(line => `${folder}/${line}`) })
+
+    expect(draft.files.map(({ path }) => path)).toEqual(['2', 'prog', '3/prog'])
+  })
+
+  it('carries hooks, parameters and how it is measured', async () => {
+    const { draft, hints } = await draftJob({
+      ...REQUEST,
+      words: ['make', '-j{n}'],
+      hooks: { prepare: ['make clean'] },
+      parameters: [{ name: 'n', values: ['1', '2'] }, { name: 'unused', values: ['a'] }],
+      measuring: { ignoreFailure: { codes: [1] }, coldCache: true, counters: true, quietMs: 0 }
+    })
+
+    expect(draft.commands).toEqual(['1', '2'].map(n => ({
+      argv: ['make', `-j${n}`],
+      program: { kind: 'name', name: 'make' },
+      hooks: { prepare: 'make clean' },
+      parameters: { n, unused: 'a' }
+    })))
+    expect(draft).toMatchObject({ ignoreFailure: { codes: [1] }, coldCache: true, counters: true, quietMs: 0 })
+    expect(hints).toEqual(['note: {unused} stands in no command and in no hook: every value of it measures the same'])
+  })
+
   it.each([
     ['a missing program', (dir: string) => ({ words: [`${dir}/missing`] }), 'not-found', /does not exist on this machine/],
     ['a folder as a program', (dir: string) => ({ words: [`${dir}/sub`] }), 'not-executable', /is a folder/],

@@ -1,4 +1,5 @@
 import { METRICS } from '../../../model/comparison.ts'
+import { MAX_COMMANDS } from '../../../model/job.ts'
 import { CHUNK_SIZE, MAX_CHUNKS, MAX_FILES } from '../../../model/payload.ts'
 import { REQUIREMENTS } from '../../../model/requirements.ts'
 import { ROLES } from '../../../model/roles.ts'
@@ -14,9 +15,6 @@ import type { Command, Hooks, Job, Program } from '../../../model/job.ts'
 import type { PayloadFile, PayloadManifest } from '../../../model/payload.ts'
 import type { Placement, Selector } from '../../../model/placement.ts'
 import type { Plan } from '../../../model/plan.ts'
-
-/** Commands of one job. */
-export const MAX_COMMANDS = 256
 
 /** Measured runs of all commands of a job on one worker, so that a result stays within one message. */
 export const MAX_RUNS = 100_000
