@@ -1,12 +1,12 @@
-import { constants } from 'node:fs'
-import { access, stat, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { MeshmarkError, toError } from '../model/errors.ts'
+import { MeshmarkError } from '../model/errors.ts'
 import type { FinishedJob } from '../model/finished.ts'
 import { hasColour, type Context } from './context.ts'
+import { checkExportFile, writeExportFile } from './export-files.ts'
 import { finishedJob, type JobOutcome } from './finished.ts'
 import { type Format, formatOption, type FormatOptions } from './options.ts'
+import { isPerWorker, workerFiles } from './worker-files.ts'
 import { writeAll } from './write.ts'
 
 export interface ResultOptions extends FormatOptions {
@@ -15,6 +15,8 @@ export interface ResultOptions extends FormatOptions {
   exportCsv?: string
   exportMarkdown?: string
   allRows?: boolean
+  /** Name of the one worker that is wanted. */
+  worker?: string
 }
 
 /** A pipe has no width, and some terminals say 0; what reads it is rarely narrower than this. */
@@ -28,27 +30,27 @@ export function addResultOptions (command: Command): Command {
     .option('--export-ndjson <file>', 'one line for each worker and command')
     .option('--export-csv <file>', "hyperfine's CSV with more columns")
     .option('--export-markdown <file>', 'a table for a document')
+    .option('--worker <name>', 'show and export only this worker; with {worker} in its name, a file is written for each')
     .option('--all-rows', 'a row for every worker, however many there are')
 }
 
-/** A file that cannot be written is better found before an hour of measuring than after it. */
+/** Looks at every file before anything is submitted. */
 export async function checkExports (options: ResultOptions): Promise<void> {
+  const seen = new Map<string, string>()
+
   for (const { option, file } of exportsOf(options)) {
     if (file === '-') {
       throw new MeshmarkError('usage', `${option} - : results go to standard output with --format ${option.replace('--export-', '')}`)
     }
 
-    const target = await stat(file).catch(() => undefined)
+    const other = seen.get(resolve(file))
 
-    if (target?.isDirectory() === true) {
-      throw new MeshmarkError('usage', `${option} ${file} is a folder: name a file in it`)
+    if (other != null) {
+      throw new MeshmarkError('usage', `${other} and ${option} both write ${file}: name two files`)
     }
 
-    await access(target == null ? dirname(file) : file, constants.W_OK).catch(err => {
-      const why: Record<string, string> = { ENOENT: `there is no folder ${dirname(file)}`, EACCES: 'this user may not', EROFS: 'the file system is read-only' }
-
-      throw new MeshmarkError('usage', `${option} ${file} cannot be written: ${why[err.code] ?? toError(err).message}`)
-    })
+    seen.set(resolve(file), option)
+    await checkExportFile(option, file)
   }
 }
 
@@ -57,18 +59,32 @@ export function wantsResults (options: ResultOptions): boolean {
   return options.format !== 'table' || exportsOf(options).length > 0
 }
 
-/** Prints the results, writes the files asked for, and resolves with the exit code. */
+/**
+ * Prints the results, writes the files asked for, and resolves with the exit
+ * code of the whole job, whatever of it is shown.
+ */
 export async function presentResults (outcome: JobOutcome, options: ResultOptions, context: Context): Promise<number> {
   const { exitCodeOf } = await import('../report/exit-code.ts')
-  const finished = finishedJob(outcome)
+  const { onlyWorker, withWorker } = await import('../report/select.ts')
+  const whole = finishedJob(outcome)
+  const finished = options.worker == null ? whole : onlyWorker(whole, options.worker)
 
   await writeAll(context.stdout, await render(finished, options.format, options, context))
 
   for (const { format, file } of exportsOf(options)) {
-    await writeFile(file, await render(finished, format, options, context))
+    if (!isPerWorker(file)) {
+      await writeExportFile(file, await render(finished, format, options, context))
+      continue
+    }
+
+    const files = workerFiles(file, finished.workers.map(({ info }) => info))
+
+    for (const [index, worker] of finished.workers.entries()) {
+      await writeExportFile(files[index] ?? file, await render(withWorker(finished, worker), format, options, context))
+    }
   }
 
-  return exitCodeOf(finished)
+  return exitCodeOf(whole)
 }
 
 async function render (finished: FinishedJob, format: Format, options: ResultOptions, context: Context): Promise<string> {
