@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { chmod, chown, mkdir, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMeshmarkError, MeshmarkError } from '../model/errors.ts'
-import { lockHandle } from '../store/lock.ts'
+import { lockHandle } from '../store/lock-file.ts'
 
 export interface Owner {
   uid: number

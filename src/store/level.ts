@@ -146,7 +146,7 @@ async function empty (dir: string): Promise<void> {
 /** One process at a time sets something aside. The parent folder is what is locked, so no file is left. */
 export async function guarded<T> (dir: string, work: () => Promise<T>): Promise<T> {
   // koffi is loaded only on this rare path
-  const { lockHandle } = await import('./lock.ts')
+  const { lockHandle } = await import('./lock-file.ts')
   const parent = await open(dirname(dir), constants.O_RDONLY | constants.O_DIRECTORY)
 
   try {

@@ -1,18 +1,8 @@
-import { constants } from 'node:fs'
-import { lstat, open, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { MeshmarkError } from '../model/errors.ts'
-import { EINTR, EWOULDBLOCK, LOCK_EX, LOCK_NB, LOCK_SH, flock } from '../sandbox/native/flock.ts'
+import { stat } from 'node:fs/promises'
+import { coresOf, readTopology } from '../machine/topology.ts'
+import { holdLock } from './lock-file.ts'
+import type { AcquireOptions, LockMode } from './lock-file.ts'
 import type { FileHandle } from 'node:fs/promises'
-
-export type LockMode = 'shared' | 'exclusive'
-
-export interface AcquireOptions {
-  signal?: AbortSignal
-  /** Called once, when somebody else holds it. */
-  onWait?: () => void
-}
 
 export interface HeldLock {
   /** Idempotent. */
@@ -20,164 +10,92 @@ export interface HeldLock {
 }
 
 const NAME = 'meshmark-measure.lock'
-const RETRY_MS = 20
 
 /**
- * One lock for a whole machine, shared by processes of every user: measured
- * tasks that need the machine for themselves take it exclusively, tasks on
- * cores of their own share it. The kernel releases it when the process dies.
+ * Keeps apart what runs on the same physical cores of a machine, between
+ * processes of every user: measured tasks take their cores exclusively, others
+ * share them. Whoever is bound to cores takes these; everybody else takes all
+ * on which its programs may run. The kernel releases them when the process dies.
+ *
+ * There is a file for each core. They are taken in ascending order, so that no
+ * two wait for each other.
  */
 export class MachineLock {
+  /** What the names of all files begin with. */
   readonly path: string
+  /** Physical cores, as a topology names them, ascending. */
+  readonly cores: readonly number[]
 
-  constructor (path: string) {
+  constructor (path: string, cores: readonly number[]) {
     this.path = path
+    this.cores = [...new Set(cores)].sort((a, b) => a - b)
   }
 
-  static async find (env: NodeJS.ProcessEnv = process.env): Promise<MachineLock> {
-    return new MachineLock(env.MESHMARK_LOCK ?? await commonPath())
+  /** @param cores - default: those that this process may use, whole or in part */
+  static async find (env: NodeJS.ProcessEnv = process.env, cores?: readonly number[]): Promise<MachineLock> {
+    return new MachineLock(await lockPath(env), cores ?? await usableCores())
+  }
+
+  /** The file of a core. */
+  pathOf (core: number): string {
+    return `${this.path}.${core}`
   }
 
   /** Rejects with the signal's reason when it is aborted while waiting. */
   async acquire (mode: LockMode, options: AcquireOptions = {}): Promise<HeldLock> {
+    const files: FileHandle[] = []
     let onWait = options.onWait
     const waiting = { signal: options.signal, onWait: () => { onWait?.(); onWait = undefined } }
 
-    // Who waits holds the gate, so that later sharers queue up behind somebody
-    // who needs the lock alone instead of overtaking for ever.
-    const gate = await hold(`${this.path}.gate`, 'exclusive', waiting)
+    try {
+      for (const core of this.cores) {
+        files.push(await this.#take(core, mode, waiting))
+      }
+    } catch (err) {
+      await closeAll(files)
+      throw err
+    }
+
+    let closing: Promise<void> | undefined
+
+    return {
+      release: async () => {
+        closing ??= closeAll(files)
+        return closing
+      }
+    }
+  }
+
+  /**
+   * Who waits holds the gate, so that later sharers queue up behind somebody
+   * who needs the core alone instead of overtaking for ever.
+   */
+  async #take (core: number, mode: LockMode, options: AcquireOptions): Promise<FileHandle> {
+    const gate = await holdLock(`${this.pathOf(core)}.gate`, 'exclusive', options)
 
     try {
-      const file = await hold(this.path, mode, waiting)
-      let closing: Promise<void> | undefined
-
-      return {
-        release: async () => {
-          closing ??= file.close()
-          return closing
-        }
-      }
+      return await holdLock(this.pathOf(core), mode, options)
     } finally {
       await gate.close()
     }
   }
 }
 
-/**
- * Locks an open file or folder until it is closed.
- *
- * flock(2) is asked again and again instead of being left to wait: a thread
- * that sleeps in it cannot be woken by an abort, and would keep one of the few
- * threads of the pool busy for as long as somebody else measures. The random
- * part keeps waiters from asking in step.
- */
-export async function lockHandle (handle: FileHandle, mode: LockMode, path: string, options: AcquireOptions = {}): Promise<void> {
-  const operation = (mode === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB
-  let { onWait } = options
-
-  while (true) {
-    options.signal?.throwIfAborted()
-    const errno = flock(handle.fd, operation)
-
-    if (errno === 0) {
-      return
-    }
-
-    if (errno !== EWOULDBLOCK && errno !== EINTR) {
-      throw new MeshmarkError('failed', `the lock ${path} cannot be taken (errno ${errno}): choose a path on a local disk with MESHMARK_LOCK`)
-    }
-
-    onWait?.()
-    onWait = undefined
-    await delay(RETRY_MS * (0.5 + Math.random()), undefined, { signal: options.signal }).catch(err => {
-      options.signal?.throwIfAborted()
-      throw err
-    })
-  }
+/** What the names of this machine's lock files begin with. */
+export async function lockPath (env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  return env.MESHMARK_LOCK ?? await commonPath()
 }
 
-async function hold (path: string, mode: LockMode, options: AcquireOptions): Promise<FileHandle> {
-  while (true) {
-    const file = await openLockFile(path)
-
-    try {
-      await lockHandle(file, mode, path, options)
-
-      if (await isStillThere(file, path)) {
-        return file
-      }
-    } catch (err) {
-      await file.close()
-      throw err
-    }
-
-    // somebody removed it while we waited: those who come now lock the new one
-    await file.close()
-  }
+async function closeAll (files: readonly FileHandle[]): Promise<void> {
+  await Promise.all(files.map(async file => file.close()))
 }
 
-async function isStillThere (file: FileHandle, path: string): Promise<boolean> {
-  const [ours, there] = await Promise.all([file.stat({ bigint: true }), lstat(path, { bigint: true }).catch(() => undefined)])
+/** Where nothing says what there is, one that stands for all. */
+async function usableCores (): Promise<number[]> {
+  const topology = await readTopology()
+  const cores = coresOf(topology, topology.allowed)
 
-  return there != null && ours.ino === there.ino && ours.dev === there.dev
-}
-
-/**
- * Without O_CREAT first: with fs.protected_regular even root may not open
- * another user's file in a sticky folder with it. For reading only, which is
- * all that flock needs.
- */
-async function openLockFile (path: string): Promise<FileHandle> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-
-  while (true) {
-    try {
-      return await regular(await open(path, flags), path)
-    } catch (err: any) {
-      if (err.code !== 'ENOENT') {
-        throw explain(err, path)
-      }
-    }
-
-    try {
-      const file = await open(path, flags | constants.O_CREAT | constants.O_EXCL, 0o666)
-
-      // the umask may have closed it to others
-      await file.chmod(0o666)
-
-      return await regular(file, path)
-    } catch (err: any) {
-      if (err.code !== 'EEXIST') {
-        throw explain(err, path)
-      }
-    }
-  }
-}
-
-async function regular (file: FileHandle, path: string): Promise<FileHandle> {
-  if ((await file.stat()).isFile()) {
-    return file
-  }
-
-  await file.close()
-  throw new MeshmarkError('failed', `the lock ${path} is not a regular file: remove it`)
-}
-
-function explain (err: any, path: string): Error {
-  switch (err.code) {
-    case 'ELOOP':
-      return new MeshmarkError('failed', `the lock ${path} is a symbolic link: remove it`, { cause: err })
-    case 'ENXIO':
-      return new MeshmarkError('failed', `the lock ${path} is not a regular file: remove it`, { cause: err })
-    case 'EACCES':
-    case 'EPERM':
-      return new MeshmarkError('failed', `the lock ${path} is closed to this user: chmod 666 it, or remove it`, { cause: err })
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return new MeshmarkError('failed', `the lock ${path} cannot be made: ${dirname(path)} is not a folder`, { cause: err })
-    default:
-      return err
-  }
+  return cores.length === 0 ? [0] : cores
 }
 
 /**

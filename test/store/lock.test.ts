@@ -3,27 +3,30 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import '../../src/node/polyfill.ts'
-import { MachineLock } from '../../src/store/lock.ts'
+import { coresOf, readTopology } from '../../src/machine/topology.ts'
+import { claimCores } from '../../src/store/core-claims.ts'
+import { lockPath, MachineLock } from '../../src/store/lock.ts'
 import { startChild, useTemporaryDir } from './child.ts'
 import type { Child } from './child.ts'
-import type { LockMode } from '../../src/store/lock.ts'
+import type { LockMode } from '../../src/store/lock-file.ts'
 
 const dir = useTemporaryDir()
 let lock: MachineLock
 
-beforeEach(async () => { lock = await MachineLock.find({ MESHMARK_LOCK: join(dir(), 'measure.lock') }) })
+/** A machine of three cores. */
+beforeEach(() => { lock = new MachineLock(join(dir(), 'measure.lock'), [0, 1, 2]) })
 
 /** Takes the lock and says so; gives it back at a line of input. */
-function holder (mode: LockMode, wrapper: string[] = []): Child {
+function holder (mode: LockMode, { cores = lock.cores, wrapper = [] }: { cores?: readonly number[], wrapper?: string[] } = {}): Child {
   return startChild("import { MachineLock } from './store/lock.ts'", `
-    const lock = await MachineLock.find()
+    const lock = new MachineLock(process.env.MESHMARK_LOCK, JSON.parse(args[1]))
     const held = await lock.acquire(args[0], { onWait: () => print('waiting') })
     print('held')
     process.stdin.once('data', async () => {
       await held.release()
       print('released')
       process.exit()
-    })`, { args: [mode], wrapper, env: { MESHMARK_LOCK: lock.path } })
+    })`, { args: [mode, JSON.stringify(cores)], wrapper, env: { MESHMARK_LOCK: lock.path } })
 }
 
 describe('the machine-wide lock', () => {
@@ -113,7 +116,7 @@ describe('the machine-wide lock', () => {
     const acquired = lock.acquire('exclusive', { onWait: waiting.resolve })
 
     await waiting.promise
-    rmSync(lock.path)
+    rmSync(lock.pathOf(0))
     await old.release()
 
     const held = await acquired
@@ -124,22 +127,22 @@ describe('the machine-wide lock', () => {
 
   it('never goes through a link and never waits at something else', async () => {
     writeFileSync(join(dir(), 'victim'), '')
-    symlinkSync('victim', lock.path)
+    symlinkSync('victim', lock.pathOf(0))
     await expect(lock.acquire('shared')).rejects.toThrow(/is a symbolic link: remove it/)
-    rmSync(lock.path)
-    symlinkSync('nowhere', lock.path)
+    rmSync(lock.pathOf(0))
+    symlinkSync('nowhere', lock.pathOf(0))
     await expect(lock.acquire('shared')).rejects.toThrow(/is a symbolic link: remove it/)
-    rmSync(lock.path)
-    execFileSync('mkfifo', [lock.path])
+    rmSync(lock.pathOf(0))
+    execFileSync('mkfifo', [lock.pathOf(0)])
     await expect(lock.acquire('shared')).rejects.toThrow(/is not a regular file: remove it/)
-    rmSync(lock.path)
-    mkdirSync(lock.path)
+    rmSync(lock.pathOf(0))
+    mkdirSync(lock.pathOf(0))
     await expect(lock.acquire('shared')).rejects.toThrow(/is not a regular file: remove it/)
-    await expect(new MachineLock(join(dir(), 'none', 'x')).acquire('shared')).rejects.toThrow(/is not a folder/)
+    await expect(new MachineLock(join(dir(), 'none', 'x'), [0]).acquire('shared')).rejects.toThrow(/is not a folder/)
   })
 
   it('finds one place for every user', async () => {
-    const { path } = await MachineLock.find({ TMPDIR: dir() })
+    const path = await lockPath({ TMPDIR: dir() })
     const folder = statSync('/run/lock', { throwIfNoEntry: false })
 
     expect(path).toBe(folder != null && (folder.mode & 0o1002) === 0o1002 ? '/run/lock/meshmark-measure.lock' : '/tmp/meshmark-measure.lock')
@@ -152,13 +155,13 @@ describe('the machine-wide lock', () => {
     execFileSync('chmod', ['755', dir()])
     mkdirSync(shared)
     execFileSync('chmod', ['1777', shared])
-    lock = new MachineLock(join(shared, 'measure.lock'))
+    lock = new MachineLock(join(shared, 'measure.lock'), [0, 1])
 
-    const theirs = holder('exclusive', nobody)
+    const theirs = holder('exclusive', { wrapper: nobody })
 
     expect(await theirs.line()).toBe('held')
-    expect(lstatSync(lock.path)).toMatchObject({ uid: 65534 })
-    expect(lstatSync(lock.path).mode & 0o777).toBe(0o666)
+    expect(lstatSync(lock.pathOf(1))).toMatchObject({ uid: 65534 })
+    expect(lstatSync(lock.pathOf(1)).mode & 0o777).toBe(0o666)
 
     const waiting = Promise.withResolvers<void>()
     const acquired = lock.acquire('exclusive', { onWait: waiting.resolve })
@@ -166,10 +169,125 @@ describe('the machine-wide lock', () => {
     await waiting.promise
     await theirs.kill()
     const held = await acquired
-    const again = holder('exclusive', nobody)
+    const again = holder('exclusive', { wrapper: nobody })
 
     expect(await again.line()).toBe('waiting')
     await held.release()
     expect(await again.line()).toBe('held')
+  })
+
+  it.skipIf(process.platform !== 'linux')('is over the cores on which this process may run', async () => {
+    const topology = await readTopology()
+
+    expect((await MachineLock.find({})).cores).toEqual(coresOf(topology, topology.allowed))
+  })
+})
+
+describe('the lock of a part of the machine', () => {
+  it('is held alone by each of two who have no core in common', async () => {
+    const theirs = holder('exclusive', { cores: [0, 2] })
+
+    expect(await theirs.line()).toBe('held')
+
+    const held = await new MachineLock(lock.path, [1]).acquire('exclusive', { onWait: () => { throw new Error('should not wait') } })
+    const other = new MachineLock(lock.path, [1, 2])
+
+    await expect(other.acquire('exclusive', { signal: AbortSignal.timeout(100) })).rejects.toMatchObject({ name: 'TimeoutError' })
+    await expect(other.acquire('shared', { signal: AbortSignal.timeout(100) })).rejects.toMatchObject({ name: 'TimeoutError' })
+    await held.release()
+  })
+
+  it('keeps whoever needs all cores waiting for everybody, in either way', async () => {
+    const first = holder('exclusive', { cores: [0] })
+    const second = holder('shared', { cores: [2] })
+
+    expect([await first.line(), await second.line()]).toEqual(['held', 'held'])
+
+    const waiting = Promise.withResolvers<void>()
+    let waits = 0
+    let mine = false
+    const acquired = lock.acquire('exclusive', { onWait: () => { waits++; waiting.resolve() } }).then(held => { mine = true; return held })
+
+    await waiting.promise
+    first.process.stdin?.write('release')
+    expect(await first.line()).toBe('released')
+    // behind the one who waits, on a core that is free
+    expect(await holder('exclusive', { cores: [0] }).line()).toBe('waiting')
+    expect(mine).toBe(false)
+    second.process.stdin?.write('release')
+    expect(await second.line()).toBe('released')
+
+    const held = await acquired
+    const third = holder('shared', { cores: [1] })
+
+    expect(waits).toBe(1)
+    expect(await third.line()).toBe('waiting')
+    await held.release()
+    expect(await third.line()).toBe('held')
+  })
+
+  it('lets nobody wait for ever, however many ask for parts that overlap', async () => {
+    const parts = [[0, 1], [1, 2], [2, 0], [0, 1, 2], [2], [1]]
+    const inside = new Map<number, number>()
+
+    await Promise.all(parts.flatMap(cores => Array.from({ length: 4 }, async () => {
+      const held = await new MachineLock(lock.path, cores).acquire('exclusive')
+
+      for (const core of cores) {
+        expect(inside.get(core) ?? 0).toBe(0)
+        inside.set(core, 1)
+      }
+
+      await new Promise(resolve => { setImmediate(resolve) })
+      cores.forEach(core => { inside.set(core, 0) })
+      await held.release()
+    })))
+    expect([...inside.values()]).toEqual([0, 0, 0])
+  })
+
+  it('leaves nothing locked when it is given up half-way', async () => {
+    const theirs = holder('exclusive', { cores: [2] })
+
+    expect(await theirs.line()).toBe('held')
+    await expect(lock.acquire('exclusive', { signal: AbortSignal.timeout(100) })).rejects.toMatchObject({ name: 'TimeoutError' })
+    await (await new MachineLock(lock.path, [0, 1]).acquire('exclusive', { onWait: () => { throw new Error('should not wait') } })).release()
+  })
+})
+
+describe('cores that workers are bound to', () => {
+  /** Binds itself to the first that is free. */
+  function binder (): Child {
+    return startChild("import { claimCores } from './store/core-claims.ts'", `
+      const claims = await claimCores(process.env.MESHMARK_LOCK, [0, 1, 2], taken => [[0, 1, 2].find(core => !taken.includes(core))])
+      print(String(claims.cores))
+      process.stdin.resume()`, { env: { MESHMARK_LOCK: lock.path } })
+  }
+
+  it('are chosen by one process each, also when all choose at the same time', async () => {
+    const chosen = await Promise.all(Array.from({ length: 3 }, async () => binder().line()))
+
+    expect(chosen.sort()).toEqual(['0', '1', '2'])
+  })
+
+  it('are free again when that process is killed, and when it gives them back', async () => {
+    const child = binder()
+    let seen: readonly number[] = []
+    const choose = (taken: readonly number[]): number[] => { seen = taken; return [1, 2] }
+
+    expect(await child.line()).toBe('0')
+
+    const claims = await claimCores(lock.path, [0, 1, 2], choose)
+
+    expect(seen).toEqual([0])
+    await child.kill()
+    await claims.release()
+    await claims.release()
+    await (await claimCores(lock.path, [0, 1, 2], choose)).release()
+    expect(seen).toEqual([])
+  })
+
+  it('are not held by who could not choose', async () => {
+    await expect(claimCores(lock.path, [0, 1], () => { throw new Error('nothing fits') })).rejects.toThrow('nothing fits')
+    await (await claimCores(lock.path, [0, 1], taken => { expect(taken).toEqual([]); return [] })).release()
   })
 })
