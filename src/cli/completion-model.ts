@@ -1,6 +1,7 @@
 import type { Command, Option } from 'commander'
 import { buildCommand } from './build.ts'
 import type { Context } from './context.ts'
+import { takesWords } from './join-words.ts'
 import { COMMANDS } from './table.ts'
 
 /** What can follow: fixed words, files, programs, or names that only the mesh knows. */
@@ -12,8 +13,10 @@ export interface CompletedOption {
   /** `--runs`, `-r`; the long one first. */
   flags: string[]
   description: string
-  /** `none` = a switch. */
+  /** `none` = a switch, or a value that only an equals sign can bring. */
   values: Values
+  /** How many words follow it. */
+  count: number
 }
 
 export interface CompletedCommand {
@@ -37,22 +40,25 @@ export async function completedCommands (context: Context): Promise<CompletedCom
     return {
       name,
       summary,
-      options: [...unique.map(completedOption), { flags: ['--help', '-h'], description: 'help for this command', values: { kind: 'none' } }],
+      options: [...unique.map(completedOption), { flags: ['--help', '-h'], description: 'help for this command', values: { kind: 'none' }, count: 0 }],
       words: firstWord(command)
     }
   }))
 }
 
 function completedOption (option: Option): CompletedOption {
+  const values = optionValues(option)
+
   return {
     flags: [option.long, option.short].filter(flag => flag != null),
     description: option.description.split(';')[0] ?? '',
-    values: optionValues(option)
+    values,
+    count: values.kind === 'none' ? 0 : takesWords(option) ? option.words.length : 1
   }
 }
 
 function optionValues (option: Option): Values {
-  if (option.isBoolean() || option.negate) {
+  if (option.isBoolean() || option.negate || option.optional) {
     return { kind: 'none' }
   }
 

@@ -69,9 +69,9 @@ compdef _meshmark meshmark
 `
 }
 
-function zshOption ({ flags, description, values }: CompletedOption): string {
+function zshOption ({ flags, description, values, count }: CompletedOption): string {
   const text = description.replace(/[[\]]/g, '').replaceAll(':', '\\:')
-  const value = values.kind === 'none' ? '' : `:value:${zshValues(values)}`
+  const value = `:value:${zshValues(values)}`.repeat(count)
 
   return flags.map(flag => quote(`${flag}[${text}]${value}`)).join(' ')
 }

@@ -74,7 +74,7 @@ function isPlain (option: Option): boolean {
   return !takesWords(option) && !option.optional
 }
 
-function takesWords (option: Option): option is Option & TakesWords {
+export function takesWords (option: Option): option is Option & TakesWords {
   return 'words' in option
 }
 

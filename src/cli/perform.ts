@@ -44,7 +44,7 @@ async function performCommand (name: string, args: string[], context: Context): 
   } catch (err) {
     if (err instanceof CommanderError) {
       // Help that was asked for ends by throwing, with 0.
-      return err.exitCode === 0 ? 0 : complain(context, usageLine(err, name, subcommandsOf(command)), exitCodeOfError(new MeshmarkError('usage', ''), name))
+      return err.exitCode === 0 ? 0 : complain(context, await measuringOnly(err, name, context) ?? usageLine(err, name, subcommandsOf(command)), exitCodeOfError(new MeshmarkError('usage', ''), name))
     }
 
     if (context.env.MESHMARK_DEBUG != null && !isMeshmarkError(err)) {
@@ -61,6 +61,19 @@ function complain (context: Context, text: string, exitCode = EXIT_USAGE): numbe
   context.stderr.write(`meshmark: ${text}\n`)
 
   return exitCode
+}
+
+/** What to say when exec is given an option of run: it is no typing mistake, but has no meaning where nothing is measured. */
+async function measuringOnly (err: CommanderError, name: string, context: Context): Promise<string | undefined> {
+  const [, flag] = /^error: unknown option '(-[^'=]*)/.exec(err.message) ?? []
+
+  if (name !== 'exec' || err.code !== 'commander.unknownOption' || flag == null) {
+    return undefined
+  }
+
+  const option = (await buildCommand('run', context)).options.find(({ long, short }) => flag === long || flag === short)
+
+  return option == null ? undefined : seeHelp(`exec runs a program once and measures nothing, so it has no ${flag}`, 'meshmark run')
 }
 
 /** Commander's message as one line of ours: "error: unknown option '--rus'\n(Did you mean --runs?)". */

@@ -42,7 +42,8 @@ function convert (option: Option, value: unknown, where: string): unknown {
     return option.negate ? !on : on
   }
 
-  const words = readWords(option, value, where)
+  // As the bare flag does.
+  const words = option.optional && value === true ? [String(option.presetArg)] : readWords(option, value, where)
 
   if (option.argChoices != null) {
     const wrong = words.find(word => option.argChoices?.includes(word) === false)

@@ -24,12 +24,18 @@ describe('completion in bash', () => {
   it('completes the options of a command, and only those', () => {
     expect(complete('run', '--ru')).toEqual(['--runs'])
     expect(complete('nodes', '--ru')).toEqual([])
+    expect(complete('run', '--pa')).toEqual(['--parameter-scan', '--parameter-step-size', '--parameter-list'])
+    expect(complete('run', '--c')).toEqual(expect.arrayContaining(['--conclude', '--cleanup', '--cold-cache', '--counters']))
+    expect(complete('exec', '--conc')).toEqual([])
   })
 
   it('completes the values of an option', () => {
     expect(complete('run', '--format', 'm')).toEqual(['markdown'])
     expect(complete('run', '--with', 'package.j')).toEqual(['package.json'])
     expect(complete('run', '--on', '')).toEqual(['all', 'any', 'lab-01'])
+    // What follows is the program: a value of this one stands behind an equals sign.
+    expect(complete('run', '--ignore-failure', 'package.j')).toEqual(['package.json'])
+    expect(complete('run', '--export-json', 'package.j')).toEqual(['package.json'])
   })
 
   it('completes what only the mesh knows', () => {
@@ -50,6 +56,14 @@ describe('completion', () => {
     expect(code).toBe(0)
     COMMANDS.forEach(({ name }) => { expect(out).toContain(name) })
     expect(out).toMatch(/runs/)
+  })
+
+  it('for zsh knows how many words belong to an option', async () => {
+    const { out } = await type(['completion', 'zsh'])
+
+    expect(out).toMatch(/'--parameter-scan\[[^\]]*\](:value: ){3}'/)
+    expect(out).toMatch(/'--runs\[[^\]]*\]:value: '/)
+    expect(out).toMatch(/'--counters\[[^\]]*\]'/)
   })
 
   it('is silent when there is no mesh', async () => {

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { describe, expect, it } from 'vitest'
+import { buildCommand } from '../../src/cli/build.ts'
 import { ListOption, splitCommas } from '../../src/cli/list-option.ts'
 import { applySettings } from '../../src/cli/settings.ts'
 import { parseCount } from '../../src/model/units.ts'
@@ -52,6 +53,26 @@ describe('options from elsewhere', () => {
 
     expect(await settle([], { MESHMARK_CONFIG })).toMatchObject({ with: ['a', 'b'], master: ['x', 'y'], mdns: false })
     expect(await settle([], { MESHMARK_CONFIG, MESHMARK_NO_MDNS: '0', MESHMARK_WITH: 'c\nd' })).toMatchObject({ with: ['c', 'd'], mdns: true })
+  })
+
+  it('reads options of several words, and one whose value may be left out', async () => {
+    const MESHMARK_CONFIG = await configured('run:\n  ignore-failure: 3\n  parameter-list: ["c gcc,clang", "o -O1 -g,-O2"]\n  prepare: [make clean, ""]\n')
+    const command = await buildCommand('run', testContext())
+
+    command.action(() => {})
+    await command.parseAsync([], { from: 'user' })
+    await applySettings(command, 'run', testContext({ env: { MESHMARK_CONFIG, MESHMARK_PARAMETER_SCAN: 'n 1 8', MESHMARK_QUIET_WAIT: '0', MESHMARK_COLD_CACHE: '1' } }))
+
+    expect(command.opts()).toMatchObject({
+      ignoreFailure: { codes: [3] },
+      parameterList: ['c gcc,clang', 'o -O1 -g,-O2'],
+      parameterScan: 'n 1 8',
+      prepare: ['make clean', ''],
+      quietWait: 0,
+      coldCache: true
+    })
+    await applySettings(command, 'run', testContext({ env: { MESHMARK_CONFIG: await configured('ignore-failure: true\n') } }))
+    expect(command.opts()).toMatchObject({ ignoreFailure: { codes: [] } })
   })
 
   it.each([
