@@ -4,7 +4,8 @@
  *
  *   npm run bench -- NAME [options]
  *
- * overhead: beside hyperfine, the whole way. sandbox: a box beside a bare loop
+ * overhead: beside hyperfine, the whole way. measure: what measuring costs
+ * beside it. sandbox: a box beside a bare loop
  * of posix_spawn; exits with 1 when it costs more than allowed.
  */
 import { existsSync, readdirSync } from 'node:fs'

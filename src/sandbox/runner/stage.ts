@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, statfsSync } from 'node:fs'
+import { chmodSync, mkdirSync, statfsSync, statSync } from 'node:fs'
 import { BOX, BOX_USER, WRITABLE } from '../layout.ts'
 import type { LimitName, Limits } from '../../model/limits.ts'
 import type { RunnerTask } from '../protocol.ts'
@@ -31,8 +31,7 @@ export class Stage {
   #limits: Pick<Limits, 'tmpBytes' | 'tmpInodes'> = IDLE
   #java = false
   #used = true
-  #baseBytes = 0
-  #baseInodes = 0
+  #folders: readonly Folder[] = []
 
   constructor (stagehand: Stagehand, identity: Identity) {
     this.#stagehand = stagehand
@@ -45,6 +44,7 @@ export class Stage {
     this.#java = commands.some(({ argv }) => argv.some(word => JAVA.test(word)))
     this.#limits = limits
     this.#used = true
+    this.#folders = []
   }
 
   /**
@@ -56,7 +56,9 @@ export class Stage {
    */
   renew (alive: () => void = () => {}, contents = this.#payload): void {
     if (this.#used || contents !== this.#laid) {
-      this.#stagehand.renew({
+      const stale = WRITABLE.filter((_, index) => this.#isStale(index, contents))
+
+      this.#stagehand.renew(stale, {
         bytes: this.#limits.tmpBytes + SPARE_BYTES,
         inodes: this.#limits.tmpInodes + SPARE_INODES,
         payloadBytes: contents?.roomBytes ?? 0,
@@ -69,13 +71,32 @@ export class Stage {
         keepJavaQuiet()
       }
 
-      this.#identity.asProgram(() => { contents?.lay(alive) })
+      if (stale.includes(BOX.work)) {
+        this.#identity.asProgram(() => { contents?.lay(alive) })
+      }
 
-      const { bytes, inodes } = usage()
-
-      this.#baseBytes = bytes
-      this.#baseInodes = inodes
+      this.#folders = WRITABLE.map(folder => stateOf(folder))
     }
+  }
+
+  /**
+   * Might it hold something of an earlier run? The contents of files cannot be
+   * compared, so whatever began with files is stale. An empty folder is not
+   * when it is as empty as it was and has not been changed itself, which is
+   * what most programs leave; three mounts would cost more than all the rest
+   * of a run's preparation.
+   */
+  #isStale (index: number, contents: Contents | undefined): boolean {
+    const path = WRITABLE[index]
+    const before = this.#folders[index]
+
+    if (path == null || before == null || (path === BOX.work && (contents !== this.#laid || (contents?.entries ?? 0) > 0)) || (path === BOX.tmp && this.#java)) {
+      return true
+    }
+
+    const now = stateOf(path)
+
+    return now.inodes !== before.inodes || now.bytes !== before.bytes || now.changedNs !== before.changedNs || now.mode !== before.mode
   }
 
   /** A program ran. */
@@ -85,13 +106,21 @@ export class Stage {
 
   /** Has the run written more than it may? */
   exceeded (limits: Limits): LimitName | undefined {
-    const { bytes, inodes } = usage()
+    let bytes = 0
+    let inodes = 0
 
-    if (inodes - this.#baseInodes > limits.tmpInodes) {
+    for (const [index, path] of WRITABLE.entries()) {
+      const now = roomOf(path)
+
+      bytes += now.bytes - (this.#folders[index]?.bytes ?? 0)
+      inodes += now.inodes - (this.#folders[index]?.inodes ?? 0)
+    }
+
+    if (inodes > limits.tmpInodes) {
       return 'tmp-files'
     }
 
-    return bytes - this.#baseBytes > limits.tmpBytes ? 'tmp' : undefined
+    return bytes > limits.tmpBytes ? 'tmp' : undefined
   }
 }
 
@@ -111,17 +140,24 @@ function keepJavaQuiet (): void {
   chmodSync(JAVA_COUNTERS, 0o777)
 }
 
-/** Of all writable folders; the outputs are elsewhere and have their own limit. */
-function usage (): { bytes: number, inodes: number } {
-  let bytes = 0
-  let inodes = 0
+/** A folder that programs write to. */
+interface Folder {
+  bytes: number
+  inodes: number
+  /** When anything was last changed about the folder itself: added, removed, allowed. Nobody can set it. */
+  changedNs: bigint
+  mode: bigint
+}
 
-  for (const folder of WRITABLE) {
-    const { bsize, blocks, bfree, files, ffree } = statfsSync(folder)
+function stateOf (path: string): Folder {
+  const { ctimeNs, mode } = statSync(path, { bigint: true })
 
-    bytes += (blocks - bfree) * bsize
-    inodes += files - ffree
-  }
+  return { ...roomOf(path), changedNs: ctimeNs, mode }
+}
 
-  return { bytes, inodes }
+/** What is used of it; the outputs are elsewhere and have their own limit. */
+function roomOf (path: string): { bytes: number, inodes: number } {
+  const { bsize, blocks, bfree, files, ffree } = statfsSync(path)
+
+  return { bytes: (blocks - bfree) * bsize, inodes: files - ffree }
 }

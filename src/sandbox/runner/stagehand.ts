@@ -59,14 +59,14 @@ export function attend (libc: Libc, cell: SharedArrayBuffer): number {
   for (;;) {
     Atomics.wait(words, ASKED, IDLE)
 
-    const [a = 0, b = 0, c = 0, d = 0] = numbers
+    const [a = 0, b = 0, c = 0, d = 0, e = 0] = numbers
     const asked = Atomics.load(words, ASKED)
     let answer = 0
 
     try {
       switch (asked) {
         case RENEW:
-          renew(libc, { bytes: a, inodes: b, payloadBytes: c, payloadInodes: d }, mounted)
+          renew(libc, WRITABLE.filter((_, index) => (e & (1 << index)) !== 0), { bytes: a, inodes: b, payloadBytes: c, payloadInodes: d }, mounted)
           mounted = true
           break
         case OUTPUTS:
@@ -96,8 +96,8 @@ export function attend (libc: Libc, cell: SharedArrayBuffer): number {
 }
 
 /** Fresh, empty folders where programs write. All programs of the last run are gone. */
-function renew (libc: Libc, size: StageSize, mounted: boolean): void {
-  for (const path of WRITABLE) {
+function renew (libc: Libc, folders: readonly string[], size: StageSize, mounted: boolean): void {
+  for (const path of folders) {
     const own = path === BOX.work
     const bytes = size.bytes + (own ? size.payloadBytes : 0)
     const inodes = size.inodes + (own ? size.payloadInodes : 0)
@@ -187,9 +187,20 @@ export class Stagehand {
     closeSync(process)
   }
 
-  /** Afterwards the calling thread, and so whatever it starts, is in the new working copy. */
-  renew (size: StageSize): void {
-    if (this.#ask(RENEW, size.bytes, size.inodes, size.payloadBytes, size.payloadInodes) < 0) {
+  /**
+   * Afterwards these folders are new and empty, and the calling thread, and so
+   * whatever it starts, is in the new working copy.
+   *
+   * @param folders - of WRITABLE; all of them the first time
+   */
+  renew (folders: ReadonlyArray<typeof WRITABLE[number]>, size: StageSize): void {
+    if (folders.length === 0) {
+      return
+    }
+
+    const which = folders.reduce((mask, path) => mask | (1 << WRITABLE.indexOf(path)), 0)
+
+    if (this.#ask(RENEW, size.bytes, size.inodes, size.payloadBytes, size.payloadInodes, which) < 0) {
       throw new Error('the folders of the box could not be renewed')
     }
 
