@@ -1,6 +1,7 @@
 import { MeshmarkError } from '../model/errors.ts'
 import type { SomeLimits } from '../model/limits.ts'
 import type { Grant } from '../model/machine.ts'
+import type { BindingRequest } from '../roles/worker/binding.ts'
 import { note, type Context } from './context.ts'
 import { useDataDirectory } from './data-directory.ts'
 import { connectOptions, type ConnectionOptions } from './options.ts'
@@ -13,6 +14,7 @@ export interface WorkerSettings extends ConnectionOptions {
   payloadStore?: number
   ceilings?: SomeLimits
   grants?: Grant[]
+  bind?: BindingRequest
 }
 
 /** Is a worker until told to stop. */
@@ -36,6 +38,7 @@ export async function serveAsWorker (settings: WorkerSettings, context: Context)
     payloadBytes: settings.payloadStore,
     ceilings: settings.ceilings,
     grants: settings.grants,
+    bind: settings.bind,
     log: line => { note(context, line) }
   })
 

@@ -9,10 +9,12 @@ import { note, type Context } from './context.ts'
 import { NodeProcess } from './node-process.ts'
 import { addExamples } from './options.ts'
 import { programName } from './program-name.ts'
+import { parseCores } from './worker.ts'
 
 interface UpOptions {
   workers: number
   masters: number
+  cores?: number
   data?: string
   port: number
 }
@@ -21,13 +23,14 @@ export function define (command: Command, context: Context): void {
   command
     .option('--workers <n>', 'so many workers', text => parseCount(text, '--workers', 1, 64), 3)
     .option('--masters <n>', 'so many masters', text => parseCount(text, '--masters', 1, 9), 1)
+    .option('--cores <n>', 'so many physical cores for each worker, which then measure at the same time (default: they take turns)', parseCores)
     .option('--port <n>', 'port of the master on 127.0.0.1 (default: a free one)', text => parseCount(text, '--port', 0, 65_535), 0)
     .option('--data <dir>', 'keep everything there (default: a temporary folder, removed at the end)')
     .option('-q, --quiet', 'no notes')
   addExamples(command, [
     ['meshmark up', 'a master and three workers'],
     ['meshmark up --workers 1 --data ~/mesh', 'one worker, and jobs that are there again next time']
-  ], 'Nothing of it can be reached from other machines. Workers on one machine take turns when they measure.')
+  ], 'Nothing of it can be reached from other machines. Workers on one machine take turns when they measure, unless\neach has cores of its own (--cores).')
 
   command.action(async (options: UpOptions) => {
     if (options.masters > 1) {
@@ -81,7 +84,7 @@ async function up (options: UpOptions, context: Context): Promise<void> {
 
     note(context, `starting ${options.workers} worker${options.workers === 1 ? '' : 's'}`)
     await Promise.all(Array.from({ length: options.workers }, async (_, index) =>
-      await start(['worker', '--master', address, '--no-mdns', '--name', `worker-${index + 1}`])))
+      await start(['worker', '--master', address, '--no-mdns', '--name', `worker-${index + 1}`, ...(options.cores == null ? [] : ['--cores', String(options.cores)])])))
 
     if (stopping.signal.aborted) {
       return

@@ -1,13 +1,17 @@
 import type { Command } from 'commander'
+import { MAX_PROCESSORS, parseProcessorList } from '../machine/processor-list.ts'
 import { MeshmarkError } from '../model/errors.ts'
-import { parseSize } from '../model/units.ts'
+import { parseCount, parseSize } from '../model/units.ts'
+import type { BindingRequest } from '../roles/worker/binding.ts'
 import type { Context } from './context.ts'
 import { addCeilingOptions, ceilingsOf } from './limit-options.ts'
 import { ListOption, splitCommas } from './list-option.ts'
 import { addConnectionOptions, addExamples } from './options.ts'
 import { serveAsWorker, type WorkerSettings } from './serve-worker.ts'
 
-interface WorkerOptions extends WorkerSettings {
+interface WorkerOptions extends Omit<WorkerSettings, 'bind'> {
+  cores?: number
+  cpus?: number[]
   label?: string[]
   allowColdCache?: boolean
 }
@@ -19,21 +23,48 @@ export function define (command: Command, context: Context): void {
     .option('--payload-store <size>', 'payloads kept, the least recently used go first (default: 10G)', text => parseSize(text, '--payload-store'))
     .option('--user <name>', 'what a worker started by root becomes (default: meshmark, or a user of its own)')
     .option('--allow-cold-cache', 'jobs may empty the file cache of this machine before their runs; needs root')
+  command
+    .optionsGroup('Cores of its own, to measure beside other workers of the machine that have theirs:')
+    .option('--cores <n>', 'bind its programs to so many physical cores that no other worker is bound to', parseCores)
+    .option('--cpus <list>', 'bind its programs to these processors, which make up whole cores, e.g. 0-3,8', readProcessors)
   addCeilingOptions(command.optionsGroup('What no job may exceed here, whatever it asks for:'))
   addConnectionOptions(command)
   addExamples(command, [
     ['meshmark worker', 'the mesh of this machine, the one joined before, or the one found by mDNS'],
     ['meshmark worker --master /ip4/127.0.0.1/tcp/4747', 'a master on this machine, without a token'],
     ['meshmark worker --label zone=lab --name lab-03', 'with a name and a label'],
+    ['meshmark worker --cores 2', 'measures on two cores while others measure on theirs'],
     ['meshmark worker --max-wall 10m --max-memory 2G', 'no job runs longer or takes more here']
   ], `
-Several workers on one machine take turns when they measure. The first SIGTERM or Ctrl-C lets
+Several workers on one machine take turns when they measure, unless each has cores of its own. The first SIGTERM or Ctrl-C lets
 what runs come to its end and delivers it; the second stops at once. A job that asks for more
 than is allowed here does not run here; one that asks for nothing is held to it.`)
 
-  command.action(async ({ label, allowColdCache, ...settings }: WorkerOptions) => {
-    await serveAsWorker({ ...settings, labels: readLabels(label ?? []), ceilings: ceilingsOf(settings), grants: allowColdCache === true ? ['cold-cache'] : [] }, context)
+  command.action(async ({ label, allowColdCache, cores, cpus, ...settings }: WorkerOptions) => {
+    await serveAsWorker({ ...settings, bind: bindingOf(cores, cpus), labels: readLabels(label ?? []), ceilings: ceilingsOf(settings), grants: allowColdCache === true ? ['cold-cache'] : [] }, context)
   })
+}
+
+export function parseCores (text: string): number {
+  return parseCount(text, '--cores', 1, MAX_PROCESSORS)
+}
+
+function readProcessors (text: string): number[] {
+  const processors = parseProcessorList(text) ?? []
+
+  if (processors.length === 0) {
+    throw new MeshmarkError('usage', `--cpus '${text}' is not a list of processors: write e.g. --cpus 0-3,8`)
+  }
+
+  return processors
+}
+
+function bindingOf (cores: number | undefined, processors: number[] | undefined): BindingRequest | undefined {
+  if (cores != null && processors != null) {
+    throw new MeshmarkError('usage', '--cores and --cpus exclude each other: say how many cores, or which processors')
+  }
+
+  return cores != null ? { cores } : processors != null ? { processors } : undefined
 }
 
 export function readLabels (pairs: readonly string[]): Record<string, string> {

@@ -4,6 +4,7 @@ import { closeSync, readFileSync } from 'node:fs'
 import { startTime } from '../machine/start-time.ts'
 import { toError } from '../model/errors.ts'
 import { printable } from '../model/text.ts'
+import { withAffinity } from './affinity.ts'
 import { forgetBox, recordBox } from './box-records.ts'
 import { BLOCK_FD, boxPlan, INFO_FD } from './box-plan.ts'
 import { bubblewrapCommand } from './bubblewrap.ts'
@@ -93,7 +94,7 @@ export class BoxProcess {
     })
   }
 
-  static async start (files: LoadedBoxFiles, { dir, ground }: Pick<BoxOptions, 'dir' | 'ground'>): Promise<BoxProcess> {
+  static async start (files: LoadedBoxFiles, { dir, ground, affinity }: Pick<BoxOptions, 'dir' | 'ground' | 'affinity'>): Promise<BoxProcess> {
     const maps = ground?.maps
     const node = await files.node.source(dir)
     const plan = boxPlan({
@@ -108,16 +109,24 @@ export class BoxProcess {
     const { path, args, give } = buildCommand(files, plan, { blocked: maps != null, node, passed: group?.descriptors.length ?? 0 })
     const groupFd = 1 + Math.max(BLOCK_FD, ...give.map(({ fd }) => fd))
     const given = new Map(give.map(({ fd, content }) => [fd, content.length > LARGE_BYTES ? files.memory.reopen(content) : files.memory.open(content)]))
-    const child = spawn(path, args, {
+    const start = () => spawn(path, args, {
       cwd: '/',
       // Ctrl-C at the worker's terminal is for the worker.
       detached: true,
       env: {},
       stdio: ['ignore', 'ignore', 'pipe', ...Array.from({ length: groupFd - CONTROL_FD }, (_, index) => given.get(CONTROL_FD + index) ?? 'pipe'), ...group?.descriptors ?? []]
     })
+    let child: ChildProcess
 
-    given.forEach(fd => { closeSync(fd) })
-    group?.passed()
+    try {
+      child = affinity == null ? start() : withAffinity(affinity, start)
+    } catch (err) {
+      await group?.close()
+      throw err
+    } finally {
+      given.forEach(fd => { closeSync(fd) })
+      group?.passed()
+    }
 
     if (child.pid == null) {
       const [err] = await once(child, 'error') as [Error]

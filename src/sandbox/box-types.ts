@@ -4,6 +4,7 @@ import type { Limits } from '../model/limits.ts'
 import type { Plan } from '../model/plan.ts'
 import type { CommandResult } from '../model/result.ts'
 import type { Sample } from '../model/sample.ts'
+import type { Affinity } from './affinity.ts'
 import type { BoxFilesOrProblem } from './box-files.ts'
 import type { Ground } from './ground.ts'
 
@@ -13,6 +14,8 @@ export interface BoxOptions {
   dir: string
   /** From `settle`; without it, boxes have what everybody may have. */
   ground?: Ground
+  /** Where runner and programs run; absent = where this process may. */
+  affinity?: Affinity
   log?: (line: string) => void
 }
 

@@ -15,6 +15,11 @@ export class Boxes {
     this.#options = options
   }
 
+  /** Logical processors on which everything in them runs; undefined = wherever this process may. */
+  get boundTo (): number[] | undefined {
+    return this.#options.affinity == null ? undefined : [...this.#options.affinity.processors]
+  }
+
   /** Builds one ahead, if none is there. */
   warm (): void {
     if (this.#stopped || this.#warm != null) {

@@ -134,6 +134,7 @@ async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: Ex
 
     try {
       record.sandbox = box.facts
+      record.cores = init.boxes.boundTo
 
       const limits = record.limits = limitsOf(box, init, job)
 

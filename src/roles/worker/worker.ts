@@ -19,12 +19,14 @@ import { findMesh } from '../find-mesh.ts'
 import { forgetMember, loadMember } from '../member.ts'
 import { prepareOwnedDir, prepareRoleDir } from '../role-dir.ts'
 import { refuseTicket } from '../ticket.ts'
+import { bind } from './binding.ts'
 import { Boxes } from './boxes.ts'
 import { Control } from './control.ts'
 import { Executions } from './executions.ts'
 import { Outbox } from './outbox.ts'
 import { Slot } from './slot.ts'
 import { initialSlot } from './slot-state.ts'
+import type { BindingRequest } from './binding.ts'
 import type { Standing } from './control.ts'
 import type { SomeLimits } from '../../model/limits.ts'
 import type { Grant, SandboxFacts, WorkerInfo } from '../../model/machine.ts'
@@ -47,6 +49,8 @@ export interface WorkerOptions {
   ceilings?: SomeLimits
   /** What jobs may do to the machine. */
   grants?: Grant[]
+  /** Whole cores for its programs, beside other workers of the machine that are bound. @default all of the machine, in turns */
+  bind?: BindingRequest
   /** Bytes of payloads kept. @default 10 GiB */
   payloadBytes?: number
   log?: (line: string) => void
@@ -87,6 +91,9 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
   cleanups.add(async () => ground.close())
 
   try {
+    const binding = options.bind == null ? undefined : await bind(options.bind, log)
+    cleanups.add(async () => binding?.release())
+
     const { dir, instance, journal } = await claimInstance(roleDir, { onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) } })
     cleanups.add(async () => journal.close())
 
@@ -102,13 +109,15 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const spools = await Spools.open(join(dir, 'outbox'))
     cleanups.add(async () => spools.close())
 
-    const boxOptions: BoxOptions = { files, dir: join(dir, 'box'), ground, log }
+    const boxOptions: BoxOptions = { files, dir: join(dir, 'box'), ground, affinity: binding?.affinity, log }
     const { sandbox, refusal } = await trySandbox(boxOptions)
     const node = await MeshNode.create({ identity, meshId: mesh.meshId, listen: [], mdns: options.mdns ?? true, uniqueRoles: ['worker', 'master'], log })
     let stopping = false
     let name = options.name ?? hostname().split('.')[0] ?? 'worker'
 
-    const resources = await readResources()
+    const boundTo = binding == null ? undefined : [...binding.affinity.processors]
+    const machine = await readResources()
+    const resources = { ...machine, cores: boundTo?.length ?? machine.cores }
     const boxes = new Boxes(boxOptions)
     const executions = new Executions({
       node,
@@ -117,7 +126,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       grants: options.grants ?? [],
       content,
       outbox,
-      lock: await MachineLock.find(),
+      lock: binding?.lock ?? await MachineLock.find(),
       spools,
       onEnded: async execution => slot.ended(execution),
       onChange: () => { control.report() },
@@ -135,7 +144,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       onChange: () => { control.report() },
       log
     })
-    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings, grants: options.grants })
+    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings, boundTo, grants: options.grants })
     const standing = standingOf(slot, executions)
     const control = new Control({
       node,
