@@ -1,6 +1,7 @@
 export { whyNoMemoryOf } from './affinity.ts'
 export { loadBoxFiles } from './box-files.ts'
 export { Box } from './box.ts'
+export { measureFloor } from './floor.ts'
 export { settle } from './ground.ts'
 export { preflight } from './preflight.ts'
 export { chooseUser, dropPrivileges } from './user.ts'

@@ -7,7 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const { Box, chooseUser, dropPrivileges, loadBoxFiles, preflight, settle } = await import('../../dist/sandbox/index.js')
+const { Box, chooseUser, dropPrivileges, loadBoxFiles, measureFloor, preflight, settle } = await import('../../dist/sandbox/index.js')
 
 const files = await loadBoxFiles(process.env.BUILDER == null ? {} : { builder: process.env.BUILDER })
 const user = chooseUser()
@@ -160,6 +160,14 @@ const actions = {
     await first
     await box.close()
     return { outcome: await outcome, closed: (await box.closed).reason, left: processesOf(box.pid).length, handles: process.getActiveResourcesInfo().filter(name => name === 'PipeWrap' || name === 'ProcessWrap').length }
+  },
+
+  floor: async () => {
+    const box = await Box.create(options)
+    const floor = await measureFloor(box)
+
+    await box.close()
+    return { floor, left: processesOf(box.pid).length }
   },
 
   /** What was prepared, or why not. */

@@ -58,6 +58,7 @@ interface Actions {
   many: (task: TestTask, count: number) => number[]
   stuck: (task: TestTask) => { outcome: unknown, closed: string, left: number, handles: number }
   ground: () => { cgroup: boolean, cgroups: string[], twoUids: boolean, reasons: (string | undefined)[], dir: string }
+  floor: () => { floor: { minNs: number, medianNs: number } | undefined, left: number }
   begin: (task: TestTask, until?: 'started' | 'output') => number[]
   leftFiles: () => { dir: string, all: string[] }
   log: () => string[]
