@@ -25,7 +25,8 @@ if (process.env.DENY != null) {
 
 const dir = process.env.DIR ?? mkdtempSync(join(tmpdir(), 'meshmark-test-'))
 const log = []
-const options = { files, dir, ground, log: line => log.push(line) }
+const affinity = process.env.AFFINITY == null ? undefined : JSON.parse(process.env.AFFINITY)
+const options = { files, dir, ground, affinity, log: line => log.push(line) }
 const limits = {
   wallMs: 60_000, memoryBytes: 2 ** 30, processes: 64, outputBytes: 2 ** 20, fileBytes: 2 ** 28, tmpBytes: 2 ** 28, tmpInodes: 10_000, openFiles: 256
 }
