@@ -165,7 +165,7 @@ function describe ({ programs, rounds, load, machine, hyperfine }) {
 async function calibrate (start, spin, ns) {
   const trial = 10_000_000
 
-  return String(Math.round(trial * ns / middle(await start([spin, String(trial)]).run(7)) / 1e4) * 1e4)
+  return String(Math.round(trial * ns / Math.min(...await start([spin, String(trial)]).run(15)) / 1e4) * 1e4)
 }
 
 function parse (args) {

@@ -43,30 +43,42 @@ const methods = {
 
   /** One task in the next box, which stays until `close`. `file` goes along and is what is run. Nanoseconds of every run; milliseconds of the task. */
   async run ({ box, argv, file, runs }) {
-    const program = file == null ? { kind: 'name', name: argv[0] } : { kind: 'payload', path: basename(file) }
-    const files = file == null ? [] : [{ path: basename(file), size: statSync(file).size, executable: true, read: () => createReadStream(file) }]
     const began = performance.now()
-    const report = await boxes[box].run({
-      kind: 'run',
-      commands: [{ argv, program }],
-      files,
-      env: {},
-      limits: DEFAULT_LIMITS,
-      plan: { kind: 'fixed', runs, warmup: 0 }
-    }, { onEvent: () => {} })
-    const ms = performance.now() - began
+    const [walls] = await measure({ box, argv, file, runs, commands: 1 })
 
-    if (report.outcome !== 'done') {
-      throw new Error(`${argv.join(' ')} in a box: ${report.outcome}: ${report.reason}`)
-    }
+    return { ms: performance.now() - began, walls }
+  },
 
-    return { ms, walls: report.commands[0].samples.map(({ wallNs }) => wallNs) }
+  /** A command compared with itself, as in a job of two: nanoseconds of the runs of both. */
+  async compare ({ box, argv, file, pairs }) {
+    return measure({ box, argv, file, runs: pairs, commands: 2, comparison: { metric: 'wall', margin: 0.01, failIfUndecided: false } })
   },
 
   /** Nothing of the boxes is left when it resolves. */
   async close () {
     await Promise.all(boxes.splice(0).map(async box => box.close()))
   }
+}
+
+/** Nanoseconds of every run of each command. */
+async function measure ({ box, argv, file, runs, commands, comparison }) {
+  const program = file == null ? { kind: 'name', name: argv[0] } : { kind: 'payload', path: basename(file) }
+  const files = file == null ? [] : [{ path: basename(file), size: statSync(file).size, executable: true, read: () => createReadStream(file) }]
+  const report = await boxes[box].run({
+    kind: 'run',
+    commands: Array.from({ length: commands }, () => ({ argv, program })),
+    files,
+    env: {},
+    limits: DEFAULT_LIMITS,
+    plan: { kind: 'fixed', runs, warmup: 0 },
+    comparison
+  }, { onEvent: () => {} })
+
+  if (report.outcome !== 'done') {
+    throw new Error(`${argv.join(' ')} in a box: ${report.outcome}: ${report.reason}`)
+  }
+
+  return report.commands.map(({ samples }) => samples.map(({ wallNs }) => wallNs))
 }
 
 // One that interrupts a bench reaches the whole process group; the parent says what is to be done.
