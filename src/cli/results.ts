@@ -15,6 +15,8 @@ export interface ResultOptions extends FormatOptions {
   exportCsv?: string
   exportMarkdown?: string
   allRows?: boolean
+  /** All that is known of each worker and command, below the table. */
+  details?: boolean
   /** Name of the one worker that is wanted. */
   worker?: string
 }
@@ -32,6 +34,7 @@ export function addResultOptions (command: Command): Command {
     .option('--export-markdown <file>', 'a table for a document')
     .option('--worker <name>', 'show and export only this worker; with {worker} in its name, a file is written for each')
     .option('--all-rows', 'a row for every worker, however many there are')
+    .option('--details', 'below the table: spread, percentiles, outliers, drift, page faults and more')
 }
 
 /** Looks at every file before anything is submitted. */
@@ -96,7 +99,8 @@ async function render (finished: FinishedJob, format: Format, options: ResultOpt
     case 'table': return (await import('../report/table.ts')).renderTable(finished, {
       colour: hasColour(context, context.stdout),
       width: context.stdout.columns || PIPE_WIDTH,
-      allRows: options.allRows
+      allRows: options.allRows,
+      details: options.details
     })
   }
 }

@@ -23,6 +23,8 @@ export interface TableOptions {
   width: number
   /** A row for every worker however many there are. */
   allRows?: boolean
+  /** Below the table all that is known of each worker and command. */
+  details?: boolean
 }
 
 /**
