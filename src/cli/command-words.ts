@@ -1,6 +1,7 @@
 import { split } from 'shlex'
 import { MeshmarkError } from '../model/errors.ts'
 import { type Hooks, MAX_COMMANDS, type Program } from '../model/job.ts'
+import { checkTitle, fitTitle, tellApart } from './command-titles.ts'
 import { checkHooks, type HookOptions, hooksOf } from './hook-options.ts'
 import { combinationsOf, type Fill, filler, type Parameter } from './parameters.ts'
 
@@ -63,7 +64,7 @@ export function collectCommands (words: readonly string[], lines: readonly strin
   checkNames(names, count, parameters.length > 0)
   checkHooks(hooks, count)
 
-  return combinationsOf(parameters)
+  const commands = combinationsOf(parameters)
     .flatMap(values => patterns.map(pattern => ({ pattern, values, fill: filler(values) })))
     .map(({ pattern, values, fill }, index) => {
       // One name does for all commands that come of parameters.
@@ -72,11 +73,13 @@ export function collectCommands (words: readonly string[], lines: readonly strin
 
       return {
         ...pattern(fill),
-        ...(name == null ? {} : { title: fill(name) }),
+        ...(name == null ? {} : { title: checkTitle(fill(name)) }),
         ...(own == null ? {} : { hooks: own }),
         ...(parameters.length === 0 ? {} : { parameters: values })
       }
     })
+
+  return tellApart(commands)
 }
 
 function checkNames (names: readonly string[], commands: number, parametrised: boolean): void {
@@ -94,7 +97,7 @@ function throughShell (text: string): CommandWords {
     throw new MeshmarkError('usage', 'the command for the shell is empty')
   }
 
-  return { argv: ['sh', '-c', text], title: text }
+  return { argv: ['sh', '-c', text], title: fitTitle(text) }
 }
 
 /** What the first word means: `worker:/path`, a path of this machine, or a program of the worker. */

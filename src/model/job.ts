@@ -86,7 +86,7 @@ export interface Job {
 }
 
 /** What the user typed, for headings and lists. */
-export function commandTitle (command: Command): string {
+export function commandTitle (command: Pick<Command, 'argv' | 'name'>): string {
   return command.name ?? command.argv.map(quoteWord).join(' ')
 }
 

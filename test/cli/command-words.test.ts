@@ -52,6 +52,19 @@ describe('collecting the commands of a job', () => {
     expect(collectCommands(['a', '|', 'b'], [], { shell: true })).toEqual([{ argv: ['sh', '-c', 'a | b'], title: 'a | b' }])
   })
 
+  it('shows a script for the shell as one line, cut to what a name may be', () => {
+    const [lines, long] = collectCommands([], ['echo a\n\techo b', `echo ${'é'.repeat(200)}`], { shell: true })
+
+    expect(lines).toEqual({ argv: ['sh', '-c', 'echo a\n\techo b'], title: 'echo a⏎ echo b' })
+    expect(long?.argv[2]).toHaveLength(205)
+    expect(long?.title).toBe(`echo ${'é'.repeat(124)}…`)
+    expect(Buffer.byteLength(long?.title ?? '')).toBe(256)
+  })
+
+  it.each(['', 'a\nb', 'x'.repeat(257)])('refuses the name %j', name => {
+    expect(() => collectCommands(['a'], [], { names: [name] })).toThrow(/^--command-name '.{0,60}' must be 1 to 256 bytes of printable text$/)
+  })
+
   it('refuses no command, and more names than commands', () => {
     expect(() => collectCommands([], [])).toThrow(/no program/)
     expect(() => collectCommands(['a'], [], { names: ['x', 'y'] })).toThrow(/'y' has no command/)

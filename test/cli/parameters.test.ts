@@ -157,6 +157,16 @@ describe('commands with parameters', () => {
     ])
   })
 
+  it('are told apart by the parameters that they do not show', () => {
+    const titles = (words: string[], options: object = {}): unknown => collectCommands(words, [], { parameters: [par1, par2], ...options }).map(({ title }) => title)
+
+    expect(titles(['make'])).toEqual(['make (par1 = a, par2 = z)', 'make (par1 = b, par2 = z)', 'make (par1 = a, par2 = y)', 'make (par1 = b, par2 = y)'])
+    expect(titles(['make', '{par1}'])).toEqual(['make a (par2 = z)', 'make b (par2 = z)', 'make a (par2 = y)', 'make b (par2 = y)'])
+    expect(titles(['make', '{par1}{par2}'])).toEqual([undefined, undefined, undefined, undefined])
+    expect(titles(['make'], { parameters: [{ name: 'a', values: ['1'] }] })).toEqual([undefined])
+    expect(titles(['make'], { names: ['x'.repeat(250)] })).toEqual(['a, par2 = z', 'b, par2 = z', 'a, par2 = y', 'b, par2 = y'].map(rest => `${'x'.repeat(125)}… (par1 = ${rest})`))
+  })
+
   it('are at most as many as one job can have', () => {
     const parameters = [{ name: 'a', values: Array.from({ length: 129 }, String) }]
 
