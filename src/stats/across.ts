@@ -1,4 +1,5 @@
 import { studentQuantile } from './distributions.ts'
+import type { PairedRatio } from './paired-ratio.ts'
 
 /** What one machine says about a ratio. */
 export interface Estimate {
@@ -32,6 +33,18 @@ const CONFIDENCE = 0.95
 
 /** Nobody measures a ratio better than to a billionth. Keeps weights finite where runs do not differ at all, as memory may. */
 const LEAST_VARIANCE = 1e-18
+
+/**
+ * A machine's ratio as an estimate with an error: half its interval's width on
+ * the log scale is what Student's t with one degree of freedom less than there
+ * are pairs would make of the error. With few pairs the rank interval covers
+ * more than 95 %, and the error is on the safe side.
+ */
+export function estimateOf ({ ratio, low, high, pairs }: PairedRatio): Estimate {
+  const freedom = pairs - 1
+
+  return { log: Math.log(ratio), error: Math.log(high / low) / 2 / quantile(freedom), freedom }
+}
 
 /**
  * The geometric mean of these machines' ratios, every machine with the same
