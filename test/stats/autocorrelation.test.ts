@@ -36,7 +36,8 @@ describe('runs that resemble their neighbours', () => {
       throw new Error('no interval')
     }
 
-    const factor = Math.sqrt(medianVarianceInflation(0.85))
+    // 0.85, and what the estimate is too small by: more than is taken for true.
+    const factor = Math.sqrt(medianVarianceInflation(0.9))
 
     expect(factor).toBeGreaterThan(3)
     expect(widened.median).toBe(plain.median)
