@@ -5,6 +5,7 @@ import { printable } from '../model/text.ts'
 import { formatBytes } from '../model/units.ts'
 import { paletteFor } from './colour.ts'
 import { layOut } from './columns.ts'
+import { detailLines } from './details.ts'
 import { GROUPED_ABOVE, renderGroups } from './groups.ts'
 import { Notes } from './notes.ts'
 import { outputLines } from './output-facts.ts'
@@ -45,7 +46,8 @@ export function renderTable (finished: FinishedJob, options: TableOptions): stri
     ...body,
     ...outputLines(rows, finished.job.commands.length),
     ...(finished.job.commands.length > 1 && rows.some(row => row.figures != null) ? [palette.faint('relative: to the fastest command on the same worker')] : []),
-    ...notes.lines()
+    ...notes.lines(),
+    ...(options.details === true ? detailLines(rows, palette) : [])
   ].join('\n') + '\n'
 }
 

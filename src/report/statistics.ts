@@ -1,0 +1,127 @@
+import { COUNTERS } from '../model/counters.ts'
+import { medianIntervalOfSeries } from '../stats/autocorrelation.ts'
+import { medianAbsoluteDeviation } from '../stats/mad.ts'
+import { mean, standardDeviation } from '../stats/moments.ts'
+import { ascending, median, quantileOfSorted } from '../stats/quantile.ts'
+import type { Counts } from '../model/counters.ts'
+import type { Sample } from '../model/sample.ts'
+import type { MedianInterval } from '../stats/median-interval.ts'
+
+/** Below this many runs the outer percentiles are the outermost runs under another name. */
+export const MIN_FOR_PERCENTILES = 20
+
+/**
+ * One tick in four milliseconds is what most distributions' kernels have
+ * (CONFIG_HZ=250); where it is a hundredth of a second, 50 of them here are 20
+ * there.
+ */
+const TICK_NS = 4e6
+
+/** Below this many ticks over all runs, which of them fell into the kernel is chance. */
+const MIN_TICKS = 50
+
+/** All that is reported of one command on one worker. Times are nanoseconds, and of the wall clock unless they say otherwise. */
+export interface Statistics {
+  runs: number
+  min: number
+  median: number
+  /** Of the median, 95 %; from six runs on. */
+  interval?: MedianInterval
+  mean: number
+  /** Standard deviation, from two runs on. */
+  deviation?: number
+  /** Median absolute deviation, unscaled. */
+  mad: number
+  /** 5th and 95th percentile, from MIN_FOR_PERCENTILES runs on. */
+  p5?: number
+  p95?: number
+  max: number
+  /** CPU time, the median. */
+  cpu: number
+  /** Means of user and system time; absent when there were too few clock ticks to tell them apart. */
+  split?: { user: number, system: number }
+  /** The peak, in bytes. */
+  memoryBytes?: number
+  /** Medians. */
+  minorFaults: number
+  majorFaults: number
+  voluntarySwitches: number
+  involuntarySwitches: number
+  /** How the runs ended, `0`, `3`, `SIGKILL (wall limit)`, and how many did; the most frequent first. */
+  exits: Array<{ how: string, runs: number }>
+  /** Medians of those counters that every run has. */
+  counters: Counts
+}
+
+/**
+ * @param samples - of one command on one worker, in the order in which they were measured
+ * @param memoryBytes - the peak over all of them, where it was not billed run by run
+ * @returns undefined when there are no runs
+ */
+export function statisticsOf (samples: readonly Sample[], memoryBytes?: number): Statistics | undefined {
+  if (samples.length === 0) {
+    return undefined
+  }
+
+  const wall = samples.map(sample => sample.wallNs)
+  const sorted = ascending(wall)
+  const interval = medianIntervalOfSeries(wall)
+  const deviation = standardDeviation(wall)
+  const split = splitOf(samples)
+  const memory = peakOf(samples) ?? memoryBytes
+
+  return {
+    runs: samples.length,
+    min: quantileOfSorted(sorted, 0),
+    median: quantileOfSorted(sorted, 0.5),
+    ...(interval == null ? {} : { interval }),
+    mean: mean(wall),
+    ...(deviation == null ? {} : { deviation }),
+    mad: medianAbsoluteDeviation(wall),
+    ...(samples.length < MIN_FOR_PERCENTILES ? {} : { p5: quantileOfSorted(sorted, 0.05), p95: quantileOfSorted(sorted, 0.95) }),
+    max: quantileOfSorted(sorted, 1),
+    cpu: median(samples.map(sample => sample.cpuNs)),
+    ...(split == null ? {} : { split }),
+    ...(memory == null ? {} : { memoryBytes: memory }),
+    minorFaults: median(samples.map(sample => sample.minorFaults)),
+    majorFaults: median(samples.map(sample => sample.majorFaults)),
+    voluntarySwitches: median(samples.map(sample => sample.voluntarySwitches)),
+    involuntarySwitches: median(samples.map(sample => sample.involuntarySwitches)),
+    exits: exitsOf(samples),
+    counters: countersOf(samples)
+  }
+}
+
+/** Kernels bill user and system time by what a clock tick happens to interrupt; only their sum is exact. */
+function splitOf (samples: readonly Sample[]): Statistics['split'] {
+  const user = mean(samples.map(sample => sample.userNs))
+  const system = mean(samples.map(sample => sample.systemNs))
+
+  return (user + system) * samples.length < MIN_TICKS * TICK_NS ? undefined : { user, system }
+}
+
+function peakOf (samples: readonly Sample[]): number | undefined {
+  const each = samples.flatMap(({ memoryBytes }) => memoryBytes ?? [])
+
+  return each.length < samples.length ? undefined : each.reduce((most, bytes) => Math.max(most, bytes))
+}
+
+function exitsOf (samples: readonly Sample[]): Statistics['exits'] {
+  const counts = new Map<string, number>()
+
+  for (const { exit, limit } of samples) {
+    const how = `${exit.kind === 'code' ? exit.code : exit.signal}${limit == null ? '' : ` (${limit} limit)`}`
+
+    counts.set(how, (counts.get(how) ?? 0) + 1)
+  }
+
+  return [...counts].map(([how, runs]) => ({ how, runs })).sort((a, b) => b.runs - a.runs)
+}
+
+function countersOf (samples: readonly Sample[]): Counts {
+  return Object.fromEntries(COUNTERS.flatMap(counter => {
+    const counts = samples.flatMap(sample => sample.counters?.[counter] ?? [])
+
+    return counts.length < samples.length ? [] : [[counter, median(counts)]]
+  }))
+}
