@@ -1,7 +1,7 @@
 import type { Command, Option } from 'commander'
 import { buildCommand } from './build.ts'
 import type { Context } from './context.ts'
-import { takesWords } from './join-words.ts'
+import { mayStandAlone, takesWords } from './join-words.ts'
 import { COMMANDS } from './table.ts'
 
 /** What can follow: fixed words, files, programs, or names that only the mesh knows. */
@@ -58,7 +58,7 @@ function completedOption (option: Option): CompletedOption {
 }
 
 function optionValues (option: Option): Values {
-  if (option.isBoolean() || option.negate || option.optional) {
+  if (option.isBoolean() || option.negate || mayStandAlone(option)) {
     return { kind: 'none' }
   }
 

@@ -57,7 +57,7 @@ function joinShort (word: string, left: string[], options: readonly Option[]): s
 
     const value = rest.slice(1)
 
-    if (option.required || (option.optional && value.startsWith('='))) {
+    if (option.required || (mayStandAlone(option) && value.startsWith('='))) {
       const attached = value === '' ? undefined : isPlain(option) ? value : value.replace(/^=/, '')
 
       return [...joined, ...take(option, attached, left, `-${rest}`)]
@@ -71,7 +71,12 @@ function joinShort (word: string, left: string[], options: readonly Option[]): s
 }
 
 function isPlain (option: Option): boolean {
-  return !takesWords(option) && !option.optional
+  return !takesWords(option) && !mayStandAlone(option)
+}
+
+/** Its value may be left out. A placeholder like `<file[=name]>` is an optional part of a value that must be there. */
+export function mayStandAlone (option: Option): boolean {
+  return option.optional && !option.required
 }
 
 export function takesWords (option: Option): option is Option & TakesWords {
@@ -89,7 +94,7 @@ function take (option: Option, attached: string | undefined, left: string[], wor
     return [`${option.long}=${values.join(' ')}`]
   }
 
-  if (option.optional) {
+  if (mayStandAlone(option)) {
     return [`${option.long}=${attached ?? option.presetArg}`]
   }
 

@@ -2,6 +2,7 @@ import type { Command, Option } from 'commander'
 import { MeshmarkError } from '../model/errors.ts'
 import { readConfig } from './config.ts'
 import type { Context } from './context.ts'
+import { mayStandAlone } from './join-words.ts'
 import { ListOption } from './list-option.ts'
 import { environmentName, optionKey } from './option-names.ts'
 
@@ -43,7 +44,7 @@ function convert (option: Option, value: unknown, where: string): unknown {
   }
 
   // As the bare flag does.
-  const words = option.optional && value === true ? [String(option.presetArg)] : readWords(option, value, where)
+  const words = mayStandAlone(option) && value === true ? [String(option.presetArg)] : readWords(option, value, where)
 
   if (option.argChoices != null) {
     const wrong = words.find(word => option.argChoices?.includes(word) === false)

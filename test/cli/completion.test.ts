@@ -63,6 +63,8 @@ describe('completion', () => {
 
     expect(out).toMatch(/'--parameter-scan\[[^\]]*\](:value: ){3}'/)
     expect(out).toMatch(/'--runs\[[^\]]*\]:value: '/)
+    expect(out).toMatch(/'--with\[[^\]]*\]:value:_files'/)
+    expect(out).toMatch(/'--ignore-failure\[[^\]]*\]'/)
     expect(out).toMatch(/'--counters\[[^\]]*\]'/)
   })
 

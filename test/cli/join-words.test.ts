@@ -15,6 +15,7 @@ function command (): Command {
     .option('-r, --runs <n>')
     .option('-d, --detach')
     .option('-N')
+    .addOption(new ListOption('--with <file[=name]>', ''))
     .addOption(new Option('-i, --ignore-failure [codes]').preset('all'))
     .addOption(takingWords(new Option('-P, --parameter-scan <var> <min> <max>'), ['VAR', 'MIN', 'MAX']))
     .addOption(takingWords(new ListOption('-L, --parameter-list <var> <values>', ''), ['VAR', 'VALUES']))
@@ -38,6 +39,7 @@ describe('options of several words', () => {
     [['-L', 'c', 'gcc,clang', '-L', 'o', '-O1 -g,-O2', './p'], { parameterList: ['c gcc,clang', 'o -O1 -g,-O2'] }, ['./p']],
     [['-L', 'c', '', './p'], { parameterList: ['c '] }, ['./p']],
     [['-L', 'c', '--', '--', './p'], { parameterList: ['c --'] }, ['./p']],
+    [['--with', 'a', '--with=b=c', './p'], { with: ['a', 'b=c'] }, ['./p']],
     [['-r', '-P', './p'], { runs: '-P' }, ['./p']],
     [['-r5', '-Nd', '--runs=6', 'ls', '-i'], { runs: '6', N: true, detach: true }, ['ls', '-i']]
   ])('%j', (argv, options, words) => {
