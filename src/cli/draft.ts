@@ -55,7 +55,7 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
 
     commands.push({
       argv,
-      program: program.kind === 'local' ? { kind: 'payload', path: await files.addProgram(program.path) } : program,
+      program: program.kind === 'local' ? { kind: 'payload', path: await files.addProgram(program.path, hooks?.setup != null) } : program,
       ...(title == null ? {} : { name: title }),
       ...(hooks == null ? {} : { hooks }),
       ...(parameters == null ? {} : { parameters })

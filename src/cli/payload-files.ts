@@ -20,9 +20,11 @@ export class PayloadFiles {
    * A program of the command line. Resolves with its path in the payload: its
    * own name, or `2/NAME` where another program has that, as of `./old/prog`
    * and `./new/prog`.
+   *
+   * @param setup - the job has a setup, which may make what is not there yet
    */
-  async addProgram (path: string): Promise<string> {
-    const found = await look(path, 'program')
+  async addProgram (path: string, setup = false): Promise<string> {
+    const found = await look(path, 'program', setup ? `; what --setup makes is run by a shell: --shell 'exec ${path}'` : undefined)
 
     if (found.size === 0) {
       throw new MeshmarkError('not-executable', `program ${path} is empty: there is nothing to run`)
@@ -101,10 +103,10 @@ async function splitName (text: string): Promise<{ path: string, name: string }>
   return { path: text.slice(0, at), name: text.slice(at + 1) }
 }
 
-async function look (path: string, what: string): Promise<{ size: number, mode: number }> {
+async function look (path: string, what: string, instead = `; a program of the worker is written worker:${path.startsWith('/') ? path : '/PATH'} or by its bare name`): Promise<{ size: number, mode: number }> {
   const found = await stat(path).catch((err: NodeJS.ErrnoException) => {
     if (err.code === 'ENOENT' || err.code === 'ENOTDIR') {
-      throw new MeshmarkError('not-found', `${what} ${path} does not exist on this machine${what === 'program' ? `; a program of the worker is written worker:${path.startsWith('/') ? path : '/PATH'} or by its bare name` : ''}`)
+      throw new MeshmarkError('not-found', `${what} ${path} does not exist on this machine${what === 'program' ? instead : ''}`)
     }
 
     throw new MeshmarkError('not-executable', `${what} ${path} cannot be read: ${err.code === 'EACCES' ? 'this user may not' : err.message}`)

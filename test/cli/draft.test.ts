@@ -104,6 +104,7 @@ describe('a job from the command line', () => {
 
   it.each([
     ['a missing program', (dir: string) => ({ words: [`${dir}/missing`] }), 'not-found', /does not exist on this machine/],
+    ['a program that the setup makes', (dir: string) => ({ words: [`${dir}/missing`], hooks: { setup: 'make' } }), 'not-found', /; what --setup makes is run by a shell: --shell 'exec .*missing'$/],
     ['a folder as a program', (dir: string) => ({ words: [`${dir}/sub`] }), 'not-executable', /is a folder/],
     ['an empty program', (dir: string) => ({ words: [`${dir}/empty`] }), 'not-executable', /is empty/],
     ['a missing file', (dir: string) => ({ words: ['sort'], options: { with: [`${dir}/missing`] } }), 'not-found', /--with file .*missing does not exist/],
