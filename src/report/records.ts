@@ -1,9 +1,9 @@
+import { COUNTERS } from '../model/counters.ts'
 import { commandTitle } from '../model/job.ts'
-import { medianIntervalOfSeries } from '../stats/autocorrelation.ts'
-import { medianAbsoluteDeviation } from '../stats/mad.ts'
-import { mean, standardDeviation } from '../stats/moments.ts'
-import { median } from '../stats/quantile.ts'
+import { mean } from '../stats/moments.ts'
 import { rowsOf } from './rows.ts'
+import { statisticsOf } from './statistics.ts'
+import type { Counter } from '../model/counters.ts'
 import type { FinishedJob } from '../model/finished.ts'
 import type { Limits } from '../model/limits.ts'
 import type { SandboxFacts } from '../model/machine.ts'
@@ -43,11 +43,28 @@ export interface ResultRecord {
   worker: WorkerRecord
   /** Of all processes of each run. */
   cpu_times: number[]
+  /** Of each run; the split is sampled by clock ticks, and of a short run it is chance. */
+  user_times: number[]
+  system_times: number[]
   /** The 95 % interval of the median; absent below six runs. */
   median_interval?: [number, number]
   mad: number
+  /** 5th and 95th percentile; absent below 20 runs. */
+  p5?: number
+  p95?: number
+  /** Of each run. */
+  page_faults: { minor: number[], major: number[] }
+  context_switches: { voluntary: number[], involuntary: number[] }
+  /** Hardware counters of each run, null where it has none; absent when they were not asked for, or where there are none. */
+  counters?: Partial<Record<Counter, Array<number | null>>>
+  /** Why there are no counters. */
+  no_counters?: string
   warmups: number
   noise?: { grade: string, reasons: string[] }
+  /** How long its worker waited for a quiet machine before it measured. */
+  quiet_wait?: number
+  /** Logical processors to which the runs were bound. */
+  cores?: number[]
   /** Started together with the other workers. */
   simultaneous?: boolean
   /** The half-width that was reached, as a fraction, when it is not the one asked for. */
@@ -72,6 +89,7 @@ export interface FailureRecord {
   command: string
   state: string
   reason: string
+  parameters?: Record<string, string>
   worker: WorkerRecord
   times: number[]
   cpu_times: number[]
@@ -101,33 +119,44 @@ export function recordsOf (finished: FinishedJob): Records {
 
 function resultRecord (row: Row, finished: FinishedJob, several: boolean): ResultRecord {
   const { samples, result, worker } = row
-  // Whole nanoseconds are exact; seconds are not, so they come last.
-  const wall = samples.map(sample => sample.wallNs)
-  const deviation = standardDeviation(wall)
-  const interval = medianIntervalOfSeries(wall)
+  const statistics = statisticsOf(samples, result?.memoryBytes)
+
+  if (statistics == null) {
+    throw new RangeError('a result without runs')
+  }
+
+  const { interval, deviation, p5, p95 } = statistics
   const record = workerRecord(row)
   const simultaneous = worker.simultaneous ?? worker.result?.start?.simultaneous
   const caveats = worker.result?.sandbox?.caveats ?? []
 
   return {
     command: several ? `${title(row, finished)} [${record.name}]` : title(row, finished),
-    mean: seconds(mean(wall)),
+    mean: seconds(statistics.mean),
     stddev: deviation == null ? null : seconds(deviation),
-    median: seconds(median(wall)),
+    median: seconds(statistics.median),
     user: seconds(mean(samples.map(sample => sample.userNs))),
     system: seconds(mean(samples.map(sample => sample.systemNs))),
-    min: seconds(wall.reduce((least, ns) => Math.min(least, ns), Infinity)),
-    max: seconds(wall.reduce((most, ns) => Math.max(most, ns), -Infinity)),
-    times: wall.map(seconds),
+    min: seconds(statistics.min),
+    max: seconds(statistics.max),
+    times: samples.map(sample => seconds(sample.wallNs)),
     ...memoryOf(row),
     exit_codes: samples.map(exitCode),
-    ...(several ? { parameters: { worker: record.name } } : {}),
+    ...parametersOf(row, finished, several),
     worker: record,
     cpu_times: samples.map(sample => seconds(sample.cpuNs)),
+    user_times: samples.map(sample => seconds(sample.userNs)),
+    system_times: samples.map(sample => seconds(sample.systemNs)),
     ...(interval == null ? {} : { median_interval: [seconds(interval.low), seconds(interval.high)] as [number, number] }),
-    mad: seconds(medianAbsoluteDeviation(wall)),
+    mad: seconds(statistics.mad),
+    ...(p5 == null || p95 == null ? {} : { p5: seconds(p5), p95: seconds(p95) }),
+    page_faults: { minor: samples.map(sample => sample.minorFaults), major: samples.map(sample => sample.majorFaults) },
+    context_switches: { voluntary: samples.map(sample => sample.voluntarySwitches), involuntary: samples.map(sample => sample.involuntarySwitches) },
+    ...countersOf(row),
     warmups: result?.warmups ?? 0,
     ...(worker.result?.noise == null ? {} : { noise: worker.result.noise }),
+    ...(worker.result?.quietWaitMs == null ? {} : { quiet_wait: worker.result.quietWaitMs / 1e3 }),
+    ...(worker.result?.cores == null ? {} : { cores: worker.result.cores }),
     ...(simultaneous == null ? {} : { simultaneous }),
     ...(result?.reached == null ? {} : { precision_reached: result.reached }),
     ...(result?.output == null ? {} : { stdout_sha256: result.output.stdoutDigest, stdout_same: result.output.same }),
@@ -139,11 +168,29 @@ function resultRecord (row: Row, finished: FinishedJob, several: boolean): Resul
   }
 }
 
+/** Those that made this command of a pattern; several workers are told apart by one more, unless the pattern has taken its name. */
+function parametersOf (row: Row, { job }: FinishedJob, several: boolean): { parameters?: Record<string, string> } {
+  const own = job.commands[row.command]?.parameters ?? {}
+  const parameters = several ? { worker: row.worker.info.name, ...own } : own
+
+  return Object.keys(parameters).length === 0 ? {} : { parameters }
+}
+
+function countersOf ({ samples, worker: { result } }: Row): Pick<ResultRecord, 'counters' | 'no_counters'> {
+  const counted = COUNTERS.filter(counter => samples.some(({ counters }) => counters?.[counter] != null))
+
+  return {
+    ...(counted.length === 0 ? {} : { counters: Object.fromEntries(counted.map(counter => [counter, samples.map(({ counters }) => counters?.[counter] ?? null)])) }),
+    ...(result?.noCounters == null ? {} : { no_counters: result.noCounters })
+  }
+}
+
 function failureRecord (row: Row, finished: FinishedJob): FailureRecord {
   return {
     command: title(row, finished),
     state: row.problem?.state ?? 'failed',
     reason: row.problem?.reason ?? '',
+    ...parametersOf(row, finished, false),
     worker: workerRecord(row),
     times: row.samples.map(sample => seconds(sample.wallNs)),
     cpu_times: row.samples.map(sample => seconds(sample.cpuNs)),
