@@ -51,14 +51,17 @@ export function addJobOptions (command: Command, on: string): Command {
     .option('-d, --detach', 'print the job\'s id and leave it running')
 }
 
-export function addPlanOptions (command: Command): Command {
+/** @param what - is counted: single runs, or pairs of which each has a run of every command */
+export function addPlanOptions (command: Command, what: 'runs' | 'pairs' = 'runs'): Command {
+  const [counted, known, percent] = what === 'runs' ? ['measured runs', 'the median is', '1%'] : ['pairs of runs', 'every ratio is', 'half of --margin']
+
   return command
     .optionsGroup('How often:')
-    .option('-r, --runs <n>', 'exactly so many measured runs', text => parseCount(text, '--runs'))
+    .option('-r, --runs <n>', `exactly so many ${counted}`, text => parseCount(text, '--runs'))
     .option('-w, --warmup <n>', 'runs before the first measured one (default: 0)', text => parseCount(text, '--warmup', 0))
     .option('-m, --min-runs <n>', 'at least so many', text => parseCount(text, '--min-runs'))
     .option('-M, --max-runs <n>', 'at most so many', text => parseCount(text, '--max-runs'))
-    .option('--precision <percent>', 'stop when the median is known this well (default: 1%)', parsePercent)
+    .option('--precision <percent>', `stop when ${known} known this well (default: ${percent})`, text => parsePercent(text, '--precision'))
     .option('--budget <duration>', 'stop after this long for each command and worker (default: 5s)', text => positive(parseDuration(text, '--budget'), '--budget', text))
 }
 
@@ -97,11 +100,11 @@ export function planOf (options: PlanOptions): Plan {
 }
 
 /** `1%` or `0.5%`, as a fraction; a bare number is a percentage too. */
-export function parsePercent (text: string): number {
+export function parsePercent (text: string, option: string): number {
   const value = Number(text.replace(/%$/, ''))
 
   if (!/^\d+(\.\d+)?%?$/.test(text) || value <= 0 || value >= 100) {
-    throw new MeshmarkError('usage', `--precision '${text}' is not a percentage between 0 and 100: write e.g. 1%`)
+    throw new MeshmarkError('usage', `${option} '${text}' is not a percentage between 0 and 100: write e.g. 1%`)
   }
 
   return value / 100

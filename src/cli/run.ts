@@ -1,20 +1,15 @@
 import type { Command } from 'commander'
-import { shortJobId } from '../model/ids.ts'
-import { withClient } from './connect.ts'
-import { note, type Context } from './context.ts'
-import { type DraftRequest, draftJob } from './draft.ts'
-import { followJob } from './follow.ts'
+import type { Context } from './context.ts'
+import type { DraftRequest } from './draft.ts'
 import { addHookOptions, hookLinesOf, type HookOptions } from './hook-options.ts'
 import { addJobOptions, addPlanOptions, type JobOptions, planOf, type PlanOptions } from './job-options.ts'
 import { ListOption } from './list-option.ts'
+import { measureJob } from './measure.ts'
 import { addMeasuringOptions, measuringOf, type MeasuringOptions } from './measuring-options.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
 import { addParameterOptions, type ParameterOptions, parametersOf } from './parameter-options.ts'
-import { typed } from './program-name.ts'
 import { requirementHelp } from './require-option.ts'
-import { addResultOptions, checkExports, presentResults, type ResultOptions } from './results.ts'
-import { withSpooledStdin } from './spool.ts'
-import { submitting } from './submit.ts'
+import { addResultOptions, type ResultOptions } from './results.ts'
 
 interface RunOptions extends JobOptions, PlanOptions, MeasuringOptions, HookOptions, ParameterOptions, ConnectionOptions, ResultOptions {
   command?: string[]
@@ -65,33 +60,6 @@ ${requirementHelp()}`)
       measuring: measuringOf(options)
     }
 
-    context.exitCode = options.stdin === '-'
-      ? await withSpooledStdin(context, async stdinCopy => await measure({ ...request, stdinCopy }, options, context))
-      : await measure(request, options, context)
-  })
-}
-
-async function measure (request: DraftRequest, options: RunOptions, context: Context): Promise<number> {
-  await checkExports(options)
-
-  const { draft, hints } = await draftJob(request)
-
-  for (const hint of hints) {
-    note(context, hint)
-  }
-
-  return await withClient(options, async client => {
-    if (options.detach === true) {
-      const id = await submitting(client, draft, context)(new AbortController().signal, () => {})
-
-      note(context, `follow it with ${typed(`meshmark attach ${shortJobId(id)}`)}`)
-      context.stdout.write(`${shortJobId(id)}\n`)
-
-      return 0
-    }
-
-    const followed = await followJob(client, submitting(client, draft, context), context, { progress: true })
-
-    return followed.kind === 'left' ? followed.exitCode : await presentResults(followed, options, context)
+    context.exitCode = await measureJob(request, options, context)
   })
 }

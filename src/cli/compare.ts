@@ -1,0 +1,68 @@
+import type { Command } from 'commander'
+import { addCompareOptions, comparedLines, type CompareOptions, comparisonOf, pairsPlanOf } from './compare-options.ts'
+import type { Context } from './context.ts'
+import type { DraftRequest } from './draft.ts'
+import { addHookOptions, hookLinesOf, type HookOptions } from './hook-options.ts'
+import { addJobOptions, addPlanOptions, type JobOptions, type PlanOptions } from './job-options.ts'
+import { ListOption } from './list-option.ts'
+import { measureJob } from './measure.ts'
+import { addMeasuringOptions, measuringOf, type MeasuringOptions } from './measuring-options.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
+import { addParameterOptions, type ParameterOptions, parametersOf } from './parameter-options.ts'
+import { requirementHelp } from './require-option.ts'
+import { addResultOptions, type ResultOptions } from './results.ts'
+
+interface AllOptions extends CompareOptions, JobOptions, PlanOptions, MeasuringOptions, HookOptions, ParameterOptions, ConnectionOptions, ResultOptions {
+  commandName?: string[]
+}
+
+export function define (command: Command, context: Context): void {
+  command.argument('[commands...]', 'each one text, with its arguments; the others are compared with the first')
+    .passThroughOptions()
+
+  addCompareOptions(command)
+  command.optionsGroup('What is compared:')
+    .addOption(new ListOption('-n, --command-name <name>', 'what the results call a command (repeatable, in the order of the commands)'))
+  addParameterOptions(command)
+  addPlanOptions(command, 'pairs')
+  addHookOptions(command)
+  addMeasuringOptions(command)
+  addJobOptions(command, 'all')
+  addResultOptions(command)
+  addConnectionOptions(command)
+  addExamples(command, [
+    ["meshmark compare './old 7' './new 7'", 'two files of this machine, on every worker'],
+    ["meshmark compare --fail-if-slower 5% './old 7' './new 7'", 'for a script: exits with 3 when it got slower'],
+    ["meshmark compare --with f 'sort f' 'sort --parallel=1 f'", 'one program, two ways to call it'],
+    ["meshmark compare -L n 1,2,4 './primes {n}'", 'the values of a parameter, each with the first one'],
+    ["meshmark compare --metric memory -r 10 './old' './new'", 'ten pairs, by their peak memory'],
+    ["meshmark compare --with f --shell 'gzip <f | wc' 'xz <f | wc'", 'through a shell']
+  ], `
+Runs of the commands take turns on each machine, in pairs next to each other and in random order.
+A verdict needs at least 6 pairs: equivalent when the whole interval of the ratio is within --margin,
+else faster or slower when it excludes 1, else undecided.
+Exit status: 0 done, 1 something failed, 2 wrong usage, 3 a regression that --fail-if-slower or
+--fail-if-undecided asks for, 4 no master or no matching worker, 5 refused, 130 interrupted.
+Ctrl-C leaves the job running, a second one cancels it.
+
+${requirementHelp()}`)
+
+  command.action(async (typed: string[], options: AllOptions) => {
+    const comparison = comparisonOf(options)
+    const parameters = parametersOf(options)
+    const request: DraftRequest = {
+      kind: 'run',
+      words: [],
+      commands: comparedLines(typed, parameters),
+      names: options.commandName ?? [],
+      options,
+      on: 'all',
+      plan: pairsPlanOf(options, comparison),
+      hooks: hookLinesOf(options),
+      parameters,
+      measuring: { ...measuringOf(options), comparison }
+    }
+
+    context.exitCode = await measureJob(request, options, context)
+  })
+}
