@@ -43,13 +43,15 @@ export async function bench (args, interruption) {
   const { trials, seed } = parse(args)
   const functions = await load()
   const rows = []
+  // Every situation has random numbers of its own: no row is another's echo.
+  let stream = seed
   const began = performance.now()
 
   for (const correlation of CORRELATIONS) {
     for (const n of LENGTHS) {
       await setImmediate()
       interruption.throwIfAborted()
-      rows.push(judged({ of: 'median in a session', situation: { correlation, n }, ...withinSession(functions, { seed, trials, n, correlation }) }))
+      rows.push(judged({ of: 'median in a session', situation: { correlation, n }, ...withinSession(functions, { seed: stream++, trials, n, correlation }) }))
     }
   }
 
@@ -61,7 +63,7 @@ export async function bench (args, interruption) {
 
         const situation = { noise, spread, machines, pairs: PAIRS }
 
-        for (const { what, ...counts } of acrossMachines(functions, { seed, trials, ...situation })) {
+        for (const { what, ...counts } of acrossMachines(functions, { seed: stream++, trials, ...situation })) {
           rows.push(judged({ of: NAMES[what], situation, ...counts }))
         }
       }
