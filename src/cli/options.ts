@@ -6,6 +6,11 @@ export const FORMATS = ['table', 'json', 'ndjson', 'csv', 'markdown'] as const
 
 export type Format = typeof FORMATS[number]
 
+/** What results can be written as: the usual, and all that is known of them. */
+export const RESULT_FORMATS = [...FORMATS, 'full'] as const
+
+export type ResultFormat = typeof RESULT_FORMATS[number]
+
 /** What every command that speaks to a mesh may be told. */
 export interface ConnectionOptions {
   master?: string[]
@@ -43,8 +48,8 @@ export function connectOptions (options: ConnectionOptions, role: 'client' | 'ad
 }
 
 /** How results are written; a table unless told otherwise. */
-export function formatOption (): Option {
-  return new Option('--format <format>', 'how the results are written').choices([...FORMATS]).default('table')
+export function formatOption (formats: readonly string[] = FORMATS): Option {
+  return new Option('--format <format>', 'how the results are written').choices([...formats]).default('table')
 }
 
 /** Examples at the end of a command's help. */

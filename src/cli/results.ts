@@ -5,15 +5,17 @@ import type { FinishedJob } from '../model/finished.ts'
 import { hasColour, type Context } from './context.ts'
 import { checkExportFile, writeExportFile } from './export-files.ts'
 import { finishedJob, type JobOutcome } from './finished.ts'
-import { type Format, formatOption, type FormatOptions } from './options.ts'
+import { formatOption, RESULT_FORMATS, type ResultFormat } from './options.ts'
 import { isPerWorker, workerFiles } from './worker-files.ts'
 import { writeAll } from './write.ts'
 
-export interface ResultOptions extends FormatOptions {
+export interface ResultOptions {
+  format: ResultFormat
   exportJson?: string
   exportNdjson?: string
   exportCsv?: string
   exportMarkdown?: string
+  exportFull?: string
   allRows?: boolean
   /** All that is known of each worker and command, below the table. */
   details?: boolean
@@ -27,11 +29,12 @@ const PIPE_WIDTH = 160
 export function addResultOptions (command: Command): Command {
   return command
     .optionsGroup('Results:')
-    .addOption(formatOption())
+    .addOption(formatOption(RESULT_FORMATS))
     .option('--export-json <file>', "also into a file: hyperfine's JSON with more keys, every sample included")
     .option('--export-ndjson <file>', 'one line for each worker and command')
     .option('--export-csv <file>', "hyperfine's CSV with more columns")
     .option('--export-markdown <file>', 'a table for a document')
+    .option('--export-full <file>', 'JSON with everything: the job, every machine, every run in nanoseconds, statistics')
     .option('--worker <name>', 'show and export only this worker; with {worker} in its name, a file is written for each')
     .option('--all-rows', 'a row for every worker, however many there are')
     .option('--details', 'below the table: spread, percentiles, outliers, drift, page faults and more')
@@ -90,12 +93,13 @@ export async function presentResults (outcome: JobOutcome, options: ResultOption
   return exitCodeOf(whole)
 }
 
-async function render (finished: FinishedJob, format: Format, options: ResultOptions, context: Context): Promise<string> {
+async function render (finished: FinishedJob, format: ResultFormat, options: ResultOptions, context: Context): Promise<string> {
   switch (format) {
     case 'json': return (await import('../report/json.ts')).renderJson(finished)
     case 'ndjson': return (await import('../report/ndjson.ts')).renderNdjson(finished)
     case 'csv': return (await import('../report/csv.ts')).renderCsv(finished)
     case 'markdown': return (await import('../report/markdown.ts')).renderMarkdown(finished)
+    case 'full': return (await import('../report/full.ts')).renderFull(finished)
     case 'table': return (await import('../report/table.ts')).renderTable(finished, {
       colour: hasColour(context, context.stdout),
       width: context.stdout.columns || PIPE_WIDTH,
@@ -105,12 +109,13 @@ async function render (finished: FinishedJob, format: Format, options: ResultOpt
   }
 }
 
-function exportsOf (options: ResultOptions): Array<{ option: string, format: Format, file: string }> {
+function exportsOf (options: ResultOptions): Array<{ option: string, format: ResultFormat, file: string }> {
   const all = [
     { option: '--export-json', format: 'json', file: options.exportJson },
     { option: '--export-ndjson', format: 'ndjson', file: options.exportNdjson },
     { option: '--export-csv', format: 'csv', file: options.exportCsv },
-    { option: '--export-markdown', format: 'markdown', file: options.exportMarkdown }
+    { option: '--export-markdown', format: 'markdown', file: options.exportMarkdown },
+    { option: '--export-full', format: 'full', file: options.exportFull }
   ] as const
 
   return all.flatMap(({ option, format, file }) => file == null ? [] : [{ option, format, file }])

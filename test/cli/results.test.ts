@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { JobOutcome } from '../../src/cli/finished.ts'
+import { RESULT_FORMATS } from '../../src/cli/options.ts'
 import { checkExports, presentResults, type ResultOptions } from '../../src/cli/results.ts'
 import { executionResult, jobView, sample, taskView } from './fixtures.ts'
 import { temporaryFolder, testContext, type } from './helpers.ts'
@@ -44,11 +45,26 @@ describe('results in files', () => {
     expect(await readFile(join(folder, 'all.md'), 'utf8')).toMatch(/lab-01[^]*lab\/02/)
   })
 
+  it('are complete where everything is asked for: each run with all that was measured of it', async () => {
+    const folder = await temporaryFolder()
+    const job = outcome('lab-01', 'bad')
+
+    await present(job, { exportFull: join(folder, '{worker}.json') })
+
+    const { out } = await present(job, { format: 'full', worker: 'bad' })
+    const text = await readFile(join(folder, 'bad.json'), 'utf8')
+
+    expect(text).toBe(out)
+    expect(text).toContain('"wallNs":40000002')
+    expect(JSON.parse(text).job).toMatchObject({ plan: { kind: 'fixed', runs: 10 } })
+    expect(await readFile(join(folder, 'lab-01.json'), 'utf8')).not.toContain('bad')
+  })
+
   it('hold one worker alone with --worker, in every format, and the exit code is that of all', async () => {
     const folder = await temporaryFolder()
     const job = outcome('lab-01', 'bad')
 
-    for (const format of ['table', 'json', 'ndjson', 'csv', 'markdown'] as const) {
+    for (const format of RESULT_FORMATS) {
       const { code, out } = await present(job, { format, worker: 'lab-01', exportNdjson: join(folder, '{worker}') })
 
       expect(out).toContain('lab-01')
