@@ -35,7 +35,7 @@ const CONFIDENCE = 0.95
 const LEAST_VARIANCE = 1e-18
 
 /**
- * A machine's ratio as an estimate with an error: half its interval's width on
+ * A machine's ratio as an estimate with an error: half its 95 % interval's width on
  * the log scale is what Student's t with one degree of freedom less than there
  * are pairs would make of the error. With few pairs the rank interval covers
  * more than 95 %, and the error is on the safe side.
@@ -66,9 +66,9 @@ export function theseMachines (estimates: readonly Estimate[]): AcrossRatio | un
  *
  * Equal, because weights by noise promise too much: with five to ten machines
  * of unequal noise whose ratios differ by half a percent the interval then
- * covers 89 to 92 % instead of 95, and the usual prediction interval (Higgins,
+ * covers some 90 % instead of 95, and the usual prediction interval (Higgins,
  * Thompson and Spiegelhalter, Journal of the Royal Statistical Society A 172,
- * 2009) 86 %. With equal weights the interval covers at least 95 % whatever the
+ * 2009) still less; test/stats/coverage.test.ts. With equal weights the interval covers at least 95 % whatever the
  * noise of each machine is: Bakirov and Székely, "Student's t-test for Gaussian
  * scale mixtures", Journal of Mathematical Sciences 139, 2006. It is never
  * narrower than that of these machines: who generalizes knows no more.

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { acrossMachines, wilson, withinSession } from '../../bench/lib/coverage.js'
-import { estimateOf, machinesLikeThese, theseMachines } from '../../src/stats/across.ts'
+import { estimateOf, hartungKnapp, machinesLikeThese, pauleMandel, theseMachines } from '../../src/stats/across.ts'
 import { medianIntervalOfSeries } from '../../src/stats/autocorrelation.ts'
+import { studentQuantile } from '../../src/stats/distributions.ts'
 import { pairedRatio } from '../../src/stats/paired-ratio.ts'
 
 /** What the whole bench asks, `npm run bench -- coverage`, in fewer trials and situations. Always the same trials. */
@@ -32,6 +33,25 @@ describe('intervals that claim 95 %', () => {
         }
       }
     }
+  })
+
+  it('would not cover machines like these with weights by noise, where the machines differ by half a percent', () => {
+    const weighted: typeof machinesLikeThese = estimates => {
+      const tauSquared = pauleMandel(estimates)
+      const { mean, error } = hartungKnapp(estimates, estimates.map(({ error }) => 1 / (error ** 2 + tauSquared)))
+      const t = studentQuantile(0.975, estimates.length - 1)
+      const ends = (half: number): [number, number] => [Math.exp(mean - half), Math.exp(mean + half)]
+      const [low, high] = ends(t * error)
+      const [predictedLow, predictedHigh] = ends(t * Math.hypot(error, Math.sqrt(tauSquared)))
+
+      return { ratio: Math.exp(mean), low, high, predictedLow, predictedHigh, tau: Math.sqrt(tauSquared) }
+    }
+    const situation = { seed: 1, trials: 3 * TRIALS, noise: 'mixed', spread: 0.005, machines: 6, pairs: 30 }
+    const shares = (like: typeof machinesLikeThese): number[] =>
+      acrossMachines({ ...functions, machinesLikeThese: like }, situation).slice(1).map(counts => wilson(counts).share)
+
+    expect(Math.max(...shares(weighted))).toBeLessThan(0.92)
+    expect(Math.min(...shares(machinesLikeThese))).toBeGreaterThan(0.95)
   })
 
   it('would be found out if they were a fifth too narrow', () => {
