@@ -129,7 +129,9 @@ export function chosenCores (topology: Topology, processors: readonly number[]):
 
     if (absent.length > 0) {
       const present = core.processors.filter(id => chosen.has(id))
-      refuse(`${formatProcessorList(core.processors)} are one core: add ${formatProcessorList(absent)}, or leave out ${formatProcessorList(present)}`)
+      const add = absent.every(id => allowed.has(id)) ? `add ${formatProcessorList(absent)}, or ` : 'this process may use only a part of it, '
+
+      refuse(`${formatProcessorList(core.processors)} are one core: ${add}leave out ${formatProcessorList(present)}`)
     }
   }
 

@@ -167,7 +167,7 @@ describe('chosen processors', () => {
   it('are refused when this process may not use them', () => {
     expect(() => chosenCores(singleHt, [0, 4, 8])).toThrow('the processors 0,4,8 cannot be used: this process may use 0-7, and not 8')
     expect(() => chosenCores(machine([{ cores: [[0], [1]] }], '1'), [0])).toThrow('this process may use 1, and not 0')
-    expect(() => chosenCores(machine([{ cores: [[0, 2], [1, 3]] }], '0-1'), [0])).toThrow('0,2 are one core')
+    expect(() => chosenCores(machine([{ cores: [[0, 2], [1, 3]] }], '0-1'), [0])).toThrow('0,2 are one core: this process may use only a part of it, leave out 0')
   })
 
   it('are refused when they are of different speed', () => {
