@@ -1,7 +1,7 @@
 import { COUNTERS } from '../model/counters.ts'
 import { printable } from '../model/text.ts'
 import { formatBytes, formatDuration } from '../model/units.ts'
-import { cpuText, timeDecimals, timeText, unitFor } from './quantities.ts'
+import { cpuText, plainTime, timeDecimals, timeText, unitFor } from './quantities.ts'
 import { problemText } from './rows.ts'
 import { statisticsOf } from './statistics.ts'
 import type { Counter } from '../model/counters.ts'
@@ -25,7 +25,7 @@ export function detailLines (rows: readonly Row[], palette: Palette): string[] {
 type Labelled = [label: string, text: string]
 
 function linesOf (row: Row): Labelled[] {
-  const statistics = statisticsOf(row.samples, row.result?.memoryBytes)
+  const statistics = row.figures ?? statisticsOf(row.samples, row.result?.memoryBytes)
   const exits: Labelled[] = statistics == null ? [] : [['exit codes', exitText(statistics)]]
 
   if (row.problem != null || statistics == null) {
@@ -86,14 +86,8 @@ function machineLines ({ worker: { result, info } }: Row): Labelled[] {
     ...(environment.length === 0 ? [] : [['environment', environment.slice(0, 8).map(text => printable(text)).join(', ')] as Labelled]),
     ...(cores == null ? [] : [['bound to', `processors ${cores.join(', ')}`] as Labelled]),
     ...(waits.length === 0 ? [] : [['waited', waits.join(', ')] as Labelled]),
-    ...(info.floor == null ? [] : [['floor', `${floorText(info.floor.medianNs)} to start a program that does nothing`] as Labelled])
+    ...(info.floor == null ? [] : [['floor', `${plainTime(info.floor.medianNs)} to start a program that does nothing`] as Labelled])
   ]
-}
-
-function floorText (ns: number): string {
-  const unit = unitFor(ns)
-
-  return timeText(ns, unit, ns / unit.ns < 10 ? 2 : 0)
 }
 
 const COUNT_UNITS = [[1e12, ' T'], [1e9, ' G'], [1e6, ' M']] as const

@@ -1,6 +1,10 @@
+import { belowFloor } from '../measure/floor.ts'
 import { printable } from '../model/text.ts'
 import { formatDuration } from '../model/units.ts'
+import { MIN_FOR_INTERVAL } from '../stats/median-interval.ts'
+import { plainTime } from './quantities.ts'
 import type { FinishedJob, FinishedWorker } from '../model/finished.ts'
+import type { Job } from '../model/job.ts'
 import type { Row } from './rows.ts'
 
 /** What a remark is about, and where its mark stands. */
@@ -8,7 +12,7 @@ export type Subject = 'worker' | 'median' | 'cpu' | 'memory' | 'noise'
 
 const SUBJECTS: Record<Subject, { concerns: (row: Row) => boolean, texts: (row: Row, finished: FinishedJob) => string[] }> = {
   worker: { concerns: ({ worker }) => ran(worker), texts: workerTexts },
-  median: { concerns: ({ figures }) => figures != null, texts: precisionTexts },
+  median: { concerns: ({ figures }) => figures != null, texts: medianTexts },
   cpu: { concerns: ({ figures }) => figures != null, texts: cpuTexts },
   memory: { concerns: ({ figures, result }) => figures != null && result?.memoryBytes != null, texts: memoryTexts },
   noise: { concerns: ({ figures, worker }) => figures != null && worker.result?.noise != null, texts: noiseTexts }
@@ -64,6 +68,9 @@ function ran ({ result }: FinishedWorker): boolean {
   return result?.commands.some(({ samples }) => samples.length > 0) === true
 }
 
+/** A look at the machine takes a part of this and is no wait. */
+const WORTH_TELLING_MS = 250
+
 /** About the worker as a whole: how it started and what its sandbox lacks. */
 function workerTexts ({ worker }: Row, finished: FinishedJob): string[] {
   const { result, simultaneous, info } = worker
@@ -72,8 +79,12 @@ function workerTexts ({ worker }: Row, finished: FinishedJob): string[] {
   const explained = waited && turnGroups(finished).some(group => group.includes(worker))
   const caveats = (result?.sandbox ?? info.sandbox)?.caveats ?? []
 
+  const quietWaitMs = result?.quietWaitMs ?? 0
+
   return [
     ...(late && !explained ? [`not simultaneous: ${waited ? 'another worker of its machine was measuring' : 'it was busy when the others started'}`] : []),
+    ...(quietWaitMs < WORTH_TELLING_MS ? [] : [`waited ${formatDuration(quietWaitMs)} for a quiet machine`]),
+    ...(result?.noCounters == null ? [] : [`no hardware counters: ${printable(result.noCounters)}`]),
     ...caveats.map(caveat => `sandbox: ${printable(caveat, 120)}`)
   ]
 }
@@ -103,15 +114,32 @@ function turnsLine (group: readonly FinishedWorker[]): string {
   return `not simultaneous: ${names}${more} share one machine and took turns`
 }
 
+/** How far the figures can be relied on. */
+function medianTexts (row: Row, { job }: FinishedJob): string[] {
+  return [...convergenceTexts(row, job), ...floorTexts(row)]
+}
+
 /** A precision that was aimed at and not had. */
-function precisionTexts ({ result, samples }: Row, { job: { plan } }: FinishedJob): string[] {
-  if (result?.reached == null || plan.kind !== 'precision') {
+function convergenceTexts ({ result, samples }: Row, { plan, comparison }: Job): string[] {
+  const few = samples.length < MIN_FOR_INTERVAL
+
+  if (plan.kind !== 'precision' || (result?.reached == null && !few)) {
     return []
   }
 
-  return [`less precise than ± ${percent(plan.precision)}: ${samples.length >= plan.maxRuns
+  const what = result?.reached == null
+    ? `below ${MIN_FOR_INTERVAL} runs there is no interval`
+    : `${comparison == null ? '' : 'the ratio is known to '}± ${percent(result.reached)}${comparison == null ? ' reached' : ''}, not ± ${percent(plan.precision)}`
+
+  return [`not converged: ${what}; ${samples.length >= plan.maxRuns
     ? `${plan.maxRuns} runs were the most allowed`
-    : `the time for it, ${formatDuration(plan.budgetMs)}, was over; --budget gives more`}`]
+    : `the time for it, ${formatDuration(plan.budgetMs)}, was over: --budget gives more`}`]
+}
+
+function floorTexts ({ figures, worker: { info: { floor } } }: Row): string[] {
+  return figures == null || floor == null || !belowFloor(figures.median, floor)
+    ? []
+    : [`too short to tell much of the program: starting one that does nothing takes ${plainTime(floor.medianNs)} here`]
 }
 
 function cpuTexts ({ result, samples }: Row): string[] {

@@ -41,6 +41,13 @@ export function timeText (ns: number, unit: TimeUnit, decimals: number): string 
   return `${(ns / unit.ns).toFixed(decimals)} ${unit.name}`
 }
 
+/** A time without an interval, three digits of it, in a unit of its own. */
+export function plainTime (ns: number): string {
+  const unit = unitFor(ns)
+
+  return timeText(ns, unit, decimalsOfDigits(ns / unit.ns, PLAIN_DIGITS))
+}
+
 /** CPU time beside its wall time; a program that mostly waits has its own unit, for else its digits would be gone. */
 export function cpuText (figures: Figures, unit: TimeUnit): string {
   if (figures.cpu > figures.median / 20) {

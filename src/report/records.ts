@@ -2,13 +2,13 @@ import { COUNTERS } from '../model/counters.ts'
 import { commandTitle } from '../model/job.ts'
 import { mean } from '../stats/moments.ts'
 import { rowsOf } from './rows.ts'
-import { statisticsOf } from './statistics.ts'
 import type { Counter } from '../model/counters.ts'
 import type { FinishedJob } from '../model/finished.ts'
 import type { Limits } from '../model/limits.ts'
 import type { SandboxFacts } from '../model/machine.ts'
 import type { Sample } from '../model/sample.ts'
 import type { Row } from './rows.ts'
+import type { Statistics } from './statistics.ts'
 
 export interface WorkerRecord {
   name: string
@@ -112,19 +112,13 @@ export function recordsOf (finished: FinishedJob): Records {
   const several = finished.workers.length > 1
 
   return {
-    results: rows.filter(row => row.problem == null).map(row => resultRecord(row, finished, several)),
-    failures: rows.filter(row => row.problem != null).map(row => failureRecord(row, finished))
+    results: rows.flatMap(row => row.figures == null ? [] : [resultRecord(row, row.figures, finished, several)]),
+    failures: rows.filter(row => row.figures == null).map(row => failureRecord(row, finished))
   }
 }
 
-function resultRecord (row: Row, finished: FinishedJob, several: boolean): ResultRecord {
+function resultRecord (row: Row, statistics: Statistics, finished: FinishedJob, several: boolean): ResultRecord {
   const { samples, result, worker } = row
-  const statistics = statisticsOf(samples, result?.memoryBytes)
-
-  if (statistics == null) {
-    throw new RangeError('a result without runs')
-  }
-
   const { interval, deviation, p5, p95 } = statistics
   const record = workerRecord(row)
   const simultaneous = worker.simultaneous ?? worker.result?.start?.simultaneous

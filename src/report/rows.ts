@@ -2,15 +2,14 @@ import { commandTitle } from '../model/job.ts'
 import { DEFAULT_LIMITS, describeLimit } from '../model/limits.ts'
 import { succeeded } from '../model/sample.ts'
 import { printable } from '../model/text.ts'
-import { medianIntervalOfSeries } from '../stats/autocorrelation.ts'
-import { median } from '../stats/quantile.ts'
+import { statisticsOf } from './statistics.ts'
 import type { FinishedJob, FinishedWorker } from '../model/finished.ts'
 import type { Job } from '../model/job.ts'
 import type { Limits } from '../model/limits.ts'
 import type { CommandResult } from '../model/result.ts'
 import type { Sample } from '../model/sample.ts'
 import type { TaskState } from '../model/states.ts'
-import type { MedianInterval } from '../stats/median-interval.ts'
+import type { Statistics } from './statistics.ts'
 
 /** What one command did on one worker. */
 export interface Row {
@@ -26,19 +25,13 @@ export interface Row {
   /** Absent when the command was never reached. */
   result?: CommandResult
   /** Present when every run succeeded. */
-  figures?: Figures
+  figures?: Statistics
   /** Present when not. */
   problem?: Problem
 }
 
-/** Times in nanoseconds. */
-export interface Figures {
-  median: number
-  /** From six runs on. */
-  interval?: MedianInterval
-  min: number
-  cpu: number
-}
+/** What the table shows of them. */
+export type Figures = Pick<Statistics, 'median' | 'interval' | 'min' | 'cpu'>
 
 export interface Problem {
   state: TaskState
@@ -62,7 +55,7 @@ export function rowsOf (finished: FinishedJob): Row[] {
       samples,
       result,
       problem,
-      figures: problem == null ? figuresOf(samples) : undefined
+      figures: problem == null ? statisticsOf(samples, result?.memoryBytes) : undefined
     }
   }))
 }
@@ -70,17 +63,6 @@ export function rowsOf (finished: FinishedJob): Row[] {
 /** A script given as an argument may have lines: they are told apart by a mark. */
 export function oneLine (text: string): string {
   return text.trim().replace(/\r?\n/g, '⏎').replaceAll('\t', ' ')
-}
-
-function figuresOf (samples: Sample[]): Figures {
-  const wall = samples.map(sample => sample.wallNs)
-
-  return {
-    median: median(wall),
-    interval: medianIntervalOfSeries(wall),
-    min: wall.reduce((least, ns) => Math.min(least, ns), Infinity),
-    cpu: median(samples.map(sample => sample.cpuNs))
-  }
 }
 
 /**

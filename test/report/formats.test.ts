@@ -89,6 +89,47 @@ describe('JSON', () => {
     expect(renderCsv(known).split('\n')[1]).toContain(',1001,')
   })
 
+  it('has what was measured of each run, and what was found in all of them', () => {
+    const job = finished([{ name: 'a', cpu: 'x', runs: [around(50, 50, 21)], result: { quietWaitMs: 1_200, cores: [2, 3] } }])
+
+    job.workers[0]?.result?.commands[0]?.samples.forEach((sample, run) => {
+      Object.assign(sample, { minorFaults: run, majorFaults: 1, voluntarySwitches: 2, involuntarySwitches: 3, counters: { instructions: run, ...(run === 0 ? {} : { cycles: 5 }) } })
+    })
+
+    const [result] = parse(job).results
+    const runs = Array.from({ length: 21 }, (_, run) => run)
+
+    expect(result).toMatchObject({
+      p5: 0.005,
+      p95: 0.095,
+      page_faults: { minor: runs, major: runs.map(() => 1) },
+      context_switches: { voluntary: runs.map(() => 2), involuntary: runs.map(() => 3) },
+      counters: { instructions: runs, cycles: runs.map(run => run === 0 ? null : 5) },
+      quiet_wait: 1.2,
+      cores: [2, 3]
+    })
+    expect(result?.user_times?.[1]).toBe((100e6 - 300_000) / 1e9)
+    expect(result?.system_times).toEqual(runs.map(() => 0.0001))
+    expect(parse(finished([{ name: 'a', cpu: 'x', runs: [around(50, 50, 19)], result: { noCounters: 'a virtual machine' } }])).results[0]).not.toHaveProperty('p5')
+  })
+
+  it('says why there are no counters', () => {
+    const [result] = parse(finished([{ name: 'a', cpu: 'x', runs: [[1]], result: { noCounters: 'a virtual machine' } }])).results
+
+    expect(result).toMatchObject({ no_counters: 'a virtual machine' })
+    expect(result).not.toHaveProperty('counters')
+  })
+
+  it("has the parameters of the command, and the worker's name among them when there are several", () => {
+    const commands = [{ argv: ['make'], program: { kind: 'name' as const, name: 'make' }, parameters: { size: '3' } }]
+    const twice = { ...commands[0]!, parameters: { worker: 'mine' } }
+
+    expect(parse(finished([{ name: 'a', cpu: 'x', runs: [[1]] }], { commands })).results[0]?.parameters).toEqual({ size: '3' })
+    expect(parse(finished([{ name: 'a', cpu: 'x', runs: [[1]] }, lost], { commands })).results[0]?.parameters).toEqual({ size: '3', worker: 'a' })
+    expect(parse(finished([{ name: 'a', cpu: 'x', runs: [[1]] }, lost], { commands })).failures[0]?.parameters).toEqual({ size: '3' })
+    expect(parse(finished([{ name: 'a', cpu: 'x', runs: [[1]] }, lost], { commands: [twice] })).results[0]?.parameters).toEqual({ worker: 'mine' })
+  })
+
   it('says which job it is, and ends in a newline', () => {
     expect(parse(finished(LAB, { name: 'nightly' }, { startSkewNs: 400_000 })).job)
       .toEqual({ id: '01HF7Z00000000000Q7X2M9KA7', name: 'nightly', submitted: '2026-01-02T03:04:05.000Z', start_skew: 0.0004 })
@@ -141,13 +182,44 @@ describe('lines of JSON', () => {
 })
 
 describe('CSV', () => {
-  it("begins with hyperfine's header and has a row for everything", () => {
-    expect(renderCsv(finished([{ name: 'lab-01', cpu: 'AMD EPYC', runs: [[40, 42, 44]] }, lost]))).toBe([
-      'command,mean,stddev,median,user,system,min,max,parameter_worker,worker,peer_id,platform,arch,cpu,state,reason,runs,median_low,median_high,cpu_median,memory_bytes,noise',
+  const table = (text: string): Array<Record<string, string>> => {
+    const [header = [], ...rows] = text.trimEnd().split('\n').map(line => line.split(','))
+
+    return rows.map(row => {
+      expect(row).toHaveLength(header.length)
+
+      return Object.fromEntries(header.map((name, i) => [name, row[i] ?? '']))
+    })
+  }
+
+  it("begins with hyperfine's columns and has a row for everything", () => {
+    const text = renderCsv(finished([{ name: 'lab-01', cpu: 'AMD EPYC', runs: [[40, 42, 44]], result: { quietWaitMs: 1_200, cores: [2, 3] } }, lost]))
+
+    expect(text.split('\n')[0]).toMatch(/^command,mean,stddev,median,user,system,min,max,parameter_worker,worker,peer_id,platform,arch,cpu,state,reason,runs,median_low,median_high,cpu_median,memory_bytes,noise,/)
+    expect(text.split('\n').slice(1).map(line => line.split(',').slice(0, 22).join(','))).toEqual([
       'primes 200000 [lab-01],0.042,0.002,0.042,0.0417,0.0001,0.04,0.044,lab-01,lab-01,12D3KooW-lab-01,linux,x64,AMD EPYC,done,,3,,,0.0418,2202010,A',
       'primes 200000,,,,,,,,lab-09,lab-09,12D3KooW-lab-09,linux,x64,AMD EPYC,lost,silent for 25 s,0,,,,,',
       ''
-    ].join('\n'))
+    ])
+    expect(table(text)[0]).toMatchObject({ mad: '0.002', p5: '', p95: '', minor_faults: '100', major_faults: '0', voluntary_switches: '1', involuntary_switches: '0', instructions: '', quiet_wait: '1.2', cores: '2 3' })
+    expect(table(text)[1]).toMatchObject({ mad: '', minor_faults: '' })
+  })
+
+  it('has a column for each parameter, as hyperfine names it', () => {
+    const commands = ['1', '2'].map(size => ({ argv: ['make', size], program: { kind: 'name' as const, name: 'make' }, parameters: { size, opt: '=x' } }))
+    const one = table(renderCsv(finished([{ name: 'a', cpu: 'x', runs: [[1], [2]] }], { commands })))
+    const two = table(renderCsv(finished([{ name: 'a', cpu: 'x', runs: [[1], [2]] }, lost], { commands })))
+
+    expect(one.map(({ command, parameter_size: size, parameter_opt: opt }) => [command, size, opt])).toEqual([['make 1', '1', "'=x"], ['make 2', '2', "'=x"]])
+    expect(one[0]).not.toHaveProperty('parameter_worker')
+    expect(two.map(({ parameter_worker: name, parameter_size: size }) => [name, size])).toEqual([['a', '1'], ['a', '2'], ['lab-09', '1'], ['lab-09', '2']])
+  })
+
+  it('has the medians of counters that every run has, and percentiles from twenty runs on', () => {
+    const job = finished([{ name: 'a', cpu: 'x', runs: [around(50, 50, 21)] }])
+
+    job.workers[0]?.result?.commands[0]?.samples.forEach((sample, run) => { sample.counters = { instructions: 1_000 + run, ...(run > 0 ? { cycles: 1 } : {}) } })
+    expect(table(renderCsv(job))[0]).toMatchObject({ instructions: '1010', cycles: '', p5: '0.005', p95: '0.095' })
   })
 
   it('quotes commas and quotes, and gives a spreadsheet no formula', () => {
