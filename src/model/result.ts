@@ -67,8 +67,13 @@ export interface ExecutionResult {
   sandbox?: SandboxFacts
   /** What each run was allowed; absent when it came to none. */
   limits?: Limits
-  /** Started together with the other workers at the coordinator's instant; the deviation from it. */
-  start?: { simultaneous: boolean, skewNs: number }
+  /**
+   * Started together with the other workers at the coordinator's instant; the
+   * deviation from it on the worker's own clock, and how far that instant may
+   * be from the coordinator's (half the round trip by which the clocks were
+   * compared; absent in results of an earlier version).
+   */
+  start?: { simultaneous: boolean, skewNs: number, errorNs?: number }
   /** The worker's clock, milliseconds since 1970. */
   startedAt: number
   finishedAt: number

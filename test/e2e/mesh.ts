@@ -114,7 +114,9 @@ export class TestMesh {
       NO_COLOR: '1',
       MESHMARK_DATA: join(dir, 'data'),
       XDG_RUNTIME_DIR: join(dir, 'run'),
-      MESHMARK_LOCK: join(dir, 'locks', 'measure')
+      MESHMARK_LOCK: join(dir, 'locks', 'measure'),
+      // tests run side by side: no machine is quiet
+      MESHMARK_QUIET_WAIT: '0'
     }
   }
 

@@ -1,5 +1,6 @@
 import { isMeshmarkError, toError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
+import { DEFAULT_QUIET_MS } from '../../model/plan.ts'
 import { measureOffset, monotonicNow } from '../../node/clock.ts'
 import { seal } from '../../node/membership.ts'
 import { sendPayload } from '../../node/payload/send.ts'
@@ -11,6 +12,7 @@ import { stepCoordinator } from './coordinator/step.ts'
 import { freezeTargets } from './coordinator/targets.ts'
 import { Slots } from './slots.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from './coordinator/state.ts'
+import type { Instant } from './slots.ts'
 import type { JobStore } from './job-store.ts'
 import type { Job } from '../../model/job.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
@@ -323,7 +325,9 @@ export class Coordinator {
   }
 
   async #start (starts: Array<{ worker: string, execution: string }>, together: boolean): Promise<void> {
-    const instants = together ? await this.#commonInstant(starts.map(({ worker }) => worker)) : new Map<string, number>()
+    await this.#settle(starts.map(({ execution }) => execution))
+
+    const instants = together ? await this.#commonInstant(starts.map(({ worker }) => worker)) : new Map<string, Instant>()
 
     await Promise.all(starts.map(async ({ worker, execution }) => {
       try {
@@ -340,8 +344,20 @@ export class Coordinator {
     }))
   }
 
-  /** One instant, on each worker's own clock. A worker whose clock cannot be read in time starts at once. */
-  async #commonInstant (workers: string[]): Promise<Map<string, number>> {
+  /** What measures waits for quiet machines, all at the same time: the instant is chosen when the slowest one is. */
+  async #settle (executions: string[]): Promise<void> {
+    await Promise.all(executions.map(async execution => {
+      const job = this.state.jobs.get(parseExecutionId(execution).job)?.job
+      const quietMs = job?.kind === 'run' ? job.quietMs ?? DEFAULT_QUIET_MS : 0
+
+      if (quietMs > 0) {
+        await this.#slots.settle(execution, quietMs)
+      }
+    }))
+  }
+
+  /** One instant, on each worker's own clock as it is now. A worker whose clock cannot be read in time starts at once. */
+  async #commonInstant (workers: string[]): Promise<Map<string, Instant>> {
     const { node } = this.#components
     const clocks = await Promise.all(workers.map(async worker => {
       const offset = await measureOffset(node, worker, { signal: AbortSignal.timeout(OFFSET_TIMEOUT_MS) }).catch(() => undefined)
@@ -352,7 +368,7 @@ export class Coordinator {
     const slowest = Math.max(...clocks.map(({ offset }) => offset?.delayMs ?? 0))
     const instant = monotonicNow() + Math.min(START_LEAD_MS + 2 * slowest, MAX_START_LEAD_MS)
 
-    return new Map(clocks.flatMap(({ worker, offset }) => offset == null ? [] : [[worker, instant + offset.offsetMs]]))
+    return new Map(clocks.flatMap(({ worker, offset }) => offset == null ? [] : [[worker, { startAtMs: instant + offset.offsetMs, startErrorMs: offset.delayMs / 2 }]]))
   }
 
   async #cancelOn (worker: string, job: string): Promise<void> {

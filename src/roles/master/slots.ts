@@ -14,6 +14,12 @@ const RENEW_MS = 2_000
 /** Killing and reaping a program may take a while on a busy machine. */
 const CANCEL_MS = 30_000
 
+/** An instant on a worker's clock, and how far it may be from the same instant of other workers. */
+export interface Instant {
+  startAtMs: number
+  startErrorMs: number
+}
+
 export interface SlotsComponents {
   node: MeshNode
   claim: () => Claim
@@ -71,8 +77,31 @@ export class Slots {
     }
   }
 
+  /** Resolves when the worker's machine is quiet, or has been waited for long enough, or the reservation is lost: START will tell. */
+  async settle (execution: string, quietMs: number): Promise<void> {
+    const reservation = this.#reservations.get(execution)
+
+    if (reservation == null) {
+      return
+    }
+
+    // the worker holds it for as long as it waits
+    clearInterval(reservation.renewal)
+
+    try {
+      const { kind } = await this.#exchange(reservation, { kind: 'renew', claim: this.#components.claim(), execution, quietMs }, ANSWER_MS + quietMs)
+
+      if (kind === 'renewed' && !reservation.released) {
+        reservation.renewal = setInterval(this.#renew, RENEW_MS, reservation)
+      }
+    } catch (err) {
+      // an answer that comes late must not pass for that to START
+      this.#drop(reservation, toError(err))
+    }
+  }
+
   /** START; the stream has then served its purpose. */
-  async start (worker: string, execution: string, job: Uint8Array, startAtMs: number | undefined): Promise<void> {
+  async start (worker: string, execution: string, job: Uint8Array, instant?: Instant): Promise<void> {
     const reservation = this.#reservations.get(execution)
 
     if (reservation == null) {
@@ -82,7 +111,7 @@ export class Slots {
 
     try {
       clearInterval(reservation.renewal)
-      const reply = await this.#exchange(reservation, { kind: 'start', claim: this.#components.claim(), execution, job, startAtMs })
+      const reply = await this.#exchange(reservation, { kind: 'start', claim: this.#components.claim(), execution, job, ...instant })
       await this.#answered(reservation, reply, true)
     } catch (err) {
       this.#fail(worker, execution, reservation, err)
@@ -163,9 +192,9 @@ export class Slots {
     }
   }
 
-  async #exchange (reservation: Reservation, message: SlotRequest): Promise<SlotReply> {
+  async #exchange (reservation: Reservation, message: SlotRequest, timeoutMs = ANSWER_MS): Promise<SlotReply> {
     const exchange = reservation.turn.then(async () => {
-      const signal = AbortSignal.timeout(ANSWER_MS)
+      const signal = AbortSignal.timeout(timeoutMs)
       await reservation.channel.send(message, { signal })
       const reply = await reservation.channel.receive({ signal })
 

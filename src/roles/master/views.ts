@@ -69,11 +69,15 @@ export function workerRow (worker: WorkerEntry, nowMs: number, version: string):
   }
 }
 
-/** From the first start to the last, of those that started together; undefined for fewer than two. */
+/**
+ * From the first start to the last at most, of those that started together:
+ * each may have been earlier or later by what is not known of its clock.
+ * Undefined for fewer than two.
+ */
 export function startSkew (results: ExecutionResult[]): number | undefined {
-  const skews = results.flatMap(result => result.start?.simultaneous === true ? [result.start.skewNs] : [])
+  const starts = results.flatMap(({ start }) => start?.simultaneous === true ? [{ at: start.skewNs, error: start.errorNs ?? 0 }] : [])
 
-  return skews.length < 2 ? undefined : Math.max(...skews) - Math.min(...skews)
+  return starts.length < 2 ? undefined : Math.max(...starts.map(({ at, error }) => at + error)) - Math.min(...starts.map(({ at, error }) => at - error))
 }
 
 function jobState (entry: JobEntry): JobState {

@@ -1,5 +1,6 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
+import { DEFAULT_QUIET_MS } from '../../model/plan.ts'
 import { meetDemand } from '../../machine/demands.ts'
 import { readEnvironment } from '../../machine/environment.ts'
 import { gradeNoise, readNoise } from '../../machine/noise.ts'
@@ -8,6 +9,8 @@ import { decodeJob } from '../../node/protocol/model/index.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
 import { deliverable } from './deliverable.ts'
 import type { Boxes } from './boxes.ts'
+import type { SlotStart } from './slot.ts'
+import type { QuietWatch } from '../../machine/quiet-watch.ts'
 import type { Output } from '../output.ts'
 import type { Job } from '../../model/job.ts'
 import type { Limits, SomeLimits } from '../../model/limits.ts'
@@ -20,12 +23,13 @@ import type { ContentStore } from '../../store/content.ts'
 import type { ContentReader } from '../../store/content-reader.ts'
 import type { MachineLock } from '../../store/lock.ts'
 
+/** No exchange of clocks takes longer; a master may say anything. */
+const MAX_START_ERROR_MS = 60_000
+
 export interface ExecutionInit {
   execution: string
-  /** The job as its client sealed it. */
-  sealed: Uint8Array
-  /** Common instant, on this process's clock. */
-  startAtMs?: number
+  /** With the job as its client sealed it. */
+  start: SlotStart
   boxes: Boxes
   /** What no job may exceed here. */
   ceilings: SomeLimits
@@ -33,6 +37,7 @@ export interface ExecutionInit {
   grants: Grant[]
   content: ContentStore
   lock: MachineLock
+  quiet: QuietWatch
   output: Output
   /** The seal holds: this is what will be done. */
   onJob: (job: Job) => void
@@ -47,7 +52,8 @@ export interface ExecutionInit {
  * one result that says so.
  *
  * 1. check the client's seal
- * 2. wait for the machine: measured tasks have it alone, others share it
+ * 2. wait for the machine: measured tasks have it alone, others share it; what
+ *    has waited for its turn then waits for a quiet moment, too
  * 3. run in a box of its own
  * 4. close the box: nothing is left running, whatever the outcome
  */
@@ -79,7 +85,7 @@ export async function runExecution (init: ExecutionInit): Promise<ExecutionResul
 }
 
 async function run (init: ExecutionInit, record: ExecutionResult): Promise<void> {
-  const job = await unseal(init.sealed)
+  const job = await unseal(init.start.job)
   const measured = job.kind === 'run'
   init.onJob(job)
   const asked = performance.now()
@@ -95,6 +101,12 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
 
   try {
     record.waitedMs = waited ? Math.max(1, Math.round(performance.now() - asked)) : 0
+
+    if (measured) {
+      // whoever was measuring has left traces; the common instant is lost anyway
+      record.quietWaitMs = (init.start.quietWaitMs ?? 0) + (waited ? await init.quiet.wait(job.quietMs ?? DEFAULT_QUIET_MS, init.signal) : 0)
+    }
+
     init.onReport({ kind: 'phase', phase: 'running' })
 
     const before = measured ? await readNoise() : undefined
@@ -110,10 +122,13 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
     record.commands = report.commands
     record.noCounters = report.noCounters
 
-    if (init.startAtMs != null) {
+    const { startAtMs, startErrorMs } = init.start
+
+    if (startAtMs != null) {
       record.start = {
         simultaneous: !waited && report.start != null,
-        skewNs: report.start?.skewNs ?? Math.round((record.startedAt - init.startAtMs) * 1e6)
+        skewNs: report.start?.skewNs ?? Math.round((record.startedAt - startAtMs) * 1e6),
+        ...(startErrorMs == null ? {} : { errorNs: Math.round(Math.min(Math.max(0, startErrorMs), MAX_START_ERROR_MS) * 1e6) })
       }
     }
   } finally {
@@ -171,7 +186,7 @@ async function runIn (box: Box, init: ExecutionInit, job: Job, limits: Limits, w
     ignoreFailure: job.ignoreFailure,
     coldCache: job.coldCache,
     counters: job.counters,
-    startAt: waited ? undefined : init.startAtMs
+    startAt: waited ? undefined : init.start.startAtMs
   }, {
     signal: init.signal,
     onEvent: async event => {

@@ -5,6 +5,8 @@ import { Delivery } from './delivery.ts'
 import { runExecution } from './execution.ts'
 import type { Boxes } from './boxes.ts'
 import type { Outbox } from './outbox.ts'
+import type { SlotStart } from './slot.ts'
+import type { QuietWatch } from '../../machine/quiet-watch.ts'
 import type { SomeLimits } from '../../model/limits.ts'
 import type { Grant } from '../../model/machine.ts'
 import type { ExecutionResult } from '../../model/result.ts'
@@ -28,6 +30,7 @@ export interface ExecutionsComponents {
   content: ContentStore
   outbox: Outbox
   lock: MachineLock
+  quiet: QuietWatch
   /** Outputs that wait for delivery. */
   spools: Spools
   /** The record is on disk, everything reaped: the slot is free again. */
@@ -92,11 +95,11 @@ export class Executions {
     }
   }
 
-  start (execution: string, sealed: Uint8Array, startAtMs: number | undefined): void {
+  start (execution: string, start: SlotStart): void {
     const stop = new AbortController()
 
     this.#running = { execution, stop, done: Promise.resolve() }
-    this.#running.done = this.#run(this.#running, sealed, startAtMs)
+    this.#running.done = this.#run(this.#running, start)
   }
 
   /** Kills and reaps; the record says cancelled. */
@@ -127,8 +130,8 @@ export class Executions {
     await Promise.allSettled(this.#deliveries.values())
   }
 
-  async #run (running: Running, sealed: Uint8Array, startAtMs: number | undefined): Promise<void> {
-    const { boxes, ceilings, grants, content, outbox, lock, spools, onEnded, onChange, log } = this.#components
+  async #run (running: Running, start: SlotStart): Promise<void> {
+    const { boxes, ceilings, grants, content, outbox, lock, quiet, spools, onEnded, onChange, log } = this.#components
     const { execution } = running
     let measuring = true
     let result: ExecutionResult | undefined
@@ -141,13 +144,13 @@ export class Executions {
       this.#deliver(begun, output)
       result = await runExecution({
         execution,
-        sealed,
-        startAtMs,
+        start,
         boxes,
         ceilings,
         grants,
         content,
         lock,
+        quiet,
         output,
         onJob: job => { measuring = job.kind === 'run' },
         onReport: report => {

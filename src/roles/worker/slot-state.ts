@@ -18,7 +18,7 @@ export const LEASE_MS = 5_000
 
 export type SlotPhase =
   | { kind: 'free' }
-  | { kind: 'reserved', execution: string, claim: Claim, leaseEndsMs: number }
+  | { kind: 'reserved', execution: string, claim: Claim, leaseEndsMs: number, /** How long it has waited for a quiet machine, once it was asked to. */ quietWaitMs?: number }
   | { kind: 'running', execution: string }
 
 export interface SlotState {
@@ -42,6 +42,8 @@ export type SlotEvent =
   /** The stream of a reservation has ended without START. */
   | { kind: 'stream-closed', execution: string, from: string }
   | { kind: 'tick', nowMs: number }
+  /** The wait for a quiet machine that this renewal asked for is over. */
+  | { kind: 'settled', request: number, message: Extract<SlotRequest, { kind: 'renew' }>, quietWaitMs: number, nowMs: number }
   /** The execution is over: reaped, and its result on disk. */
   | { kind: 'ended', execution: string }
   | { kind: 'drain', drain: boolean }
@@ -52,7 +54,9 @@ export type SlotEffect =
   | { kind: 'persist-start', execution: string }
   | { kind: 'persist-cancel', job: string }
   | { kind: 'reply', request: number, reply: SlotReply }
-  | { kind: 'start', execution: string, job: Uint8Array, startAtMs?: number }
+  | { kind: 'start', execution: string, job: Uint8Array, startAtMs?: number, startErrorMs?: number, quietWaitMs?: number }
+  /** Wait for a quiet machine, then `settled`; meanwhile other events come. */
+  | { kind: 'settle', request: number, message: Extract<SlotRequest, { kind: 'renew' }>, quietMs: number }
   | { kind: 'stop', execution: string }
   /** Users see another state now. */
   | { kind: 'changed' }
@@ -61,6 +65,8 @@ export interface SlotStep {
   state: SlotState
   effects: SlotEffect[]
 }
+
+const RESERVATION_ENDED: SlotReply = { kind: 'refused', reason: 'the reservation has ended: ask again with AVAILABLE' }
 
 export function initialSlot (init: { highest?: Claim, known?: Iterable<[string, Held['state']]>, cancelled?: Iterable<string>, refusal?: string } = {}): SlotState {
   return {
@@ -84,6 +90,8 @@ export function stepSlot (state: SlotState, event: SlotEvent): SlotStep {
         : { state, effects: [] }
     case 'tick':
       return state.phase.kind === 'reserved' && state.phase.leaseEndsMs <= event.nowMs ? free(state) : { state, effects: [] }
+    case 'settled':
+      return onSettled(state, event)
     case 'ended':
       return onEnded(state, event.execution)
     case 'drain':
@@ -150,15 +158,22 @@ function onAccepted (state: SlotState, event: Extract<SlotEvent, { kind: 'reques
       }
     }
 
-    case 'renew':
-      if (!holds(state.phase, message)) {
-        return answer(state, request, { kind: 'refused', reason: 'the reservation has ended: ask again with AVAILABLE' })
+    case 'renew': {
+      const { phase } = state
+
+      if (!holds(phase, message)) {
+        return answer(state, request, RESERVATION_ENDED)
       }
 
-      return {
-        state: { ...state, phase: { ...state.phase, leaseEndsMs: event.nowMs + LEASE_MS } as SlotPhase },
-        effects: [{ kind: 'reply', request, reply: { kind: 'renewed', leaseMs: LEASE_MS } }]
+      if (message.quietMs != null && message.quietMs > 0) {
+        return {
+          state: { ...state, phase: { ...phase, leaseEndsMs: event.nowMs + message.quietMs + LEASE_MS } },
+          effects: [{ kind: 'settle', request, message, quietMs: message.quietMs }]
+        }
       }
+
+      return renewed(state, phase, request, event.nowMs)
+    }
 
     case 'start': {
       const refused = cannotTake(state, message.execution)
@@ -180,7 +195,14 @@ function onAccepted (state: SlotState, event: Extract<SlotEvent, { kind: 'reques
         effects: [
           { kind: 'persist-start', execution: message.execution },
           { kind: 'reply', request, reply: { kind: 'started' } },
-          { kind: 'start', execution: message.execution, job: message.job, startAtMs: message.startAtMs },
+          {
+            kind: 'start',
+            execution: message.execution,
+            job: message.job,
+            startAtMs: message.startAtMs,
+            startErrorMs: message.startErrorMs,
+            quietWaitMs: state.phase.quietWaitMs
+          },
           { kind: 'changed' }
         ]
       }
@@ -194,6 +216,21 @@ function onAccepted (state: SlotState, event: Extract<SlotEvent, { kind: 'reques
 
     case 'cancel':
       return onCancel(state, request, message.job)
+  }
+}
+
+function onSettled (state: SlotState, { request, message, quietWaitMs, nowMs }: Extract<SlotEvent, { kind: 'settled' }>): SlotStep {
+  const { phase } = state
+
+  return holds(phase, message)
+    ? renewed(state, { ...phase, quietWaitMs: (phase.quietWaitMs ?? 0) + quietWaitMs }, request, nowMs)
+    : answer(state, request, RESERVATION_ENDED)
+}
+
+function renewed (state: SlotState, phase: Extract<SlotPhase, { kind: 'reserved' }>, request: number, nowMs: number): SlotStep {
+  return {
+    state: { ...state, phase: { ...phase, leaseEndsMs: nowMs + LEASE_MS } },
+    effects: [{ kind: 'reply', request, reply: { kind: 'renewed', leaseMs: LEASE_MS } }]
   }
 }
 

@@ -10,12 +10,23 @@ import type { ContentStore } from '../../store/content.ts'
 
 const TICK_MS = 500
 
+export interface SlotStart {
+  job: Uint8Array
+  /** Common instant, on this process's clock, and how far it may be from that of others. */
+  startAtMs?: number
+  startErrorMs?: number
+  /** How long the machine was waited for until it was quiet. */
+  quietWaitMs?: number
+}
+
 export interface SlotComponents {
   node: MeshNode
   outbox: Outbox
   content: ContentStore
   /** Begins the execution; its end comes back through `ended`. */
-  onStart: (execution: string, job: Uint8Array, startAtMs: number | undefined) => void
+  onStart: (execution: string, start: SlotStart) => void
+  /** Resolves when the machine is quiet, or after `maxMs`, with the milliseconds that it took. Rejects with the signal's reason. */
+  settle: (maxMs: number, signal: AbortSignal) => Promise<number>
   onStop: (execution: string) => void
   onChange: () => void
   log: (line: string) => void
@@ -32,6 +43,8 @@ export class Slot {
   readonly #replies = new Map<number, (reply: SlotReply) => void>()
   #queue: Promise<void> = Promise.resolve()
   #requests = 0
+  /** The wait for a quiet machine; ended with the reservation that it is for. */
+  #settling?: { execution: string, stop: AbortController }
   #timer?: NodeJS.Timeout
 
   constructor (state: SlotState, components: SlotComponents) {
@@ -43,6 +56,11 @@ export class Slot {
     return this.#state
   }
 
+  /** Waits for a quiet machine. */
+  get isSettling (): boolean {
+    return this.#settling != null
+  }
+
   start (): void {
     this.#components.node.handle(slot, async (channel, peer) => this.#serve(channel, peer))
     this.#timer = setInterval(() => { void this.#dispatch({ kind: 'tick', nowMs: performance.now() }) }, TICK_MS)
@@ -50,6 +68,7 @@ export class Slot {
 
   async stop (): Promise<void> {
     clearInterval(this.#timer)
+    this.#settling?.stop.abort(new Error('the worker stops'))
     await this.#queue
   }
 
@@ -111,6 +130,7 @@ export class Slot {
       }
 
       this.#state = state
+      this.#endSettling()
 
       if (effects.some(effect => effect.kind === 'changed')) {
         this.#components.onChange()
@@ -136,10 +156,42 @@ export class Slot {
         this.#state = next
         return this.#reply(effect.request, effect.reply)
       case 'start':
-        return onStart(effect.execution, effect.job, effect.startAtMs)
+        return onStart(effect.execution, effect)
+      case 'settle':
+        return this.#settle(effect)
       case 'stop':
         return onStop(effect.execution)
       case 'changed':
+    }
+  }
+
+  /** Not waited for: a cancel or the end of the reservation may come meanwhile. */
+  #settle ({ request, message, quietMs }: Extract<SlotEffect, { kind: 'settle' }>): void {
+    const stop = new AbortController()
+    const settling = { execution: message.execution, stop }
+
+    this.#settling?.stop.abort(new Error('asked again'))
+    this.#settling = settling
+    this.#components.onChange()
+
+    void this.#components.settle(quietMs, stop.signal)
+      // what cannot be seen is not waited for
+      .catch(() => 0)
+      .then(async quietWaitMs => {
+        if (this.#settling === settling) {
+          this.#settling = undefined
+          this.#components.onChange()
+        }
+
+        await this.#dispatch({ kind: 'settled', request, message, quietWaitMs, nowMs: performance.now() })
+      })
+  }
+
+  #endSettling (): void {
+    const { phase } = this.#state
+
+    if (this.#settling != null && !(phase.kind === 'reserved' && phase.execution === this.#settling.execution)) {
+      this.#settling.stop.abort(new Error('the reservation has ended'))
     }
   }
 

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { QuietWatch } from '../../machine/quiet-watch.ts'
 import { readResources } from '../../machine/resources.ts'
 import { isMeshmarkError, MeshmarkError } from '../../model/errors.ts'
 import { parseExecutionId, shortJobId } from '../../model/ids.ts'
@@ -119,6 +120,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const machine = await readResources()
     const resources = { ...machine, cores: boundTo?.length ?? machine.cores }
     const boxes = new Boxes(boxOptions)
+    const quiet = new QuietWatch(boundTo)
     const executions = new Executions({
       node,
       boxes,
@@ -127,6 +129,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       content,
       outbox,
       lock: binding?.lock ?? await MachineLock.find(),
+      quiet,
       spools,
       onEnded: async execution => slot.ended(execution),
       onChange: () => { control.report() },
@@ -136,10 +139,11 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       node,
       outbox,
       content,
-      onStart: (execution, job, startAtMs) => {
+      onStart: (execution, start) => {
         log(`running job ${shortJobId(parseExecutionId(execution).job)}`)
-        executions.start(execution, job, startAtMs)
+        executions.start(execution, start)
       },
+      settle: async (maxMs, signal) => quiet.wait(maxMs, signal),
       onStop: execution => { executions.cancel(execution) },
       onChange: () => { control.report() },
       log
@@ -184,6 +188,8 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     }))
     slot.start()
     cleanups.add(async () => slot.stop())
+    quiet.start(() => executions.running == null)
+    cleanups.add(async () => quiet.stop())
     await node.start()
     cleanups.add(async () => node.stop())
 
@@ -299,7 +305,7 @@ function standingOf (slot: Slot, executions: Executions): () => Standing {
       }
 
       if (phase.kind === 'reserved') {
-        return { state: 'reserved', execution: phase.execution }
+        return { state: 'reserved', execution: phase.execution, detail: slot.isSettling ? 'waiting for its machine to become quiet' : undefined }
       }
 
       return { state: executions.undelivered > 0 ? 'finished, delivering' : 'waiting' }

@@ -207,7 +207,7 @@ export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reaso
   reason: sentence,
   commands: fc.nat(3).chain(count => fc.tuple(...Array.from({ length: count }, (_, index) => commandResult(index)))),
   sandbox,
-  start: fc.record({ simultaneous: fc.boolean(), skewNs: fc.maxSafeInteger() }),
+  start: partly<NonNullable<ExecutionResult['start']>, 'errorNs'>({ simultaneous: fc.boolean(), skewNs: fc.maxSafeInteger(), errorNs: whole }, 'errorNs'),
   startedAt: whole,
   finishedAt: whole,
   waitedMs: whole,
@@ -269,8 +269,8 @@ const reservation = { claim, execution: executionId }
 export const slot = {
   request: fc.oneof<Array<Arbitrary<SlotRequest>>>(
     kind('available', { ...reservation, measured: fc.boolean(), payload: digest }, 'payload'),
-    kind('renew', reservation),
-    kind('start', { ...reservation, job: bytes(200), startAtMs: finite }, 'startAtMs'),
+    kind('renew', { ...reservation, quietMs: whole }, 'quietMs'),
+    kind('start', { ...reservation, job: bytes(200), startAtMs: finite, startErrorMs: finite }, 'startAtMs', 'startErrorMs'),
     kind('rollback', reservation),
     kind('cancel', { claim, job: jobId })
   ),

@@ -143,4 +143,18 @@ describe('what is shown', () => {
     expect(startSkew([result(5), result(-3), result(900, false), {} as ExecutionResult])).toBe(8)
     expect(startSkew([result(5)])).toBeUndefined()
   })
+
+  it('of a start: what is not known of the clocks is part of the skew', () => {
+    const result = (skewNs: number, errorNs: number): ExecutionResult => ({ start: { simultaneous: true, skewNs, errorNs } }) as ExecutionResult
+    const skews = fc.array(fc.record({ trueNs: fc.integer({ min: -1_000, max: 1_000 }), errorNs: fc.nat({ max: 500 }), off: fc.double({ min: -1, max: 1, noNaN: true }) }), { minLength: 2, maxLength: 9 })
+
+    // the instant that each was given is off by no more than its error; seen from outside they are no further apart than is said
+    fc.assert(fc.property(skews, starts => {
+      const times = starts.map(({ trueNs }) => trueNs)
+      const said = startSkew(starts.map(({ trueNs, errorNs, off }) => result(trueNs + off * errorNs, errorNs)))
+
+      expect(said! + 1e-6).toBeGreaterThanOrEqual(Math.max(...times) - Math.min(...times))
+    }))
+    expect(startSkew([result(5, 10), result(-3, 2)])).toBe(20)
+  })
 })

@@ -51,6 +51,48 @@ describe('a reservation', () => {
     expect(play(state, { kind: 'tick', nowMs: LEASE_MS + 3_000 }).phase.kind).toBe('free')
   })
 
+  describe('that waits for a quiet machine', () => {
+    const message = { kind: 'renew' as const, claim, execution: executionOf(0), quietMs: 2_000 }
+    const asked = stepSlot(reserved, { kind: 'request', request: 7, from: claim.master, message, nowMs: 3_000, hasPayload: true })
+    const settled: SlotEvent = { kind: 'settled', request: 7, message, quietWaitMs: 400, nowMs: 3_400 }
+
+    it('is answered when the machine is quiet, and START knows how long that took', () => {
+      expect(asked.effects).toEqual([{ kind: 'settle', request: 7, message, quietMs: 2_000 }])
+
+      const { state, effects } = stepSlot(asked.state, settled)
+      expect(effects).toEqual([{ kind: 'reply', request: 7, reply: { kind: 'renewed', leaseMs: LEASE_MS } }])
+
+      const again = play(state, { ...settled, quietWaitMs: 100 })
+      const start: SlotRequest = { kind: 'start', claim, execution: executionOf(0), job: new Uint8Array(), startAtMs: 5, startErrorMs: 0.1 }
+      const started = stepSlot(again, { kind: 'request', request: 8, from: claim.master, message: start, nowMs: 3_600, hasPayload: true })
+      expect(started.effects).toContainEqual({ kind: 'start', execution: executionOf(0), job: new Uint8Array(), startAtMs: 5, startErrorMs: 0.1, quietWaitMs: 500 })
+    })
+
+    it('holds its lease meanwhile, and a new one from then on', () => {
+      expect(play(asked.state, { kind: 'tick', nowMs: 5_000 + LEASE_MS - 1 }).phase.kind).toBe('reserved')
+      expect(play(asked.state, { kind: 'tick', nowMs: 5_000 + LEASE_MS }).phase.kind).toBe('free')
+      expect(play(asked.state, settled, { kind: 'tick', nowMs: 3_400 + LEASE_MS - 1 }).phase.kind).toBe('reserved')
+      expect(play(asked.state, settled, { kind: 'tick', nowMs: 3_400 + LEASE_MS }).phase.kind).toBe('free')
+    })
+
+    it('can be cancelled, lost or taken over: then it is refused in the end', () => {
+      const reply = { kind: 'refused', reason: expect.stringContaining('reservation has ended') }
+      const other = { term: 3, master: MASTERS[1]! }
+
+      for (const event of [
+        { kind: 'request', request: 9, from: claim.master, message: { kind: 'cancel', claim, job: executionOf(0).split('/')[0]! }, nowMs: 3_100, hasPayload: false },
+        { kind: 'stream-closed', execution: executionOf(0), from: claim.master },
+        { kind: 'request', request: 9, from: other.master, message: { kind: 'available', claim: other, execution: executionOf(0), measured: true }, nowMs: 3_100, hasPayload: true }
+      ] satisfies SlotEvent[]) {
+        expect(stepSlot(play(asked.state, event), settled).effects).toEqual([{ kind: 'reply', request: 7, reply }])
+      }
+    })
+
+    it('does not wait where nobody asks for it', () => {
+      expect(ask(reserved, { ...message, quietMs: 0 }).reply).toEqual({ kind: 'renewed', leaseMs: LEASE_MS })
+    })
+  })
+
   it('ends with the stream of its master only', () => {
     expect(play(reserved, { kind: 'stream-closed', execution: executionOf(0), from: MASTERS[1]! }).phase.kind).toBe('reserved')
     expect(play(reserved, { kind: 'stream-closed', execution: executionOf(1), from: MASTERS[0]! }).phase.kind).toBe('reserved')

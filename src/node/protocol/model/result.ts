@@ -83,7 +83,7 @@ export const executionResult = message<ExecutionResult>('ExecutionResult', {
   reason: optional(3, sentence),
   commands: list(4, commandResult, MAX_COMMANDS),
   sandbox: optional(5, sandboxFacts),
-  start: optional(6, message<NonNullable<ExecutionResult['start']>>('CommonStart', { simultaneous: field(1, bool), skewNs: field(2, int) })),
+  start: optional(6, message<NonNullable<ExecutionResult['start']>>('CommonStart', { simultaneous: field(1, bool), skewNs: field(2, int), errorNs: optional(3, nanos) })),
   startedAt: field(7, millis),
   finishedAt: field(8, millis),
   waitedMs: field(9, millis),

@@ -22,8 +22,8 @@ export const slot: Protocol<SlotRequest, SlotReply> = {
   maxStreams: 16,
   request: codec('slot', union<SlotRequest, 'kind'>('SlotRequest', 'kind', {
     available: variant(1, { ...named, measured: field(3, bool), payload: optional(4, payloadId) }),
-    renew: variant(2, named),
-    start: variant(3, { ...named, job: field(3, bytes({ max: MAX_JOB_BYTES })), startAtMs: optional(4, double) }),
+    renew: variant(2, { ...named, quietMs: optional(3, millis) }),
+    start: variant(3, { ...named, job: field(3, bytes({ max: MAX_JOB_BYTES })), startAtMs: optional(4, double), startErrorMs: optional(5, double) }),
     rollback: variant(4, named),
     cancel: variant(5, { claim: field(1, claim), job: field(2, jobId) })
   })),

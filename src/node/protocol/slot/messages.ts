@@ -4,13 +4,14 @@ import type { Claim } from '../register/messages.ts'
 export type SlotRequest =
   /** Is the slot free for this execution? Opens a lease of five seconds. */
   | { kind: 'available', claim: Claim, execution: string, measured: boolean, payload?: string }
-  /** Renews the lease. */
-  | { kind: 'renew', claim: Claim, execution: string }
+  /** Renews the lease. With `quietMs`, answered when the worker's machine is quiet, or after that time at the latest; the lease holds until then. */
+  | { kind: 'renew', claim: Claim, execution: string, quietMs?: number }
   /**
    * Go. `job` is the job as its client sealed it. `startAtMs` is the common
-   * instant on the worker's own clock (see clock), absent = at once.
+   * instant on the worker's own clock (see clock), absent = at once;
+   * `startErrorMs`: how far that may be from the same instant elsewhere.
    */
-  | { kind: 'start', claim: Claim, execution: string, job: Uint8Array, startAtMs?: number }
+  | { kind: 'start', claim: Claim, execution: string, job: Uint8Array, startAtMs?: number, startErrorMs?: number }
   /** Not you, after all. */
   | { kind: 'rollback', claim: Claim, execution: string }
   /** Every execution of the job on this worker; later STARTs of it are refused. */
