@@ -59,7 +59,7 @@ function usageLines ({ memoryBytes, minorFaults, majorFaults, voluntarySwitches,
 }
 
 function exitText ({ exits }: Statistics): string {
-  return exits.slice(0, 8).map(({ how, runs }) => exits.length === 1 ? printable(how, 60) : `${printable(how, 60)} in ${runs} runs`).join(', ')
+  return exits.slice(0, 8).map(({ how, runs }) => exits.length === 1 ? printable(how, 60) : `${printable(how, 60)} in ${runs} run${runs === 1 ? '' : 's'}`).join(', ')
 }
 
 const COUNTER_NAMES: Record<Counter, string> = { instructions: 'instructions', cycles: 'cycles', branchMisses: 'branch misses', cacheMisses: 'cache misses' }
