@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { formatProcessorList } from '../machine/processor-list.ts'
 import { printable } from '../model/text.ts'
 import { formatBytes } from '../model/units.ts'
 import type { NodeRow } from '../node/protocol/submit/messages.ts'
@@ -16,8 +17,9 @@ const COLUMNS: ReadonlyArray<Column<NodeRow>> = [
   { heading: 'for', key: 'since_ms', value: row => row.sinceMs, text: row => formatAge(row.sinceMs), align: 'right' },
   { heading: 'arch', key: 'arch', value: row => row.info?.resources.arch ?? null },
   { heading: 'cpu', key: 'cpu', value: row => row.info?.resources.cpuModel ?? null, shrinkTo: 12 },
-  { heading: 'cores', key: 'cores', value: row => row.info?.resources.cores ?? null, align: 'right' },
+  { heading: 'cores', key: 'cores', value: row => row.info?.resources.cores ?? null, text: coresWords, align: 'right' },
   { heading: 'memory', key: 'memory_bytes', value: row => row.info?.resources.memoryBytes ?? null, text: row => row.info == null ? '' : formatBytes(row.info.resources.memoryBytes), align: 'right' },
+  { heading: 'floor', key: 'floor_ns', value: row => row.info?.floor?.medianNs ?? null, text: floorWords, align: 'right', drop: 2 },
   { heading: 'sandbox', key: 'sandbox', value: row => row.info == null ? null : sandboxWords(row.info.sandbox), shrinkTo: 8 },
   { heading: 'labels', key: 'labels', value: row => Object.entries(row.info?.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(' '), shrinkTo: 8, drop: 1 }
 ]
@@ -35,6 +37,9 @@ const MACHINE_COLUMNS: ReadonlyArray<Column<NodeRow>> = [
   { heading: 'refusal', key: 'refusal', value: row => row.info?.refusal ?? null },
   { heading: 'caveats', key: 'caveats', value: row => row.info?.sandbox?.caveats.join('; ') ?? null },
   parts('sandbox_facts', row => row.info?.sandbox),
+  { heading: 'floor_min_ns', key: 'floor_min_ns', value: row => row.info?.floor?.minNs ?? null },
+  { heading: 'bound to', key: 'bound_to', value: row => row.info?.boundTo == null ? null : formatProcessorList(row.info.boundTo), json: row => row.info?.boundTo ?? null },
+  { heading: 'grants', key: 'grants', value: row => row.info?.grants?.join(' ') ?? null, json: row => row.info?.grants ?? null },
   parts('ceilings', row => row.info?.ceilings),
   { heading: 'version', key: 'version', value: row => row.version },
   { heading: 'addresses', key: 'addresses', value: row => row.addresses.join(' ') }
@@ -54,11 +59,21 @@ function parts (key: string, read: (row: NodeRow) => object | undefined): Column
   }
 }
 
+/** With those that its programs are bound to: `2 (4-5)`. */
+function coresWords ({ info }: NodeRow): string {
+  return info == null ? '' : info.boundTo == null ? `${info.resources.cores}` : `${info.resources.cores} (${formatProcessorList(info.boundTo)})`
+}
+
+/** What starting a program costs: `0.11 ms`. */
+function floorWords ({ info }: NodeRow): string {
+  return info?.floor == null ? '' : `${(info.floor.medianNs / 1e6).toFixed(2)} ms`
+}
+
 export function define (command: Command, context: Context): void {
   command.addOption(formatOption())
   addConnectionOptions(command)
   addExamples(command, [
-    ['meshmark nodes', 'who is there, and what everyone does'],
+    ['meshmark nodes', 'who is there, and what everyone does; floor = what starting a program costs there'],
     ['meshmark nodes --format json', 'everything that is known of them']
   ])
 
@@ -87,6 +102,7 @@ function remarks (rows: readonly NodeRow[]): string[] {
     const texts = [
       ...(info?.refusal == null ? [] : [`takes no work: ${info.refusal}`]),
       ...(info?.sandbox?.caveats ?? []),
+      ...(info?.grants?.includes('cold-cache') === true ? ['lets jobs empty its file cache (--cold-cache)'] : []),
       ...(detail == null || detail === '' || detail === info?.refusal ? [] : [detail])
     ]
 

@@ -62,7 +62,9 @@ export class Control {
 
   /** Says where the worker stands, now. */
   report (): void {
-    this.#channel?.send({ kind: 'state', ...this.#components.standing() }).catch(() => {})
+    const { standing, info } = this.#components
+
+    this.#channel?.send({ kind: 'state', ...standing(), floor: info().floor }).catch(() => {})
   }
 
   async #run (patient: boolean, onFirst: () => void, onHopeless: (err: Error) => void): Promise<void> {

@@ -33,6 +33,8 @@ export interface ExecutionsComponents {
   quiet: QuietWatch
   /** Outputs that wait for delivery. */
   spools: Spools
+  /** Ends what this worker does for itself on the machine. */
+  makeRoom: () => Promise<void>
   /** The record is on disk, everything reaped: the slot is free again. */
   onEnded: (execution: string) => Promise<void>
   /** The state that users see has changed. */
@@ -131,7 +133,7 @@ export class Executions {
   }
 
   async #run (running: Running, start: SlotStart): Promise<void> {
-    const { boxes, ceilings, grants, content, outbox, lock, quiet, spools, onEnded, onChange, log } = this.#components
+    const { boxes, ceilings, grants, content, outbox, lock, quiet, spools, makeRoom, onEnded, onChange, log } = this.#components
     const { execution } = running
     let measuring = true
     let result: ExecutionResult | undefined
@@ -142,6 +144,7 @@ export class Executions {
       const begun = delivery = new Delivery(execution, output, () => !measuring)
 
       this.#deliver(begun, output)
+      await makeRoom()
       result = await runExecution({
         execution,
         start,

@@ -10,7 +10,7 @@ import { loadOrCreateIdentity } from '../../node/identity.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
 import { receivePayload } from '../../node/payload/receive.ts'
 import { payload as payloadProtocol } from '../../node/protocol/payload/index.ts'
-import { chooseUser, loadBoxFiles, preflight, settle } from '../../sandbox/index.ts'
+import { Box, chooseUser, loadBoxFiles, preflight, settle } from '../../sandbox/index.ts'
 import { ContentStore } from '../../store/content.ts'
 import { claimInstance, dataRoot } from '../../store/instance.ts'
 import { MachineLock } from '../../store/lock.ts'
@@ -24,6 +24,7 @@ import { bind } from './binding.ts'
 import { Boxes } from './boxes.ts'
 import { Control } from './control.ts'
 import { Executions } from './executions.ts'
+import { FloorMeter } from './floor-meter.ts'
 import { Outbox } from './outbox.ts'
 import { Slot } from './slot.ts'
 import { initialSlot } from './slot-state.ts'
@@ -120,6 +121,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const machine = await readResources()
     const resources = { ...machine, cores: boundTo?.length ?? machine.cores }
     const boxes = new Boxes(boxOptions)
+    const lock = binding?.lock ?? await MachineLock.find()
     const quiet = new QuietWatch(boundTo)
     const executions = new Executions({
       node,
@@ -128,9 +130,10 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       grants: options.grants ?? [],
       content,
       outbox,
-      lock: binding?.lock ?? await MachineLock.find(),
+      lock,
       quiet,
       spools,
+      makeRoom: async () => floorMeter.giveWay(),
       onEnded: async execution => slot.ended(execution),
       onChange: () => { control.report() },
       log
@@ -145,10 +148,24 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       },
       settle: async (maxMs, signal) => quiet.wait(maxMs, signal),
       onStop: execution => { executions.cancel(execution) },
-      onChange: () => { control.report() },
+      onChange: () => {
+        if (slot.state.phase.kind !== 'free') {
+          void floorMeter.giveWay()
+        }
+
+        control.report()
+      },
       log
     })
-    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings, boundTo, grants: options.grants })
+    const floorMeter = new FloorMeter({
+      createBox: async signal => Box.create(boxOptions, { signal }),
+      lock,
+      quiet,
+      isFree: () => slot.state.phase.kind === 'free' && !slot.state.draining,
+      onMeasured: () => { control.report() },
+      log
+    })
+    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings, floor: floorMeter.floor, boundTo, grants: options.grants })
     const standing = standingOf(slot, executions)
     const control = new Control({
       node,
@@ -195,6 +212,8 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
 
     if (refusal == null) {
       boxes.warm()
+      floorMeter.start()
+      cleanups.add(async () => floorMeter.stop())
     }
 
     cleanups.add(async () => boxes.stop())

@@ -255,7 +255,7 @@ const held = fc.record({ execution: executionId, state: fc.constantFrom('running
 export const register = {
   request: fc.oneof<Array<Arbitrary<WorkerMessage>>>(
     kind('register', { info: workerInfo, highest: claim, holds: fc.array(held, { maxLength: 3 }) }, 'highest'),
-    kind('state', { state: workerState, execution: executionId, detail: sentence, sinceMs: whole, highest: claim }, 'execution', 'detail', 'highest')
+    kind('state', { state: workerState, execution: executionId, detail: sentence, sinceMs: whole, highest: claim, floor: fc.record({ minNs: whole, medianNs: whole }) }, 'execution', 'detail', 'highest', 'floor')
   ),
   reply: fc.oneof<Array<Arbitrary<MasterMessage>>>(
     kind('registered', { name, claim, meshTimeMs: finite }, 'claim'),

@@ -50,6 +50,8 @@ export const sandboxFacts = message<SandboxFacts>('SandboxFacts', {
   bounds: optional(12, message<NonNullable<SandboxFacts['bounds']>>('Bounds', { memory: field(1, bool), processes: field(2, bool) }))
 })
 
+export const floor = message<NonNullable<WorkerInfo['floor']>>('Floor', { minNs: field(1, nanos), medianNs: field(2, nanos) })
+
 export const workerInfo = message<WorkerInfo>('WorkerInfo', {
   peerId: field(1, peerId),
   name: field(2, name),
@@ -58,7 +60,7 @@ export const workerInfo = message<WorkerInfo>('WorkerInfo', {
   sandbox: optional(5, sandboxFacts),
   refusal: optional(6, sentence),
   ceilings: optional(7, someLimits),
-  floor: optional(8, message<NonNullable<WorkerInfo['floor']>>('Floor', { minNs: field(1, nanos), medianNs: field(2, nanos) })),
+  floor: optional(8, floor),
   boundTo: optionalList(9, processor, MAX_PROCESSORS),
   grants: optionalList(10, oneOf('Grant', GRANTS), 16)
 })

@@ -1,4 +1,4 @@
-import { workerInfo } from '../model/machine.ts'
+import { floor, workerInfo } from '../model/machine.ts'
 import { execution, millis, name, sentence } from '../model/words.ts'
 import { codec } from '../schema/codec.ts'
 import { field, list, message, optional } from '../schema/message.ts'
@@ -33,7 +33,8 @@ export const register: Protocol<WorkerMessage, MasterMessage> = {
       execution: optional(2, execution),
       detail: optional(3, sentence),
       sinceMs: field(4, millis),
-      highest: optional(5, claim)
+      highest: optional(5, claim),
+      floor: optional(6, floor)
     })
   })),
   reply: codec('register answer', union<MasterMessage, 'kind'>('MasterMessage', 'kind', {

@@ -11,8 +11,8 @@ export interface Claim {
 /** What a worker says on its control stream. */
 export type WorkerMessage =
   | { kind: 'register', info: WorkerInfo, highest?: Claim, holds: Held[] }
-  /** On each change and at least every ten seconds. */
-  | { kind: 'state', state: WorkerState, execution?: string, detail?: string, sinceMs: number, highest?: Claim }
+  /** On each change and at least every ten seconds. The floor is measured after the registration as a rule. */
+  | { kind: 'state', state: WorkerState, execution?: string, detail?: string, sinceMs: number, highest?: Claim, floor?: WorkerInfo['floor'] }
 
 /** An execution that the worker has on disk: running, or finished and not yet confirmed. */
 export interface Held {

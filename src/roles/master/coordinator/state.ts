@@ -78,7 +78,7 @@ export type CoordinatorEvent =
   | { kind: 'accept', job: Job, acceptedAtMs: number, targets: Target[], nowMs: number }
   | { kind: 'restore', job: Job, acceptedAtMs: number, finishedAtMs?: number, targets: Target[], ended: Ended[], assigned: ExecutionKey[], cancelled: boolean, nowMs: number }
   | { kind: 'worker-registered', info: WorkerInfo, holds: Held[], draining: boolean, nowMs: number }
-  | { kind: 'worker-state', worker: string, state: WorkerState, detail?: string, sinceMs: number, nowMs: number }
+  | { kind: 'worker-state', worker: string, state: WorkerState, detail?: string, sinceMs: number, floor?: WorkerInfo['floor'], nowMs: number }
   | { kind: 'worker-gone', worker: string, nowMs: number }
   | { kind: 'answer', worker: string, execution: string, reply: SlotReply, nowMs: number }
   /** The slot stream broke, or nothing came in time. */

@@ -90,6 +90,10 @@ export function onWorkerState (state: CoordinatorState, event: Extract<Coordinat
   worker.detail = event.detail
   worker.sinceMs = event.sinceMs
 
+  if (event.floor != null) {
+    worker.info = { ...worker.info, floor: event.floor }
+  }
+
   if (event.state === 'waiting' && worker.failures === 0) {
     worker.retryAtMs = 0
   }
