@@ -39,6 +39,33 @@ describe('JSON', () => {
     expect(result).not.toHaveProperty('median_interval')
   })
 
+  it("keeps to hyperfine's types whatever was measured", () => {
+    const times = fc.array(fc.double({ min: 0.001, max: 1e7, noNaN: true }), { minLength: 1, maxLength: 30 })
+
+    fc.assert(fc.property(fc.array(times, { minLength: 1, maxLength: 4 }), fc.option(fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.string())), (runs, parameters) => {
+      const { results } = parse(finished(runs.map((each, i) => ({ name: `w${i}`, cpu: 'x', runs: [each] })), { commands: [{ argv: ['a'], program: { kind: 'name', name: 'a' }, ...(parameters == null ? {} : { parameters }) }] }))
+
+      expect(results).toHaveLength(runs.length)
+
+      for (const [i, result] of results.entries()) {
+        const each = runs[i] ?? []
+
+        for (const key of ['mean', 'median', 'user', 'system', 'min', 'max'] as const) {
+          expect(Number.isFinite(result[key])).toBe(true)
+        }
+
+        expect(typeof result.command).toBe('string')
+        expect(result.stddev === null).toBe(each.length === 1)
+        expect(result.times).toEqual(each.map(ms => Math.round(ms * 1e6) / 1e9))
+        expect(result.exit_codes).toEqual(each.map(() => 0))
+        expect(result.memory_usage_byte?.every(Number.isSafeInteger)).toBe(true)
+        expect(Object.values(result.parameters ?? {}).every(value => typeof value === 'string')).toBe(true)
+        expect(Math.min(...result.times) === result.min && Math.max(...result.times) === result.max).toBe(true)
+        expect(result.min <= result.median && result.median <= result.max).toBe(true)
+      }
+    }))
+  })
+
   it('has no standard deviation for one run', () => {
     expect(parse(finished([{ name: 'a', cpu: 'AMD EPYC', runs: [[40]] }])).results[0]?.stddev).toBeNull()
   })
