@@ -96,7 +96,8 @@ const MAX_NAMES = 8
 function turnGroups ({ workers }: FinishedJob): FinishedWorker[][] {
   const machines = new Map<string, FinishedWorker[]>()
 
-  for (const worker of workers.filter(ran)) {
+  // Those that are bound to cores of their own need not wait for each other.
+  for (const worker of workers.filter(worker => ran(worker) && (worker.info.boundTo == null || (worker.result?.waitedMs ?? 0) > 0))) {
     const { machineId } = worker.info.resources
 
     machines.set(machineId, [...machines.get(machineId) ?? [], worker])

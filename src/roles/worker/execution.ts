@@ -104,7 +104,9 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
 
     if (measured) {
       // whoever was measuring has left traces; the common instant is lost anyway
-      record.quietWaitMs = (init.start.quietWaitMs ?? 0) + (waited ? await init.quiet.wait(job.quietMs ?? DEFAULT_QUIET_MS, init.signal) : 0)
+      const already = init.start.quietWaitMs ?? 0
+
+      record.quietWaitMs = already + (waited ? await init.quiet.wait(Math.max(0, (job.quietMs ?? DEFAULT_QUIET_MS) - already), init.signal) : 0)
     }
 
     init.onReport({ kind: 'phase', phase: 'running' })
