@@ -17,7 +17,7 @@ describe('the floor of a worker', () => {
 
     const { code, stdout } = await mesh.run(['run', '--runs', '3', '--format', 'json', '--', 'true'])
     expect(code).toBe(0)
-    expect(JSON.parse(stdout).results[0]).toMatchObject({ worker: 'one', quiet_wait: 0 })
+    expect(JSON.parse(stdout).results[0]).toMatchObject({ quiet_wait: 0 })
 
     const floor = await floorOf(mesh, 'one')
     expect(floor.floor_min_ns).toBeGreaterThan(0)
