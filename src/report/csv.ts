@@ -1,5 +1,6 @@
 import { printable } from '../model/text.ts'
 import { median } from '../stats/quantile.ts'
+import { comparisonFields } from './comparison-records.ts'
 import { recordsOf } from './records.ts'
 import type { FinishedJob } from '../model/finished.ts'
 import type { ResultRecord } from './records.ts'
@@ -33,30 +34,34 @@ const OWN: Record<string, (result: ResultRecord) => number | string | undefined>
 /**
  * hyperfine's `--export-csv` with further columns: a `parameter_<name>` for
  * each parameter, `parameter_worker` among them when there are several
- * workers, then our own. Rows that did not end well have a state and a reason
+ * workers, then our own, last what a command is beside the first where they
+ * are compared. Rows that did not end well have a state and a reason
  * instead of figures. Times are seconds. RFC 4180, with newlines as hyperfine
  * writes them.
  */
 export function renderCsv (finished: FinishedJob): string {
   const { results, failures } = recordsOf(finished)
+  const compared = comparisonFields(finished)
   const several = finished.workers.length > 1
   const parametersOf = ({ parameters, worker }: Pick<ResultRecord, 'parameters' | 'worker'>): Record<string, string> => several ? { worker: worker.name, ...parameters } : parameters ?? {}
   const names = [...new Set([...results, ...failures].flatMap(record => Object.keys(parametersOf(record))))]
   const parameterFields = (record: Pick<ResultRecord, 'parameters' | 'worker'>): string[] => names.map(name => foreign(parametersOf(record)[name] ?? ''))
 
   const lines = [
-    [...HYPERFINE, ...names.map(name => field(`parameter_${name}`)), ...WHO, ...Object.keys(OWN)],
-    ...results.map(result => [
+    [...HYPERFINE, ...names.map(name => field(`parameter_${name}`)), ...WHO, ...Object.keys(OWN), ...compared.titles],
+    ...results.map((result, i) => [
       field(result.command), result.mean, result.stddev ?? 0, result.median, result.user, result.system, result.min, result.max,
       ...parameterFields(result),
       ...workerFields(result.worker), 'done', '', result.times.length,
-      ...Object.values(OWN).map(column => column(result) ?? '')
+      ...Object.values(OWN).map(column => column(result) ?? ''),
+      ...compared.fields[i] ?? []
     ]),
     ...failures.map(failure => [
       field(failure.command), ...HYPERFINE.slice(1).map(() => ''),
       ...parameterFields(failure),
       ...workerFields(failure.worker), failure.state, foreign(failure.reason), failure.times.length,
-      ...Object.values(OWN).map(() => '')
+      ...Object.values(OWN).map(() => ''),
+      ...compared.titles.map(() => '')
     ])
   ]
 

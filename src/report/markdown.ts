@@ -1,4 +1,6 @@
 import { formatBytes } from '../model/units.ts'
+import { comparisonMarkdown } from './comparison-markdown.ts'
+import { code, escape } from './markup.ts'
 import { Notes } from './notes.ts'
 import { outputLines } from './output-facts.ts'
 import { commonUnit, cpuText, medianText, timeDecimals, timeText, unitFor } from './quantities.ts'
@@ -11,6 +13,13 @@ import type { Row } from './rows.ts'
 export function renderMarkdown (finished: FinishedJob): string {
   const rows = rowsOf(finished)
   const notes = new Notes(rows, finished)
+
+  if (finished.job.comparison != null) {
+    const { table, below } = comparisonMarkdown(rows, finished, notes)
+
+    return page(table, [...below, ...outputLines(rows, finished.job.commands.length), ...notes.lines()])
+  }
+
   const times = rows.flatMap(row => row.figures == null ? [] : [row.figures.median])
   const common = times.length === 0 ? undefined : commonUnit(times)
 
@@ -22,14 +31,15 @@ export function renderMarkdown (finished: FinishedJob): string {
       : [...who, ...figureCells(row, row.figures, rows, finished, common, notes)]
   })
 
-  const below = [...outputLines(rows, finished.job.commands.length), ...notes.lines()]
-
-  return [
+  return page([
     '| Command | Worker | CPU | Runs | Median ± 95 % | Min | CPU time | Memory | Noise | Relative |',
     '|:---|:---|:---|---:|---:|---:|---:|---:|:---|---:|',
-    ...lines.map(cells => `| ${cells.join(' | ')} |`),
-    ...(below.length === 0 ? [] : ['', ...below.map(line => `${escape(line)}  `.trimEnd())])
-  ].join('\n') + '\n'
+    ...lines.map(cells => `| ${cells.join(' | ')} |`)
+  ], [...outputLines(rows, finished.job.commands.length), ...notes.lines()])
+}
+
+function page (table: readonly string[], below: readonly string[]): string {
+  return [...table, ...(below.length === 0 ? [] : ['', ...below.map(line => `${escape(line)}  `.trimEnd())])].join('\n') + '\n'
 }
 
 function figureCells (row: Row, figures: NonNullable<Row['figures']>, rows: readonly Row[], finished: FinishedJob, common: ReturnType<typeof commonUnit>, notes: Notes): string[] {
@@ -48,14 +58,4 @@ function figureCells (row: Row, figures: NonNullable<Row['figures']>, rows: read
     noise == null ? '-' : noise.grade + notes.mark('noise', row),
     reference == null ? '' : relativeText(figures, reference)
   ]
-}
-
-/** A name must not become markup. */
-function escape (text: string): string {
-  return text.replace(/[\\`*_[\]<>|~]/g, char => `\\${char}`)
-}
-
-/** Inside backticks only these two matter. */
-function code (text: string): string {
-  return text.replaceAll('`', "'").replaceAll('|', '\\|')
 }

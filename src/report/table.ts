@@ -5,6 +5,7 @@ import { printable } from '../model/text.ts'
 import { formatBytes } from '../model/units.ts'
 import { paletteFor } from './colour.ts'
 import { layOut } from './columns.ts'
+import { comparisonLines } from './comparison-table.ts'
 import { detailLines } from './details.ts'
 import { GROUPED_ABOVE, renderGroups } from './groups.ts'
 import { Notes } from './notes.ts'
@@ -37,23 +38,28 @@ export function renderTable (finished: FinishedJob, options: TableOptions): stri
   const palette = paletteFor(options.colour)
   const rows = sorted(rowsOf(finished), finished.job.commands.length)
   const notes = new Notes(rows, finished)
-  const body = finished.workers.length > GROUPED_ABOVE && options.allRows !== true
-    ? renderGroups(rows, finished, options.width, palette, some => renderRows(some, rows, finished, options.width, palette, notes))
-    : renderRows(rows, rows, finished, options.width, palette, notes)
+  const compared = finished.job.comparison != null
+  const body = compared
+    ? comparisonLines(rows, finished, options, palette, notes)
+    : finished.workers.length > GROUPED_ABOVE && options.allRows !== true
+      ? renderGroups(rows, finished, options.width, palette, some => renderRows(some, rows, finished, options.width, palette, notes))
+      : renderRows(rows, rows, finished, options.width, palette, notes)
 
   return [
     heading(finished, palette),
     ...body,
     ...outputLines(rows, finished.job.commands.length),
-    ...(finished.job.commands.length > 1 && rows.some(row => row.figures != null) ? [palette.faint('relative: to the fastest command on the same worker')] : []),
+    ...(!compared && finished.job.commands.length > 1 && rows.some(row => row.figures != null) ? [palette.faint('relative: to the fastest command on the same worker')] : []),
     ...notes.lines(),
     ...(options.details === true ? detailLines(rows, palette) : [])
   ].join('\n') + '\n'
 }
 
 function heading ({ job, workers, startSkewNs }: FinishedJob, palette: Palette): string {
-  const [only] = job.commands
-  const title = job.commands.length === 1 && only != null ? printable(oneLine(commandTitle(only)), 80) : `${job.commands.length} commands`
+  const [first, second, ...others] = job.commands.map(command => printable(oneLine(commandTitle(command)), 80))
+  const title = first == null || second == null
+    ? first ?? 'no command'
+    : job.comparison == null ? `${job.commands.length} commands` : `${others.length === 0 ? second : `${job.commands.length - 1} commands`} against ${first}`
   const done = workers.filter(worker => worker.state === 'done').length
   const skew = startSkewNs == null || workers.length < 2 ? [] : [`start skew ${skewText(startSkewNs)}`]
   const name = job.name == null ? '' : ` (${printable(job.name, 60)})`

@@ -1,0 +1,78 @@
+import { MIN_FOR_INTERVAL } from '../stats/median-interval.ts'
+import { listText, percentText } from './comparison-words.ts'
+import type { Plan } from '../model/plan.ts'
+import type { PairedRatio } from '../stats/paired-ratio.ts'
+import type { ComparedRow } from './comparison.ts'
+
+/** Nobody waits for a hundred times as many runs. */
+const MOST_TIMES = 100
+
+/** Lines about rows without a verdict: why there is none, and what would bring one. */
+export function undecidedLines (rows: readonly ComparedRow[], margin: number, plan: Plan): string[] {
+  const undecided = rows.filter(({ result }) => result?.verdict === 'undecided')
+  const few = undecided.filter(row => pairsOf(row) < MIN_FOR_INTERVAL)
+  const wide = undecided.filter(({ result }) => result?.ratio != null)
+  const others = undecided.filter(row => !few.includes(row) && !wide.includes(row))
+  const reasons = [...new Set(others.map(({ result }) => result?.reason ?? 'no ratio'))]
+
+  return [
+    ...(few.length === 0 ? [] : [`undecided${on(few, rows)}: ${fewPairs(Math.min(...few.map(pairsOf)), plan)}`]),
+    ...(wide.length === 0 ? [] : [`undecided${on(wide, rows)}: ${helpForWide(wide, margin, plan)}`]),
+    ...reasons.map(reason => `undecided${on(others.filter(({ result }) => (result?.reason ?? 'no ratio') === reason), rows)}: ${reason}`)
+  ]
+}
+
+function on (some: readonly ComparedRow[], all: readonly ComparedRow[]): string {
+  return all.length === 1 ? '' : ` on ${listText(some.map(({ row }) => row.name))}`
+}
+
+function fewPairs (pairs: number, plan: Plan): string {
+  return `${pairs} pair${pairs === 1 ? ' says' : 's say'} nothing, ${MIN_FOR_INTERVAL} are the least: ${plan.kind === 'fixed' ? '--runs' : '--min-runs'} ${MIN_FOR_INTERVAL} or more`
+}
+
+function helpForWide (undecided: readonly ComparedRow[], margin: number, plan: Plan): string {
+  const times = Math.max(...undecided.map(({ result }) => result?.ratio == null ? 0 : timesAsMany(result.ratio, margin)))
+
+  return times > MOST_TIMES
+    ? `the runs differ too much from each other for ± ${percentText(margin)}: a quieter machine helps, or a wider --margin`
+    : `some ${Math.ceil(times)} times as many pairs may bring a verdict: ${optionFor(undecided, Math.ceil(times), plan)}`
+}
+
+/**
+ * The interval must come to lie within the margin, or to exclude 1, whichever
+ * is nearer; its width goes with the root of the number of pairs. At least
+ * twice as many, for what is at the border now needs luck.
+ */
+export function timesAsMany ({ ratio, low, high }: Pick<PairedRatio, 'ratio' | 'low' | 'high'>, margin: number): number {
+  const width = Math.max(Math.log(high / ratio), Math.log(ratio / low))
+  const off = Math.abs(Math.log(ratio))
+  const room = Math.max(off, Math.log1p(margin) - off)
+
+  return Math.max(2, (width / room) ** 2)
+}
+
+function optionFor (undecided: readonly ComparedRow[], times: number, plan: Plan): string {
+  const most = Math.max(...undecided.map(pairsOf))
+
+  if (plan.kind !== 'precision') {
+    return `--runs ${most * times}`
+  }
+
+  const wanting = undecided.filter(({ row }) => row.result?.reached != null)
+
+  // Its precision was reached, and the plan asked for no more.
+  if (wanting.length === 0) {
+    return `--precision ${Number((plan.precision / Math.sqrt(times) * 100).toPrecision(2))}%`
+  }
+
+  return Math.max(...wanting.map(pairsOf)) >= plan.maxRuns ? `--max-runs ${plan.maxRuns * times}` : `--budget ${typedDuration(plan.budgetMs * times)}`
+}
+
+function pairsOf ({ row, reference }: ComparedRow): number {
+  return Math.min(row.samples.length, reference.samples.length)
+}
+
+/** As options take it. */
+function typedDuration (ms: number): string {
+  return ms < 60_000 ? `${Math.ceil(ms / 1_000)}s` : `${Math.ceil(ms / 60_000)}m`
+}
