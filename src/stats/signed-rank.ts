@@ -1,148 +1,181 @@
-import { normalCdf, normalQuantile } from './distributions.ts'
+import { normalCdf } from './distributions.ts'
 
-/** Up to this many values the distribution of the signed-rank sum is counted out; from here on it is as good as normal. */
-const MAX_EXACT = 60
+/** With up to so many blocks every way of giving them signs is counted; with more, their sum is as good as normal. */
+const MAX_COUNTED = 20
+
+/** Of a search that ends sooner unless the interval has no width on this side. */
+const MAX_STEPS = 52
 
 /**
- * Wilcoxon's signed-rank sum is the number of Walsh averages, the means of all
- * pairs of values and of each value with itself, above the centre that is
- * tested. So everything here speaks of counts of Walsh averages of n values, of
- * which there are n (n + 1) / 2. Hollander, Wolfe and Chicken, Nonparametric
- * Statistical Methods, 3rd edition, sections 3.1 to 3.3.
+ * Wilcoxon's signed-rank test for differences in blocks: the differences of one
+ * block may depend on each other in any way, and the whole block is as likely as
+ * with all signs turned. Given the ranks of the absolute values (ties get the
+ * mean of their ranks, zeros keep theirs without a sign: Pratt, "Remarks on
+ * zeros and ties in the Wilcoxon signed rank procedures", JASA 54, 1959), all
+ * ways of turning whole blocks are equally likely, so the test is exact whatever
+ * the distributions are. Blocks of one are the ordinary test. The idea of
+ * ranking single differences and giving signs to blocks is from Rosner, Glynn
+ * and Lee, "The Wilcoxon signed rank test for paired comparisons of clustered
+ * data", Biometrics 62, 2006.
  */
-export function walshCount (n: number): number {
-  return n * (n + 1) / 2
+export interface SignedRanks {
+  /** Ascending. */
+  sorted: Float64Array
+  /** Of each of the sorted differences, the block that it belongs to. */
+  blocks: Uint32Array
+  blockCount: number
+}
+
+/** @param blockSize - neighbours that form a block; the last one may be smaller */
+export function signedRanks (differences: readonly number[], blockSize: number): SignedRanks {
+  const order = Uint32Array.from(differences.keys()).sort((a, b) => (differences[a] as number) - (differences[b] as number))
+
+  return {
+    sorted: Float64Array.from(order, index => differences[index] as number),
+    blocks: order.map(index => Math.floor(index / blockSize)),
+    blockCount: Math.ceil(differences.length / blockSize)
+  }
 }
 
 /**
- * Probability that at least `above` Walsh averages of n values lie above the
- * centre of their distributions, each of which is symmetric; they need not be equal.
+ * One-sided p-value: how likely the differences would be so far on this side of
+ * `center` if it were their centre.
  */
-export function signedRankTail (above: number, n: number): number {
-  if (n > MAX_EXACT) {
-    // Half a count is the continuity correction.
-    return normalCdf((walshCount(n) / 2 - above + 0.5) / deviation(n))
-  }
+export function signedRankP (ranks: SignedRanks, center: number, side: 'above' | 'below'): number {
+  const sums = blockSums(ranks, center)
+  const upwards = sums.reduce((total, sum) => total + sum, 0)
 
-  const ways = waysOfSum(n)
-  let total = 0
-
-  // By symmetry, and from the small terms to the large ones.
-  for (let sum = 0; sum <= walshCount(n) - above; sum++) {
-    total += ways[sum] ?? 0
-  }
-
-  return Math.min(1, total / 2 ** n)
+  return tail(sums, side === 'above' ? upwards : -upwards)
 }
 
 /**
- * The rank, counted from 1, of the Walsh average that bounds the centre from
- * below with an error of at most `alpha`; the same rank from above bounds it
- * from above. 0 when n is too small for any bound.
+ * The interval of centres that neither side's test rejects at `alpha`. Infinite
+ * ends where there are too few blocks to reject anything.
  */
-export function walshRank (n: number, alpha: number): number {
-  if (n > MAX_EXACT) {
-    return Math.max(0, Math.floor(walshCount(n) / 2 + 0.5 + normalQuantile(alpha) * deviation(n)))
+export function signedRankInterval (ranks: SignedRanks, estimate: number, alpha: number): { low: number, high: number } {
+  const { sorted } = ranks
+  const least = sorted[0] as number
+  const most = sorted[sorted.length - 1] as number
+  const bound = (outer: number, side: 'above' | 'below'): number => {
+    const beyond = outer + (side === 'above' ? -1 : 1)
+
+    return signedRankP(ranks, beyond, side) > alpha
+      ? (side === 'above' ? -Infinity : Infinity)
+      : signedRankP(ranks, outer, side) > alpha
+        ? outer
+        : lastRejected(center => signedRankP(ranks, center, side) <= alpha, outer, estimate)
   }
 
-  const ways = waysOfSum(n)
-  let below = 0
-  let rank = 0
-
-  while (below + (ways[rank] as number) <= alpha * 2 ** n) {
-    below += ways[rank] as number
-    rank++
-  }
-
-  return rank
-}
-
-/** How many Walsh averages of these ascending values lie above x. One pass: for a larger value, more partners are large enough. */
-export function walshAbove (sorted: ArrayLike<number>, x: number): number {
-  let count = 0
-  let first = sorted.length
-
-  for (let i = 0; i < sorted.length; i++) {
-    while (first > 0 && average(sorted, i, first - 1) > x) {
-      first--
-    }
-
-    // Partners i and above only: each pair once.
-    count += sorted.length - Math.max(i, first)
-  }
-
-  return count
+  return { low: bound(least, 'above'), high: bound(most, 'below') }
 }
 
 /**
- * The Walsh average of this rank, counted from 1 for the smallest, without
- * making a list of them: halves the range until nothing lies between its ends
- * but that value (or values that differ by less than a double can tell).
+ * Halves the way from a rejected centre to one that is not, to a millionth of
+ * the interval; a hair too wide rather than too narrow.
  */
-export function walshAt (sorted: ArrayLike<number>, rank: number): number {
-  const total = walshCount(sorted.length)
-  let low = sorted[0] as number
-  let high = sorted[sorted.length - 1] as number
+function lastRejected (isRejected: (center: number) => boolean, rejected: number, estimate: number): number {
+  let kept = estimate
 
-  if (total - walshAbove(sorted, low) >= rank) {
-    return low
-  }
+  for (let step = 0; step < MAX_STEPS && Math.abs(rejected - kept) > 1e-6 * Math.abs(rejected - estimate); step++) {
+    const middle = (rejected + kept) / 2
 
-  // From here on fewer than `rank` are at most low, and at least `rank` at most high.
-  for (let middle = (low + high) / 2; middle > low && middle < high && high - low > TINY; middle = (low + high) / 2) {
-    if (total - walshAbove(sorted, middle) >= rank) {
-      high = middle
+    if (isRejected(middle)) {
+      rejected = middle
     } else {
-      low = middle
+      kept = middle
     }
   }
 
-  return smallestAbove(sorted, low)
+  return rejected
 }
 
-/** Differences of logarithms below this do not change a ratio. Keeps the search from going on among the denormal numbers. */
-const TINY = 1e-18
+/**
+ * Twice the sum of signed ranks of each block; twice, so that mean ranks are
+ * whole numbers. Goes outwards from the centre on both sides at once, which
+ * needs no sorting.
+ */
+function blockSums ({ sorted, blocks, blockCount }: SignedRanks, center: number): Float64Array {
+  const sums = new Float64Array(blockCount)
+  let right = firstAtLeast(sorted, center)
+  let left = right - 1
+  let ranked = 0
 
-/** The smallest Walsh average above x; the caller knows that there is one. */
-function smallestAbove (sorted: ArrayLike<number>, x: number): number {
-  let smallest = Infinity
-  let first = sorted.length
+  while (ranked < sorted.length) {
+    const distance = Math.min(left >= 0 ? center - (sorted[left] as number) : Infinity, right < sorted.length ? (sorted[right] as number) - center : Infinity)
+    const leftmost = left
+    const rightmost = right
 
-  for (let i = 0; i < sorted.length; i++) {
-    while (first > 0 && average(sorted, i, first - 1) > x) {
-      first--
+    while (left >= 0 && center - (sorted[left] as number) === distance) {
+      left--
     }
 
-    const partner = Math.max(i, first)
+    while (right < sorted.length && (sorted[right] as number) - center === distance) {
+      right++
+    }
 
-    if (partner < sorted.length) {
-      smallest = Math.min(smallest, average(sorted, i, partner))
+    const tied = leftmost - left + right - rightmost
+    const rank = distance === 0 ? 0 : 2 * ranked + tied + 1
+
+    for (let i = left + 1; i <= leftmost; i++) {
+      sums[blocks[i] as number] = (sums[blocks[i] as number] as number) - rank
+    }
+
+    for (let i = rightmost; i < right; i++) {
+      sums[blocks[i] as number] = (sums[blocks[i] as number] as number) + rank
+    }
+
+    ranked += tied
+  }
+
+  return sums
+}
+
+function firstAtLeast (sorted: Float64Array, value: number): number {
+  let low = 0
+  let high = sorted.length
+
+  while (low < high) {
+    const middle = (low + high) >>> 1
+
+    if ((sorted[middle] as number) < value) {
+      low = middle + 1
+    } else {
+      high = middle
     }
   }
 
-  return smallest
+  return low
 }
 
-function average (sorted: ArrayLike<number>, i: number, j: number): number {
-  return ((sorted[i] as number) + (sorted[j] as number)) / 2
-}
+/** Probability that these numbers with random signs sum up to `least` or more. */
+function tail (sums: Float64Array, least: number): number {
+  const sizes = sums.map(Math.abs).filter(size => size > 0)
 
-/** Standard deviation of the signed-rank sum. */
-function deviation (n: number): number {
-  return Math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
-}
+  if (sizes.length > MAX_COUNTED) {
+    // One less: half a rank, in doubled ranks, as the continuity correction.
+    return normalCdf((1 - least) / Math.sqrt(sizes.reduce((total, size) => total + size ** 2, 0)))
+  }
 
-/** In how many of the 2^n ways of giving signs to the ranks 1 to n the positive ones sum up to 0, 1, 2, … */
-function waysOfSum (n: number): Float64Array {
-  const ways = new Float64Array(walshCount(n) + 1)
+  const total = sizes.reduce((sum, size) => sum + size, 0)
+  // How often the sizes with a plus sum up to 0, 1, 2, …
+  const ways = new Float64Array(total + 1)
+  let reach = 0
 
   ways[0] = 1
 
-  for (let rank = 1; rank <= n; rank++) {
-    for (let sum = walshCount(rank); sum >= rank; sum--) {
-      ways[sum] = (ways[sum] as number) + (ways[sum - rank] as number)
+  for (const size of sizes) {
+    reach += size
+
+    for (let sum = reach; sum >= size; sum--) {
+      ways[sum] = (ways[sum] as number) + (ways[sum - size] as number)
     }
   }
 
-  return ways
+  let enough = 0
+
+  for (let sum = (total + least) / 2; sum <= total; sum++) {
+    enough += ways[sum] as number
+  }
+
+  return enough / 2 ** sizes.length
 }
