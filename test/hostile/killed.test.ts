@@ -37,8 +37,8 @@ function startTime (pid: number): string | undefined {
 /** Nothing else than the end of its worker ends it. */
 const ENDLESS = { wallMs: 60_000, memoryBytes: 2 ** 32, tmpBytes: 2 ** 32, tmpInodes: 10_000_000 }
 
-/** Nothing ends by itself before this; how quickly it is gone is a matter of what else the machine does. */
-const GONE = { timeout: 10_000, interval: 20 }
+/** 100 ms are what is promised, of a machine that does nothing else; none of the programs ends by itself before ten seconds. */
+const GONE = { timeout: all ? 100 : 10_000, interval: 20 }
 
 describe.each(modes.map(mode => [mode.name, mode] as const))('a worker (%s) that is killed', (_, mode) => {
   it.each(endless.map(attack => [attack.name, attack] as const))('leaves nothing of a program that %s', { timeout: 60_000 }, async (_, attack: Attack) => {
@@ -78,7 +78,7 @@ describe.each(modes.map(mode => [mode.name, mode] as const))('a worker (%s) that
       await next.host.ask('facts')
       expect(readdirSync(join(dir, 'boxes'))).toEqual([])
       // Whoever stayed root removes them, or the next worker does.
-      await vi.waitFor(() => { expect(cgroups.filter(folder => existsSync(folder))).toEqual([]) }, GONE)
+      await vi.waitFor(() => { expect(cgroups.filter(folder => existsSync(folder))).toEqual([]) }, { timeout: 10_000, interval: 20 })
       expect(hostState(worker, mode.uid)['cgroups']).toEqual([])
     } finally {
       for (const stop of stops) {
