@@ -31,24 +31,26 @@ function fewPairs (pairs: number, plan: Plan): string {
 }
 
 function helpForWide (undecided: readonly ComparedRow[], margin: number, plan: Plan): string {
-  const times = Math.max(...undecided.map(({ result }) => result?.ratio == null ? 0 : timesAsMany(result.ratio, margin)))
+  const half = Math.max(...undecided.map(({ result }) => result?.ratio == null ? 0 : halfWidthOfLog(result.ratio)))
+  const times = timesAsMany(half, margin)
 
   return times > MOST_TIMES
-    ? `the runs differ too much from each other for ± ${percentText(margin)}: a quieter machine helps, or a wider --margin`
-    : `some ${Math.ceil(times)} times as many pairs may bring a verdict: ${optionFor(undecided, Math.ceil(times), plan)}`
+    ? `the runs differ too much from each other for ± ${percentText(margin)}: a quieter machine helps, or e.g. --margin ${Math.ceil(200 * Math.expm1(half))}%`
+    : `at most ${times} times as many pairs bring a verdict: ${optionFor(undecided, times, plan)}`
+}
+
+function halfWidthOfLog ({ ratio, low, high }: PairedRatio): number {
+  return Math.max(Math.log(high / ratio), Math.log(ratio / low))
 }
 
 /**
- * The interval must come to lie within the margin, or to exclude 1, whichever
- * is nearer; its width goes with the root of the number of pairs. At least
- * twice as many, for what is at the border now needs luck.
+ * An interval whose half-width is half of the margin brings a verdict wherever
+ * it lies: within the margin, or without 1. The width goes with the root of
+ * the number of pairs. Where it lies now is no help in foreseeing fewer, for it
+ * is chance while the interval holds 1.
  */
-export function timesAsMany ({ ratio, low, high }: Pick<PairedRatio, 'ratio' | 'low' | 'high'>, margin: number): number {
-  const width = Math.max(Math.log(high / ratio), Math.log(ratio / low))
-  const off = Math.abs(Math.log(ratio))
-  const room = Math.max(off, Math.log1p(margin) - off)
-
-  return Math.max(2, (width / room) ** 2)
+export function timesAsMany (halfWidth: number, margin: number): number {
+  return Math.max(2, Math.ceil((2 * halfWidth / Math.log1p(margin)) ** 2))
 }
 
 function optionFor (undecided: readonly ComparedRow[], times: number, plan: Plan): string {
