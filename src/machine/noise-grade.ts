@@ -1,4 +1,5 @@
 import { TICK_MS } from './noise-files.ts'
+import { involuntaryRate, unusualWaits } from './noise-during.ts'
 import { ownCpuMs } from './own-cpu.ts'
 import type { CommandResult, NoiseGrade } from '../model/result.ts'
 import type { NoiseReading } from './noise-files.ts'
@@ -14,6 +15,10 @@ const CPU_WAIT: Thresholds = { b: 0.05, c: 0.2, d: 0.5 }
 const MEMORY_WAIT: Thresholds = { b: 0.001, c: 0.01, d: 0.05 }
 /** Waiting for disks disturbs only programs that use them. */
 const IO_WAIT: Thresholds = { b: 0.1, c: Infinity, d: Infinity }
+/** Of the runs. */
+const UNUSUAL_WAITS: Thresholds = { b: 0.02, c: 0.1, d: 0.25 }
+/** Per second; two programs on one core take turns some 200 times. More cannot be said of it: a pipeline interrupts itself. */
+const INVOLUNTARY: Thresholds = { b: 50, c: Infinity, d: Infinity }
 
 /** Counters in ticks are off by as much at each end: less than this is nothing. */
 const SLACK_MS = 2 * TICK_MS
@@ -26,7 +31,7 @@ const SLACK_MS = 2 * TICK_MS
  */
 export function gradeNoise (before: NoiseReading, after: NoiseReading, commands: readonly CommandResult[]): Noise {
   const elapsedMs = Number(after.atNs - before.atNs) / 1e6
-  const grown = (key: 'busyMs' | 'stealMs' | 'cpuWaitMs' | 'memoryWaitMs' | 'ioWaitMs' | 'swappedPages' | 'throttles'): number | undefined => {
+  const grown = (key: 'busyMs' | 'stealMs' | 'cpuWaitMs' | 'memoryWaitMs' | 'ioWaitMs' | 'boxWaitMs' | 'swappedPages' | 'throttles'): number | undefined => {
     const [from, to] = [before[key], after[key]]
 
     return from == null || to == null ? undefined : Math.max(0, to - from)
@@ -37,7 +42,7 @@ export function gradeNoise (before: NoiseReading, after: NoiseReading, commands:
   const load = Math.max(before.load1 ?? 0, after.load1 ?? 0)
   const others = beyondSlack(busy == null ? undefined : busy - ownCpuMs(commands, elapsedMs))
   // A program with more threads than cores waits for itself; others cannot have made it wait longer than they ran.
-  const cpuWait = Math.min(beyondSlack(grown('cpuWaitMs')) ?? 0, others ?? Infinity)
+  const waitOf = (key: 'cpuWaitMs' | 'boxWaitMs'): number => Math.min(beyondSlack(grown(key)) ?? 0, others ?? Infinity)
   const found: Noise[] = []
 
   const share = (value: number | undefined, whole: number, thresholds: Thresholds, words: (percent: string) => string): void => {
@@ -50,9 +55,27 @@ export function gradeNoise (before: NoiseReading, after: NoiseReading, commands:
 
   share(others, elapsedMs * after.cores, OTHER_LOAD, part => `other processes used ${part} of its cores while measuring`)
   share(steal, (busy ?? 0) + (steal ?? 0), STEAL, part => `its host took away ${part} of its CPU time (steal)`)
-  share(cpuWait, elapsedMs, CPU_WAIT, part => `processes waited for a free core ${part} of the time`)
+
+  // Where the kernel tells who waited, strangers that wait for each other do not matter.
+  if (after.boxWaitMs == null) {
+    share(waitOf('cpuWaitMs'), elapsedMs, CPU_WAIT, part => `processes waited for a free core ${part} of the time`)
+  } else {
+    share(waitOf('boxWaitMs'), elapsedMs, CPU_WAIT, part => `its programs waited for a free core ${part} of the time`)
+  }
+
   share(grown('memoryWaitMs'), elapsedMs, MEMORY_WAIT, part => `processes waited for memory ${part} of the time`)
   share(grown('ioWaitMs'), elapsedMs, IO_WAIT, part => `processes waited for a disk ${part} of the time`)
+
+  const { waited, runs } = unusualWaits(commands)
+
+  share(waited, runs, UNUSUAL_WAITS, () => `in ${waited} of ${runs} runs it waited for something unusual`)
+
+  const switches = involuntaryRate(commands) ?? 0
+  const switchGrade = gradeOf(switches, INVOLUNTARY)
+
+  if (switchGrade !== 'A') {
+    found.push({ grade: switchGrade, reasons: [`its programs were interrupted ${Math.round(switches)} times a second (involuntary switches)`] })
+  }
 
   // The minute's average reaches back before the first run, so it speaks only where the kernel has no pressure counters.
   if (after.cpuWaitMs == null && load > after.cores) {

@@ -9,24 +9,43 @@ export type { NoiseReading } from './noise-files.ts'
 
 const SYS_CPU = '/sys/devices/system/cpu'
 
+/** What of the machine matters. */
+export interface NoiseScope {
+  /** Logical processors to which programs are bound; absent = all. */
+  processors?: readonly number[]
+  /** Control groups that hold nothing but the worker and its boxes. */
+  groups?: readonly string[]
+}
+
 /**
- * Counters of the whole machine at this moment. Two of them, before and after
+ * Counters of the machine at this moment. Two of them, before and after
  * the runs, make a grade: gradeNoise. What the kernel does not
  * offer stays undefined.
  */
-export async function readNoise (): Promise<NoiseReading> {
+export async function readNoise ({ processors, groups = [] }: NoiseScope = {}): Promise<NoiseReading> {
   const atNs = process.hrtime.bigint()
-  const [stat, load, vmstat, cpu, memory, io, throttles] = await Promise.all([
+  const [stat, load, vmstat, cpu, memory, io, throttles, ...pressures] = await Promise.all([
     readOr('/proc/stat'),
     readOr('/proc/loadavg'),
     readOr('/proc/vmstat'),
     readOr('/proc/pressure/cpu'),
     readOr('/proc/pressure/memory'),
     readOr('/proc/pressure/io'),
-    readThrottles()
+    readThrottles(),
+    ...groups.map(async group => readOr(`${group}/cpu.pressure`))
   ])
 
-  return parseNoise({ atNs, cores: os.cpus().length || os.availableParallelism(), stat, load, vmstat, pressure: { cpu, memory, io }, throttles })
+  return parseNoise({
+    atNs,
+    cores: os.cpus().length || os.availableParallelism(),
+    stat,
+    load,
+    vmstat,
+    pressure: { cpu, memory, io },
+    throttles,
+    processors,
+    boxPressure: pressures.find(text => text !== '')
+  })
 }
 
 /** How often the processor slowed itself down because of heat, over all cores; Intel's counters. */

@@ -93,6 +93,13 @@ describe('noise', () => {
     })
   })
 
+  it('is read of the processors that matter, and of the boxes', () => {
+    const files = { atNs: 0n, cores: 4, load: '', vmstat: '', pressure: { cpu: '', memory: '', io: '' }, stat: 'cpu  999 0 0 0\ncpu0 1 2 3 9 9 4 5 6\ncpu1 100 0 0 9 0 0 0 50\ncpu2 10 0 0 9 0 0 0 1\n' }
+
+    expect(parseNoise({ ...files, processors: [0, 2], boxPressure: 'some avg10=0 total=2500\n' })).toEqual({ atNs: 0n, cores: 2, busyMs: 250, stealMs: 70, boxWaitMs: 2.5 })
+    expect(parseNoise({ ...files, processors: [7] })).toEqual({ atNs: 0n, cores: 1 })
+  })
+
   it('stays undefined where the kernel says nothing', () => {
     expect(parseNoise({ atNs: 0n, cores: 1, stat: '', load: '', vmstat: '', pressure: { cpu: '', memory: '', io: '' } }))
       .toEqual({ atNs: 0n, cores: 1 })

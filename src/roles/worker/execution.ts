@@ -10,6 +10,7 @@ import { JOB_DOMAIN } from '../job-seal.ts'
 import { deliverable } from './deliverable.ts'
 import type { Boxes } from './boxes.ts'
 import type { SlotStart } from './slot.ts'
+import type { NoiseScope } from '../../machine/noise.ts'
 import type { QuietWatch } from '../../machine/quiet-watch.ts'
 import type { Output } from '../output.ts'
 import type { Job } from '../../model/job.ts'
@@ -38,6 +39,7 @@ export interface ExecutionInit {
   content: ContentStore
   lock: MachineLock
   quiet: QuietWatch
+  noise: NoiseScope
   output: Output
   /** The seal holds: this is what will be done. */
   onJob: (job: Job) => void
@@ -111,11 +113,11 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
 
     init.onReport({ kind: 'phase', phase: 'running' })
 
-    const before = measured ? await readNoise() : undefined
+    const before = measured ? await readNoise(init.noise) : undefined
     const report = await inBox(init, job, waited, record)
 
     if (before != null) {
-      record.noise = gradeNoise(before, await readNoise(), report.commands)
+      record.noise = gradeNoise(before, await readNoise(init.noise), report.commands)
       record.environment = (await readEnvironment()).map(({ caveat }) => caveat)
     }
 

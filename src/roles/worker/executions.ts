@@ -6,6 +6,7 @@ import { runExecution } from './execution.ts'
 import type { Boxes } from './boxes.ts'
 import type { Outbox } from './outbox.ts'
 import type { SlotStart } from './slot.ts'
+import type { NoiseScope } from '../../machine/noise.ts'
 import type { QuietWatch } from '../../machine/quiet-watch.ts'
 import type { SomeLimits } from '../../model/limits.ts'
 import type { Grant } from '../../model/machine.ts'
@@ -31,6 +32,8 @@ export interface ExecutionsComponents {
   outbox: Outbox
   lock: MachineLock
   quiet: QuietWatch
+  /** What of the machine its measurements depend on. */
+  noise: NoiseScope
   /** Outputs that wait for delivery. */
   spools: Spools
   /** Ends what this worker does for itself on the machine. */
@@ -133,7 +136,7 @@ export class Executions {
   }
 
   async #run (running: Running, start: SlotStart): Promise<void> {
-    const { boxes, ceilings, grants, content, outbox, lock, quiet, spools, makeRoom, onEnded, onChange, log } = this.#components
+    const { boxes, ceilings, grants, content, outbox, lock, quiet, noise, spools, makeRoom, onEnded, onChange, log } = this.#components
     const { execution } = running
     let measuring = true
     let result: ExecutionResult | undefined
@@ -154,6 +157,7 @@ export class Executions {
         content,
         lock,
         quiet,
+        noise,
         output,
         onJob: job => { measuring = job.kind === 'run' },
         onReport: report => {

@@ -132,6 +132,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       outbox,
       lock,
       quiet,
+      noise: { processors: boundTo, groups: ground.cgroups?.folders },
       spools,
       makeRoom: async () => floorMeter.giveWay(),
       onEnded: async execution => slot.ended(execution),
