@@ -14,7 +14,9 @@
  * a standard deviation of 0, 0.5, 1 or 3 %; half a percent is where intervals
  * weighted by noise fail. "These machines" must hold the mean of
  * these machines' true ratios, "machines like these" that of all machines, and
- * the prediction interval the true ratio of one more machine.
+ * the prediction interval the true ratio of one more machine. The noise of
+ * the pairs is the same in all these situations, scaled: rows are not
+ * independent of each other, trials of a row are.
  *
  * All intervals claim 95 %. Fails when the binomial interval of a coverage lies
  * wholly below 93 %.
@@ -23,7 +25,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { ROOT, fail, say } from '../scripts/lib/process.js'
-import { acrossMachines, wilson, withinSession } from './lib/coverage.js'
+import { acrossMachines, estimatesOfNoise, wilson, withinSession } from './lib/coverage.js'
 import { machine, save, table } from './lib/record.js'
 
 const BOUND = 0.93
@@ -44,7 +46,6 @@ export async function bench (args, interruption) {
   const { trials, seed } = parse(args)
   const functions = await load()
   const rows = []
-  // Every situation has random numbers of its own: no row is another's echo.
   let stream = seed
   const began = performance.now()
 
@@ -56,6 +57,16 @@ export async function bench (args, interruption) {
     }
   }
 
+  say('bench: sessions are done; now the pairs of runs of all machines, which take longest')
+
+  const estimates = []
+
+  while (estimates.length < trials * Math.max(...MACHINES)) {
+    await setImmediate()
+    interruption.throwIfAborted()
+    estimates.push(...estimatesOfNoise(functions, { seed: stream++, count: trials, pairs: PAIRS }))
+  }
+
   for (const noise of ['equal', 'mixed']) {
     for (const spread of SPREADS) {
       for (const machines of MACHINES) {
@@ -64,7 +75,7 @@ export async function bench (args, interruption) {
 
         const situation = { noise, spread, machines, pairs: PAIRS }
 
-        for (const { what, ...counts } of acrossMachines(functions, { seed: stream++, trials, ...situation })) {
+        for (const { what, ...counts } of acrossMachines(functions, estimates, { seed: stream++, trials, ...situation })) {
           rows.push(judged({ of: NAMES[what], situation, ...counts }))
         }
       }

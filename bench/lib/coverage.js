@@ -5,10 +5,13 @@
  */
 import { Random } from './random.js'
 
-/** Standard deviation of a run's time, as a fraction: 2 % on every machine, or from 0.5 to 8 %, drawn for each machine. */
-export const NOISES = {
-  equal: () => 0.02,
-  mixed: random => 0.005 * 16 ** random.uniform()
+/** Standard deviation of a run's time, as a fraction. */
+const NOISE = 0.02
+
+/** The same on every machine, or from a quarter to four times of it, drawn for each machine. */
+const NOISES = {
+  equal: () => NOISE,
+  mixed: random => NOISE * 4 ** (2 * random.uniform() - 1)
 }
 
 /** On average the contender is this much slower. */
@@ -27,7 +30,7 @@ export function withinSession ({ medianIntervalOfSeries }, { seed, trials, n, co
   for (let trial = 0; trial < trials; trial++) {
     let deviation = random.normal()
     const times = Array.from({ length: n }, () => {
-      const time = Math.exp(0.02 * deviation)
+      const time = Math.exp(NOISE * deviation)
 
       deviation = correlation * deviation + fresh * random.normal()
 
@@ -43,13 +46,30 @@ export function withinSession ({ medianIntervalOfSeries }, { seed, trials, n, co
 }
 
 /**
- * Trials of one comparison on `machines` machines, `pairs` pairs of runs each.
- * The effect differs between machines by a standard deviation of `spread`.
- * Counts how often the interval for these machines holds the mean of their own
- * effects, that for machines like these the mean of all, and the prediction
- * interval the effect on one more machine.
+ * What machines say of a program compared with itself, one estimate for each:
+ * pairs of runs that vary by NOISE, through the function that judges real ones.
  */
-export function acrossMachines ({ pairedRatio, estimateOf, theseMachines, machinesLikeThese }, { seed, trials, noise, spread, machines, pairs }) {
+export function estimatesOfNoise ({ pairedRatio, estimateOf }, { seed, count, pairs }) {
+  const random = new Random(seed)
+  const times = () => Array.from({ length: pairs }, () => Math.exp(NOISE * random.normal()))
+
+  return Array.from({ length: count }, () => estimateOf(pairedRatio(times(), times())))
+}
+
+/**
+ * Trials of one comparison on some machines, whose effect differs by a standard
+ * deviation of `spread`. Counts how often the interval for these machines holds
+ * the mean of their own effects, that for machines like these the mean of all,
+ * and the prediction interval the effect on one more machine.
+ *
+ * What the runs of a machine say is taken from `estimates`, one after the
+ * other, times its noise, plus its effect: with ranks of logarithms that is
+ * what pairs of that noise and effect would have said, and it is computed once
+ * for all situations instead of for each. With fewer estimates than trials
+ * times machines they come again, in other company if their number is no
+ * multiple of the machines'.
+ */
+export function acrossMachines ({ theseMachines, machinesLikeThese }, estimates, { seed, trials, noise, spread, machines }) {
   const random = new Random(seed)
   const counts = { these: { trials, covered: 0 }, like: { trials: 0, covered: 0 }, predicted: { trials: 0, covered: 0 } }
   const widths = { these: 0, like: 0, predicted: 0 }
@@ -60,15 +80,14 @@ export function acrossMachines ({ pairedRatio, estimateOf, theseMachines, machin
 
   for (let trial = 0; trial < trials; trial++) {
     const effects = Array.from({ length: machines }, () => EFFECT + spread * random.normal())
-    const estimates = effects.map(effect => {
-      const deviation = NOISES[noise](random)
-      const reference = Array.from({ length: pairs }, () => Math.exp(deviation * random.normal()))
-      const contender = Array.from({ length: pairs }, () => Math.exp(effect + deviation * random.normal()))
+    const measured = effects.map((effect, i) => {
+      const { log, error, freedom } = estimates[(trial * machines + i) % estimates.length]
+      const scale = NOISES[noise](random) / NOISE
 
-      return estimateOf(pairedRatio(reference, contender))
+      return { log: effect + scale * log, error: scale * error, freedom }
     })
-    const these = theseMachines(estimates)
-    const like = machinesLikeThese(estimates)
+    const these = theseMachines(measured)
+    const like = machinesLikeThese(measured)
 
     count('these', these.low, these.high, effects.reduce((sum, effect) => sum + effect, 0) / machines)
 
