@@ -81,7 +81,7 @@ describe('a grade', () => {
   it('takes the waiting of the boxes, where that is known, for the waiting of anybody', () => {
     const busy = { ...after, busyMs: 5_950, cpuWaitMs: 4_000 }
 
-    expect(gradeNoise(before, busy, [ran(...times(50))]).reasons).toEqual(['processes waited for a free core 19 % of the time'])
+    expect(gradeNoise(before, busy, [ran(...times(50))]).reasons).toEqual(['processes waited for a free core 20 % of the time'])
     expect(gradeNoise({ ...before, boxWaitMs: 0 }, { ...busy, boxWaitMs: 10 }, [ran(...times(50))]).reasons).toEqual([])
     expect(gradeNoise({ ...before, boxWaitMs: 0 }, { ...busy, boxWaitMs: 520 }, [ran(...times(50))]).reasons).toEqual(['its programs waited for a free core 10 % of the time'])
   })
