@@ -31,6 +31,8 @@ export interface Outputs extends Pick<Watch, 'pollfds' | 'onReady'> {
   finish (): Printed
 }
 
+const STREAMS = ['stdout', 'stderr'] as const
+
 /** Kept of each stream of a measured run. */
 const KEPT_BYTES = 64 * 1024
 
@@ -63,11 +65,14 @@ export class FileOutputs implements Outputs {
   open (): void {
     const { libc, identity } = this.#launcher
 
-    for (const target of [1, 2] as const) {
-      const fd = identity.asProgram(() => check(libc, 'an output file', libc.openat(this.#folder, '.', NAMELESS, 0o600)))
+    identity.asProgram(() => {
+      for (let stream = 0; stream < STREAMS.length; stream++) {
+        this.#fds.push(check(libc, 'an output file', libc.openat(this.#folder, '.', NAMELESS, 0o600)))
+      }
+    })
 
-      this.#fds.push(fd)
-      this.#launcher.setStdio(target, fd)
+    for (const [index, fd] of this.#fds.entries()) {
+      this.#launcher.setStdio(index === 0 ? 1 : 2, fd)
     }
   }
 
@@ -82,47 +87,55 @@ export class FileOutputs implements Outputs {
   finish (): Printed {
     const exceeded = this.exceeded()
     // What is beyond the limit may be a hole of any size.
-    const [stdout, stderr] = this.#fds.map(fd => read(fd, this.#limit))
-    const lastWords = Buffer.alloc(Math.min(stderr?.bytes ?? 0, LAST_WORDS_BYTES))
-
-    if (lastWords.length > 0) {
-      readSync(this.#fds[1] as number, lastWords, 0, lastWords.length, (stderr?.bytes ?? 0) - lastWords.length)
-    }
+    const [stdoutBytes = 0, stderrBytes = 0] = this.#fds.map(fd => Math.min(fstatSync(fd).size, this.#limit))
+    const [stdout = -1, stderr = -1] = this.#fds
+    const stdoutDigest = digest(stdout, stdoutBytes)
+    const kept = { stdout: readAt(stdout, 0, Math.min(stdoutBytes, KEPT_BYTES)), stderr: readAt(stderr, 0, Math.min(stderrBytes, KEPT_BYTES)) }
+    const lastWords = readAt(stderr, Math.max(0, stderrBytes - LAST_WORDS_BYTES), Math.min(stderrBytes, LAST_WORDS_BYTES))
 
     this.#fds.forEach(fd => closeSync(fd))
     this.#fds = []
 
-    return {
-      stdoutDigest: stdout?.digest ?? '',
-      stdoutBytes: stdout?.bytes ?? 0,
-      stderrBytes: stderr?.bytes ?? 0,
-      exceeded,
-      kept: { stdout: stdout?.kept ?? Buffer.alloc(0), stderr: stderr?.kept ?? Buffer.alloc(0) },
-      lastWords
-    }
+    return { stdoutDigest, stdoutBytes, stderrBytes, exceeded, kept, lastWords }
   }
 }
 
-function read (fd: number, most: number): { digest: string, bytes: number, kept: Buffer } {
-  const hash = createHash('sha256')
-  const buffer = Buffer.alloc(KEPT_BYTES)
-  let kept = Buffer.alloc(0)
-  let bytes = 0
+const NOTHING = Buffer.alloc(0)
 
-  for (let size = 1; size > 0 && bytes < most; bytes += size) {
-    size = readSync(fd, buffer, 0, Math.min(KEPT_BYTES, most - bytes), bytes)
-    hash.update(buffer.subarray(0, size))
-    kept = bytes === 0 ? Buffer.from(buffer.subarray(0, size)) : kept
+/** Of no bytes; most runs of most programs print nothing to speak of, and all of this lies between two runs. */
+const DIGEST_OF_NOTHING = createHash('sha256').digest('hex')
+
+const piece = Buffer.alloc(KEPT_BYTES)
+
+function digest (fd: number, bytes: number): string {
+  if (bytes === 0) {
+    return DIGEST_OF_NOTHING
   }
 
-  return { digest: hash.digest('hex'), bytes, kept }
+  const hash = createHash('sha256')
+
+  for (let at = 0, size = 1; size > 0 && at < bytes; at += size) {
+    size = readSync(fd, piece, 0, Math.min(KEPT_BYTES, bytes - at), at)
+    hash.update(piece.subarray(0, size))
+  }
+
+  return hash.digest('hex')
+}
+
+function readAt (fd: number, position: number, bytes: number): Buffer {
+  if (bytes === 0) {
+    return NOTHING
+  }
+
+  const buffer = Buffer.alloc(bytes)
+
+  return buffer.subarray(0, readSync(fd, buffer, 0, bytes, position))
 }
 
 /** Half of what the control socket takes when poll calls it writable, so that a send never waits. */
 const PIECE_BYTES = 32 * 1024
 
 const POLLFD_BYTES = 8
-const STREAMS = ['stdout', 'stderr'] as const
 
 /**
  * For exec: a pipe per stream, passed on as it comes. While the worker takes
