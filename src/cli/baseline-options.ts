@@ -31,6 +31,8 @@ export interface WithBaselines {
   hints: string[]
   /** To be told the results, and the exit code that they have. */
   ended: (finished: FinishedJob, exitCode: number) => Promise<void>
+  /** To be told that nobody waits for the results. */
+  left: () => void
   /** Idempotent: nothing is left of what was not saved. */
   close: () => Promise<void>
 }
@@ -40,7 +42,7 @@ export async function withBaselines (typed: JobDraft, options: BaselineOptions, 
   const { baseline: from, saveBaseline: to } = options
 
   if (from == null && to == null) {
-    return { draft: typed, hints: [], ended: async () => {}, close: async () => {} }
+    return { draft: typed, hints: [], ended: async () => {}, left: () => {}, close: async () => {} }
   }
 
   useDataDirectory(options.data)
@@ -68,6 +70,7 @@ export async function withBaselines (typed: JobDraft, options: BaselineOptions, 
           await save(to, saving, finished, exitCode, context)
         }
       },
+      left: () => { tell(to == null ? undefined : `not saved as baseline ${to}: nobody waited for the results`, context) },
       close: async () => { await saving?.staged.discard() }
     }
   } catch (err) {

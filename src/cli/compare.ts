@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { addBaselineOptions, type BaselineOptions } from './baseline-options.ts'
 import { addCompareOptions, comparedLines, type CompareOptions, comparisonOf, pairsPlanOf } from './compare-options.ts'
 import type { Context } from './context.ts'
 import type { DraftRequest } from './draft.ts'
@@ -9,11 +10,14 @@ import { measureJob } from './measure.ts'
 import { addMeasuringOptions, measuringOf, type MeasuringOptions } from './measuring-options.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
 import { addParameterOptions, type ParameterOptions, parametersOf } from './parameter-options.ts'
+import type { Parameter } from './parameters.ts'
 import { requirementHelp } from './require-option.ts'
 import { addResultOptions, type ResultOptions } from './results.ts'
 
-interface AllOptions extends CompareOptions, JobOptions, PlanOptions, MeasuringOptions, HookOptions, ParameterOptions, ConnectionOptions, ResultOptions {
+interface AllOptions extends CompareOptions, JobOptions, PlanOptions, MeasuringOptions, HookOptions, ParameterOptions, BaselineOptions, ConnectionOptions, ResultOptions {
   commandName?: string[]
+  /** The words are no commands but jobs, or files of results. */
+  results?: boolean
 }
 
 export function define (command: Command, context: Context): void {
@@ -28,6 +32,8 @@ export function define (command: Command, context: Context): void {
   addHookOptions(command)
   addMeasuringOptions(command)
   addJobOptions(command, 'all')
+  addBaselineOptions(command)
+    .option('--results', 'run nothing: lay stored jobs and files of results (ours or hyperfine\'s JSON) side by side')
   addResultOptions(command)
   addConnectionOptions(command)
   addExamples(command, [
@@ -36,6 +42,8 @@ export function define (command: Command, context: Context): void {
     ["meshmark compare --with f 'sort f' 'sort --parallel=1 f'", 'one program, two ways to call it'],
     ["meshmark compare -L n 1,2,4 './primes {n}'", 'the values of a parameter, each with the first one'],
     ["meshmark compare --metric memory -r 10 './old' './new'", 'ten pairs, by their peak memory'],
+    ["meshmark compare --baseline main --fail-if-slower 5% './prog 7'", 'with a command that run --save-baseline main kept'],
+    ['meshmark compare --results q7x2m9ka old.json', 'what was measured before; different sessions, so no verdict'],
     ["meshmark compare --with f --shell 'gzip <f | wc' 'xz <f | wc'", 'through a shell']
   ], `
 Runs of the commands take turns on each machine, in pairs next to each other and in random order.
@@ -48,12 +56,20 @@ Ctrl-C leaves the job running, a second one cancels it.
 ${requirementHelp()}`)
 
   command.action(async (typed: string[], options: AllOptions) => {
+    if (options.results === true) {
+      const { checkSideBySideOptions, showSideBySide } = await import('./side-by-side.ts')
+
+      checkSideBySideOptions(command)
+      await showSideBySide(typed, options, context)
+      return
+    }
+
     const comparison = comparisonOf(options)
     const parameters = parametersOf(options)
     const request: DraftRequest = {
       kind: 'run',
       words: [],
-      commands: comparedLines(typed, parameters),
+      commands: linesOf(typed, parameters, options.baseline),
       names: options.commandName ?? [],
       options,
       on: 'all',
@@ -65,4 +81,9 @@ ${requirementHelp()}`)
 
     context.exitCode = await measureJob(request, options, context)
   })
+}
+
+/** What is typed; a baseline stands before it and has no line. */
+function linesOf (typed: readonly string[], parameters: readonly Parameter[], baseline: string | undefined): string[] {
+  return baseline == null ? comparedLines(typed, parameters) : comparedLines(typed, [], baseline).slice(1)
 }

@@ -1,7 +1,9 @@
 import { shortJobId } from '../model/ids.ts'
+import { type BaselineOptions, type WithBaselines, withBaselines } from './baseline-options.ts'
 import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
 import { type DraftRequest, draftJob } from './draft.ts'
+import { finishedJob } from './finished.ts'
 import { followJob } from './follow.ts'
 import type { JobOptions } from './job-options.ts'
 import type { ConnectionOptions } from './options.ts'
@@ -10,21 +12,34 @@ import { checkExports, presentResults, type ResultOptions } from './results.ts'
 import { withSpooledStdin } from './spool.ts'
 import { submitting } from './submit.ts'
 
+type MeasureOptions = JobOptions & BaselineOptions & ConnectionOptions & ResultOptions
+
 /** Drafts, submits and follows a job that measures, and shows its results; resolves with the exit code. */
-export async function measureJob (request: DraftRequest, options: JobOptions & ConnectionOptions & ResultOptions, context: Context): Promise<number> {
+export async function measureJob (request: DraftRequest, options: MeasureOptions, context: Context): Promise<number> {
   return options.stdin === '-'
     ? await withSpooledStdin(context, async stdinCopy => await measure({ ...request, stdinCopy }, options, context))
     : await measure(request, options, context)
 }
 
-async function measure (request: DraftRequest, options: JobOptions & ConnectionOptions & ResultOptions, context: Context): Promise<number> {
+async function measure (request: DraftRequest, options: MeasureOptions, context: Context): Promise<number> {
   await checkExports(options)
 
   const { draft, hints } = await draftJob(request)
+  const baselines = await withBaselines(draft, options, context)
 
-  for (const hint of hints) {
-    note(context, hint)
+  try {
+    for (const hint of [...hints, ...baselines.hints]) {
+      note(context, hint)
+    }
+
+    return await follow(baselines, options, context)
+  } finally {
+    await baselines.close()
   }
+}
+
+async function follow (baselines: WithBaselines, options: MeasureOptions, context: Context): Promise<number> {
+  const { draft } = baselines
 
   return await withClient(options, async client => {
     if (options.detach === true) {
@@ -38,6 +53,15 @@ async function measure (request: DraftRequest, options: JobOptions & ConnectionO
 
     const followed = await followJob(client, submitting(client, draft, context), context, { progress: true })
 
-    return followed.kind === 'left' ? followed.exitCode : await presentResults(followed, options, context)
+    if (followed.kind === 'left') {
+      baselines.left()
+      return followed.exitCode
+    }
+
+    const exitCode = await presentResults(followed, options, context)
+
+    await baselines.ended(finishedJob(followed), exitCode)
+
+    return exitCode
   })
 }

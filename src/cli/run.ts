@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import { addBaselineOptions, type BaselineOptions } from './baseline-options.ts'
+import { comparisonOf, pairsPlanOf } from './compare-options.ts'
 import type { Context } from './context.ts'
 import type { DraftRequest } from './draft.ts'
 import { addHookOptions, hookLinesOf, type HookOptions } from './hook-options.ts'
@@ -11,7 +13,7 @@ import { addParameterOptions, type ParameterOptions, parametersOf } from './para
 import { requirementHelp } from './require-option.ts'
 import { addResultOptions, type ResultOptions } from './results.ts'
 
-interface RunOptions extends JobOptions, PlanOptions, MeasuringOptions, HookOptions, ParameterOptions, ConnectionOptions, ResultOptions {
+interface RunOptions extends JobOptions, PlanOptions, MeasuringOptions, HookOptions, ParameterOptions, BaselineOptions, ConnectionOptions, ResultOptions {
   command?: string[]
   commandName?: string[]
 }
@@ -29,6 +31,7 @@ export function define (command: Command, context: Context): void {
   addHookOptions(command)
   addMeasuringOptions(command)
   addJobOptions(command, 'all')
+  addBaselineOptions(command)
   addResultOptions(command)
   addConnectionOptions(command)
   addExamples(command, [
@@ -38,6 +41,8 @@ export function define (command: Command, context: Context): void {
     ["meshmark run --command 'xz -1 f' --command 'xz -9 f' --with f", 'two commands, side by side'],
     ['meshmark run -P n 1 9 --with f xz -{n} f', 'nine commands of one pattern'],
     ["meshmark run -p 'cp f g' --with f sort -o g g", 'each run gets a file of its own; the copy is not timed'],
+    ['meshmark run --save-baseline main ./prog 7', 'keep ./prog as it is now; later, with another ./prog:'],
+    ['meshmark run --baseline main ./prog 7', 'the kept one and this one take turns, and are compared'],
     ['meshmark run --where arch=arm64 --format json ./bench', 'only some workers; everything as JSON']
   ], `
 Options end at the first word that is not one; -- may stand before the program.
@@ -47,6 +52,8 @@ Exit status: 0 done, 1 something failed, 2 wrong usage, 4 no master or no matchi
 ${requirementHelp()}`)
 
   command.action(async (program: string | undefined, args: string[], options: RunOptions) => {
+    // Everything else of a comparison is compare's to say.
+    const comparison = options.baseline == null ? undefined : comparisonOf({ metric: 'wall' })
     const request: DraftRequest = {
       kind: 'run',
       words: program == null ? [] : [program, ...args],
@@ -54,10 +61,10 @@ ${requirementHelp()}`)
       names: options.commandName ?? [],
       options,
       on: 'all',
-      plan: planOf(options),
+      plan: comparison == null ? planOf(options) : pairsPlanOf(options, comparison),
       hooks: hookLinesOf(options),
       parameters: parametersOf(options),
-      measuring: measuringOf(options)
+      measuring: { ...measuringOf(options), ...(comparison == null ? {} : { comparison }) }
     }
 
     context.exitCode = await measureJob(request, options, context)

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import type { Command } from 'commander'
 import { MeshmarkError, toError } from '../model/errors.ts'
 import { shortJobId } from '../model/ids.ts'
 import { isTaskEnd } from '../model/states.ts'
@@ -31,6 +32,18 @@ const MAX_FILE_BYTES = 256 * 1024 ** 2
 
 /** A pipe has no width; nothing is cut there. */
 const PIPE_WIDTH = 10_000
+
+/** What has a meaning where nothing is run. */
+const OPTIONS = new Set(['results', 'metric', 'format', 'worker', 'master', 'token', 'mesh', 'mdns', 'data', 'quiet'])
+
+/** Refuses what was typed in vain; what a configuration file says of every comparison is left aside. */
+export function checkSideBySideOptions (command: Command): void {
+  const vain = command.options.find(option => command.getOptionValueSource(option.attributeName()) === 'cli' && !OPTIONS.has(option.attributeName()))
+
+  if (vain != null) {
+    throw new MeshmarkError('usage', `${vain.long ?? vain.short} has no meaning beside --results, which runs nothing and writes to standard output: leave it out`)
+  }
+}
 
 /** Lays stored jobs and files of results beside each other, the first one being what the others are divided by. */
 export async function showSideBySide (named: readonly string[], options: SideBySideOptions, context: Context): Promise<void> {

@@ -2,7 +2,7 @@ import { type Metric, metricOf } from '../model/comparison.ts'
 import type { FinishedJob } from '../model/finished.ts'
 import { printable } from '../model/text.ts'
 import { formatBytes } from '../model/units.ts'
-import { timeDecimals, timeText, unitFor } from '../report/quantities.ts'
+import { cpuText, medianText, timeDecimals, timeText, unitFor } from '../report/quantities.ts'
 import { rowsOf, type Row } from '../report/rows.ts'
 import { DIFFERENT_SESSIONS } from '../report/side-by-side.ts'
 import { medianIntervalOfSeries } from '../stats/autocorrelation.ts'
@@ -54,6 +54,14 @@ export function thenAndNow (baseline: Baseline, finished: FinishedJob, metric: M
   const more = parts.length - MAX_WORKERS
 
   return `baseline ${baseline.name}: ${parts.slice(0, MAX_WORKERS).join('; ')}${more > 0 ? `; and on ${more} more` : ''}: ${DIFFERENT_SESSIONS}`
+}
+
+/** The figures of the session in which it was saved. */
+export function resultCells ({ medianNs, interval, cpuNs }: BaselineResult): { median: string, cpu: string } {
+  const figures = { median: medianNs, interval: interval == null ? undefined : { median: medianNs, low: interval.lowNs, high: interval.highNs, coverage: 0.95 }, min: medianNs, cpu: cpuNs }
+  const unit = unitFor(medianNs)
+
+  return { median: medianText(figures, unit), cpu: cpuText(figures, unit) }
 }
 
 function bothText (then: BaselineResult, row: Row, metric: Metric): string | undefined {
