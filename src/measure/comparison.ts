@@ -18,11 +18,14 @@ export interface MachineComparison {
   reason?: string
 }
 
-/** Runs i of both belong together; what has no counterpart is left out. */
+/**
+ * Runs i of both belong together; what has no counterpart is left out. Pairs 2k
+ * and 2k + 1 were in opposite order: whoever leaves runs out leaves out both.
+ */
 export function compareMachine (reference: readonly Sample[], contender: readonly Sample[], { metric, margin, failIfSlower }: Comparison): MachineComparison {
   const pairs = Math.min(reference.length, contender.length)
   const values = [reference, contender].map(samples => samples.slice(0, pairs).map(sample => metricOf(sample, metric)))
-  const [first = [], second = []] = values.map(list => list.filter(value => value != null))
+  const [first = [], second = []] = nothingTwice(values.map(list => list.filter(value => value != null)))
   const reason = whyNone(pairs, first.length < pairs || second.length < pairs, [...first, ...second])
 
   if (reason != null) {
@@ -36,6 +39,13 @@ export function compareMachine (reference: readonly Sample[], contender: readonl
     verdict: verdictOf(ratio, margin),
     ...(failIfSlower == null ? {} : { pValue: pairedPValue(first, second, failIfSlower) })
   }
+}
+
+/** Two runs that were both billed for nothing, as small ones may be for memory, are equal: a ratio of 1, as 1 by 1. */
+function nothingTwice (values: readonly number[][]): number[][] {
+  const equal = (i: number): boolean => values.every(list => list[i] === 0)
+
+  return values.map(list => list.map((value, i) => equal(i) ? 1 : value))
 }
 
 function whyNone (pairs: number, unbilled: boolean, values: readonly number[]): string | undefined {

@@ -147,35 +147,37 @@ function firstAtLeast (sorted: Float64Array, value: number): number {
   return low
 }
 
-/** Probability that these numbers with random signs sum up to `least` or more. */
+/** Probability that these whole numbers with random signs sum up to `least` or more. */
 function tail (sums: Float64Array, least: number): number {
   const sizes = sums.map(Math.abs).filter(size => size > 0)
+  const total = sizes.reduce((sum, size) => sum + size, 0)
 
   if (sizes.length > MAX_COUNTED) {
-    // One less: half a rank, in doubled ranks, as the continuity correction.
-    return normalCdf((1 - least) / Math.sqrt(sizes.reduce((total, size) => total + size ** 2, 0)))
+    // Turning a sign changes doubled ranks by 4 at least; half of that is the continuity correction.
+    return normalCdf((2 - least) / Math.sqrt(sizes.reduce((squares, size) => squares + size ** 2, 0)))
   }
 
-  const total = sizes.reduce((sum, size) => sum + size, 0)
-  // How often the sizes with a plus sum up to 0, 1, 2, …
-  const ways = new Float64Array(total + 1)
+  // Without ties all are even, and half of them is half the work.
+  const unit = sizes.every(size => size % 2 === 0) ? 2 : 1
+  const limit = (total - least) / 2 / unit
+
+  return waysUpTo(limit, sizes.map(size => size / unit)) / 2 ** sizes.length
+}
+
+/** How many ways there are of choosing some of these numbers whose sum is at most the limit. */
+function waysUpTo (limit: number, sizes: Float64Array): number {
+  const ways = new Float64Array(limit + 1)
   let reach = 0
 
   ways[0] = 1
 
   for (const size of sizes) {
-    reach += size
+    reach = Math.min(limit, reach + size)
 
     for (let sum = reach; sum >= size; sum--) {
       ways[sum] = (ways[sum] as number) + (ways[sum - size] as number)
     }
   }
 
-  let enough = 0
-
-  for (let sum = (total + least) / 2; sum <= total; sum++) {
-    enough += ways[sum] as number
-  }
-
-  return enough / 2 ** sizes.length
+  return ways.reduce((count, more) => count + more, 0)
 }
