@@ -2,7 +2,10 @@ import { constants } from 'node:fs'
 import { access, mkdir, mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
 import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
+import { readDisturbances } from '../machine/disturbances.ts'
 import { readEnvironment } from '../machine/environment.ts'
+import { QUIET_SHARE } from '../machine/quiet.ts'
+import { QuietWatch } from '../machine/quiet-watch.ts'
 import { formatBytes } from '../model/units.ts'
 import { dataRoot, runtimeDir } from '../store/instance.ts'
 
@@ -26,7 +29,7 @@ export async function * systemChecks (): AsyncGenerator<Check> {
   yield await writable('runtime directory', runtimeDir())
 
   if (process.platform === 'linux') {
-    yield load()
+    yield await load()
     yield await clock()
     yield * await measuring()
   }
@@ -65,22 +68,29 @@ async function writable (name: string, dir: string): Promise<Check> {
   }
 }
 
-/** What of the machine's settings every measurement on it will name. */
+/** What of the machine's settings every measurement on it will name, and what else disturbs. */
 async function measuring (): Promise<Check[]> {
-  const caveats = await readEnvironment()
+  const [caveats, others] = await Promise.all([readEnvironment(), readDisturbances()])
+  const found = [
+    ...caveats.map(({ caveat, mend }): Check => ({ name: 'measuring', verdict: 'CAUTION', found: caveat, mend })),
+    ...others.map(({ name, caveat, mend }): Check => ({ name: `measuring: ${name}`, verdict: 'CAUTION', found: caveat, mend }))
+  ]
 
-  return caveats.length === 0
-    ? [{ name: 'measuring', verdict: 'PASS', found: 'nothing in the settings of this machine disturbs it' }]
-    : caveats.map(({ caveat, mend }) => ({ name: 'measuring', verdict: 'CAUTION', found: caveat, mend }))
+  return found.length === 0 ? [{ name: 'measuring', verdict: 'PASS', found: 'nothing in the settings of this machine disturbs it' }] : found
 }
 
-function load (): Check {
+/** Right now, as a worker sees it that waits for a quiet machine; and in the last minute. */
+async function load (): Promise<Check> {
   const [minute = 0] = loadavg()
   const cores = availableParallelism()
-  const found = `${minute.toFixed(2)} on ${cores} core${cores === 1 ? '' : 's'}`
+  const now = await new QuietWatch().otherLoad()
+  const found = [
+    ...(now == null ? [] : [`other programs use ${Math.round(now * 100)} % of the cores now`]),
+    `${minute.toFixed(2)} on ${cores} core${cores === 1 ? '' : 's'} in the last minute`
+  ].join(', ')
 
-  return minute > cores / 2
-    ? { name: 'load', verdict: 'CAUTION', found: `${found}: other programs will disturb measurements`, mend: 'stop what else runs here while measuring; top shows it' }
+  return minute > cores / 2 || (now ?? 0) >= QUIET_SHARE
+    ? { name: 'load', verdict: 'CAUTION', found: `${found}: that disturbs measurements`, mend: 'stop what else runs here while measuring; top shows it' }
     : { name: 'load', verdict: 'PASS', found }
 }
 

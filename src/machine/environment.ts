@@ -25,6 +25,8 @@ export interface EnvironmentFiles {
   randomize: string
   /** /sys/kernel/mm/transparent_hugepage/enabled */
   hugePages: string
+  /** Of every /sys/class/power_supply/*: type and status. */
+  supplies?: Array<{ type: string, status: string }>
 }
 
 export interface EnvironmentCaveat {
@@ -45,7 +47,8 @@ export function environmentCaveats (files: EnvironmentFiles): EnvironmentCaveat[
     files.noTurbo.trim() === '0' && { caveat: 'cores speed up while they are cool (turbo)', mend: 'echo 1 > /sys/devices/system/cpu/intel_pstate/no_turbo' },
     files.swaps.trim().split('\n').length > 1 && { caveat: 'memory may be swapped out', mend: 'swapoff -a' },
     /^[12]/.test(files.randomize) && { caveat: 'addresses are random in each run (ASLR)', mend: 'on a machine that only measures: sysctl -w kernel.randomize_va_space=0' },
-    files.hugePages.includes('[always]') && { caveat: 'the kernel may use huge pages in some runs and not in others', mend: 'echo madvise > /sys/kernel/mm/transparent_hugepage/enabled' }
+    files.hugePages.includes('[always]') && { caveat: 'the kernel may use huge pages in some runs and not in others', mend: 'echo madvise > /sys/kernel/mm/transparent_hugepage/enabled' },
+    (files.supplies ?? []).some(({ type, status }) => type.trim() === 'Battery' && status.trim() === 'Discharging') && { caveat: 'it runs on its battery, and may slow down to spare it', mend: 'plug it in' }
   ]
 
   return caveats.filter(caveat => caveat !== false)
@@ -69,8 +72,20 @@ export async function readEnvironment (): Promise<EnvironmentCaveat[]> {
     noTurbo: noTurbo ?? '',
     swaps: swaps ?? '',
     randomize: randomize ?? '',
-    hugePages: hugePages ?? ''
+    hugePages: hugePages ?? '',
+    supplies: await readSupplies()
   })
+}
+
+async function readSupplies (): Promise<Array<{ type: string, status: string }>> {
+  const folder = '/sys/class/power_supply'
+  const names = await readdir(folder).catch(() => [])
+
+  return Promise.all(names.map(async name => {
+    const [type = '', status = ''] = await Promise.all(['type', 'status'].map(async file => readFile(`${folder}/${name}/${file}`, 'utf8').catch(() => '')))
+
+    return { type, status }
+  }))
 }
 
 /** systemd writes down which kind it is in; Docker and Podman leave a file. */

@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseBusy, wasQuiet } from './quiet.ts'
+import { otherLoad, parseBusy, wasQuiet } from './quiet.ts'
 import type { LoadReading } from './quiet.ts'
 
 /** How long one look at the machine takes. */
 const WINDOW_MS = 100
+
+/** How long one that is asked for its load is looked at. */
+const LOAD_MS = 500
 
 /** How often an idle process looks, so that it need not look first when it is asked. */
 const NOTE_MS = 1_000
@@ -65,6 +68,15 @@ export class QuietWatch {
     }
 
     return Math.max(1, Math.round(performance.now() - beganMs))
+  }
+
+  /** The share of the cores that others use now, 0 to 1; takes half a second. Undefined where the kernel does not tell. */
+  async otherLoad (): Promise<number | undefined> {
+    const from = await this.#look()
+    await delay(LOAD_MS)
+    const to = await this.#look()
+
+    return from == null || to == null ? undefined : otherLoad(from, to)
   }
 
   async #look (): Promise<LoadReading | undefined> {

@@ -28,6 +28,7 @@ describe('what makes measurements on a machine less steady', () => {
     [{ noTurbo: '0\n' }, /turbo/, /no_turbo/],
     [{ swaps: 'Filename\tType\n/dev/sda2\tpartition\n' }, /swapped/, /swapoff/],
     [{ randomize: '2\n' }, /ASLR/, /randomize_va_space=0/],
+    [{ supplies: [{ type: 'Mains\n', status: '' }, { type: 'Battery\n', status: 'Discharging\n' }] }, /battery/, /plug it in/],
     [{ hugePages: '[always] madvise never\n' }, /huge pages/, /madvise/]
   ])('is named for %j, with what changes it', (change, caveat, mend) => {
     const [found, ...others] = environmentCaveats({ ...QUIET, ...change })
@@ -35,6 +36,10 @@ describe('what makes measurements on a machine less steady', () => {
     expect(found?.caveat).toMatch(caveat)
     expect(found?.mend).toMatch(mend)
     expect(others).toEqual([])
+  })
+
+  it('is no battery that is full or being filled', () => {
+    expect(environmentCaveats({ ...QUIET, supplies: [{ type: 'Battery\n', status: 'Charging\n' }, { type: 'Battery\n', status: 'Full\n' }] })).toEqual([])
   })
 
   it('is read of this machine', async () => {
