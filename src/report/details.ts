@@ -32,7 +32,7 @@ function linesOf (row: Row): Labelled[] {
     return [['result', row.problem == null ? 'no runs' : problemText(row.problem)], ...exits]
   }
 
-  return [...timeLines(statistics), ...usageLines(statistics), ...exits, ...counterLines(row, statistics), ...machineLines(row)]
+  return [...timeLines(statistics), ...usageLines(statistics), ...orderLines(statistics), ...exits, ...counterLines(row, statistics), ...machineLines(row)]
 }
 
 function timeLines (statistics: Statistics): Labelled[] {
@@ -56,6 +56,21 @@ function usageLines ({ memoryBytes, minorFaults, majorFaults, voluntarySwitches,
     ['page faults', `${countText(minorFaults)} minor, ${countText(majorFaults)} major`],
     ['context switches', `${countText(voluntarySwitches)} voluntary, ${countText(involuntarySwitches)} involuntary`]
   ]
+}
+
+function orderLines ({ runs, outliers, slowFirst, drift, autocorrelation }: Statistics): Labelled[] {
+  return [
+    ['outliers', outliers === 0 ? 'none' : `${outliers} of ${runs}, kept${slowFirst ? ', the first run among them' : ''}`],
+    ...(drift == null ? [] : [['drift', `${signed(drift.change * 100, 1)} % from the first run to the last, rank correlation ${signed(drift.rho, 2)}, p ${drift.p < 0.001 ? '< 0.001' : `= ${drift.p.toFixed(3)}`}`] as Labelled]),
+    ...(autocorrelation == null ? [] : [['autocorrelation', `${signed(autocorrelation, 2)} between neighbouring runs`] as Labelled])
+  ]
+}
+
+/** With its sign, and none for what is rounded to nothing. */
+function signed (value: number, decimals: number): string {
+  const text = Math.abs(value).toFixed(decimals)
+
+  return `${Number(text) === 0 ? '' : value < 0 ? '-' : '+'}${text}`
 }
 
 function exitText ({ exits }: Statistics): string {

@@ -1,4 +1,5 @@
 import { belowFloor } from '../measure/floor.ts'
+import { DEFAULT_MARGIN } from '../model/comparison.ts'
 import { printable } from '../model/text.ts'
 import { formatDuration } from '../model/units.ts'
 import { MIN_FOR_INTERVAL } from '../stats/median-interval.ts'
@@ -117,7 +118,7 @@ function turnsLine (group: readonly FinishedWorker[]): string {
 
 /** How far the figures can be relied on. */
 function medianTexts (row: Row, { job }: FinishedJob): string[] {
-  return [...convergenceTexts(row, job), ...floorTexts(row)]
+  return [...convergenceTexts(row, job), ...floorTexts(row), ...outlierTexts(row, job), ...orderTexts(row)]
 }
 
 /** A precision that was aimed at and not had. */
@@ -141,6 +142,42 @@ function floorTexts ({ figures, worker: { info: { floor } } }: Row): string[] {
   return figures == null || floor == null || !belowFloor(figures.median, floor)
     ? []
     : [`too short to tell much of the program: starting one that does nothing takes ${plainTime(floor.medianNs)} here`]
+}
+
+/** What hyperfine warns of. */
+function outlierTexts ({ figures }: Row, { plan }: Job): string[] {
+  if (figures == null || figures.outliers === 0) {
+    return []
+  }
+
+  const { outliers, slowFirst, runs } = figures
+  const others = outliers - (slowFirst ? 1 : 0)
+  const warmup = plan.kind === 'once' ? 0 : plan.warmup
+
+  return [
+    ...(slowFirst ? [warmup === 0 ? 'the first run was much slower than the others: --warmup 1 leaves such a run out' : `the first run was much slower than the others, after a warm-up of ${warmup}: more may be needed`] : []),
+    ...(others === 0 ? [] : [`${others} of ${runs} runs ${others === 1 ? 'is an outlier' : 'are outliers'}, and kept`])
+  ]
+}
+
+/** Beyond chance: p-value below which order is said to matter, and how many standard errors of an autocorrelation that is. */
+const BY_CHANCE = 0.01
+const STANDARD_ERRORS = 2.58
+
+/** Up to this correlation the intervals are known to cover what they promise. */
+const STRONG_CORRELATION = 0.3
+
+/** How the times depend on the order of the runs. A drift explains that neighbours resemble each other. */
+function orderTexts ({ figures }: Row): string[] {
+  const { drift, autocorrelation = 0, runs = 0 } = figures ?? {}
+
+  if (drift != null && drift.p < BY_CHANCE && Math.abs(drift.change) >= DEFAULT_MARGIN) {
+    return [`times ${drift.change > 0 ? 'rise' : 'fall'} by about ${percent(Math.abs(drift.change))} during the session`]
+  }
+
+  return autocorrelation > STRONG_CORRELATION && autocorrelation * Math.sqrt(runs) > STANDARD_ERRORS
+    ? [`neighbouring runs resemble each other (autocorrelation ${autocorrelation.toFixed(2)}): they tell less than as many independent ones`]
+    : []
 }
 
 function cpuTexts ({ result, samples }: Row): string[] {

@@ -52,6 +52,12 @@ export interface ResultRecord {
   /** 5th and 95th percentile; absent below 20 runs. */
   p5?: number
   p95?: number
+  /** How many runs are far from all others, by hyperfine's rule; they are kept in every figure. */
+  outliers: number
+  /** Spearman's correlation of time with order, and the change from the first run to the last as a fraction; absent below six runs. */
+  drift?: { rho: number, p: number, change: number }
+  /** Of neighbouring runs; absent below six. */
+  autocorrelation?: number
   /** Of each run. */
   page_faults: { minor: number[], major: number[] }
   context_switches: { voluntary: number[], involuntary: number[] }
@@ -119,7 +125,7 @@ export function recordsOf (finished: FinishedJob): Records {
 
 function resultRecord (row: Row, statistics: Statistics, finished: FinishedJob, several: boolean): ResultRecord {
   const { samples, result, worker } = row
-  const { interval, deviation, p5, p95 } = statistics
+  const { interval, deviation, p5, p95, outliers, drift, autocorrelation } = statistics
   const record = workerRecord(row)
   const simultaneous = worker.simultaneous ?? worker.result?.start?.simultaneous
   const caveats = worker.result?.sandbox?.caveats ?? []
@@ -144,6 +150,9 @@ function resultRecord (row: Row, statistics: Statistics, finished: FinishedJob, 
     ...(interval == null ? {} : { median_interval: [seconds(interval.low), seconds(interval.high)] as [number, number] }),
     mad: seconds(statistics.mad),
     ...(p5 == null || p95 == null ? {} : { p5: seconds(p5), p95: seconds(p95) }),
+    outliers,
+    ...(drift == null ? {} : { drift }),
+    ...(autocorrelation == null ? {} : { autocorrelation }),
     page_faults: { minor: samples.map(sample => sample.minorFaults), major: samples.map(sample => sample.majorFaults) },
     context_switches: { voluntary: samples.map(sample => sample.voluntarySwitches), involuntary: samples.map(sample => sample.involuntarySwitches) },
     ...countersOf(row),

@@ -1,11 +1,17 @@
 import { COUNTERS } from '../model/counters.ts'
 import { medianIntervalOfSeries } from '../stats/autocorrelation.ts'
+import { lagCorrelation } from '../stats/lag-correlation.ts'
 import { medianAbsoluteDeviation } from '../stats/mad.ts'
+import { MIN_FOR_INTERVAL } from '../stats/median-interval.ts'
 import { mean, standardDeviation } from '../stats/moments.ts'
+import { outlierPlaces } from '../stats/outliers.ts'
 import { ascending, median, quantileOfSorted } from '../stats/quantile.ts'
+import { spearman } from '../stats/spearman.ts'
+import { relativeTrend } from '../stats/trend.ts'
 import type { Counts } from '../model/counters.ts'
 import type { Sample } from '../model/sample.ts'
 import type { MedianInterval } from '../stats/median-interval.ts'
+import type { Correlation } from '../stats/spearman.ts'
 
 /** Below this many runs the outer percentiles are the outermost runs under another name. */
 export const MIN_FOR_PERCENTILES = 20
@@ -36,6 +42,14 @@ export interface Statistics {
   p5?: number
   p95?: number
   max: number
+  /** Runs far from all others, which are kept: hyperfine's rule. */
+  outliers: number
+  /** The first run is one of them, and slower. */
+  slowFirst: boolean
+  /** How the times change with the order of the runs; from six runs on. */
+  drift?: Drift
+  /** Of neighbouring runs; from six runs on. */
+  autocorrelation?: number
   /** CPU time, the median. */
   cpu: number
   /** Means of user and system time; absent when there were too few clock ticks to tell them apart. */
@@ -53,6 +67,11 @@ export interface Statistics {
   counters: Counts
 }
 
+/** Spearman's correlation of time with order, and the change from the first run to the last as a fraction of the median. */
+export interface Drift extends Correlation {
+  change: number
+}
+
 /**
  * @param samples - of one command on one worker, in the order in which they were measured
  * @param memoryBytes - the peak over all of them, where it was not billed run by run
@@ -67,6 +86,9 @@ export function statisticsOf (samples: readonly Sample[], memoryBytes?: number):
   const sorted = ascending(wall)
   const interval = medianIntervalOfSeries(wall)
   const deviation = standardDeviation(wall)
+  const outliers = outlierPlaces(wall)
+  const drift = driftOf(wall)
+  const autocorrelation = wall.length < MIN_FOR_INTERVAL ? undefined : lagCorrelation(wall)
   const split = splitOf(samples)
   const memory = peakOf(samples) ?? memoryBytes
 
@@ -80,6 +102,10 @@ export function statisticsOf (samples: readonly Sample[], memoryBytes?: number):
     mad: medianAbsoluteDeviation(wall),
     ...(samples.length < MIN_FOR_PERCENTILES ? {} : { p5: quantileOfSorted(sorted, 0.05), p95: quantileOfSorted(sorted, 0.95) }),
     max: quantileOfSorted(sorted, 1),
+    outliers: outliers.length,
+    slowFirst: outliers[0] === 0 && (wall[0] ?? 0) > quantileOfSorted(sorted, 0.5),
+    ...(drift == null ? {} : { drift }),
+    ...(autocorrelation == null ? {} : { autocorrelation }),
     cpu: median(samples.map(sample => sample.cpuNs)),
     ...(split == null ? {} : { split }),
     ...(memory == null ? {} : { memoryBytes: memory }),
@@ -90,6 +116,13 @@ export function statisticsOf (samples: readonly Sample[], memoryBytes?: number):
     exits: exitsOf(samples),
     counters: countersOf(samples)
   }
+}
+
+function driftOf (wall: readonly number[]): Drift | undefined {
+  const correlation = wall.length < MIN_FOR_INTERVAL ? undefined : spearman(wall)
+  const change = relativeTrend(wall)
+
+  return correlation == null || change == null ? undefined : { ...correlation, change }
 }
 
 /** Kernels bill user and system time by what a clock tick happens to interrupt; only their sum is exact. */

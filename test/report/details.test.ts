@@ -22,7 +22,7 @@ describe('the details', () => {
   it('have as many digits as the interval deserves', () => {
     const text = details(finished(LAB))
 
-    expect(text.slice(0, 9)).toEqual([
+    expect(text.slice(0, 13)).toEqual([
       '',
       'lab-03 · primes 200000 · 96 runs',
       '  median           41.2 ms, 95 % 40.8 to 41.6 ms',
@@ -31,9 +31,23 @@ describe('the details', () => {
       '  cpu time         41.0 ms, user 40.9 ms and system 0.1 ms on average',
       '  memory           2.1 MB at most',
       '  page faults      100 minor, 0 major',
-      '  context switches 1 voluntary, 0 involuntary'
+      '  context switches 1 voluntary, 0 involuntary',
+      '  outliers         none',
+      '  drift            0.0 % from the first run to the last, rank correlation +0.02, p = 0.880',
+      '  autocorrelation  -0.98 between neighbouring runs',
+      '  exit codes       0'
     ])
     expect(text).toContain('  noise            C, other processes used 22 % of its cores while measuring')
+  })
+
+  it('have the outliers and how the times change', () => {
+    const times = Array.from({ length: 30 }, (_, i) => i === 0 ? 900 : 100 + i)
+
+    expect(details(finished([{ name: 'a', cpu: 'x', runs: [times] }]))).toEqual(expect.arrayContaining([
+      '  outliers         1 of 30, kept, the first run among them',
+      expect.stringMatching(/^ {2}drift {12}\+23\.9 % from the first run to the last, rank correlation \+0\.81, p < 0\.001$/)
+    ]))
+    expect(details(finished([{ name: 'a', cpu: 'x', runs: [[1, 2, 3, 4, 5]] }])).join('')).not.toMatch(/drift|autocorrelation/)
   })
 
   it('of a few short runs leave out what these cannot tell', () => {
@@ -70,7 +84,7 @@ describe('the details', () => {
 
     info.floor = { minNs: 600_000, medianNs: 712_345 }
     job.workers[0]!.result!.commands[0]!.samples[0]!.counters = { instructions: 1_234_567_890, cycles: 999_999 }
-    expect(details(job).slice(9)).toEqual([
+    expect(details(job).slice(10)).toEqual([
       '  exit codes       0',
       '  counters         1.235 G instructions, 999999 cycles',
       '  noise            A',

@@ -133,8 +133,12 @@ describe('JSON', () => {
       context_switches: { voluntary: runs.map(() => 2), involuntary: runs.map(() => 3) },
       counters: { instructions: runs, cycles: runs.map(run => run === 0 ? null : 5) },
       quiet_wait: 1.2,
-      cores: [2, 3]
+      cores: [2, 3],
+      outliers: 0,
+      autocorrelation: expect.closeTo(-0.9, 0)
     })
+    expect(parse(finished([{ name: 'a', cpu: 'x', runs: [[1, 2, 3, 4, 5, 6]] }])).results[0]?.drift).toEqual({ rho: 1, p: 0, change: 5 / 3.5 })
+    expect(parse(finished([{ name: 'a', cpu: 'x', runs: [[1, 2, 3, 4, 5]] }])).results[0]).not.toHaveProperty('drift')
     expect(result?.user_times?.[1]).toBe((100e6 - 300_000) / 1e9)
     expect(result?.system_times).toEqual(runs.map(() => 0.0001))
     expect(parse(finished([{ name: 'a', cpu: 'x', runs: [around(50, 50, 19)], result: { noCounters: 'a virtual machine' } }])).results[0]).not.toHaveProperty('p5')
@@ -228,7 +232,7 @@ describe('CSV', () => {
       'primes 200000,,,,,,,,lab-09,lab-09,12D3KooW-lab-09,linux,x64,AMD EPYC,lost,silent for 25 s,0,,,,,',
       ''
     ])
-    expect(table(text)[0]).toMatchObject({ mad: '0.002', p5: '', p95: '', minor_faults: '100', major_faults: '0', voluntary_switches: '1', involuntary_switches: '0', instructions: '', quiet_wait: '1.2', cores: '2 3' })
+    expect(table(text)[0]).toMatchObject({ mad: '0.002', p5: '', p95: '', minor_faults: '100', major_faults: '0', voluntary_switches: '1', involuntary_switches: '0', instructions: '', outliers: '0', drift_rho: '', drift_p: '', autocorrelation: '', quiet_wait: '1.2', cores: '2 3' })
     expect(table(text)[1]).toMatchObject({ mad: '', minor_faults: '' })
   })
 

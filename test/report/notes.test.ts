@@ -19,8 +19,10 @@ describe('what is said of a precision that was not reached', () => {
   })
 
   it('is about the ratio in a comparison', () => {
-    expect(below({ commands: [{ reached: 0.0234 }] }, { comparison: { metric: 'wall', margin: 0.01, failIfUndecided: false } })[0])
-      .toMatch(/^not converged: the ratio is known to ± 2\.3 %, not ± 1 %;/)
+    const commands = ['old', 'new'].map(name => ({ argv: [name], program: { kind: 'name' as const, name } }))
+    const lines = below({ runs: [around(40, 1, 40), around(40, 1, 40)], commands: [{ reached: 0.0234 }, { reached: 0.0234 }] }, { commands, comparison: { metric: 'wall', margin: 0.01, failIfUndecided: false } })
+
+    expect(lines).toContain('not converged: the ratio is known to ± 2.3 %, not ± 1 %; the time for it, 5 s, was over: --budget gives more')
   })
 
   it('is that there is none when there were too few runs, and nothing when as many were asked for', () => {
@@ -55,5 +57,36 @@ describe('what is said of a worker', () => {
 
   it('stands below a table for a document as well', () => {
     expect(renderMarkdown(finished([{ name: 'a', cpu: 'x', runs: [around(40, 1, 40)], result: { quietWaitMs: 1_234 } }]))).toContain('\nwaited 1.2 s for a quiet machine\n')
+  })
+})
+
+describe('what is said of the runs', () => {
+  const about = (runs: number[], warmup = 0): string[] => below({ runs: [runs] }, { plan: { kind: 'fixed', runs: runs.length, warmup } })
+  const steady = around(40, 1, 40)
+
+  it('is that the first one was slow, and what helps', () => {
+    expect(about([90, ...steady])).toEqual(['the first run was much slower than the others: --warmup 1 leaves such a run out'])
+    expect(about([90, ...steady], 2)).toEqual(['the first run was much slower than the others, after a warm-up of 2: more may be needed'])
+    expect(about([46, ...steady])).toEqual([])
+  })
+
+  it('is how many are outliers', () => {
+    expect(about([...steady, 90, ...steady])).toEqual(['1 of 81 runs is an outlier, and kept'])
+    expect(about([90, ...steady, 90, 1])).toEqual(['the first run was much slower than the others: --warmup 1 leaves such a run out', '2 of 43 runs are outliers, and kept'])
+  })
+
+  it('is that they drift, when that is neither chance nor nothing', () => {
+    const rising = Array.from({ length: 41 }, (_, i) => 100 + 0.1 * i + (i % 2))
+
+    expect(about(rising)).toEqual(['times rise by about 3.9 % during the session'])
+    expect(about(rising.toReversed())).toEqual(['times fall by about 3.9 % during the session'])
+    expect(about(rising.map(ms => ms + 1_000)).join('')).not.toContain('during the session')
+    expect(about([3, 1, 4, 1.5, 9, 2.6, 5, 3.5])).toEqual([])
+  })
+
+  it('is that neighbours resemble each other', () => {
+    const waves = Array.from({ length: 60 }, (_, i) => 100 + 5 * Math.sin(i / 3))
+
+    expect(about(waves)).toEqual([expect.stringMatching(/^neighbouring runs resemble each other \(autocorrelation 0\.9\d\): they tell less than as many independent ones$/)])
   })
 })

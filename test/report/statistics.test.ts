@@ -30,6 +30,23 @@ describe('the statistics of a command on a worker', () => {
     expect(statisticsOf(samples(around(50, 50, 21)))).toMatchObject({ p5: 5e6, p95: 95e6 })
   })
 
+  it('have outliers, drift and autocorrelation', () => {
+    const rising = statisticsOf(samples(Array.from({ length: 30 }, (_, i) => 100 + i)))
+    const disturbed = statisticsOf(samples([...around(40, 1, 20), 90, ...around(40, 1, 20)]))
+
+    expect(rising).toMatchObject({ outliers: 0, slowFirst: false, drift: { rho: 1, p: 0 } })
+    expect(rising?.drift?.change).toBeCloseTo(29 / 114.5, 9)
+    expect(rising?.autocorrelation).toBeGreaterThan(0.85)
+    expect(disturbed).toMatchObject({ outliers: 1, slowFirst: false })
+    expect(disturbed?.autocorrelation).toBeLessThan(0.1)
+    expect(statisticsOf(samples([90, ...around(40, 1, 20)]))).toMatchObject({ outliers: 1, slowFirst: true })
+    expect(statisticsOf(samples([4, ...around(40, 1, 20), 90]))).toMatchObject({ outliers: 2, slowFirst: false })
+    expect(statisticsOf(samples([1, 2, 3, 4, 5]))).not.toHaveProperty('drift')
+    expect(statisticsOf(samples([1, 2, 3, 4, 5]))).not.toHaveProperty('autocorrelation')
+    expect(statisticsOf(samples([1, 2, 3, 4, 5, 6]))).toMatchObject({ drift: { rho: 1 } })
+    expect(statisticsOf(samples([7]))).toMatchObject({ outliers: 0, slowFirst: false })
+  })
+
   it('tell user from system time only from fifty ticks of the clock on', () => {
     expect(statisticsOf(samples([20, 20], { userNs: 70e6, systemNs: 29e6 }))).not.toHaveProperty('split')
     expect(statisticsOf(samples([20, 20], { userNs: 70e6, systemNs: 30e6 }))?.split).toEqual({ user: 70e6, system: 30e6 })
