@@ -35,6 +35,6 @@ export function comparisonMarkdown (rows: readonly Row[], finished: FinishedJob,
       '|:---|:---|:---|---:|---:|---:|---:|:---|:---|:---|',
       ...lines.map(cells => `| ${cells.join(' | ')} |`)
     ],
-    below: [...findings(contenders, finished, paletteFor(false)), legend(comparison)]
+    below: [...findings(contenders, finished, paletteFor(false)), ...(all.some(({ result }) => result?.ratio != null) ? [legend(comparison)] : [])]
   }
 }

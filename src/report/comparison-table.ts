@@ -36,7 +36,9 @@ export function comparisonLines (rows: readonly Row[], finished: FinishedJob, op
     ? renderComparedGroups(contenders, comparison, options.width, palette, some => renderRows(some, shape))
     : renderRows(byWorker(contenders), shape)
 
-  return [...body, ...findings(contenders, finished, palette), palette.faint(legend(comparison))]
+  const anything = contenders.some(({ rows }) => rows.some(({ result }) => result?.ratio != null))
+
+  return [...body, ...findings(contenders, finished, palette), ...(anything ? [palette.faint(legend(comparison))] : [])]
 }
 
 interface Shape {
@@ -55,10 +57,19 @@ export function byWorker (contenders: readonly Contender[]): ComparedRow[] {
 
 function columnsFor (rows: readonly ComparedRow[], { comparison, several }: Shape): Column[] {
   const [reference, contender] = titles(rows[0], several)
-  const columns: Column[] = [
+  const who: Column[] = [
     { key: 'worker', title: 'worker', align: 'left', shrinkTo: 12 },
     { key: 'cpu', title: 'cpu', align: 'left', shrinkTo: 14, drop: 1 },
-    ...(several ? [{ key: 'command', title: 'command', align: 'left', shrinkTo: 16 } as const] : []),
+    ...(several ? [{ key: 'command', title: 'command', align: 'left', shrinkTo: 16 } as const] : [])
+  ]
+
+  // What happened takes the place of the figures.
+  if (rows.every(({ result }) => result == null)) {
+    return [...who, { key: 'reference', title: 'result', align: 'left' }]
+  }
+
+  const columns: Column[] = [
+    ...who,
     { key: 'reference', title: reference, align: 'right', drop: 3 },
     { key: 'contender', title: contender, align: 'right', drop: 4 },
     { key: 'pairs', title: 'pairs', align: 'right' },
@@ -125,13 +136,18 @@ function lineOf (compared: ComparedRow, first: boolean, unit: TimeUnit | undefin
 /** What a comparison of two commands shows of them. */
 export function figureCells ({ row, reference, result }: ComparedRow, unit: TimeUnit | undefined, comparison: Comparison, notes: Notes): Record<'reference' | 'contender' | 'pairs' | 'smaller' | 'ratio' | 'verdict', string> {
   return {
-    reference: valueText(reference, unit, comparison) + notes.mark('median', reference),
-    contender: valueText(row, unit, comparison) + notes.mark('median', row),
+    reference: valueText(reference, unit, comparison) + marks(reference, comparison, notes),
+    contender: valueText(row, unit, comparison) + marks(row, comparison, notes),
     pairs: String(Math.min(row.samples.length, reference.samples.length)),
     smaller: result?.ratio == null ? '-' : percentText(Number(result.ratio.smaller.toFixed(2))),
     ratio: result?.ratio == null ? '-' : ratioWithInterval(result.ratio),
     verdict: result == null ? '-' : verdictWord(result.verdict, comparison.metric)
   }
+}
+
+/** Only remarks about what is compared. */
+function marks (row: Row, { metric }: Comparison, notes: Notes): string {
+  return metric === 'memory' ? notes.mark('memory', row) : notes.mark('median', row) + (metric === 'cpu' ? notes.mark('cpu', row) : '')
 }
 
 /** Why there is nothing to compare: one of the two has failed, or both. */

@@ -19,9 +19,12 @@ export function verdictStyle (verdict: Verdict, palette: Palette): ((text: strin
   return { faster: palette.best, slower: palette.failed, undecided: palette.doubtful, equivalent: undefined }[verdict]
 }
 
-/** `1.023 ± 0.004`; one that no run has changed is `1.00`. */
+/** What differs by less does so by the arithmetic alone. */
+const LEAST_DIFFERENCE = 1e-9
+
+/** `1.023 ± 0.004`; where every pair has the same one, as memory may, `1.0010 ± 0`. */
 export function ratioWithInterval ({ ratio, low, high }: { ratio: number, low: number, high: number }): string {
-  return ratioText(ratio, { ratio, low, high })
+  return high - low < LEAST_DIFFERENCE ? `${ratio.toFixed(4)} ± 0` : ratioText(ratio, { ratio, low, high })
 }
 
 /** `0.97 to 1.08` */

@@ -4,8 +4,10 @@ import type { Plan } from '../model/plan.ts'
 import type { PairedRatio } from '../stats/paired-ratio.ts'
 import type { ComparedRow } from './comparison.ts'
 
-/** Nobody waits for a hundred times as many runs. */
-const MOST_TIMES = 100
+/** What may be advised. */
+const MOST_PAIRS = 10_000
+const LONGEST_MS = 600_000
+const WIDEST_MARGIN = 0.5
 
 /** Lines about rows without a verdict: why there is none, and what would bring one. */
 export function undecidedLines (rows: readonly ComparedRow[], margin: number, plan: Plan): string[] {
@@ -33,10 +35,14 @@ function fewPairs (pairs: number, plan: Plan): string {
 function helpForWide (undecided: readonly ComparedRow[], margin: number, plan: Plan): string {
   const half = Math.max(...undecided.map(({ result }) => result?.ratio == null ? 0 : halfWidthOfLog(result.ratio)))
   const times = timesAsMany(half, margin)
+  const option = optionFor(undecided, times, plan)
+  const enough = 2 * Math.expm1(half)
 
-  return times > MOST_TIMES
-    ? `the runs differ too much from each other for ± ${percentText(margin)}: a quieter machine helps, or e.g. --margin ${Math.ceil(200 * Math.expm1(half))}%`
-    : `at most ${times} times as many pairs bring a verdict: ${optionFor(undecided, times, plan)}`
+  if (option != null) {
+    return `at most ${times} times as many pairs bring a verdict: ${option}`
+  }
+
+  return `the runs differ too much from each other for ± ${percentText(margin)}: a quieter machine helps${enough < WIDEST_MARGIN ? `, or e.g. --margin ${Math.ceil(100 * enough)}%` : ''}`
 }
 
 function halfWidthOfLog ({ ratio, low, high }: PairedRatio): number {
@@ -53,11 +59,12 @@ export function timesAsMany (halfWidth: number, margin: number): number {
   return Math.max(2, Math.ceil((2 * halfWidth / Math.log1p(margin)) ** 2))
 }
 
-function optionFor (undecided: readonly ComparedRow[], times: number, plan: Plan): string {
+/** Undefined when nobody would wait for it. */
+function optionFor (undecided: readonly ComparedRow[], times: number, plan: Plan): string | undefined {
   const most = Math.max(...undecided.map(pairsOf))
 
   if (plan.kind !== 'precision') {
-    return `--runs ${most * times}`
+    return most * times > MOST_PAIRS ? undefined : `--runs ${most * times}`
   }
 
   const wanting = undecided.filter(({ row }) => row.result?.reached != null)
@@ -67,7 +74,11 @@ function optionFor (undecided: readonly ComparedRow[], times: number, plan: Plan
     return `--precision ${Number((plan.precision / Math.sqrt(times) * 100).toPrecision(2))}%`
   }
 
-  return Math.max(...wanting.map(pairsOf)) >= plan.maxRuns ? `--max-runs ${plan.maxRuns * times}` : `--budget ${typedDuration(plan.budgetMs * times)}`
+  if (Math.max(...wanting.map(pairsOf)) >= plan.maxRuns) {
+    return plan.maxRuns * times > MOST_PAIRS ? undefined : `--max-runs ${plan.maxRuns * times}`
+  }
+
+  return plan.budgetMs * times > LONGEST_MS ? undefined : `--budget ${typedDuration(plan.budgetMs * times)}`
 }
 
 function pairsOf ({ row, reference }: ComparedRow): number {

@@ -66,6 +66,9 @@ describe('the screen of a comparison', () => {
     job.workers[0]!.result!.commands.forEach(({ samples }, command) => { samples.forEach((sample, run) => { sample.memoryBytes = (command + 2) * 2 ** 20 + 4096 * (run % 3) }) })
 
     expect(screen(job)).toMatch(/smaller in.*\n.*2\.0 MB +3\.0 MB +40 +0 % +1\.\d+ ± [\d.]+ +larger +A\nregression: larger by more than 5 % on lab-1/)
+
+    job.workers[0]!.result!.commands[1]!.samples.forEach((sample, run) => { sample.memoryBytes = job.workers[0]!.result!.commands[0]!.samples[run]!.memoryBytes })
+    expect(screen(job)).toMatch(/ 50 % +1\.0000 ± 0 +equivalent/)
     expect(screen(compared(fleet(1), { metric: 'memory' }))).toMatch(/^undecided: .*not billed for memory/m)
   })
 
@@ -79,6 +82,12 @@ describe('the screen of a comparison', () => {
     expect(text).toMatch(/^bad +EPYC 7302 +\.\/old 7 failed: exited with 3 in 40 of 40 runs$/m)
     expect(text).toMatch(/^gone +EPYC 7302 +lost: silent for 25 s$/m)
     expect(text).not.toMatch(/these \d machines/)
+    expect(screen(compared([{ name: 'gone', slower: [1.1], worker: { state: 'lost', reason: 'silent for 25 s', result: undefined } }]))).toBe([
+      './new 7 against ./old 7 · 0 of 1 worker · job 7x2m9ka7',
+      'worker  cpu        result',
+      'gone    EPYC 7302  lost: silent for 25 s',
+      ''
+    ].join('\n'))
   })
 
   it('groups many workers by processor and shows those that need a look', () => {
@@ -106,7 +115,8 @@ describe('where there is no verdict', () => {
     expect(screen(compared([{ ...wide, commands: [{}, { reached: 0.04 }] }], {}, { plan: budget }))).toMatch(/pairs bring a verdict: --budget \d+[sm]$/m)
     expect(screen(compared([wide], {}, { plan: budget }))).toMatch(/pairs bring a verdict: --precision 0\.\d+%$/m)
     expect(screen(compared([{ ...wide, pairs: 5 }], {}, { plan: { kind: 'fixed', runs: 5, warmup: 0 } }))).toMatch(/^undecided: 5 pairs say nothing, 6 are the least: --runs 6 or more$/m)
-    expect(screen(compared([{ ...wide, spread: 0.9 }]))).toMatch(/^undecided: the runs differ too much from each other for ± 1 %: a quieter machine helps, or e\.g\. --margin \d+%$/m)
+    expect(screen(compared([{ ...wide, commands: [{}, { reached: 0.4 }], spread: 0.4 }], {}, { plan: budget }))).toMatch(/^undecided: the runs differ too much from each other for ± 1 %: a quieter machine helps, or e\.g\. --margin \d+%$/m)
+    expect(screen(compared([{ ...wide, commands: [{}, { reached: 0.4 }], spread: 0.9 }], {}, { plan: budget }))).toMatch(/^undecided: the runs differ too much from each other for ± 1 %: a quieter machine helps$/m)
   })
 
   it('names the workers among several', () => {
