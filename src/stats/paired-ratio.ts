@@ -41,13 +41,13 @@ const INFLATION = Math.sqrt(1 + 1 / 8)
  * The same test on the means of two pairs is exact as well, but one disturbed
  * run spoils two pairs: with 8 % of disturbed runs it found 2 % at a spread of
  * 2 % in 40 % of the cases, this one in 72 %. Without disturbances both find it
- * in 94 %. (1,500 trials each; test/stats/paired-noise.test.ts.)
+ * in 94 %. (1,500 trials each, of such noise as in test/stats/paired-noise.test.ts.)
  *
  * Below MIN_FOR_BLOCKS pairs there are too few blocks to say much: 12 pairs
  * found 2 % in 35 % of the cases where single pairs found it in 51 %. There the
  * pairs are tested one by one, with an allowance for their correlation
- * (INFLATION): not exact, and under that rhythm 6 to 7 % are rejected, but no
- * more than 5 % under drift, bursts and correlations of any size.
+ * (INFLATION): not exact, and under that rhythm 6 to 7 % are rejected, but some
+ * 5 % at most under drift, bursts and correlations of up to 0.8.
  *
  * Undefined below MIN_FOR_INTERVAL pairs or when a value is not a number above 0.
  */

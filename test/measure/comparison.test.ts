@@ -70,6 +70,14 @@ describe('two commands on a machine', () => {
       .toMatchObject({ ratio: { ratio: 1, low: 1, high: 1, smaller: 0.5 }, verdict: 'equivalent' })
   })
 
+  it('are equal in a pair that was billed for nothing on both sides', () => {
+    const a = samples([...Array<number>(12).fill(0), ...Array<number>(8).fill(4096)], 'memoryBytes')
+    const b = samples([...Array<number>(12).fill(0), ...Array<number>(8).fill(8192)], 'memoryBytes')
+
+    expect(compareMachine(a, b, { ...COMPARISON, metric: 'memory' })).toMatchObject({ ratio: { low: expect.closeTo(1, 9) as number, smaller: 0.3 } })
+    expect(compareMachine(a, a, { ...COMPARISON, metric: 'memory' })).toMatchObject({ ratio: { ratio: 1, low: 1, high: 1 }, verdict: 'equivalent' })
+  })
+
   it('are regressions by evidence for more than is allowed, not by a ratio above it', () => {
     const p = (factor: number, failIfSlower: number) => compareMachine(samples(noisy(10)), samples(noisy(10 * factor).toReversed()), { ...COMPARISON, failIfSlower }).pValue
 
