@@ -22,6 +22,9 @@ export function detailLines (rows: readonly Row[], palette: Palette): string[] {
   })
 }
 
+/** How many sentences of a worker are shown. */
+const MAX_TEXTS = 12
+
 type Labelled = [label: string, text: string]
 
 function linesOf (row: Row): Labelled[] {
@@ -50,9 +53,9 @@ function timeLines (statistics: Statistics): Labelled[] {
   ]
 }
 
-function usageLines ({ memoryBytes, minorFaults, majorFaults, voluntarySwitches, involuntarySwitches }: Statistics): Labelled[] {
+function usageLines ({ memoryBytes, memoryMost, minorFaults, majorFaults, voluntarySwitches, involuntarySwitches }: Statistics): Labelled[] {
   return [
-    ['memory', memoryBytes == null ? 'not billed' : `${formatBytes(memoryBytes)} at most`],
+    ['memory', memoryBytes == null ? 'not billed' : `${formatBytes(memoryBytes)}${memoryMost == null ? '' : `, ${formatBytes(memoryMost)} at most`}`],
     ['page faults', `${countText(minorFaults)} minor, ${countText(majorFaults)} major`],
     ['context switches', `${countText(voluntarySwitches)} voluntary, ${countText(involuntarySwitches)} involuntary`]
   ]
@@ -97,12 +100,17 @@ function machineLines ({ worker: { result, info } }: Row): Labelled[] {
   ]
 
   return [
-    ...(noise == null ? [] : [['noise', [noise.grade, ...noise.reasons.slice(0, 8).map(reason => printable(reason))].join(', ')] as Labelled]),
-    ...(environment.length === 0 ? [] : [['environment', environment.slice(0, 8).map(text => printable(text)).join(', ')] as Labelled]),
+    ...(noise == null ? [] : listed('noise', [noise.grade, ...noise.reasons])),
+    ...listed('environment', environment),
     ...(cores == null ? [] : [['bound to', `processors ${cores.join(', ')}`] as Labelled]),
     ...(waits.length === 0 ? [] : [['waited', waits.join(', ')] as Labelled]),
     ...(info.floor == null ? [] : [['floor', `${plainTime(info.floor.medianNs)} to start a program that does nothing`] as Labelled])
   ]
+}
+
+/** One below the other: they are sentences, and their number is the worker's choice. */
+function listed (label: string, texts: readonly string[]): Labelled[] {
+  return texts.slice(0, MAX_TEXTS).map((text, i) => [i === 0 ? label : '', printable(text)])
 }
 
 const COUNT_UNITS = [[1e12, ' T'], [1e9, ' G'], [1e6, ' M']] as const

@@ -1,4 +1,5 @@
 import { commandTitle } from '../model/job.ts'
+import { comparisonRecords } from './comparison-records.ts'
 import { statisticsOf } from './statistics.ts'
 import { toJson } from './to-json.ts'
 import type { FinishedJob, FinishedWorker } from '../model/finished.ts'
@@ -7,6 +8,7 @@ import type { WorkerInfo } from '../model/machine.ts'
 import type { PayloadFile } from '../model/payload.ts'
 import type { CommandResult, ExecutionResult } from '../model/result.ts'
 import type { TaskState } from '../model/states.ts'
+import type { ComparisonRecord } from './comparison-records.ts'
 import type { Statistics } from './statistics.ts'
 
 /** What stands first in the file, so that a reader knows it. */
@@ -28,6 +30,8 @@ export interface FullResults {
   startSkewNs?: number
   /** Every worker that was targeted. */
   workers: FullWorker[]
+  /** Each command beside the first one, where they are compared. */
+  comparisons?: ComparisonRecord[]
 }
 
 /** As it was submitted, but of its environment only the names: values may be secrets. */
@@ -56,7 +60,9 @@ export function renderFull (finished: FinishedJob): string {
   return `${toJson(fullResults(finished))}\n`
 }
 
-export function fullResults ({ job, workers, startSkewNs }: FinishedJob): FullResults {
+export function fullResults (finished: FinishedJob): FullResults {
+  const { job, workers, startSkewNs } = finished
+
   return {
     format: FULL_FORMAT,
     version: FULL_VERSION,
@@ -65,7 +71,8 @@ export function fullResults ({ job, workers, startSkewNs }: FinishedJob): FullRe
     workers: workers.map(({ result, ...worker }) => ({
       ...worker,
       ...(result == null ? {} : { result: { ...result, commands: result.commands.map(command => fullCommand(command, job)) } })
-    }))
+    })),
+    ...(job.comparison == null ? {} : { comparisons: comparisonRecords(finished) })
   }
 }
 

@@ -54,8 +54,9 @@ export interface Statistics {
   cpu: number
   /** Means of user and system time; absent when there were too few clock ticks to tell them apart. */
   split?: { user: number, system: number }
-  /** The peak, in bytes. */
+  /** Peak memory in bytes: the median of the runs, and the most; where it was not billed run by run, only the one of all. */
   memoryBytes?: number
+  memoryMost?: number
   /** Medians. */
   minorFaults: number
   majorFaults: number
@@ -74,7 +75,7 @@ export interface Drift extends Correlation {
 
 /**
  * @param samples - of one command on one worker, in the order in which they were measured
- * @param memoryBytes - the peak over all of them, where it was not billed run by run
+ * @param memoryBytes - their peak, where it was not billed run by run
  * @returns undefined when there are no runs
  */
 export function statisticsOf (samples: readonly Sample[], memoryBytes?: number): Statistics | undefined {
@@ -90,7 +91,6 @@ export function statisticsOf (samples: readonly Sample[], memoryBytes?: number):
   const drift = driftOf(wall)
   const autocorrelation = wall.length < MIN_FOR_INTERVAL ? undefined : lagCorrelation(wall)
   const split = splitOf(samples)
-  const memory = peakOf(samples) ?? memoryBytes
 
   return {
     runs: samples.length,
@@ -108,7 +108,7 @@ export function statisticsOf (samples: readonly Sample[], memoryBytes?: number):
     ...(autocorrelation == null ? {} : { autocorrelation }),
     cpu: median(samples.map(sample => sample.cpuNs)),
     ...(split == null ? {} : { split }),
-    ...(memory == null ? {} : { memoryBytes: memory }),
+    ...memoryOf(samples, memoryBytes),
     minorFaults: median(samples.map(sample => sample.minorFaults)),
     majorFaults: median(samples.map(sample => sample.majorFaults)),
     voluntarySwitches: median(samples.map(sample => sample.voluntarySwitches)),
@@ -133,10 +133,14 @@ function splitOf (samples: readonly Sample[]): Statistics['split'] {
   return (user + system) * samples.length < MIN_TICKS * TICK_NS ? undefined : { user, system }
 }
 
-function peakOf (samples: readonly Sample[]): number | undefined {
-  const each = samples.flatMap(({ memoryBytes }) => memoryBytes ?? [])
+function memoryOf (samples: readonly Sample[], memoryBytes: number | undefined): Pick<Statistics, 'memoryBytes' | 'memoryMost'> {
+  const each = samples.flatMap(sample => sample.memoryBytes ?? [])
 
-  return each.length < samples.length ? undefined : each.reduce((most, bytes) => Math.max(most, bytes))
+  if (each.length === samples.length) {
+    return { memoryBytes: Math.round(median(each)), memoryMost: each.reduce((most, bytes) => Math.max(most, bytes)) }
+  }
+
+  return memoryBytes == null ? {} : { memoryBytes }
 }
 
 function exitsOf (samples: readonly Sample[]): Statistics['exits'] {

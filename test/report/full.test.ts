@@ -62,6 +62,14 @@ describe('the complete JSON', () => {
     expect(JSON.stringify(full)).not.toContain('secret')
   })
 
+  it('has the comparisons of its commands', () => {
+    const commands = ['old', 'new'].map(name => ({ argv: [name], program: { kind: 'name' as const, name } }))
+    const full = parse(finished([{ name: 'a', cpu: 'x', runs: [around(40, 1, 40), around(80, 2, 40)] }], { commands, comparison: { metric: 'wall', margin: 0.01, failIfUndecided: false } }))
+
+    expect(full.comparisons).toMatchObject([{ reference: 'old', contender: 'new', workers: [{ worker: 'a', verdict: 'slower' }] }])
+    expect(parse(finished(LAB))).not.toHaveProperty('comparisons')
+  })
+
   it('has the targets that have no record, and no figures of commands without runs', () => {
     const full = parse(finished([
       { name: 'a', cpu: 'x', runs: [], worker: { state: 'lost', reason: 'silent for 25 s', result: undefined } },

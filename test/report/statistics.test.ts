@@ -52,14 +52,16 @@ describe('the statistics of a command on a worker', () => {
     expect(statisticsOf(samples([20, 20], { userNs: 70e6, systemNs: 30e6 }))?.split).toEqual({ user: 70e6, system: 30e6 })
   })
 
-  it('have the peak of the runs where each has one, else that of all together', () => {
-    const some = samples([1, 2])
+  it('have the peaks of the runs where each has one, else that of all together', () => {
+    const some = samples([1, 2, 3])
 
     Object.assign(some[0]!, { memoryBytes: 500 })
-    expect(statisticsOf(some, 900)?.memoryBytes).toBe(900)
-    expect(statisticsOf(some)).not.toHaveProperty('memoryBytes')
     Object.assign(some[1]!, { memoryBytes: 400 })
-    expect(statisticsOf(some, 900)?.memoryBytes).toBe(500)
+    expect(statisticsOf(some, 900)?.memoryBytes).toBe(900)
+    expect(statisticsOf(some, 900)).not.toHaveProperty('memoryMost')
+    expect(statisticsOf(some)).not.toHaveProperty('memoryBytes')
+    Object.assign(some[2]!, { memoryBytes: 450 })
+    expect(statisticsOf(some, 900)).toMatchObject({ memoryBytes: 450, memoryMost: 500 })
   })
 
   it('count how the runs ended', () => {
