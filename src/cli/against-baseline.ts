@@ -30,7 +30,7 @@ export function againstBaseline (draft: JobDraft, baseline: LoadedBaseline, stan
   const { name, command, files } = baseline
   const folder = freeFolder(draft.files.map(({ path }) => path))
   const program = command.program.kind === 'payload' ? command.program.path : undefined
-  const restored = files.filter(({ path }) => path !== program && path !== baseline.stdin && standing(path) !== 'same')
+  const restored = files.filter(({ path }) => path !== program && standing(path) !== 'same')
   const stdin = draft.stdin ?? (baseline.stdin == null ? undefined : `${folder}/${baseline.stdin}`)
   const commands = restored.length === 0 ? draft.commands : draft.commands.map(other => ({ ...other, hooks: { setup: ':', ...other.hooks } }))
 

@@ -38,7 +38,7 @@ export interface BaselineResult {
   cpu: string
   runs: number
   medianNs: number
-  /** 95 % interval of the median; absent below six runs. */
+  /** 95 % interval of the median, which may reach below 0; absent below six runs. */
   interval?: { lowNs: number, highNs: number }
   /** Median CPU time. */
   cpuNs: number
@@ -52,8 +52,13 @@ const MAX_WORD = 128 * 1024
 const MAX_VARIABLES = 1_024
 const MAX_WORKERS = 100_000
 
+/** Throws when what it would write could not be read again. */
 export function encodeBaseline (baseline: Baseline): string {
-  return `${JSON.stringify({ format: FORMAT, version: VERSION, ...baseline }, undefined, 2)}\n`
+  const text = `${JSON.stringify({ format: FORMAT, version: VERSION, ...baseline }, undefined, 2)}\n`
+
+  parseBaseline(text, `baseline ${baseline.name}`)
+
+  return text
 }
 
 /** Throws with the file, the field and what it must be. */
@@ -142,7 +147,7 @@ function readResult (result: ForeignValue): BaselineResult {
     cpu: result.at('cpu').text(1_000),
     runs: result.at('runs').count(),
     medianNs: result.at('medianNs').amount(),
-    ...(interval == null ? {} : { interval: { lowNs: interval.at('lowNs').amount(), highNs: interval.at('highNs').amount() } }),
+    ...(interval == null ? {} : { interval: { lowNs: interval.at('lowNs').number(), highNs: interval.at('highNs').number() } }),
     cpuNs: result.at('cpuNs').amount(),
     ...(memory == null ? {} : { memoryBytes: memory })
   }

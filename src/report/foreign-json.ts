@@ -64,6 +64,12 @@ export class ForeignValue {
     return typeof value === 'string' && value.length <= max ? value : this.fail(`a text of at most ${max} characters`)
   }
 
+  number (): number {
+    const { value } = this
+
+    return typeof value === 'number' && Number.isFinite(value) ? value : this.fail('a number')
+  }
+
   /** A finite number that is not negative: times and sizes. */
   amount (): number {
     const { value } = this
