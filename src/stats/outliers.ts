@@ -16,7 +16,3 @@ export function outlierPlaces (values: readonly number[]): number[] {
 
   return values.flatMap((value, place) => Math.abs(value - middle) > THRESHOLD * deviation ? [place] : [])
 }
-
-export function outlierCount (values: readonly number[]): number {
-  return outlierPlaces(values).length
-}

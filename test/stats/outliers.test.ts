@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { lagCorrelation } from '../../src/stats/lag-correlation.ts'
-import { outlierCount } from '../../src/stats/outliers.ts'
+import { outlierPlaces } from '../../src/stats/outliers.ts'
 
 const normal = [2.33269488, 1.42195907, -0.57527698, -0.31293437, 2.2948158, 0.75813273, -1.0712388, -0.96394741, -1.15897446, 1.10976285]
 
@@ -18,7 +18,13 @@ describe('outliers', () => {
     [[10, 10, 10, 10, 10, 10, 10, 100], 1],
     [[10, 10, 10, 10, 10, 10, 10, 100, 100], 2]
   ])('are those that hyperfine counts (%#)', (values, count) => {
-    expect(outlierCount(values)).toBe(count)
+    expect(outlierPlaces(values)).toHaveLength(count)
+  })
+})
+
+describe('the places of outliers', () => {
+  it('are counted from 0, in their order', () => {
+    expect(outlierPlaces([90, 10, 11, 9, 10, 12, -70])).toEqual([0, 6])
   })
 })
 
