@@ -13,7 +13,7 @@ const OPTIONS: ResultOptions = { format: 'json' }
 /** Three runs on each worker; on one called `bad` they fail. */
 function outcome (...names: string[]): JobOutcome {
   return {
-    view: jobView(names.map((name, index) => taskView(`w${index}`, { workerName: name, state: name === 'bad' ? 'failed' : 'done' })), { state: 'ended' }),
+    view: jobView(names.map((name, index) => taskView(`w${index}`, { workerName: name, state: name === 'bad' ? 'failed' : 'done' })), { state: 'finished' }),
     results: new Map(names.map((name, index) => [`w${index}`, executionResult({
       samples: [0, 1, 2].map(run => sample({ run, wallNs: 40_000_000 + run, exit: { kind: 'code', code: name === 'bad' ? 3 : 0 } }))
     })]))

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { TestMesh } from './mesh.ts'
+import { MAIN, TestMesh } from './mesh.ts'
 
 /** Nobody here has to be quiet. */
 const NOW = ['--quiet-wait', '0', '-r', '6']
@@ -127,5 +129,35 @@ describe('a baseline', () => {
     await first?.stop()
     expect(await readdir(join(mesh.dir, 'data/client/baselines'))).toContain('master')
     expect((await (await mesh.master()).ready).meshId).toBe(before?.meshId)
+  })
+  it('is the old one or the new one whole, whenever a process is killed that replaces it', async () => {
+    const script = `
+      import { stageBaseline } from ${JSON.stringify(join(dirname(MAIN), 'cli/baselines.js'))}
+      for (let i = 0; ; i++) {
+        const staged = await stageBaseline([{ source: Buffer.from('echo ' + i), path: 'prog.sh' }])
+        await staged.commit({ name: 'killed', savedAt: i, job: '01JD4QJ9K3V5W7X9Z1Q7X2M9KA', command: { argv: ['./prog.sh'], program: { kind: 'payload', path: 'prog.sh' } }, env: {}, results: [] })
+        await staged.discard()
+        process.stdout.write('.')
+      }`
+
+    for (let round = 1; round <= 5; round++) {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], { env: mesh.env, stdio: ['ignore', 'pipe', 'inherit'] })
+      let replaced = 0
+
+      child.stdout.on('data', data => {
+        replaced += data.length
+
+        // It is somewhere in the next one by then.
+        if (replaced > round) {
+          child.kill('SIGKILL')
+        }
+      })
+      await once(child, 'close')
+
+      const shown = await mesh.run(['baseline', 'show', 'killed'])
+
+      expect(shown).toMatchObject({ code: 0, stderr: '' })
+      expect(shown.stdout).toMatch(/^file {5}prog\.sh/m)
+    }
   })
 })

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-// @ts-expect-error plain JavaScript
 import { checkImports, readSources } from '../../scripts/imports.js'
 
 /** A house of these files; what they import from each other exists. */

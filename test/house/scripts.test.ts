@@ -2,11 +2,8 @@ import { cp, mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-// @ts-expect-error plain JavaScript
 import { dependenciesAreStale, sourceFingerprint } from '../../scripts/lib/stale.js'
-// @ts-expect-error plain JavaScript
 import { countTests } from '../../scripts/lib/vitest-report.js'
-// @ts-expect-error plain JavaScript
 import { hasLibrary, inPath, SYSTEM_PACKAGES } from '../../scripts/lib/packages.js'
 
 let root: string

@@ -1,10 +1,15 @@
 import fc from 'fast-check'
+import { METRICS } from '../../../src/model/comparison.ts'
+import { COUNTERS } from '../../../src/model/counters.ts'
 import { LIMIT_KEYS, LIMIT_NAMES, LIMIT_RULES } from '../../../src/model/limits.ts'
 import { CPU_METHODS, MEMORY_METHODS, PROCESS_METHODS } from '../../../src/model/methods.ts'
 import { CHUNK_SIZE, MAX_CHUNKS, isPayloadPath } from '../../../src/model/payload.ts'
 import { REQUIREMENTS } from '../../../src/model/requirements.ts'
+import { GRANTS } from '../../../src/model/machine.ts'
 import { ROLES } from '../../../src/model/roles.ts'
-import type { Command, Job } from '../../../src/model/job.ts'
+import type { Comparison } from '../../../src/model/comparison.ts'
+import type { Counter, Counts } from '../../../src/model/counters.ts'
+import type { Command, Hooks, Job } from '../../../src/model/job.ts'
 import type { Limits, SomeLimits } from '../../../src/model/limits.ts'
 import type { Resources, SandboxFacts, WorkerInfo } from '../../../src/model/machine.ts'
 import type { Membership } from '../../../src/model/membership.ts'
@@ -80,15 +85,32 @@ export const manifest: Arbitrary<PayloadManifest> = fc.record({
   chunks: fc.array(fc.uint8Array({ minLength: 32, maxLength: 32 }), { maxLength: 5 })
 })
 
-const command: Arbitrary<Command> = partly<Command, 'name'>({
+const hooks: Arbitrary<Hooks> = partly<Hooks, keyof Hooks>({ setup: word, prepare: word, conclude: word, cleanup: word }, 'setup', 'prepare', 'conclude', 'cleanup')
+
+/** An entry at least: an empty one is absent. */
+const parameters = fc.dictionary(name, word, { minKeys: 1, maxKeys: 4, noNullPrototype: true })
+
+const command: Arbitrary<Command> = partly<Command, 'name' | 'hooks' | 'parameters'>({
   argv: fc.array(word, { minLength: 1, maxLength: 5 }),
   program: fc.oneof(
     kind('payload', { path: payloadPath }),
     kind('name', { name }),
     kind('worker', { path: payloadPath.map(path => `/${path}`) })
   ),
-  name
-}, 'name')
+  name,
+  hooks,
+  parameters
+}, 'name', 'hooks', 'parameters')
+
+const share = fc.double({ min: 0, max: 1_000, noNaN: true })
+
+const comparison: Arbitrary<Comparison> = partly<Comparison, 'failIfSlower' | 'baseline'>({
+  metric: fc.constantFrom(...METRICS),
+  margin: share,
+  failIfSlower: share,
+  failIfUndecided: fc.boolean(),
+  baseline: name
+}, 'failIfSlower', 'baseline')
 
 const anyLimits = Object.fromEntries(LIMIT_KEYS.map(key => [key, fc.integer({ min: LIMIT_RULES[key].min, max: LIMIT_RULES[key].max })])) as { [K in keyof Limits]-?: Arbitrary<number> }
 const limits: Arbitrary<Limits> = partly<Limits, 'cpuMs'>(anyLimits, 'cpuMs')
@@ -114,7 +136,7 @@ const plan: Arbitrary<Plan> = fc.oneof(
   bare('once')
 )
 
-export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require'>({
+export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require' | 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs'>({
   id: jobId,
   client: peerId,
   name,
@@ -127,8 +149,13 @@ export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'r
   placement,
   plan,
   submittedAt: whole,
-  require: fc.subarray(REQUIREMENTS, { minLength: 1 })
-}, 'name', 'payload', 'stdin', 'require')
+  require: fc.subarray(REQUIREMENTS, { minLength: 1 }),
+  comparison,
+  ignoreFailure: fc.record({ codes: fc.array(fc.nat(255), { maxLength: 5 }) }),
+  coldCache: fc.boolean(),
+  counters: fc.boolean(),
+  quietMs: fc.nat(86_400_000)
+}, 'name', 'payload', 'stdin', 'require', 'comparison', 'ignoreFailure', 'coldCache', 'counters', 'quietMs')
 
 const resources: Arbitrary<Resources> = fc.record({
   machineId: fact,
@@ -157,17 +184,23 @@ export const sandbox: Arbitrary<SandboxFacts> = partly<SandboxFacts, 'bounds'>({
   bounds: fc.record({ memory: fc.boolean(), processes: fc.boolean() })
 }, 'bounds')
 
-export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 'refusal' | 'ceilings'>({
+const floor = fc.record({ minNs: whole, medianNs: whole })
+const processors = fc.array(fc.nat(1_000_000), { minLength: 1, maxLength: 5 })
+
+export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 'refusal' | 'ceilings' | 'floor' | 'boundTo' | 'grants'>({
   peerId,
   name,
   resources,
   labels: dictionary(name, name),
   sandbox,
   refusal: sentence,
-  ceilings: someLimits
-}, 'sandbox', 'refusal', 'ceilings')
+  ceilings: someLimits,
+  floor,
+  boundTo: processors,
+  grants: fc.subarray([...GRANTS], { minLength: 1 })
+}, 'sandbox', 'refusal', 'ceilings', 'floor', 'boundTo', 'grants')
 
-export const sample = (command: number): Arbitrary<Sample> => partly<Sample, 'limit' | 'memoryBytes'>({
+export const sample = (command: number): Arbitrary<Sample> => partly<Sample, 'limit' | 'memoryBytes' | 'counters'>({
   command: fc.constant(command),
   run: small,
   startNs: whole,
@@ -182,8 +215,9 @@ export const sample = (command: number): Arbitrary<Sample> => partly<Sample, 'li
   exit: fc.oneof(kind('code', { code: fc.nat(255) }), kind('signal', { signal: fc.constantFrom('SIGSEGV', 'SIGKILL', 'signal 34') })),
   limit: fc.constantFrom(...LIMIT_NAMES),
   leftovers: whole,
-  memoryBytes: whole
-}, 'limit', 'memoryBytes')
+  memoryBytes: whole,
+  counters: partly<Counts, Counter>({ instructions: whole, cycles: whole, branchMisses: whole, cacheMisses: whole }, ...COUNTERS)
+}, 'limit', 'memoryBytes', 'counters')
 
 const commandResult = (index: number): Arbitrary<CommandResult> => partly<CommandResult, 'memoryBytes' | 'output' | 'notRun' | 'program' | 'reached'>({
   command: fc.constant(index),
@@ -201,7 +235,7 @@ const commandResult = (index: number): Arbitrary<CommandResult> => partly<Comman
   reached: finite
 }, 'memoryBytes', 'output', 'notRun', 'program', 'reached')
 
-export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reason' | 'sandbox' | 'start' | 'noise' | 'limits' | 'environment'>({
+export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reason' | 'sandbox' | 'start' | 'noise' | 'limits' | 'environment' | 'quietWaitMs' | 'cores' | 'noCounters'>({
   key: fc.record({ job: jobId, task: taskName, worker: peerId, attempt: fc.nat(999_999_999) }),
   outcome: fc.constantFrom('done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted'),
   reason: sentence,
@@ -213,8 +247,11 @@ export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reaso
   waitedMs: whole,
   noise: fc.record({ grade: fc.constantFrom('A', 'B', 'C', 'D'), reasons: fc.array(sentence, { maxLength: 3 }) }),
   limits,
-  environment: fc.array(sentence, { minLength: 1, maxLength: 3 })
-}, 'reason', 'sandbox', 'start', 'noise', 'limits', 'environment')
+  environment: fc.array(sentence, { minLength: 1, maxLength: 3 }),
+  quietWaitMs: whole,
+  cores: processors,
+  noCounters: sentence
+}, 'reason', 'sandbox', 'start', 'noise', 'limits', 'environment', 'quietWaitMs', 'cores', 'noCounters')
 
 export const membership: Arbitrary<Membership> = fc.record({
   peerId,
@@ -255,7 +292,7 @@ const held = fc.record({ execution: executionId, state: fc.constantFrom('running
 export const register = {
   request: fc.oneof<Array<Arbitrary<WorkerMessage>>>(
     kind('register', { info: workerInfo, highest: claim, holds: fc.array(held, { maxLength: 3 }) }, 'highest'),
-    kind('state', { state: workerState, execution: executionId, detail: sentence, sinceMs: whole, highest: claim, floor: fc.record({ minNs: whole, medianNs: whole }) }, 'execution', 'detail', 'highest', 'floor')
+    kind('state', { state: workerState, execution: executionId, detail: sentence, sinceMs: whole, highest: claim, floor }, 'execution', 'detail', 'highest', 'floor')
   ),
   reply: fc.oneof<Array<Arbitrary<MasterMessage>>>(
     kind('registered', { name, claim, meshTimeMs: finite }, 'claim'),
