@@ -73,7 +73,7 @@ async function ask ({ mesh, rounds, folder, interruption }) {
 
       // One task with all amounts: interleaved as whatever is measured together.
       const amounts = shuffled([0, ...question.amounts])
-      const results = await mesh.measure(['--runs', '3', '--quiet-wait', '0', ...amounts.flatMap(amount => ['--command', [`./${question.file}`, ...question.words, amount].join(' ')])], folder)
+      const results = await mesh.measure(['--runs', '3', ...amounts.flatMap(amount => ['--command', [`./${question.file}`, ...question.words, amount].join(' ')])], folder)
       const billed = amount => question.of(results[amounts.indexOf(amount)])
 
       for (const amount of question.amounts) {

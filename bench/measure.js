@@ -100,7 +100,7 @@ async function measure ({ mesh, programs, rounds, folder, interruption }) {
       // A path without a slash is the worker's own program.
       const own = name === '/bin/true' ? ['true'] : words
 
-      return (await mesh.measure(['--runs', String(runs), '--quiet-wait', '0', '--', ...own], folder))[0].times
+      return (await mesh.measure(['--runs', String(runs), '--', ...own], folder))[0].times
     }
   }
   const blocks = []

@@ -4,9 +4,10 @@
  *
  *   npm run bench -- NAME [options]
  *
- * overhead: beside hyperfine, the whole way. measure: what measuring costs
- * beside it. sandbox: a box beside a bare loop
- * of posix_spawn; exits with 1 when it costs more than allowed.
+ * measure, overhead: beside hyperfine, the whole way. sandbox: a box beside a
+ * bare loop of posix_spawn. verdicts: false alarms and what is found. answers:
+ * bills of what is known beforehand. coverage: how often intervals hold the
+ * truth. They exit with 1 when a bound is not kept.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'

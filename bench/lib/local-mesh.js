@@ -43,6 +43,8 @@ export class LocalMesh {
       MESHMARK_DATA: join(this.#folder, 'data'),
       XDG_RUNTIME_DIR: join(this.#folder, 'runtime'),
       MESHMARK_LOCK: join(this.#folder, 'locks', 'measure'),
+      // Others do not wait either.
+      MESHMARK_QUIET_WAIT: '0',
       NO_COLOR: '1'
     }
 
