@@ -92,7 +92,7 @@ describe('measuring, as users ask for it', () => {
     const { format, version, job, workers: [worker] } = JSON.parse(await readFile(file, 'utf8'))
 
     expect([format, version, job.plan]).toEqual(['meshmark-results', 1, { kind: 'fixed', runs: 3, warmup: 0 }])
-    expect(worker.commands[0].samples).toHaveLength(3)
-    expect(worker.commands[0].samples[0]).toMatchObject({ run: 0, wallNs: expect.any(Number), cpuNs: expect.any(Number), exit: { kind: 'code', code: 0 } })
+    expect(worker.result.commands[0].samples).toHaveLength(3)
+    expect(worker.result.commands[0].samples[0]).toMatchObject({ run: 0, wallNs: expect.any(Number), cpuNs: expect.any(Number), exit: { kind: 'code', code: 0 } })
   })
 })
