@@ -1,5 +1,5 @@
 import { metricOf, METRICS } from '../model/comparison.ts'
-import { commandTitle } from '../model/job.ts'
+import { commandTitle, MAX_COMMANDS } from '../model/job.ts'
 import { succeeded } from '../model/sample.ts'
 import { FULL_FORMAT, FULL_VERSION } from './full.ts'
 import { parseForeign } from './foreign-json.ts'
@@ -76,7 +76,7 @@ function fullSet (content: ForeignValue): ResultSet {
   const job = content.at('job')
   const codes = job.find('ignoreFailure')?.at('codes').items(256).map(code => code.count(255))
   const ignored = codes == null ? undefined : { codes }
-  const titles = job.at('commands').items(MAX_RESULTS, 1).map(command => command.at('title').text(MAX_TEXT))
+  const titles = job.at('commands').items(MAX_COMMANDS, 1).map(command => command.at('title').text(MAX_TEXT))
 
   return {
     label: content.file,
@@ -84,7 +84,7 @@ function fullSet (content: ForeignValue): ResultSet {
     commands: content.at('workers').items(MAX_RESULTS).flatMap(worker => {
       const info = worker.at('info')
       const state = worker.at('state').text(100)
-      const measured = worker.find('result')?.at('commands').items(MAX_RESULTS) ?? []
+      const measured = worker.find('result')?.at('commands').items(MAX_COMMANDS) ?? []
 
       return titles.map((title, index) => {
         const own = measured.find(command => command.at('command').value === index)

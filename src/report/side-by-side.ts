@@ -77,34 +77,48 @@ function partnersOf (lines: readonly MeasuredCommand[], commands: readonly Measu
   const sameWorker = workerMatch(lines, commands)
   const taken = new Set<number>()
   const partners: Array<number | undefined> = commands.map(() => undefined)
-  const pair = (matches: (line: MeasuredCommand, command: MeasuredCommand) => boolean): void => {
-    commands.forEach((command, k) => {
-      const found = partners[k] != null ? -1 : lines.findIndex((line, index) => !taken.has(index) && sameWorker(line, command) && matches(line, command))
 
-      if (found !== -1) {
+  // Results of many workers are many: only lines with the same key are looked at.
+  const pair = (lineKeys: readonly unknown[], commandKeys: readonly unknown[]): void => {
+    const candidates = new Map<unknown, number[]>()
+
+    lineKeys.forEach((key, index) => {
+      const known = candidates.get(key)
+
+      if (known == null) {
+        candidates.set(key, [index])
+      } else {
+        known.push(index)
+      }
+    })
+
+    commands.forEach((command, k) => {
+      const found = partners[k] != null ? undefined : candidates.get(commandKeys[k])?.find(index => !taken.has(index) && sameWorker(lines[index] as MeasuredCommand, command))
+
+      if (found != null) {
         taken.add(found)
         partners[k] = found
       }
     })
   }
 
-  const placeOf = (among: readonly MeasuredCommand[]): Map<MeasuredCommand, number> => {
-    const counts = new Map<string, number>()
-
-    return new Map(among.map(command => {
-      const key = workerKey(command)
-      const place = counts.get(key) ?? 0
-
-      counts.set(key, place + 1)
-      return [command, place]
-    }))
-  }
-  const [linePlaces, commandPlaces] = [placeOf(lines), placeOf(commands)]
-
-  pair((line, command) => line.command === command.command)
-  pair((line, command) => linePlaces.get(line) === commandPlaces.get(command))
+  pair(lines.map(({ command }) => command), commands.map(({ command }) => command))
+  pair(placesOf(lines), placesOf(commands))
 
   return partners
+}
+
+/** Which command of its worker each is. */
+function placesOf (commands: readonly MeasuredCommand[]): number[] {
+  const counts = new Map<string, number>()
+
+  return commands.map(command => {
+    const key = workerKey(command)
+    const place = counts.get(key) ?? 0
+
+    counts.set(key, place + 1)
+    return place
+  })
 }
 
 /** Where one side does not know its worker and the other has one only, they are laid side by side all the same. */
