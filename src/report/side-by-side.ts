@@ -2,7 +2,7 @@ import { formatBytes } from '../model/units.ts'
 import { medianIntervalOfSeries } from '../stats/autocorrelation.ts'
 import { median } from '../stats/quantile.ts'
 import { ratioOfMedians } from '../stats/ratio.ts'
-import { shareOfPairs } from '../stats/share-of-pairs.ts'
+import { mannWhitney } from '../stats/mann-whitney.ts'
 import { medianText, ratioText, unitFor } from './quantities.ts'
 import type { Metric } from '../model/comparison.ts'
 import type { MedianInterval } from '../stats/median-interval.ts'
@@ -167,7 +167,7 @@ function side ({ command, worker, values, problem }: MeasuredCommand, metric: Me
     median: middle,
     ...(interval == null ? {} : { interval }),
     runs: own.length,
-    ...(reference == null || other == null || !(other > 0) ? {} : { ratio: middle / other, smaller: shareOfPairs(reference, own) })
+    ...(reference == null || other == null || !(other > 0) ? {} : { ratio: middle / other, smaller: mannWhitney(reference, own)?.smaller })
   }
 }
 
