@@ -31,8 +31,8 @@ const SHELL = '/bin/sh'
 
 const NO_OP = '/usr/bin/true'
 
-/** What takes longer does not notice how it was started. */
-const QUICK_NS = 5_000_000
+/** What takes longer hardly notices how it was started. */
+const QUICK_NS = 20_000_000
 
 const nowNs = (): bigint => process.hrtime.bigint()
 
