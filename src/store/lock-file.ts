@@ -116,6 +116,10 @@ async function openLockFile (path: string): Promise<FileHandle> {
 
       return await regular(file, path)
     } catch (err: any) {
+      if (err.code === 'EACCES' || err.code === 'EPERM' || err.code === 'EROFS') {
+        throw new MeshmarkError('failed', `the lock ${path} cannot be made: this user may not write to ${dirname(path)}: chmod 1777 it, or choose another place with MESHMARK_LOCK`, { cause: err })
+      }
+
       if (err.code !== 'EEXIST') {
         throw explain(err, path)
       }

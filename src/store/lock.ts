@@ -83,7 +83,7 @@ export class MachineLock {
 
 /** What the names of this machine's lock files begin with. */
 export async function lockPath (env: NodeJS.ProcessEnv = process.env): Promise<string> {
-  return env.MESHMARK_LOCK ?? await commonPath()
+  return env.MESHMARK_LOCK == null || env.MESHMARK_LOCK === '' ? await commonPath() : env.MESHMARK_LOCK
 }
 
 async function closeAll (files: readonly FileHandle[]): Promise<void> {

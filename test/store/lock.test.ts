@@ -141,7 +141,14 @@ describe('the machine-wide lock', () => {
     await expect(new MachineLock(join(dir(), 'none', 'x'), [0]).acquire('shared')).rejects.toThrow(/is not a folder/)
   })
 
+  it('says which folder is closed where it cannot be made', async () => {
+    // Nobody makes files there, root included.
+    await expect(new MachineLock('/sys/x', [0]).acquire('shared')).rejects.toThrow('the lock /sys/x.0.gate cannot be made: this user may not write to /sys: chmod 1777 it, or choose another place with MESHMARK_LOCK')
+  })
+
   it('finds one place for every user', async () => {
+    expect(await lockPath({ MESHMARK_LOCK: '' })).toBe(await lockPath({}))
+
     const path = await lockPath({ TMPDIR: dir() })
     const folder = statSync('/run/lock', { throwIfNoEntry: false })
 
