@@ -1,13 +1,14 @@
 import { COUNTERS } from '../model/counters.ts'
 import { printable } from '../model/text.ts'
 import { formatBytes, formatDuration } from '../model/units.ts'
+import { BY_CHANCE } from './notes.ts'
 import { cpuText, plainTime, timeDecimals, timeText, unitFor } from './quantities.ts'
 import { problemText } from './rows.ts'
 import { statisticsOf } from './statistics.ts'
 import type { Counter } from '../model/counters.ts'
 import type { Palette } from './colour.ts'
 import type { Row } from './rows.ts'
-import type { Statistics } from './statistics.ts'
+import type { Drift, Statistics } from './statistics.ts'
 
 /** Of the text before each line's figures. */
 const LABEL_WIDTH = 17
@@ -64,9 +65,16 @@ function usageLines ({ memoryBytes, memoryMost, minorFaults, majorFaults, volunt
 function orderLines ({ runs, outliers, slowFirst, drift, autocorrelation }: Statistics): Labelled[] {
   return [
     ['outliers', outliers === 0 ? 'none' : `${outliers} of ${runs}, kept${slowFirst ? ', the first run among them' : ''}`],
-    ...(drift == null ? [] : [['drift', `${signed(drift.change * 100, 1)} % from the first run to the last, rank correlation ${signed(drift.rho, 2)}, p ${drift.p < 0.001 ? '< 0.001' : `= ${drift.p.toFixed(3)}`}`] as Labelled]),
+    ...(drift == null ? [] : [['drift', driftText(drift)] as Labelled]),
     ...(autocorrelation == null ? [] : [['autocorrelation', `${signed(autocorrelation, 2)} between neighbouring runs`] as Labelled])
   ]
+}
+
+/** By how much is said only of a drift that is none by chance: the slope through a few wild runs is any number. */
+function driftText ({ change, rho, p }: Drift): string {
+  const evidence = `rank correlation ${signed(rho, 2)}, p ${p < 0.001 ? '< 0.001' : `= ${p.toFixed(3)}`}`
+
+  return p < BY_CHANCE ? `${signed(change * 100, 1)} % from the first run to the last, ${evidence}` : `none beyond chance, ${evidence}`
 }
 
 /** With its sign, and none for what is rounded to nothing. */

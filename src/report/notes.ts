@@ -161,7 +161,7 @@ function outlierTexts ({ figures }: Row, { plan }: Job): string[] {
 }
 
 /** Beyond chance: p-value below which order is said to matter, and how many standard errors of an autocorrelation that is. */
-const BY_CHANCE = 0.01
+export const BY_CHANCE = 0.01
 const STANDARD_ERRORS = 2.58
 
 /** Up to this correlation the intervals are known to cover what they promise. */

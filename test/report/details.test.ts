@@ -33,7 +33,7 @@ describe('the details', () => {
       '  page faults      100 minor, 0 major',
       '  context switches 1 voluntary, 0 involuntary',
       '  outliers         none',
-      '  drift            0.0 % from the first run to the last, rank correlation +0.02, p = 0.880',
+      '  drift            none beyond chance, rank correlation +0.02, p = 0.880',
       '  autocorrelation  -0.98 between neighbouring runs',
       '  exit codes       0'
     ])
@@ -48,6 +48,12 @@ describe('the details', () => {
       expect.stringMatching(/^ {2}drift {12}\+23\.9 % from the first run to the last, rank correlation \+0\.81, p < 0\.001$/)
     ]))
     expect(details(finished([{ name: 'a', cpu: 'x', runs: [[1, 2, 3, 4, 5]] }])).join('')).not.toMatch(/drift|autocorrelation/)
+  })
+
+  it('say of no drift that is but chance how large it were', () => {
+    const wild = details(finished([{ name: 'a', cpu: 'x', runs: [[10, 4, 2.3, 2.5, 4.9, 2.2]] }])).join('\n')
+
+    expect(wild).toMatch(/^ {2}drift {12}none beyond chance, rank correlation -0\.\d\d, p = 0\.\d{3}$/m)
   })
 
   it('of a few short runs leave out what these cannot tell', () => {
