@@ -1,4 +1,5 @@
 import { listText, METRIC_WORDS, percentText, rangeText, ratioWithInterval, verdictStyle, verdictWord } from './comparison-words.ts'
+import { everyone } from './output-facts.ts'
 import { regressionsOf } from './regressions.ts'
 import { undecidedLines } from './undecided.ts'
 import type { Comparison } from '../model/comparison.ts'
@@ -56,7 +57,7 @@ function nameWithRatio ({ name, result }: ComparedMachine): string {
 
 function outputs (rows: readonly ComparedRow[]): string[] {
   const differing = rows.filter(({ outputsDiffer }) => outputsDiffer)
-  const everywhere = differing.length === rows.length ? (rows.length === 1 ? '' : ` on all ${rows.length} workers`) : ` on ${listText(differing.map(({ row }) => row.name))}`
+  const everywhere = differing.length === rows.length ? (rows.length === 1 ? '' : ` on ${everyone(rows.length)} workers`) : ` on ${listText(differing.map(({ row }) => row.name))}`
 
   return differing.length === 0 ? [] : [`the outputs differ${everywhere}: ${differing[0]?.row.title} prints something else than ${differing[0]?.reference.title}`]
 }
@@ -72,7 +73,7 @@ function verdictOnRegressions (contenders: readonly Contender[], comparison: Com
     return []
   }
 
-  return [found.length === 0 ? `no regression: nothing is ${word}${more} for certain` : palette.failed(`regression: ${word}${more} on ${listText(named)}`)]
+  return [found.length === 0 ? `no regression: nothing is ${word}${more} for certain` : palette.failed(`regression: ${word}${more}${contenders.length === 1 ? ' on' : ':'} ${listText(named)}`)]
 }
 
 /** What the ratios are of, and what margin the verdicts know. */

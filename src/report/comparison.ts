@@ -14,7 +14,7 @@ export interface ComparedRow {
   reference: Row
   /** Absent when one of the two has no figures. */
   result?: MachineComparison
-  /** Each printed the same in all its runs, and they did not print the same as each other. */
+  /** Both have figures, each printed the same in all its runs, and they did not print the same as each other. */
   outputsDiffer: boolean
 }
 
@@ -69,12 +69,13 @@ export function contendersOf (rows: readonly Row[], { job: { commands, compariso
 
 function compareRow (row: Row, reference: Row, comparison: Comparison): ComparedRow {
   const outputs = [reference, row].map(({ result }) => result?.output)
+  const measured = row.figures != null && reference.figures != null
 
   return {
     row,
     reference,
-    ...(row.figures == null || reference.figures == null ? {} : { result: compareMachine(reference.samples, row.samples, comparison) }),
-    outputsDiffer: outputs.every(output => output?.same === true) && outputs[0]?.stdoutDigest !== outputs[1]?.stdoutDigest
+    ...(measured ? { result: compareMachine(reference.samples, row.samples, comparison) } : {}),
+    outputsDiffer: measured && outputs.every(output => output?.same === true) && outputs[0]?.stdoutDigest !== outputs[1]?.stdoutDigest
   }
 }
 

@@ -58,7 +58,8 @@ function agreement (steady: readonly Row[], total: number): string {
   return `${what} on ${largest.length} of ${total}, different on ${names(others.flat())}`
 }
 
-function everyone (total: number): string {
+/** `both`, `all 3` */
+export function everyone (total: number): string {
   return total === 2 ? 'both' : `all ${total}`
 }
 

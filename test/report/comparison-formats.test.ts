@@ -47,17 +47,29 @@ describe('the screen of a comparison', () => {
     expect(text).toMatch(/^2 commands against \.\/old 7 · /)
     expect(text).toMatch(/^ +\.\/newer 7 .* faster +A$/m)
     expect(text).toMatch(/^\.\/newer 7: these 2 machines: faster, 0\.9/m)
-    expect(text).toMatch(/^regression: slower by more than 5 % on \.\/new 7 on a \(.*\) and \.\/new 7 on b \(.*\)$/m)
+    expect(text).toMatch(/^regression: slower by more than 5 %: \.\/new 7 on a \(.*\) and \.\/new 7 on b \(.*\)$/m)
   })
 
   it('warns when the outputs differ', () => {
     const job = compared(fleet(1, 1))
 
     job.workers.forEach(({ result }) => { result!.commands[1]!.output!.stdoutDigest = 'f'.repeat(64) })
-    expect(screen(job)).toMatch(/^the outputs differ on all 2 workers: \.\/new 7 prints something else than \.\/old 7$/m)
+    expect(screen(job)).toMatch(/^the outputs differ on both workers: \.\/new 7 prints something else than \.\/old 7$/m)
 
     job.workers[0]!.result!.commands[1]!.output!.same = false
     expect(screen(job)).toMatch(/^the outputs differ on lab-2: /m)
+  })
+
+  it('says nothing of the outputs of a command that failed', () => {
+    const job = compared(fleet(1))
+
+    job.workers[0]!.result!.commands[1]!.output!.stdoutDigest = 'f'.repeat(64)
+    expect(screen(job)).toMatch(/^the outputs differ: /m)
+
+    job.workers[0]!.state = 'failed'
+    job.workers[0]!.result!.commands[1]!.samples[0]!.exit = { kind: 'code', code: 1 }
+    expect(screen(job)).toMatch(/failed: exited with 1/)
+    expect(screen(job)).not.toMatch(/the outputs differ/)
   })
 
   it('calls memory smaller and larger', () => {
