@@ -57,7 +57,18 @@ export async function showSideBySide (named: readonly string[], options: SideByS
     throw new MeshmarkError('usage', `--results takes 2 to ${MAX_SETS} jobs or files, and there ${named.length === 1 ? 'is 1' : `are ${named.length}`}: write e.g. meshmark compare --results old.json @last`)
   }
 
+  const option = named.find(word => word.startsWith('-'))
+
+  if (option != null) {
+    throw new MeshmarkError('usage', `'${option}' stands behind a job or file: write options before them`)
+  }
+
   const all = await loadSets(named, options, context)
+  const empty = all.find(({ commands }) => commands.length === 0)
+
+  if (empty != null) {
+    throw new MeshmarkError('usage', `${empty.label} has no results: nothing was measured when it was written`)
+  }
 
   checkDistinct(all)
 

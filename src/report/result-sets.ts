@@ -1,3 +1,4 @@
+import { MeshmarkError } from '../model/errors.ts'
 import { metricOf, METRICS } from '../model/comparison.ts'
 import { commandTitle, MAX_COMMANDS } from '../model/job.ts'
 import { succeeded } from '../model/sample.ts'
@@ -127,6 +128,10 @@ function foreignSample (sample: ForeignValue): ForeignSample {
 }
 
 function hyperfineSet (content: ForeignValue): ResultSet {
+  if (content.find('results') == null) {
+    throw new MeshmarkError('usage', `${content.file}: results is missing: name a file that --export-json of hyperfine or Meshmark wrote, or --export-full`)
+  }
+
   const job = content.find('job')?.find('id')
 
   return {

@@ -71,12 +71,21 @@ A ${OLD}, B ${NEW}: different sessions, no verdict
     }
   })
 
+  it('refuses a file that has no results', async () => {
+    const file = join(await temporaryFolder(), 'empty.json')
+
+    await writeFile(file, JSON.stringify({ results: [], failures: [] }))
+
+    expect(await type(['compare', '--results', OLD, file])).toMatchObject({ code: 2, out: '', err: `meshmark: ${file} has no results: nothing was measured when it was written\n` })
+  })
+
   it.each([
+    [['compare', '--results', OLD, NEW, '--worker', 'a'], /'--worker' stands behind a job or file: write options before them/],
     [['compare', '--results', OLD], /--results takes 2 to 10 jobs or files, and there is 1/],
     [['compare', '--results', OLD, './missing'], /\.\/missing cannot be read: there is no such file/],
     [['compare', '--results', OLD, 'missing.json'], /missing\.json cannot be read: there is no such file/],
     [['compare', '--results', OLD, HYPERFINE], /imports is a folder: name a file of results/],
-    [['compare', '--results', OLD, 'package.json'], /package\.json: results is missing/],
+    [['compare', '--results', OLD, 'package.json'], /package\.json: results is missing: name a file that --export-json of hyperfine or Meshmark wrote/],
     [['compare', '--results', OLD, 'README.md'], /README\.md is not JSON/],
     [['compare', '--results', '--format', 'full', OLD, NEW], /--format full is everything known of one job/],
     [['compare', '--results', '--runs', '5', OLD, NEW], /--runs has no meaning beside --results/],

@@ -33,7 +33,7 @@ describe("a file of hyperfine's", () => {
     ['', /^f\.json is not JSON: /],
     ['{"results": [', /^f\.json is not JSON: /],
     ['[]', /^f\.json: its content is a list of 0: it must be an object$/],
-    ['{}', /^f\.json: results is missing$/],
+    ['{}', /^f\.json: results is missing: name a file that --export-json of hyperfine or Meshmark wrote, or --export-full$/],
     ['{"results": 5}', /^f\.json: results is 5: it must be a list/],
     ['{"results": [{"times": [1]}]}', /^f\.json: results\[0\]\.command is missing$/],
     ['{"results": [{"command": 7, "times": [1]}]}', /^f\.json: results\[0\]\.command is 7: it must be a text/],
