@@ -20,7 +20,7 @@ export async function buildCommand (name: string, context: Context): Promise<Com
       getOutHelpWidth: () => Math.min(context.stdout.columns || 100, 110)
     })
     .helpOption('-h, --help', 'what you are reading')
-    .description(`${entry.summary[0]?.toUpperCase()}${entry.summary.slice(1)}.`)
+    .description(`${entry.summary[0]?.toUpperCase()}${entry.summary.slice(1)}${entry.summary.endsWith('?') ? '' : '.'}`)
 
   const { define } = await entry.load()
 

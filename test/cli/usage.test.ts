@@ -96,6 +96,7 @@ describe('help', () => {
     expect(err).toBe('')
     expect(out).toContain(`Usage: meshmark ${name}`)
     expect(out).toContain(COMMANDS.find(entry => entry.name === name)?.summary.slice(1))
+    expect(out).not.toMatch(/[?.]\.$/m)
     expect(name === 'version' || out.includes('Examples:')).toBe(true)
   })
 
