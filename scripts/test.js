@@ -3,7 +3,7 @@
  * Every check there is, one after the other, and one line at the end:
  * `N passed, N failed`.
  *
- *   node scripts/test.js [--only lint,build,types,documents,imports,unit,e2e] [--e2e roles,lifetime]
+ *   node scripts/test.js [--only lint,build,types,documents,imports,unit,e2e] [--unit sandbox,store] [--e2e roles,lifetime]
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,11 +20,11 @@ const STEPS = [
   { name: 'types', what: 'types, those of the tests included', run: () => check(['node_modules/typescript/bin/tsc', '-p', 'test']) },
   { name: 'documents', what: 'generated documents are fresh', run: () => check(['scripts/generate.js', '--check']) },
   { name: 'imports', what: 'order of imports', run: () => check(['scripts/imports.js']) },
-  { name: 'unit', what: 'unit tests', run: () => vitest('unit') },
+  { name: 'unit', what: 'unit tests', run: () => vitest('unit', values.unit?.split(',')) },
   { name: 'e2e', what: 'end-to-end tests', run: () => vitest('e2e', values.e2e?.split(',')) }
 ]
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, e2e: { type: 'string' } } })
+const { values } = parseArgs({ options: { only: { type: 'string' }, unit: { type: 'string' }, e2e: { type: 'string' } } })
 const wanted = values.only?.split(',') ?? STEPS.map(({ name }) => name)
 const unknown = wanted.find(name => !STEPS.some(step => step.name === name))
 

@@ -3,7 +3,7 @@ import { assignCores } from '../../src/machine/core-assignment.ts'
 import { formatProcessorList } from '../../src/machine/processor-list.ts'
 import { readTopology } from '../../src/machine/topology.ts'
 import { TestMesh } from './mesh.ts'
-import { eventually } from './processes.ts'
+import { eventually, processesWith } from './processes.ts'
 
 const topology = await readTopology()
 const parts = ((): number[][] | undefined => {
@@ -37,9 +37,12 @@ describe.skipIf(parts == null)('two workers that are bound to cores of their own
   /** A measurement that lasts until it is cancelled. */
   async function busy (worker: string): Promise<string> {
     const name = `busy-${worker}`
+    // Nobody else on the machine sleeps exactly so long.
+    const time = `6${process.pid}${worker.length}`
 
-    expect((await mesh.run(['run', '--detach', '--name', name, '--runs', '1', '--on', worker, 'sleep', '600'])).code).toBe(0)
-    await eventually(`${worker} runs`, async () => (await node(worker)).state === 'running')
+    expect((await mesh.run(['run', '--detach', '--name', name, '--runs', '1', '--on', worker, 'sleep', time])).code).toBe(0)
+    // It says that it runs before it has its turn.
+    await eventually(`${worker} runs`, async () => (await processesWith(`sleep\0${time}`)).length > 0)
 
     return name
   }

@@ -8,6 +8,13 @@ import type { FromRunner, ToRunner } from '../protocol.ts'
 /** The worker is told of progress this often at most, and that we live this often at least, between two runs. */
 const PROGRESS_NS = 100_000_000n
 
+/** For memory of the kernel, two seconds altogether. */
+const MEMORY_ATTEMPTS = 200
+const MEMORY_WAIT_MS = 10
+
+/** Never notified: to sleep on. */
+const nobody = new Int32Array(new SharedArrayBuffer(4))
+
 /** The worker's end of the descriptor is closed. */
 export class WorkerGone extends Error {}
 
@@ -110,10 +117,23 @@ export class Control {
   }
 
   #writeSome (buffer: Buffer, at: number): number {
-    try {
-      return writeSync(CONTROL_FD, buffer, at)
-    } catch (err) {
-      throw ['EPIPE', 'ECONNRESET'].includes((err as NodeJS.ErrnoException).code ?? '') ? new WorkerGone('the worker is gone', { cause: err }) : err
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return writeSync(CONTROL_FD, buffer, at)
+      } catch (err) {
+        const { code = '' } = err as NodeJS.ErrnoException
+
+        if (['EPIPE', 'ECONNRESET'].includes(code)) {
+          throw new WorkerGone('the worker is gone', { cause: err })
+        }
+
+        // The kernel's memory for a message is charged to the box's group, which the program may just have filled: what it had is on its way out.
+        if (!['ENOBUFS', 'ENOMEM'].includes(code) || attempt === MEMORY_ATTEMPTS) {
+          throw err
+        }
+
+        Atomics.wait(nobody, 0, 0, MEMORY_WAIT_MS)
+      }
     }
   }
 }
