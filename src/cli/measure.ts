@@ -8,7 +8,7 @@ import { followJob } from './follow.ts'
 import type { JobOptions } from './job-options.ts'
 import type { ConnectionOptions } from './options.ts'
 import { typed } from './program-name.ts'
-import { checkExports, presentResults, type ResultOptions } from './results.ts'
+import { checkExports, exportWords, presentResults, type ResultOptions } from './results.ts'
 import { withSpooledStdin } from './spool.ts'
 import { submitting } from './submit.ts'
 
@@ -45,7 +45,9 @@ async function follow (baselines: WithBaselines, options: MeasureOptions, contex
     if (options.detach === true) {
       const id = await submitting(client, draft, context)(new AbortController().signal, () => {})
 
-      note(context, `follow it with ${typed(`meshmark attach ${shortJobId(id)}`)}`)
+      const files = exportWords(options)
+
+      note(context, `follow it with ${typed(`meshmark attach ${shortJobId(id)}${files}`)}${files === '' ? '' : ', which writes what is not written now'}`)
       context.stdout.write(`${shortJobId(id)}\n`)
 
       return 0

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { quote } from 'shlex'
 import { MeshmarkError } from '../model/errors.ts'
 import type { FinishedJob } from '../model/finished.ts'
 import { hasColour, type Context } from './context.ts'
@@ -58,6 +59,11 @@ export async function checkExports (options: ResultOptions): Promise<void> {
     seen.set(resolve(file), option)
     await checkExportFile(option, file)
   }
+}
+
+/** The files asked for, as they are typed again: ` --export-json x.json`; empty when there are none. */
+export function exportWords (options: ResultOptions): string {
+  return exportsOf(options).map(({ option, file }) => ` ${option} ${quote(file)}`).join('')
 }
 
 /** Has a file or another format than the usual table been asked for? */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { JobOutcome } from '../../src/cli/finished.ts'
 import { RESULT_FORMATS } from '../../src/cli/options.ts'
-import { checkExports, presentResults, type ResultOptions } from '../../src/cli/results.ts'
+import { checkExports, exportWords, presentResults, type ResultOptions } from '../../src/cli/results.ts'
 import { executionResult, jobView, sample, taskView } from './fixtures.ts'
 import { temporaryFolder, testContext, type } from './helpers.ts'
 
@@ -28,6 +28,11 @@ async function present (job: JobOutcome, options: Partial<ResultOptions>): Promi
 }
 
 describe('results in files', () => {
+  it('can be asked for again in the same words, which a shell takes apart as they were', () => {
+    expect(exportWords({ ...OPTIONS, exportJson: 'times-{worker}.json', exportFull: 'q7.json' })).toBe(" --export-json 'times-{worker}.json' --export-full q7.json")
+    expect(exportWords(OPTIONS)).toBe('')
+  })
+
   it("are hyperfine's, one file for each worker, where {worker} is in the name", async () => {
     const folder = await temporaryFolder()
 
