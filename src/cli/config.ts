@@ -51,7 +51,8 @@ async function parse (file: string): Promise<Record<string, unknown>> {
   try {
     content = parse(readFileSync(file, 'utf8'))
   } catch (err) {
-    throw new MeshmarkError('usage', `${file} cannot be read: ${toError(err).message}`, { cause: err })
+    // The parser shows the place too, in lines of its own.
+    throw new MeshmarkError('usage', `${file} cannot be read: ${(toError(err).message.split('\n')[0] ?? '').replace(/:$/, '')}`, { cause: err })
   }
 
   if (content != null && !isMapping(content)) {

@@ -83,7 +83,7 @@ describe('options from elsewhere', () => {
     ['format: xml\n', /is 'xml': it can be table, json/],
     ['quiet: perhaps\n', /it can be 1 or 0/],
     ['- a\n', /keys and values/],
-    ['a: [\n', /cannot be read/]
+    ['a: [\n', /config\.yaml cannot be read: [^\n;]+ at line 2, column 1$/]
   ])('refuses the file %j with the name of what is wrong', async (content, message) => {
     const MESHMARK_CONFIG = await configured(content)
 
