@@ -44,7 +44,7 @@ function agreement (steady: readonly Row[], total: number): string {
   const what = largest[0]?.result?.output?.stdoutBytes === 0 ? 'none' : 'same'
 
   if (total === 1) {
-    return what === 'none' ? 'none' : `same in all ${largest[0]?.samples.length ?? 0} runs`
+    return what === 'none' ? 'none' : `same in ${everyone(largest[0]?.samples.length ?? 0)} runs`
   }
 
   if (others.length === 0) {

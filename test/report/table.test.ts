@@ -90,6 +90,10 @@ describe('the screen of a job', () => {
     ))
   })
 
+  it('says of two runs that both printed the same', () => {
+    expect(screen(finished([{ name: 'a', cpu: 'x', runs: [[1, 2]] }]))).toMatch(/^output: same in both runs$/m)
+  })
+
   it('prints no interval below six runs and no relative column for one row', () => {
     expect(screen(finished([{ name: 'a', cpu: 'AMD EPYC', runs: [[1.2345, 1.3, 1.29]] }]))).toBe(lines(
       'primes 200000 · 1 of 1 worker · job 7x2m9ka7',
