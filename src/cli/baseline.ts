@@ -71,7 +71,7 @@ function defineList (command: Command, context: Context): void {
 
 function defineShow (command: Command, context: Context): void {
   addDataOption(command.description('What a baseline runs, and what it took when it was saved.')
-    .argument('<name>', 'as ls shows it')
+    .argument('<baseline>', 'its name, as ls shows it')
     .addOption(formatOption(['table', 'json'])))
 
   command.action(async (name: string, options: DataOptions & FormatOptions) => {
@@ -84,7 +84,7 @@ function defineShow (command: Command, context: Context): void {
 }
 
 function defineRemove (command: Command, context: Context): void {
-  addDataOption(command.description('Keep a baseline no longer.').argument('<name>', 'as ls shows it'))
+  addDataOption(command.description('Keep a baseline no longer.').argument('<baseline>', 'its name, as ls shows it'))
 
   command.action(async (name: string, options: DataOptions) => {
     useDataDirectory(options.data)

@@ -6,7 +6,7 @@ import { COMMANDS } from './table.ts'
 
 /** What can follow: fixed words, files, programs, or names that only the mesh knows. */
 export type Values =
-  | { kind: 'none' | 'text' | 'file' | 'program' | 'job' | 'worker' }
+  | { kind: 'none' | 'text' | 'file' | 'program' | 'job' | 'worker' | 'baseline' }
   | { kind: 'words', words: string[] }
 
 export interface CompletedOption {
@@ -25,10 +25,13 @@ export interface CompletedCommand {
   options: CompletedOption[]
   /** What its first positional word is. */
   words: Values
+  /** What stands behind the first word, when that is a command of its own. */
+  later?: Values
 }
 
 const FILE_VALUES = /^<(file|dir)/
 const WORKER_OPTIONS = new Set(['--on', '--worker'])
+const BASELINE_OPTIONS = new Set(['--baseline', '--save-baseline'])
 
 /** Everything the shells need, read from the commands themselves. */
 export async function completedCommands (context: Context): Promise<CompletedCommand[]> {
@@ -41,7 +44,8 @@ export async function completedCommands (context: Context): Promise<CompletedCom
       name,
       summary,
       options: [...unique.map(completedOption), { flags: ['--help', '-h'], description: 'help for this command', values: { kind: 'none' }, count: 0 }],
-      words: firstWord(command)
+      words: firstWord(command),
+      ...(command.commands.length === 0 ? {} : { later: command.commands.map(firstWord).find(({ kind }) => kind === 'baseline') ?? { kind: 'none' } })
     }
   }))
 }
@@ -70,6 +74,10 @@ function optionValues (option: Option): Values {
     return { kind: 'worker' }
   }
 
+  if (BASELINE_OPTIONS.has(option.long ?? '')) {
+    return { kind: 'baseline' }
+  }
+
   return { kind: FILE_VALUES.test(option.flags.slice(option.flags.indexOf('<'))) ? 'file' : 'text' }
 }
 
@@ -88,6 +96,7 @@ function firstWord (command: Command): Values {
     case 'program': return { kind: 'program' }
     case 'job': return { kind: 'job' }
     case 'node': return { kind: 'worker' }
+    case 'baseline': return { kind: 'baseline' }
     case undefined: return { kind: 'none' }
     default: return { kind: 'text' }
   }

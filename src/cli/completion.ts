@@ -23,13 +23,19 @@ export function define (command: Command, context: Context): void {
     })
   }
 
-  command.command('names', { hidden: true }).description('Print names that only the mesh knows; nothing when there is none.')
-    .addArgument(new Argument('<kind>').choices(['jobs', 'workers']))
-    .action(async (kind: 'jobs' | 'workers') => {
-      const names = await askMesh(kind).catch(() => [])
+  command.command('names', { hidden: true }).description('Print names that only the mesh or the data directory knows; nothing when there is none.')
+    .addArgument(new Argument('<kind>').choices(['jobs', 'workers', 'baselines']))
+    .action(async (kind: 'jobs' | 'workers' | 'baselines') => {
+      const names = await (kind === 'baselines' ? baselineNames() : askMesh(kind)).catch(() => [])
 
       context.stdout.write(names.map(name => `${name}\n`).join(''))
     })
+}
+
+async function baselineNames (): Promise<string[]> {
+  const { listBaselines } = await import('./baselines.ts')
+
+  return (await listBaselines()).map(({ name }) => name)
 }
 
 async function askMesh (kind: 'jobs' | 'workers'): Promise<string[]> {

@@ -8,7 +8,7 @@ const { out: bash } = await type(['completion', 'bash'])
 /** What bash offers for a line that ends in the word being typed. */
 function complete (...words: string[]): string[] {
   const script = `${bash}
-meshmark() { case "$*" in "completion names jobs") printf '@last\\nq7x2m9ka\\n';; "completion names workers") echo lab-01;; esac; }
+meshmark() { case "$*" in "completion names baselines") printf 'main\\nv2\\n';; "completion names jobs") printf '@last\\nq7x2m9ka\\n';; "completion names workers") echo lab-01;; esac; }
 COMP_WORDS=(meshmark ${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}
 _meshmark; printf '%s\\n' "\${COMPREPLY[@]}"`
 
@@ -46,6 +46,13 @@ describe('completion in bash', () => {
   it('completes the words of a command', () => {
     expect(complete('token', 'r')).toEqual(['revoke'])
     expect(complete('completion', 'z')).toEqual(['zsh'])
+    expect(complete('token', 'revoke', '')).toEqual([])
+  })
+
+  it('completes baselines', () => {
+    expect(complete('baseline', '')).toEqual(['ls', 'show', 'rm'])
+    expect(complete('baseline', 'show', '')).toEqual(['main', 'v2'])
+    expect(complete('compare', '--baseline', 'm')).toEqual(['main'])
   })
 })
 
@@ -56,6 +63,13 @@ describe('completion', () => {
     expect(code).toBe(0)
     COMMANDS.forEach(({ name }) => { expect(out).toContain(name) })
     expect(out).toMatch(/runs/)
+  })
+
+  it.each([
+    ['zsh', /'1:word:\(ls show rm\)' '2:baseline:_meshmark_baselines'/],
+    ['fish', /from baseline; and __fish_seen_subcommand_from ls show rm' -a '\(meshmark completion names baselines/]
+  ])('for %s knows what stands behind a word of a command', async (shell, line) => {
+    expect((await type(['completion', shell])).out).toMatch(line)
   })
 
   it('for zsh knows how many words belong to an option', async () => {
