@@ -25,6 +25,16 @@ const GAP = '  '
 /** Lines of text under their titles, in columns as wide as their widest cell, no longer than `width` if that can be had. */
 export function layOut (columns: readonly Column[], lines: readonly Line[], width: number, titleStyle: (text: string) => string): string[] {
   const { kept, widths } = fit(columns, lines, width)
+  // Figures have notes, texts from elsewhere only look as if.
+  const dropped = columns.filter(column => column.align === 'right' && !kept.includes(column))
+  const last = kept.at(-1)
+  const marked = last == null ? [] : lines.map(line => withMarks(line, dropped, last.key))
+
+  // Columns are fewer in each round.
+  if (marked.some((line, i) => line !== lines[i])) {
+    return layOut(kept, marked, width, titleStyle)
+  }
+
   const titles = Object.fromEntries(kept.map(({ key, title }) => [key, title]))
 
   return [{ cells: titles, style: titleStyle }, ...lines].map(line => {
@@ -47,6 +57,23 @@ export function layOut (columns: readonly Column[], lines: readonly Line[], widt
 
     return line.style == null ? text : line.style(text)
   })
+}
+
+/** Numbers of notes, at the end of a cell. */
+const MARKS = /(?: \(\d+\))+$/
+
+/** The notes stay below the table, so their numbers move from columns that are left out to the last one. */
+function withMarks (line: Line, dropped: readonly Column[], last: string): Line {
+  const marksOf = (key: string): string[] => MARKS.exec(line.cells[key] ?? '')?.[0].match(/\d+/g) ?? []
+  const moved = dropped.flatMap(({ key }) => marksOf(key))
+
+  if (moved.length === 0) {
+    return line
+  }
+
+  const marks = [...new Set([...moved, ...marksOf(last)])].sort((a, b) => Number(a) - Number(b)).map(mark => ` (${mark})`).join('')
+
+  return { ...line, cells: { ...line.cells, [last]: (line.cells[last] ?? '').replace(MARKS, '') + marks } }
 }
 
 function fit (columns: readonly Column[], lines: readonly Line[], width: number): { kept: Column[], widths: number[] } {

@@ -60,6 +60,23 @@ describe('the screen of a comparison', () => {
     expect(screen(job)).toMatch(/^the outputs differ on lab-2: /m)
   })
 
+  it('keeps the numbers of notes in the table where their column has no place', () => {
+    const job = compared(fleet(1, 1, 1))
+
+    job.workers[0]!.result!.commands[0]!.samples[0]!.wallNs *= 9
+    job.workers[1]!.result!.commands[1]!.samples[0]!.wallNs *= 9
+
+    for (const width of [160, 60, 20]) {
+      const text = screen(job, { width })
+      const notes = [...text.matchAll(/^\((\d+)\)/gm)].map(match => match[1])
+
+      expect(notes.length).toBeGreaterThan(0)
+      notes.forEach(note => { expect(text).toMatch(new RegExp(`^lab-\\d.* \\(${note}\\)`, 'm')) })
+    }
+
+    expect(screen(job, { width: 60 })).toMatch(/^worker .* verdict +noise\nlab-1 .* A \(1\)\nlab-2 .* A \(1\)\nlab-3 .* A$/m)
+  })
+
   it('says nothing of the outputs of a command that failed', () => {
     const job = compared(fleet(1))
 
