@@ -28,7 +28,7 @@ export function layOut (columns: readonly Column[], lines: readonly Line[], widt
   // Figures have notes, texts from elsewhere only look as if.
   const dropped = columns.filter(column => column.align === 'right' && !kept.includes(column))
   const last = kept.at(-1)
-  const marked = last == null ? [] : lines.map(line => withMarks(line, dropped, last.key))
+  const marked = last == null ? [] : lines.map(line => withMarks(withSpan(line, columns, kept), dropped, last.key))
 
   // Columns are fewer in each round.
   if (marked.some((line, i) => line !== lines[i])) {
@@ -57,6 +57,14 @@ export function layOut (columns: readonly Column[], lines: readonly Line[], widt
 
     return line.style == null ? text : line.style(text)
   })
+}
+
+/** A text across columns begins at the first of them that is there. */
+function withSpan (line: Line, columns: readonly Column[], kept: readonly Column[]): Line {
+  const from = columns.findIndex(({ key }) => key === line.span?.from)
+  const start = columns.slice(Math.max(0, from)).find(column => kept.includes(column))
+
+  return line.span == null || start == null || start.key === line.span.from ? line : { ...line, span: { ...line.span, from: start.key } }
 }
 
 /** Numbers of notes, at the end of a cell. */

@@ -77,6 +77,16 @@ describe('the screen of a comparison', () => {
     expect(screen(job, { width: 60 })).toMatch(/^worker .* verdict +noise\nlab-1 .* A \(1\)\nlab-2 .* A \(1\)\nlab-3 .* A$/m)
   })
 
+  it('says why there are no figures however narrow it is', () => {
+    const job = compared(fleet(1, 1))
+
+    Object.assign(job.workers[1]!, { state: 'lost', reason: 'silent for 25 s', result: undefined })
+
+    for (const width of [160, 60, 20]) {
+      expect(screen(job, { width })).toMatch(/^lab-2 .*lost: silent for 25 s$/m)
+    }
+  })
+
   it('says nothing of the outputs of a command that failed', () => {
     const job = compared(fleet(1))
 
