@@ -23,7 +23,7 @@ describe.skipIf(parts == null)('two workers that are bound to cores of their own
     await mesh.master()
     await mesh.worker('one', ['--cpus', formatProcessorList(first)])
     await mesh.worker('two', ['--cpus', formatProcessorList(second)])
-    await mesh.worker('all')
+    await mesh.worker('whole')
   })
 
   afterAll(async () => { await mesh.close() })
@@ -59,7 +59,7 @@ describe.skipIf(parts == null)('two workers that are bound to cores of their own
       expect((await node(name)).cores).toBe(processors.length)
     }
 
-    expect((await node('all')).cores).toBe(topology.allowed.length)
+    expect((await node('whole')).cores).toBe(topology.allowed.length)
   })
 
   it('measure at the same time', async () => {
@@ -77,16 +77,16 @@ describe.skipIf(parts == null)('two workers that are bound to cores of their own
 
     expect((await mesh.run(['run', '--runs', '2', '--on', 'two', 'true'])).code).toBe(0)
 
-    const whole = mesh.outcome(mesh.start(['run', '--runs', '2', '--on', 'all', 'true']))
+    const job = mesh.outcome(mesh.start(['run', '--runs', '2', '--on', 'whole', 'true']))
 
-    await waits('all')
+    await waits('whole')
     expect((await node('one')).state).toBe('running')
     expect((await mesh.run(['cancel', name])).code).toBe(0)
-    expect((await whole).code).toBe(0)
+    expect((await job).code).toBe(0)
   })
 
   it('wait for who has the whole machine', async () => {
-    const name = await busy('all')
+    const name = await busy('whole')
     const bound = mesh.outcome(mesh.start(['run', '--runs', '2', '--on', 'two', 'true']))
 
     await waits('two')

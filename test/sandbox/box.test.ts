@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -307,7 +307,6 @@ describe.runIf(process.getuid?.() === 0)('a checkout and a Node that only root c
   it('serve a worker that has given root up', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'meshmark-private-'))
     const root = fileURLToPath(new URL('../..', import.meta.url))
-    const before = new Set(readdirSync('/tmp'))
 
     try {
       cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true })
@@ -320,6 +319,8 @@ describe.runIf(process.getuid?.() === 0)('a checkout and a Node that only root c
       const other = await Host.start({ script: join(folder, 'test/sandbox/host.mjs'), node: join(folder, 'node') })
 
       try {
+        expect(copiesOf(other.child.pid)).toEqual([])
+
         const { stdout, report } = await other.ask('run', execute(sh('head -c 4 /box/bin/node | tail -c 3; cat /proc/self/mountinfo')))
 
         expect(report?.outcome).toBe('done')
@@ -327,16 +328,31 @@ describe.runIf(process.getuid?.() === 0)('a checkout and a Node that only root c
         expect(stdout).not.toContain(folder)
         expect(stdout).not.toContain('meshmark-test')
         expect((await other.ask('facts')).canaries['network']).not.toBe('allowed')
+        expect(copiesOf(other.child.pid)).toHaveLength(1)
       } finally {
         await other.stop()
       }
 
-      // a worker of another test may have its own there at this moment
-      await vi.waitFor(() => {
-        expect(readdirSync('/tmp').filter(name => !before.has(name) && name.startsWith('meshmark-node-'))).toEqual([])
-      }, { timeout: 15_000 })
+      expect(copiesOf(other.child.pid)).toEqual([])
     } finally {
       rmSync(folder, { recursive: true })
     }
   }, 60_000)
 })
+
+/** Copies of Node that this process has made; workers of other tests may have theirs at the same time. */
+function copiesOf (pid: number | undefined): string[] {
+  return readdirSync('/tmp').filter(name => {
+    const owner = name.startsWith('meshmark-node-') ? readIfThere(join('/tmp', name, 'owner')) : undefined
+
+    return owner?.startsWith(`${pid} `) === true
+  })
+}
+
+function readIfThere (path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}

@@ -40,9 +40,13 @@ export function rolesOf (role: Role): Role[] {
   return role === 'admin' ? ['admin', 'client'] : [role]
 }
 
+/** What `--on` takes for something else than a name. */
+const NOT_A_NAME = /^(all|any|\d+)$/
+
 /** `wanted`, or with -2, -3, … when another member has it. */
 export function uniqueName (wanted: string, taken: ReadonlySet<string>): string {
-  const base = wanted.toLowerCase().replace(/[^a-z0-9._-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 48) || 'node'
+  const safe = wanted.toLowerCase().replace(/[^a-z0-9._-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 48) || 'node'
+  const base = NOT_A_NAME.test(safe) ? `node-${safe}` : safe
 
   for (let number = 1; ; number++) {
     const name = number === 1 ? base : `${base}-${number}`

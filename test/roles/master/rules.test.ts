@@ -47,6 +47,8 @@ describe('a name', () => {
       }
     }))
     expect(uniqueName('Lab 01', new Set(['lab-01', 'lab-01-2']))).toBe('lab-01-3')
+    // --on all means every worker, --on 3 any three
+    expect(['ALL', 'any', '3'].map(name => uniqueName(name, new Set()))).toEqual(['node-all', 'node-any', 'node-3'])
   })
 })
 
