@@ -9,6 +9,8 @@ import type { JournalOptions } from './journal.ts'
 export interface ClaimOptions extends JournalOptions {
   /** Instances of one role on one machine. @default 64 */
   max?: number
+  /** The first that may be taken. @default 0 */
+  from?: number
 }
 
 export interface Instance {
@@ -25,20 +27,38 @@ export interface Instance {
  *
  * @param root `<data>/<mesh>/<role>`
  */
-export async function claimInstance (root: string, { max = 64, ...options }: ClaimOptions = {}): Promise<Instance> {
-  for (let instance = 0; instance < max; instance++) {
-    const dir = join(root, String(instance))
+export async function claimInstance (root: string, { max = 64, from = 0, ...options }: ClaimOptions = {}): Promise<Instance> {
+  for (let instance = from; instance < max; instance++) {
+    const claimed = await tryInstance(root, instance, options)
 
-    try {
-      return { dir, instance, journal: await Journal.open(join(dir, 'journal'), options) }
-    } catch (err) {
-      if (!(err instanceof JournalLockedError)) {
-        throw err
-      }
+    if (claimed != null) {
+      return claimed
     }
   }
 
   throw new MeshmarkError('failed', `all ${max} instances in ${root} are in use: stop one of them, or use another folder (MESHMARK_DATA)`)
+}
+
+/** One instance; undefined when a live process has it. */
+export async function tryInstance (root: string, instance: number, options: JournalOptions = {}): Promise<Instance | undefined> {
+  const dir = join(root, String(instance))
+
+  try {
+    return { dir, instance, journal: await Journal.open(join(dir, 'journal'), options) }
+  } catch (err) {
+    if (err instanceof JournalLockedError) {
+      return undefined
+    }
+
+    throw err
+  }
+}
+
+/** Numbers of the instances that are there, ascending. */
+export async function listInstances (root: string): Promise<number[]> {
+  const names = await readdir(root).catch(() => [])
+
+  return names.filter(name => /^\d{1,4}$/.test(name)).map(Number).sort((a, b) => a - b)
 }
 
 /** Meshes of which this data folder holds something for the role. */

@@ -1,26 +1,28 @@
-import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { MeshmarkError, toError } from '../../model/errors.ts'
-import { encodeIdentity, loadOrCreateIdentity } from '../../node/identity.ts'
-import { createMeshKey, meshIdOf } from '../../node/membership.ts'
+import { toError } from '../../model/errors.ts'
+import { loadOrCreateIdentity } from '../../node/identity.ts'
+import { meshIdOf } from '../../node/membership.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
 import { VERSION } from '../../node/version.ts'
 import { ContentStore } from '../../store/content.ts'
-import { writeFileAtomic } from '../../store/files.ts'
-import { dataRoot, listMeshes } from '../../store/instance.ts'
-import { Journal } from '../../store/journal.ts'
+import { dataRoot } from '../../store/instance.ts'
 import { Cleanups } from '../cleanups.ts'
-import { removeLocalMesh, writeLocalMesh } from '../local.ts'
+import { removeLocalMaster, writeLocalMaster } from '../local.ts'
 import { handleAdmin } from './admin-handler.ts'
 import { Admission } from './admission.ts'
 import { Coordinator } from './coordinator.ts'
+import { explainNoHome, foundHome, MESH_KEY_FILE, takeHome } from './home.ts'
 import { JobStore } from './job-store.ts'
 import { Outputs } from './outputs.ts'
 import { Registry } from './registry.ts'
 import { SubmitHandler } from './submit-handler.ts'
 import { handleTasks } from './task-handler.ts'
 import { Watchers } from './watchers.ts'
+import type { Role } from '../../model/roles.ts'
+import type { Home } from './home.ts'
+import type { Journal, JournalOptions } from '../../store/journal.ts'
+import type { LocalTokens } from '../local.ts'
 
 export interface MasterOptions {
   /** Multiaddrs; port 0 takes a free one. @default ['/ip4/0.0.0.0/tcp/4747'] */
@@ -60,16 +62,14 @@ const PAYLOAD_BYTES = 20 * 1024 ** 3
 export async function runMaster (options: MasterOptions = {}): Promise<RunningMaster> {
   const log = options.log ?? (() => {})
   const name = options.name ?? hostname().split('.')[0] ?? 'master'
-  const dir = await masterDir(options.dataDir ?? dataRoot())
+  const { meshId, dir, journal } = await takeOrFound(options.dataDir ?? dataRoot(), { onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) } })
   const cleanups = new Cleanups()
 
   try {
-    const journal = await Journal.open(join(dir, 'journal'), { onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) } })
     cleanups.add(async () => journal.close())
 
-    const meshKey = await loadOrCreateIdentity(join(dir, 'mesh.key'))
+    const meshKey = await loadOrCreateIdentity(join(dir, MESH_KEY_FILE))
     const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
-    const meshId = meshIdOf(meshKey)
     const revoked = new Set<string>()
     const admission = new Admission({ journal, meshKey, meshId, peerId: meshIdOf(identity), log }, revoked)
     await admission.load()
@@ -124,15 +124,16 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     await node.start()
     cleanups.add(async () => node.stop())
 
+    const startedAtMs = Date.now()
     const refresh = async (): Promise<void> => {
       await admission.forgetExpired(Date.now() - LOCAL_TOKEN_MS)
-      await writeLocalMesh({ meshId, pid: process.pid, addresses: node.addresses(), tokens: await localTokens(admission) })
+      await writeLocalMaster({ meshId, peerId: node.peerId, pid: process.pid, startedAtMs, addresses: node.addresses(), tokens: await localTokens(admission) })
     }
     await refresh()
     const refreshing = setInterval(() => { refresh().catch(err => { log(`local tokens: ${toError(err).message}`) }) }, LOCAL_REFRESH_MS)
     cleanups.add(async () => {
       clearInterval(refreshing)
-      await removeLocalMesh(meshId)
+      await removeLocalMaster(meshId, node.peerId)
     })
 
     return { meshId, peerId: node.peerId, name, addresses: node.addresses(), joinLines: await joinLines(admission, node.addresses()), stop: async () => cleanups.run() }
@@ -142,25 +143,16 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
   }
 }
 
-/** `<data>/<mesh>/master/0`; a new mesh gets its key, and with it its id, first. */
-async function masterDir (root: string): Promise<string> {
-  const meshes = await listMeshes(root, 'master')
+/** The mesh of the data directory; a new one where there is none. */
+async function takeOrFound (root: string, options: JournalOptions): Promise<Home> {
+  const home = await takeHome(root, undefined, options)
+  const nothing = home == null ? await explainNoHome(root) : undefined
 
-  if (meshes.length > 1) {
-    throw new MeshmarkError('usage', `${root} holds the masters of ${meshes.length} meshes (${meshes.map(mesh => mesh.slice(-8)).join(', ')}): name one data directory each with --data-dir`)
+  if (nothing != null) {
+    throw nothing
   }
 
-  if (meshes[0] != null) {
-    return join(root, meshes[0], 'master', '0')
-  }
-
-  const key = await createMeshKey()
-  const dir = join(root, meshIdOf(key), 'master', '0')
-
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  await writeFileAtomic(join(dir, 'mesh.key'), encodeIdentity(key), 0o600)
-
-  return dir
+  return home ?? foundHome(root, options)
 }
 
 /** Each reign of a master has a higher term than the one before. */
@@ -177,10 +169,10 @@ async function saveTerm (journal: Journal, term: number): Promise<void> {
   await journal.put('term', Buffer.from(String(term)), { durable: true })
 }
 
-async function localTokens (admission: Admission): Promise<{ worker: string, client: string, admin: string }> {
-  const [worker, client, admin] = await Promise.all((['worker', 'client', 'admin'] as const).map(async role => (await admission.createToken(role, { ttlMs: LOCAL_TOKEN_MS, name: 'this machine' })).text))
+async function localTokens (admission: Admission): Promise<LocalTokens> {
+  const create = async (role: Role): Promise<string> => (await admission.createToken(role, { ttlMs: LOCAL_TOKEN_MS, name: 'this machine' })).text
 
-  return { worker: worker ?? '', client: client ?? '', admin: admin ?? '' }
+  return { worker: await create('worker'), client: await create('client'), admin: await create('admin'), master: await create('master') }
 }
 
 async function joinLines (admission: Admission, addresses: string[]): Promise<string[]> {
