@@ -48,6 +48,41 @@ describe('commands around a run', () => {
     expect(report).toMatchObject({ outcome: 'not-run', reason: expect.stringMatching(/^what its setup command left cannot be kept: EACCES/) as string })
   })
 
+  it('leave names, links, holes and times as they were', async () => {
+    const show = 'perl -le \'for (sort glob q(*)) { @s = lstat; print join q( ), unpack(q(H*), $_), @s[2, 3, 7, 12] }\'; stat -c %n,%y b l s old far'
+    const { report, stdout } = await host.ask('run', measure([], {
+      commands: [hooked(`(${show}) > /tmp/now; cmp /tmp/now s/before && stat -c %h,%s b sparse && echo same`, {
+        setup: `touch "$(printf 'a\\377b')"; echo x > b; ln b c; ln -s gone l; ln l m; touch -d @-5000000000.5 old; touch -d @9999999999999 far
+          truncate -s 100M sparse; echo y | dd of=sparse bs=1 seek=50M conv=notrunc 2> /dev/null; truncate -s 200M empty
+          mkdir s; touch s/before; touch -h -d @1.123456789 b l s; (${show}) > s/before`
+      })],
+      plan: runs(2)
+    }))
+
+    expect(report).toMatchObject({ outcome: 'done', commands: [{ output: { same: true } }] })
+    expect(stdout).toBe(`2,2\n1,${100 * 2 ** 20}\nsame\n`)
+  })
+
+  it('cannot leave more by giving it many names', async () => {
+    const { report } = await host.ask('run', measure([], {
+      commands: [hooked('test $(cat * | wc -c) = 2100000000 && test $(du -sm . | cut -f1) -lt 120', {
+        setup: 'head -c 100000000 /dev/zero > a; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do ln a l$i; done'
+      })]
+    }))
+
+    expect(report?.outcome).toBe('done')
+  })
+
+  it('leave no more than the job may use of memory, all commands together', async () => {
+    const setup = 'head -c 40000000 /dev/zero > a'
+    const { report } = await host.ask('run', measure([], {
+      commands: [1, 2, 3].map(() => hooked('true', { setup })),
+      limits: { memoryBytes: 2 ** 27, tmpBytes: 2 ** 26 }
+    }))
+
+    expect(report?.commands.map(({ notRun }) => notRun?.message)).toEqual([undefined, undefined, expect.stringMatching(/^what its setup command left cannot be kept: it takes 38\.\d MB/)])
+  })
+
   it('cannot be told by what a run has left in what the setup made', async () => {
     const { report, stdout } = await host.ask('run', measure([], {
       commands: [hooked('cat big | wc -c; echo more >> big; rm -f /box/template/0/big; echo x > /box/template/0/y', { setup: 'head -c 3000000 /dev/zero > big' })],

@@ -25,6 +25,9 @@ export interface Libc {
   dup3: (oldfd: number, newfd: number, flags: number) => number
   fcntl: (fd: number, command: number, arg: number) => number
   sendfile: (to: number, from: number, offset: Pointer, count: number) => number
+  lseek: (fd: number, offset: number, whence: number) => number
+  /** `path` ends with a NUL; `times`: two times seconds and nanoseconds, 64 bits each. */
+  utimensat: (folder: number, path: Pointer, times: Pointer, flags: number) => number
   /** syscall(2); fixed arguments are the same as variable ones on x86-64 and on AArch64 Linux. */
   syscall: (number: number, a: Pointer | number, b: Pointer | number, c: Pointer | number, d: Pointer | number) => number
   /** To interrupt blocking calls: SA_RESTART off for a signal. */
@@ -94,6 +97,8 @@ export function loadLibc (koffi: Koffi): Libc {
     dup3: lib.func('int dup3(int oldfd, int newfd, int flags)'),
     fcntl: lib.func('int fcntl(int fd, int command, long arg)'),
     sendfile: lib.func('long sendfile(int to, int from, void *offset, ulong count)'),
+    lseek: lib.func('long lseek(int fd, long offset, int whence)'),
+    utimensat: lib.func('int utimensat(int folder, void *path, void *times, int flags)'),
     siginterrupt: lib.func('int siginterrupt(int signum, int flag)'),
     harmlessHandler: () => lib.symbol('abs') as bigint,
     timerCreate: (clock, event, id) => timerCreate(SYS.timer_create, clock, event, id),
@@ -155,6 +160,10 @@ export const MS_NOEXEC = 8
 export const AT_RECURSIVE = 0x8000
 export const MNT_DETACH = 2
 export const AT_FDCWD = -100
+export const AT_SYMLINK_NOFOLLOW = 0x100
+export const SEEK_SET = 0
+export const SEEK_DATA = 3
+export const SEEK_HOLE = 4
 export const O_PATH = 0o10000000
 
 export const SECCOMP_SET_MODE_FILTER = 1

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { describeLimit } from '../../model/limits.ts'
 import { succeeded } from '../../model/sample.ts'
@@ -50,6 +50,8 @@ export class Runs {
   /** Absent where there is none, and for what is not measured. */
   readonly #noOp: Image | undefined
   readonly #hooks = new Map<string, Image>()
+  /** What setups left, all commands together. */
+  #keptBytes = 0
   #firstNs: bigint | undefined
   #startTold = false
 
@@ -75,7 +77,8 @@ export class Runs {
         const { stagehand, launcher } = this.#means
 
         try {
-          command.contents = new Template(stagehand, launcher.identity, command.index, this.#control.alive)
+          command.contents = new Template(stagehand, launcher, command.index, this.#roomForTemplate(), this.#control.alive)
+          this.#keptBytes += command.contents.roomBytes
         } catch (err) {
           command.notRun = sandboxProblem(`what its setup command left cannot be kept: ${err instanceof Error ? err.message : String(err)}`)
         }
@@ -134,6 +137,18 @@ export class Runs {
       this.#outputs.finish()
       this.#means.stage.used()
     }
+  }
+
+  /**
+   * The first one may be as large as a working copy; several may not get round
+   * the limit of memory by being many. Half of it is for the copy of a run.
+   */
+  #roomForTemplate (): number {
+    const { tmpBytes, memoryBytes } = this.#task.limits
+    const working = tmpBytes + this.#means.stage.payloadBytes
+    const most = Math.min(totalmem() / 2, Math.max(memoryBytes, 2 * working))
+
+    return Math.max(0, Math.floor((most - this.#keptBytes) / 2))
   }
 
   #renew (command: Measured): void {

@@ -47,6 +47,11 @@ export class Stage {
     this.#folders = []
   }
 
+  /** What a copy of the payload takes. */
+  get payloadBytes (): number {
+    return this.#payload?.roomBytes ?? 0
+  }
+
   /**
    * Whatever an earlier run left is gone afterwards. Throws when the box has
    * not the room for the payload.

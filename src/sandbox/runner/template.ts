@@ -1,15 +1,18 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { formatBytes } from '../../model/units.ts'
 import { BOX } from '../layout.ts'
 import { copyTree, sizeOfTree } from './copy-tree.ts'
+import type { Libc } from '../native/libc.ts'
 import type { Contents } from './stage.ts'
-import type { Identity } from './identity.ts'
+import type { Launcher } from './launch.ts'
 import type { Stagehand } from './stagehand.ts'
 
 /** What a setup left in the working copy: each run of its command begins with a copy of it. */
 export class Template implements Contents {
   readonly roomBytes: number
   readonly entries: number
+  readonly #libc: Libc
   readonly #folder: string
 
   /**
@@ -18,12 +21,18 @@ export class Template implements Contents {
    * something cannot be read.
    *
    * @param index - of the command
+   * @param mostBytes - what it may take, which no control group bounds: the runner makes it
    */
-  constructor (stagehand: Stagehand, identity: Identity, index: number, alive: () => void) {
-    const { bytes, entries } = identity.asProgram(() => sizeOfTree(BOX.work))
+  constructor (stagehand: Stagehand, { libc, identity }: Launcher, index: number, mostBytes: number, alive: () => void) {
+    const { bytes, entries } = identity.asProgram(() => sizeOfTree(BOX.work, alive))
+
+    if (bytes > mostBytes) {
+      throw new Error(`it takes ${formatBytes(bytes)}, and the machine's or the job's memory has room for ${formatBytes(mostBytes)} beside the copies that runs begin with and what other commands set up; let it leave less, or raise the job's limit of memory`)
+    }
 
     this.roomBytes = bytes
     this.entries = entries
+    this.#libc = libc
     this.#folder = join(BOX.template, String(index))
 
     stagehand.openTemplates(bytes, entries + 1)
@@ -31,7 +40,7 @@ export class Template implements Contents {
     try {
       identity.asProgram(() => {
         mkdirSync(this.#folder)
-        copyTree(BOX.work, this.#folder, alive)
+        copyTree(libc, BOX.work, this.#folder, alive)
       })
     } finally {
       stagehand.sealTemplates()
@@ -39,6 +48,6 @@ export class Template implements Contents {
   }
 
   lay (alive: () => void): void {
-    copyTree(this.#folder, BOX.work, alive)
+    copyTree(this.#libc, this.#folder, BOX.work, alive)
   }
 }
