@@ -23,6 +23,7 @@ import type { AdminReply, AdminRequest, TokenRow } from '../../../src/node/proto
 import type { ClockReply, ClockRequest } from '../../../src/node/protocol/clock/messages.ts'
 import type { Hello, HelloReply } from '../../../src/node/protocol/hello/messages.ts'
 import type { JoinReply, JoinRequest } from '../../../src/node/protocol/join/messages.ts'
+import type { AskReply, AskRequest, Beat, FactEntry, FollowReply, FollowRequest } from '../../../src/node/protocol/masters/messages.ts'
 import type { PayloadReply, PayloadRequest, Ticket } from '../../../src/node/protocol/payload/messages.ts'
 import type { Claim, MasterMessage, WorkerMessage } from '../../../src/node/protocol/register/messages.ts'
 import type { SlotReply, SlotRequest } from '../../../src/node/protocol/slot/messages.ts'
@@ -442,4 +443,42 @@ export const admin = {
 export const clock = {
   request: fc.record<ClockRequest>({ sentMs: finite }),
   reply: fc.record<ClockReply>({ sentMs: finite, receivedMs: finite, repliedMs: finite })
+}
+
+export const origin = fc.tuple(peerId, fc.ulid()).map(([peer, ulid]) => `${peer}.${ulid}`)
+
+const beat: Arbitrary<Beat> = partly<Beat, 'claim' | 'heard'>({
+  incarnation: origin,
+  sentMs: whole,
+  term: whole,
+  claim: fc.record({ claim, incarnation: origin, renewal: whole }),
+  heard: fc.record({ incarnation: origin, sentMs: whole })
+}, 'claim', 'heard')
+
+export const mastersBeat = { request: beat, reply: beat }
+
+const seq = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
+const vector = fc.array(fc.record({ origin, seq }), { maxLength: 4 })
+const factEntry = partly<FactEntry, 'value'>({ origin, seq, key: text(40, 1), value: bytes(100) }, 'value')
+
+export const mastersFollow = {
+  request: fc.oneof<Array<Arbitrary<FollowRequest>>>(kind('follow', { vector }), kind('have', { vector })),
+  reply: kind('entries', { entries: fc.array(factEntry, { maxLength: 4 }) }) as Arbitrary<FollowReply>
+}
+
+export const mastersAsk = {
+  request: fc.oneof<Array<Arbitrary<AskRequest>>>(
+    bare('want-key'),
+    kind('want-payload', { payload: digest }),
+    kind('want-output', { execution: executionId, stream, offset: whole }),
+    kind('relay', { request: bytes(200), client: peerId, clientName: name, admin: fc.boolean(), hops: fc.nat(8) })
+  ),
+  reply: fc.oneof<Array<Arbitrary<AskReply>>>(
+    kind('key', { key: bytes(100) }),
+    bare('sending'),
+    bare('none'),
+    kind('output', { data: bytes(500), size: whole }),
+    kind('relayed', { reply: bytes(200) }),
+    refused
+  )
 }

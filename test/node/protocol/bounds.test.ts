@@ -9,6 +9,7 @@ import { task } from '../../../src/node/protocol/task/index.ts'
 import { decodeJob, encodeJob } from '../../../src/node/protocol/model/index.ts'
 import { join } from '../../../src/node/protocol/join/index.ts'
 import { register } from '../../../src/node/protocol/register/index.ts'
+import { ENTRIES_PAGE_BYTES, MAX_ENTRIES, MAX_HOPS, mastersAsk, mastersBeat, mastersFollow } from '../../../src/node/protocol/masters/index.ts'
 import { PROTOCOLS } from './rows.ts'
 import * as arbitrary from './arbitraries.ts'
 import type { Job } from '../../../src/model/job.ts'
@@ -26,7 +27,10 @@ const EXPECTED: Record<string, { openers: string[], listeners: string[] }> = {
   task: { openers: ['worker'], listeners: ['master'] },
   submit: { openers: ['client', 'admin'], listeners: ['master'] },
   admin: { openers: ['admin'], listeners: ['master'] },
-  clock: { openers: ['master'], listeners: ['worker'] }
+  clock: { openers: ['master'], listeners: ['worker'] },
+  'masters-beat': { openers: ['master'], listeners: ['master'] },
+  'masters-follow': { openers: ['master'], listeners: ['master'] },
+  'masters-ask': { openers: ['master'], listeners: ['master'] }
 }
 
 describe('who may say what to whom', () => {
@@ -70,6 +74,14 @@ describe('the largest that is allowed fits into a message', () => {
     expect(payload.request.decode(payload.request.encode(chunk))).toEqual(chunk)
   })
 
+  it('a page of facts, with the largest of them at its end', () => {
+    const key = 'k'.repeat(1_024)
+    const few = Array.from({ length: MAX_ENTRIES - 1 }, (_, index) => ({ origin: one(arbitrary.origin), seq: index + 1, key, value: new Uint8Array(ENTRIES_PAGE_BYTES / MAX_ENTRIES) }))
+    const entries = [...few, { origin: one(arbitrary.origin), seq: MAX_ENTRIES, key, value: new Uint8Array(task.maxMessage) }]
+
+    expect(mastersFollow.reply.encode({ kind: 'entries', entries }).byteLength).toBeLessThan(mastersFollow.maxMessage)
+  })
+
   it('a result with 10,000 samples whose every number is as large as can be', () => {
     const result = resultOf(10_000, Number.MAX_SAFE_INTEGER)
 
@@ -100,6 +112,10 @@ describe('out of bounds', () => {
     ['a digest of the wrong length', payload.request, kindOf(arbitrary.payload.request, 'offer'), message => ({ ...message, manifest: { ...message.manifest, chunks: [new Uint8Array(31)] } }), /^payload: .*chunks/],
     ['a name that moves the cursor', join.request, kindOf(arbitrary.join.request, 'join'), message => ({ ...message, name: 'lab\u001b[2J' }), /^join: .*name/],
     ['a worker with a thousand labels', register.request, kindOf(arbitrary.register.request, 'register'), message => ({ ...message, info: { ...message.info, labels: Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`label-${index}`, ''])) } }), /^register: .*labels/],
+    ['an origin that is a path', mastersFollow.reply, kindOf(arbitrary.mastersFollow.reply, 'entries'), message => ({ ...message, entries: [{ origin: '../job', seq: 1, key: 'job/x' }] }), /^masters-follow answer: .*origin/],
+    ['an entry before the first', mastersFollow.reply, kindOf(arbitrary.mastersFollow.reply, 'entries'), message => ({ ...message, entries: [{ origin: one(arbitrary.origin), seq: 0, key: 'job/x' }] }), /^masters-follow answer: .*seq/],
+    ['a heartbeat of an incarnation that is none', mastersBeat.request, arbitrary.mastersBeat.request, message => ({ ...message, incarnation: message.incarnation.toLowerCase() }), /^masters-beat: incarnation/],
+    ['a relay that goes round', mastersAsk.request, kindOf(arbitrary.mastersAsk.request, 'relay'), message => ({ ...message, hops: MAX_HOPS + 1 }), /^masters-ask: .*hops/],
     ['an exit code that no program has', task.request, fc.constant(undefined), () => ({ kind: 'result', result: { ...resultOf(1, 1), commands: resultOf(1, 1).commands.map(command => ({ ...command, samples: command.samples.map(sample => ({ ...sample, exit: { kind: 'code', code: 256 } })) })) }, stdoutBytes: 0, stderrBytes: 0 }), /^task: .*code/]
   ]
 
@@ -114,7 +130,7 @@ describe('out of bounds', () => {
     expect(() => reply.decode(new Uint8Array(0))).toThrowError(expect.objectContaining({ code: 'refused', message: expect.stringContaining(name) }))
   })
 
-  it.each(Object.entries(PROTOCOLS).filter(([name]) => !['clock', 'hello'].includes(name)))('%s: a kind of a later version is refused, naming the protocol', (name, { request }) => {
+  it.each(Object.entries(PROTOCOLS).filter(([name]) => !['clock', 'hello', 'masters-beat'].includes(name)))('%s: a kind of a later version is refused, naming the protocol', (name, { request }) => {
     // field 15, an empty message
     expect(() => request.decode(Uint8Array.of(0x7a, 0))).toThrowError(expect.objectContaining({ code: 'refused', message: expect.stringContaining(name) }))
   })

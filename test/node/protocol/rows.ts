@@ -3,6 +3,7 @@ import { clock } from '../../../src/node/protocol/clock/index.ts'
 import { hello } from '../../../src/node/protocol/hello/index.ts'
 import { join } from '../../../src/node/protocol/join/index.ts'
 import { decodeJob, decodeResult, encodeJob, encodeResult } from '../../../src/node/protocol/model/index.ts'
+import { mastersAsk, mastersBeat, mastersFollow } from '../../../src/node/protocol/masters/index.ts'
 import { payload } from '../../../src/node/protocol/payload/index.ts'
 import { register } from '../../../src/node/protocol/register/index.ts'
 import { decodeMembership, decodeTicket, encodeMembership, encodeTicket } from '../../../src/node/protocol/sealed/index.ts'
@@ -13,7 +14,7 @@ import * as arbitrary from './arbitraries.ts'
 import type { Codec, Protocol } from '../../../src/node/protocol/protocol.ts'
 import type { Arbitrary } from 'fast-check'
 
-export const PROTOCOLS: Record<string, Protocol<any, any>> = { hello, join, register, slot, payload, task, submit, admin, clock }
+export const PROTOCOLS: Record<string, Protocol<any, any>> = { hello, join, register, slot, payload, task, submit, admin, clock, 'masters-beat': mastersBeat, 'masters-follow': mastersFollow, 'masters-ask': mastersAsk }
 
 export interface Row {
   name: string
@@ -23,10 +24,13 @@ export interface Row {
   max?: number
 }
 
+/** Where a folder has several protocols, and their messages a name of their own. */
+const MESSAGES: Record<string, 'mastersBeat' | 'mastersFollow' | 'mastersAsk'> = { 'masters-beat': 'mastersBeat', 'masters-follow': 'mastersFollow', 'masters-ask': 'mastersAsk' }
+
 /** Both directions of every protocol, and what is kept or sealed as bytes. */
 export const ROWS: Row[] = [
   ...Object.entries(PROTOCOLS).flatMap(([name, { request, reply, maxMessage }]) => {
-    const messages = arbitrary[name as 'slot']
+    const messages = arbitrary[MESSAGES[name] ?? name as 'slot']
 
     return [
       { name: `${name} request`, codec: request, message: messages.request, max: maxMessage },
