@@ -1,17 +1,23 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { admin } from '../../node/protocol/admin/index.ts'
+import { REMOVED } from './admission.ts'
 import { isNamed } from './coordinator/targets.ts'
 import type { Admission } from './admission.ts'
 import type { Coordinator } from './coordinator.ts'
-import type { Registry } from './registry.ts'
+import type { Drains } from './drains.ts'
+import type { Position } from './fact-store.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { AdminReply, AdminRequest } from '../../node/protocol/admin/messages.ts'
 
 export interface AdminComponents {
   node: MeshNode
   admission: Admission
-  registry: Registry
+  drains: Drains
   coordinator: Coordinator
+  /** Resolves when the live masters have it on disk, or have had their chance. */
+  replicated: (position: Position) => Promise<unknown>
+  /** Multiaddrs of all known masters, our own first. */
+  addresses: () => string[]
 }
 
 /** Answers `meshmark token`, `drain` and revocations. */
@@ -24,9 +30,13 @@ export function handleAdmin (components: AdminComponents): void {
     }
 
     try {
-      for (const reply of await answer(message, components)) {
+      const { replies, afterwards } = await answer(message, components)
+
+      for (const reply of replies) {
         await channel.send(reply)
       }
+
+      afterwards?.()
     } catch (err) {
       if (!isMeshmarkError(err)) {
         throw err
@@ -37,41 +47,51 @@ export function handleAdmin (components: AdminComponents): void {
   })
 }
 
-async function answer (message: AdminRequest, { node, admission, registry, coordinator }: AdminComponents): Promise<AdminReply[]> {
-  switch (message.kind) {
-    case 'create-token': {
-      if (message.role === 'master') {
-        throw new MeshmarkError('refused', 'a mesh has one master in this version: create a worker, client or admin token')
-      }
+interface Answer {
+  replies: AdminReply[]
+  /** Once they are sent. */
+  afterwards?: () => void
+}
 
-      return [{ kind: 'token', ...await admission.createToken(message.role, message), addresses: node.addresses() }]
-    }
+/** Any master may be asked: what it answers holds at the other live ones too. */
+async function answer (message: AdminRequest, { admission, drains, coordinator, replicated, addresses }: AdminComponents): Promise<Answer> {
+  switch (message.kind) {
+    case 'create-token':
+      return { replies: [{ kind: 'token', ...await admission.createToken(message.role, message), addresses: addresses() }] }
     case 'list-tokens':
-      return admission.listTokens().map(row => ({ kind: 'row', row }))
+      return { replies: admission.listTokens().map(row => ({ kind: 'row', row })) }
     case 'revoke-token':
       await admission.revokeToken(message.id)
-      return [{ kind: 'done', detail: `token ${message.id} revoked: it admits nobody from now on` }]
+      return done(`token ${message.id} revoked: it admits nobody from now on`)
     case 'revoke-member': {
-      const peers = await admission.revokeMember(message.node)
-      return [{ kind: 'done', detail: `${message.node} revoked (${peers.map(peer => peer.slice(-8)).join(', ')})` }]
+      const { members, self } = await admission.revokeMember(message.node)
+      const ids = members.map(({ peerId }) => peerId.slice(-8)).join(', ')
+      const words = members.some(({ roles }) => roles.includes('master'))
+        ? `master ${message.node} removed (${ids}): it ends when it hears of this, and no master takes it back`
+        : `${message.node} revoked (${ids})`
+
+      return { ...done(words), ...(self ? { afterwards: () => { admission.leave(REMOVED) } } : {}) }
     }
     case 'drain': {
       const workers = [...coordinator.state.workers.values()].filter(worker => isNamed(worker, message.node))
 
       if (workers.length === 0) {
-        throw new MeshmarkError('usage', `no worker '${message.node}': see meshmark nodes`)
+        throw new MeshmarkError('usage', admission.isMaster(message.node)
+          ? `'${message.node}' is a master, and only workers drain: stop it, or remove it for good with meshmark token revoke --member ${message.node}`
+          : `no worker '${message.node}': see meshmark nodes`)
       }
 
       for (const worker of workers) {
-        await registry.drain(worker.info.peerId, !message.undo)
+        await replicated(await drains.set(worker.info.peerId, !message.undo))
       }
 
-      return [{
-        kind: 'done',
-        detail: message.undo
-          ? `${message.node} takes work again`
-          : `${message.node} finishes what it runs and takes nothing new; undo with meshmark drain ${message.node} --undo`
-      }]
+      return done(message.undo
+        ? `${message.node} takes work again`
+        : `${message.node} finishes what it runs and takes nothing new; undo with meshmark drain ${message.node} --undo`)
     }
   }
+}
+
+function done (detail: string): Answer {
+  return { replies: [{ kind: 'done', detail }] }
 }

@@ -15,6 +15,25 @@ export interface TokenRecord {
   revoked: boolean
 }
 
+/** A member, as all masters of the mesh keep it. */
+export interface MemberRecord {
+  peerId: string
+  name: string
+  roles: Role[]
+  joinedAt: number
+  /** Of this record: the latest one counts. */
+  atMs: number
+}
+
+/** A master, as all masters of the mesh keep it. */
+export interface MasterRecord {
+  name: string
+  addresses: string[]
+  /** Of this record: the latest one counts. */
+  atMs: number
+  removed?: boolean
+}
+
 /** Why the token earns nothing, in one line; undefined = it does. */
 export function refuseToken (record: TokenRecord | undefined, hash: string, nowMs: number): string | undefined {
   // one answer for an unknown id and for a wrong secret: nothing is learned by trying
@@ -55,6 +74,28 @@ export function uniqueName (wanted: string, taken: ReadonlySet<string>): string 
       return name
     }
   }
+}
+
+/**
+ * The name of a member: its own again, unless another has it by an older right.
+ * That happens when masters that did not hear each other admitted both.
+ */
+export function nameOfMember (members: Iterable<MemberRecord>, peerId: string, wanted: string): string {
+  const all = [...members]
+  const known = all.find(member => member.peerId === peerId)
+  const others = all.filter(member => member.peerId !== peerId)
+  const mayKeep = known != null && !others.some(other => other.name === known.name && isOlder(other, known))
+
+  return mayKeep ? known.name : uniqueName(known?.name ?? wanted, new Set(others.map(({ name }) => name)))
+}
+
+/** Members that a name or a peer id means; of those that were put out earlier, none. */
+export function membersNamed (members: Iterable<MemberRecord>, nameOrId: string, revoked: ReadonlySet<string>): MemberRecord[] {
+  return [...members].filter(({ peerId, name }) => (name === nameOrId || peerId === nameOrId) && !revoked.has(peerId))
+}
+
+function isOlder (a: MemberRecord, b: MemberRecord): boolean {
+  return a.joinedAt !== b.joinedAt ? a.joinedAt < b.joinedAt : a.peerId < b.peerId
 }
 
 function equalHex (a: string, b: string): boolean {

@@ -1,9 +1,11 @@
-import { MeshmarkError } from '../../model/errors.ts'
+import { MeshmarkError, toError } from '../../model/errors.ts'
 import { join } from '../../node/protocol/join/index.ts'
 import { sealMembership } from '../../node/membership.ts'
-import { createToken, formatToken, tokenHash } from '../../node/token.ts'
-import { refuseToken, rolesOf, uniqueName } from './admission-rules.ts'
-import type { TokenRecord } from './admission-rules.ts'
+import { createToken, formatToken, parseToken, tokenHash } from '../../node/token.ts'
+import { readLocalMeshes } from '../local.ts'
+import { membersNamed, nameOfMember, refuseToken, rolesOf } from './admission-rules.ts'
+import type { MasterRecord, MemberRecord, TokenRecord } from './admission-rules.ts'
+import type { ChangedFact, Fact, FactStore, Position } from './fact-store.ts'
 import type { Role } from '../../model/roles.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { TokenRow } from '../../node/protocol/admin/messages.ts'
@@ -14,14 +16,15 @@ import type { PrivateKey } from '@libp2p/interface'
 /** Renewed by the member well before; a revoked one that hears of nothing is out after this. */
 export const MEMBERSHIP_MS = 24 * 60 * 60 * 1000
 
-interface MemberRecord {
-  peerId: string
-  name: string
-  roles: Role[]
-  joinedAt: number
-}
+/** What a master that was put out says at its end. */
+export const REMOVED = 'this master was removed from the mesh by an administrator'
+
+const REVOKED = 'your membership was revoked'
+const LOCAL = 'local/token/'
 
 export interface AdmissionComponents {
+  facts: FactStore
+  /** For what concerns this master alone: the tokens of local processes. */
   journal: Journal
   meshKey: PrivateKey
   meshId: string
@@ -30,13 +33,32 @@ export interface AdmissionComponents {
   log: (line: string) => void
 }
 
-/** Who may come in: tokens become memberships, memberships are renewed or revoked. */
+/** What an admission needs to know of the other masters. */
+export interface Fellows {
+  /** Resolves when the live masters have it on disk, or have had their chance. */
+  replicated: (position: Position) => Promise<unknown>
+  /** Multiaddrs of all known masters, our own first. */
+  addresses: () => string[]
+  /** Peer ids of other masters that live. */
+  live: () => string[]
+}
+
+export interface Revocation {
+  members: MemberRecord[]
+  /** This master is among them: `leave` is to be called once the answer is given. */
+  self: boolean
+}
+
+/** Who may come in: tokens become memberships, memberships are renewed or revoked. The masters of a mesh know all of it together. */
 export class Admission {
   readonly #components: AdmissionComponents
   readonly #tokens = new Map<string, TokenRecord>()
+  readonly #localTokens = new Map<string, TokenRecord>()
   readonly #members = new Map<string, MemberRecord>()
   readonly #revoked: Set<string>
+  readonly #removed = Promise.withResolvers<string>()
   #node?: MeshNode
+  #fellows: Fellows = { replicated: async () => {}, addresses: () => this.#node?.addresses() ?? [], live: () => [] }
 
   /** `revoked` is shared with the node, which asks it at each stream. */
   constructor (components: AdmissionComponents, revoked: Set<string>) {
@@ -44,27 +66,32 @@ export class Admission {
     this.#revoked = revoked
   }
 
-  /** Reads the journal; nobody is admitted before `serve`. */
+  /** Resolves with the reason when the mesh has put this master out. */
+  get removed (): Promise<string> {
+    return this.#removed.promise
+  }
+
+  /** Reads what is known, and follows it from then on; nobody is admitted before `serve`. */
   async load (): Promise<void> {
-    const { journal } = this.#components
+    const { facts, journal } = this.#components
 
-    for await (const { value } of journal.iterate('token/')) {
+    facts.onChange(changes => { changes.forEach(change => { this.#take(change) }) })
+
+    for (const prefix of ['token/', 'member/', 'revoked/']) {
+      for await (const { key, value } of facts.iterate(prefix)) {
+        this.#take({ key, value, elsewhere: false })
+      }
+    }
+
+    for await (const { value } of journal.iterate(LOCAL)) {
       const record: TokenRecord = JSON.parse(Buffer.from(value).toString())
-      this.#tokens.set(record.id, record)
-    }
-
-    for await (const { value } of journal.iterate('member/')) {
-      const record: MemberRecord = JSON.parse(Buffer.from(value).toString())
-      this.#members.set(record.peerId, record)
-    }
-
-    for await (const { key } of journal.iterate('revoked/')) {
-      this.#revoked.add(key.slice('revoked/'.length))
+      this.#localTokens.set(record.id, record)
     }
   }
 
-  serve (node: MeshNode): void {
+  serve (node: MeshNode, fellows?: Fellows): void {
     this.#node = node
+    this.#fellows = fellows ?? this.#fellows
     node.handle(join, async (channel, peer) => {
       const message = await channel.receive()
 
@@ -74,78 +101,172 @@ export class Admission {
     })
   }
 
-  /** The text is returned this once; only its hash is kept. */
+  /** The text is returned this once; only its hash is kept. Good at every live master when it resolves. */
   async createToken (role: Role, options: { ttlMs: number, uses?: number, name?: string }): Promise<{ text: string, row: TokenRow }> {
-    const token = createToken(this.#components.meshId, role)
-    const now = Date.now()
-    const record: TokenRecord = {
-      id: token.id,
-      role,
-      hash: tokenHash(token.secret),
-      name: options.name,
-      createdAt: now,
-      expiresAt: now + options.ttlMs,
-      usesLeft: options.uses,
-      revoked: false
-    }
+    const { text, record } = this.#makeToken(role, options)
 
-    await this.#save(record)
+    await this.#fellows.replicated(await this.#save(record))
 
-    return { text: formatToken(token), row: toRow(record) }
+    return { text, row: toRow(record) }
+  }
+
+  /** One for processes of this user on this machine, which no other machine hears of. */
+  async createLocalToken (role: Role, ttlMs: number): Promise<string> {
+    const { text, record } = this.#makeToken(role, { ttlMs, name: 'this machine' })
+
+    this.#localTokens.set(record.id, record)
+    await this.#components.journal.put(LOCAL + record.id, encode(record), { durable: true })
+
+    return text
   }
 
   listTokens (): TokenRow[] {
-    return [...this.#tokens.values()].sort((a, b) => a.createdAt - b.createdAt).map(toRow)
+    return [...this.#tokens.values(), ...this.#localTokens.values()].sort((a, b) => a.createdAt - b.createdAt).map(toRow)
   }
 
   async revokeToken (id: string): Promise<void> {
+    const local = this.#localTokens.get(id)
     const record = this.#tokens.get(id)
 
-    if (record == null) {
+    if (local != null) {
+      this.#localTokens.set(id, { ...local, revoked: true })
+      await this.#components.journal.put(LOCAL + id, encode({ ...local, revoked: true }), { durable: true })
+    } else if (record != null) {
+      await this.#fellows.replicated(await this.#save({ ...record, revoked: true }))
+    } else {
       throw new MeshmarkError('usage', `no token '${id}': see meshmark token ls`)
     }
-
-    await this.#save({ ...record, revoked: true })
   }
 
   /** Forgets tokens that nobody can use any more, such as yesterday's local ones. */
   async forgetExpired (olderThanMs: number): Promise<void> {
-    for (const record of this.#tokens.values()) {
-      if (record.expiresAt < olderThanMs) {
-        this.#tokens.delete(record.id)
-        await this.#components.journal.del(`token/${record.id}`)
-      }
+    const isOld = ({ expiresAt }: TokenRecord): boolean => expiresAt < olderThanMs
+    const old = [...this.#tokens.values()].filter(isOld)
+
+    await this.#components.facts.remove(old.map(({ id }) => `token/${id}`))
+    old.forEach(({ id }) => { this.#tokens.delete(id) })
+
+    for (const { id } of [...this.#localTokens.values()].filter(isOld)) {
+      this.#localTokens.delete(id)
+      await this.#components.journal.del(LOCAL + id)
     }
   }
 
-  /** By name or peer id; returns its peer ids. Effective at once for everyone connected here. */
-  async revokeMember (nameOrId: string): Promise<string[]> {
-    const members = [...this.#members.values()].filter(member => member.name === nameOrId || member.peerId === nameOrId)
+  /**
+   * By name or peer id. Effective at once for everyone connected here, and at
+   * the other live masters when it resolves. A master is no longer one of them.
+   */
+  async revokeMember (nameOrId: string): Promise<Revocation> {
+    const { facts, peerId: self } = this.#components
+    const members = membersNamed(this.#members.values(), nameOrId, this.#revoked)
 
     if (members.length === 0) {
       throw new MeshmarkError('usage', `no member '${nameOrId}': see meshmark nodes`)
     }
 
-    if (members.some(({ peerId }) => peerId === this.#components.peerId)) {
-      throw new MeshmarkError('usage', `'${nameOrId}' is this master, which cannot put itself out: stop it instead`)
+    const own = members.some(({ peerId }) => peerId === self)
+
+    if (own && this.#fellows.live().every(peerId => members.some(member => member.peerId === peerId))) {
+      throw new MeshmarkError('usage', `'${nameOrId}' is the only master at hand, which cannot put itself out: stop it instead`)
     }
 
-    for (const { peerId } of members) {
-      await this.#components.journal.put(`revoked/${peerId}`, new Uint8Array(0), { durable: true })
-      this.#revoked.add(peerId)
-      await this.#node?.expel(peerId, 'your membership was revoked')
+    const records: Fact[] = []
+
+    for (const { peerId, roles } of members) {
+      records.push({ key: `revoked/${peerId}`, value: new Uint8Array(0) })
+
+      if (roles.includes('master')) {
+        records.push(await this.#removedMaster(peerId, nameOrId))
+      }
     }
 
-    return members.map(({ peerId }) => peerId)
+    const position = await facts.write(records)
+
+    members.forEach(({ peerId }) => { this.#revoked.add(peerId) })
+    // a removed master hears of it in this way; whoever is expelled first would have to guess
+    await this.#fellows.replicated(position)
+    await Promise.all(members.filter(({ peerId }) => peerId !== self).map(async ({ peerId }) => this.#node?.expel(peerId, REVOKED)))
+
+    return { members, self: own }
+  }
+
+  /** This master was put out: it ends. */
+  leave (reason: string): void {
+    this.#removed.resolve(reason)
   }
 
   nameOf (peerId: string): string | undefined {
     return this.#members.get(peerId)?.name
   }
 
+  /** By name or peer id, a master that was not put out. */
+  isMaster (nameOrId: string): boolean {
+    return membersNamed(this.#members.values(), nameOrId, this.#revoked).some(({ roles }) => roles.includes('master'))
+  }
+
   /** The master's own membership. */
   async admitSelf (name: string): Promise<Uint8Array> {
     return this.#admit(this.#components.peerId, ['master'], name)
+  }
+
+  #makeToken (role: Role, { ttlMs, uses, name }: { ttlMs: number, uses?: number, name?: string }): { text: string, record: TokenRecord } {
+    const token = createToken(this.#components.meshId, role)
+    const now = Date.now()
+
+    return {
+      text: formatToken(token),
+      record: { id: token.id, role, hash: tokenHash(token.secret), name, createdAt: now, expiresAt: now + ttlMs, usesLeft: uses, revoked: false }
+    }
+  }
+
+  /** What this or another master has written. */
+  #take ({ key, value, elsewhere }: ChangedFact): void {
+    if (key.startsWith('token/')) {
+      this.#keep(this.#tokens, key, value, record => record)
+    } else if (key.startsWith('member/')) {
+      // the first version had no atMs
+      this.#keep<MemberRecord>(this.#members, key, value, record => ({ ...record, atMs: record.atMs ?? record.joinedAt }))
+    } else if (key.startsWith('revoked/') && value != null) {
+      const peerId = key.slice('revoked/'.length)
+
+      this.#revoked.add(peerId)
+
+      if (elsewhere) {
+        this.#onRevokedElsewhere(peerId)
+      }
+    }
+  }
+
+  #keep<T> (records: Map<string, T>, key: string, value: Uint8Array | undefined, complete: (record: T) => T): void {
+    const id = key.slice(key.indexOf('/') + 1)
+
+    if (value == null) {
+      records.delete(id)
+      return
+    }
+
+    try {
+      records.set(id, complete(JSON.parse(Buffer.from(value).toString())))
+    } catch (err) {
+      this.#components.log(`${key} cannot be read: ${toError(err).message}`)
+    }
+  }
+
+  #onRevokedElsewhere (peerId: string): void {
+    if (peerId === this.#components.peerId) {
+      this.leave(REMOVED)
+    } else {
+      this.#node?.expel(peerId, REVOKED).catch(err => { this.#components.log(`expelling ${peerId.slice(-8)}: ${toError(err).message}`) })
+    }
+  }
+
+  async #removedMaster (peerId: string, name: string): Promise<Fact> {
+    const key = `master/${peerId}`
+    const known = await this.#components.facts.get(key)
+    const record: MasterRecord = known == null ? { name, addresses: [], atMs: 0 } : JSON.parse(Buffer.from(known).toString())
+
+    // its own clock may be ahead of ours
+    return { key, value: encode({ ...record, removed: true, atMs: Math.max(Date.now(), record.atMs + 1) }) }
   }
 
   async #answer (message: JoinRequest, peer: Peer): Promise<JoinReply> {
@@ -160,7 +281,7 @@ export class Admission {
     }
 
     const hash = tokenHash(message.secret)
-    const record = this.#tokens.get(message.tokenId)
+    const record = this.#tokens.get(message.tokenId) ?? this.#localTokens.get(message.tokenId) ?? await this.#tokenOfThisMachine(message.tokenId)
     const refusal = refuseToken(record, hash, Date.now())
 
     if (record == null || refusal != null) {
@@ -169,8 +290,8 @@ export class Admission {
     }
 
     if (record.usesLeft != null) {
-      // on disk before the membership is given: a crash must not make it usable twice
-      await this.#save({ ...record, usesLeft: record.usesLeft - 1 })
+      // on disk, and at the live masters, before the membership is given: neither a crash nor another master must make it usable twice
+      await this.#fellows.replicated(await this.#save({ ...record, usesLeft: record.usesLeft - 1 }))
     }
 
     const membership = await this.#admit(peer.id, rolesOf(record.role), message.name)
@@ -180,25 +301,51 @@ export class Admission {
   }
 
   #joined (membership: Uint8Array): JoinReply {
-    return { kind: 'joined', membership, masters: this.#node?.addresses() ?? [] }
+    return { kind: 'joined', membership, masters: this.#fellows.addresses() }
+  }
+
+  /** Tokens that another master of the mesh has left for this user's processes: whoever has them can read our own as well. */
+  async #tokenOfThisMachine (id: string): Promise<TokenRecord | undefined> {
+    const now = Date.now()
+
+    for (const { meshId, masters } of await readLocalMeshes()) {
+      for (const text of meshId === this.#components.meshId ? masters.flatMap(({ tokens }) => Object.values(tokens)) : []) {
+        const token = parseToken(text)
+
+        if (token.id === id) {
+          return { id, role: token.role, hash: tokenHash(token.secret), createdAt: now, expiresAt: now + 60_000, revoked: false }
+        }
+      }
+    }
+
+    return undefined
   }
 
   async #admit (peerId: string, roles: Role[], wanted: string): Promise<Uint8Array> {
     const now = Date.now()
     const known = this.#members.get(peerId)
-    const taken = new Set([...this.#members.values()].filter(member => member.peerId !== peerId).map(member => member.name))
-    const record: MemberRecord = { peerId, roles, name: known?.name ?? uniqueName(wanted, taken), joinedAt: known?.joinedAt ?? now }
+    const name = nameOfMember(this.#members.values(), peerId, wanted)
 
-    this.#members.set(peerId, record)
-    await this.#components.journal.put(`member/${peerId}`, Buffer.from(JSON.stringify(record)), { durable: true })
+    if (known == null || known.name !== name || roles.join() !== known.roles.join()) {
+      const record: MemberRecord = { peerId, roles, name, joinedAt: known?.joinedAt ?? now, atMs: Math.max(now, (known?.atMs ?? 0) + 1) }
 
-    return sealMembership(this.#components.meshKey, { peerId, roles, name: record.name, issuedAt: now, expiresAt: now + MEMBERSHIP_MS })
+      // before anything is awaited: of two that come at once, the second finds the name taken
+      this.#members.set(peerId, record)
+      await this.#components.facts.write([{ key: `member/${peerId}`, value: encode(record) }])
+    }
+
+    return sealMembership(this.#components.meshKey, { peerId, roles, name, issuedAt: now, expiresAt: now + MEMBERSHIP_MS })
   }
 
-  async #save (record: TokenRecord): Promise<void> {
+  async #save (record: TokenRecord): Promise<Position> {
     this.#tokens.set(record.id, record)
-    await this.#components.journal.put(`token/${record.id}`, Buffer.from(JSON.stringify(record)), { durable: true })
+
+    return this.#components.facts.write([{ key: `token/${record.id}`, value: encode(record) }])
   }
+}
+
+function encode (record: object): Uint8Array {
+  return Buffer.from(JSON.stringify(record))
 }
 
 function toRow ({ id, role, name, createdAt, expiresAt, usesLeft, revoked }: TokenRecord): TokenRow {

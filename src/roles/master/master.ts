@@ -1,7 +1,6 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { toError } from '../../model/errors.ts'
-import { loadOrCreateIdentity } from '../../node/identity.ts'
 import { meshIdOf } from '../../node/membership.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
 import { VERSION } from '../../node/version.ts'
@@ -11,17 +10,20 @@ import { Cleanups } from '../cleanups.ts'
 import { removeLocalMaster, writeLocalMaster } from '../local.ts'
 import { handleAdmin } from './admin-handler.ts'
 import { Admission } from './admission.ts'
+import { handleAsk } from './ask-handler.ts'
 import { Coordinator } from './coordinator.ts'
-import { explainNoHome, foundHome, MESH_KEY_FILE, takeHome } from './home.ts'
+import { Drains } from './drains.ts'
+import { markRemoved } from './home.ts'
 import { JobStore } from './job-store.ts'
+import { settle } from './join.ts'
+import { encodeMeshKey } from './mesh-key.ts'
+import { JournalFacts } from './journal-facts.ts'
 import { Outputs } from './outputs.ts'
 import { Registry } from './registry.ts'
 import { SubmitHandler } from './submit-handler.ts'
 import { handleTasks } from './task-handler.ts'
 import { Watchers } from './watchers.ts'
-import type { Role } from '../../model/roles.ts'
-import type { Home } from './home.ts'
-import type { Journal, JournalOptions } from '../../store/journal.ts'
+import type { Journal } from '../../store/journal.ts'
 import type { LocalTokens } from '../local.ts'
 
 export interface MasterOptions {
@@ -33,6 +35,10 @@ export interface MasterOptions {
   dataDir?: string
   /** @default true */
   mdns?: boolean
+  /** TOKEN or TOKEN@HOST[:PORT] of a mesh, to be one more master of it. */
+  token?: string
+  /** Addresses of other masters, as typed. */
+  peers?: string[]
   /** Bytes of payloads kept. @default 20 GiB */
   payloadBytes?: number
   log?: (line: string) => void
@@ -45,6 +51,8 @@ export interface RunningMaster {
   addresses: string[]
   /** Ready to paste on other machines. */
   joinLines: string[]
+  /** Resolves with the reason when the mesh has put this master out: it is to be stopped. */
+  removed: Promise<string>
   stop: () => Promise<void>
 }
 
@@ -61,17 +69,23 @@ const PAYLOAD_BYTES = 20 * 1024 ** 3
  */
 export async function runMaster (options: MasterOptions = {}): Promise<RunningMaster> {
   const log = options.log ?? (() => {})
-  const name = options.name ?? hostname().split('.')[0] ?? 'master'
-  const { meshId, dir, journal } = await takeOrFound(options.dataDir ?? dataRoot(), { onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) } })
+  const { home: { meshId, dir, journal }, meshKey, identity, name } = await settle({
+    root: options.dataDir ?? dataRoot(),
+    token: options.token,
+    peers: options.peers ?? [],
+    name: options.name ?? hostname().split('.')[0] ?? 'master',
+    mdns: options.mdns ?? true,
+    onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) },
+    log
+  })
   const cleanups = new Cleanups()
 
   try {
     cleanups.add(async () => journal.close())
 
-    const meshKey = await loadOrCreateIdentity(join(dir, MESH_KEY_FILE))
-    const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
+    const facts = new JournalFacts(journal)
     const revoked = new Set<string>()
-    const admission = new Admission({ journal, meshKey, meshId, peerId: meshIdOf(identity), log }, revoked)
+    const admission = new Admission({ facts, journal, meshKey, meshId, peerId: meshIdOf(identity), log }, revoked)
     await admission.load()
 
     const node = await MeshNode.create({
@@ -91,7 +105,8 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     cleanups.add(async () => outputs.close())
     const watchers = new Watchers()
     const coordinator = new Coordinator({ node, identity, jobs, content, claim: await claim(journal, node.peerId), saveTerm: async term => saveTerm(journal, term), log })
-    const registry = new Registry({ node, journal, coordinator, log })
+    const drains = new Drains({ facts, peerId: node.peerId, onDrain: (worker, drain) => { registry.drain(worker, drain) } })
+    const registry = new Registry({ node, drains, coordinator, log })
 
     coordinator.listen({
       onTask: (job, task) => { watchers.task(job, task) },
@@ -114,13 +129,15 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
 
     // handlers first, then the doors are opened
     admission.serve(node)
+    handleAsk(node, { 'want-key': async () => ({ kind: 'key', key: encodeMeshKey(meshKey) }) })
     await coordinator.start()
     cleanups.add(async () => coordinator.stop())
+    await drains.load()
     await registry.start()
     cleanups.add(async () => registry.stop())
     handleTasks({ node, jobs, outputs, coordinator, watchers, log })
-    handleAdmin({ node, admission, registry, coordinator })
-    new SubmitHandler({ node, name, version: VERSION, coordinator, jobs, content, outputs, watchers, log }).start()
+    handleAdmin({ node, admission, drains, coordinator, replicated: async () => {}, addresses: () => node.addresses() })
+    new SubmitHandler({ node, name: node.name, version: VERSION, coordinator, jobs, content, outputs, watchers, log }).start()
     await node.start()
     cleanups.add(async () => node.stop())
 
@@ -136,23 +153,17 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       await removeLocalMaster(meshId, node.peerId)
     })
 
-    return { meshId, peerId: node.peerId, name, addresses: node.addresses(), joinLines: await joinLines(admission, node.addresses()), stop: async () => cleanups.run() }
+    const removed = admission.removed.then(async reason => {
+      await markRemoved(dir, reason)
+
+      return reason
+    })
+
+    return { meshId, peerId: node.peerId, name: node.name, addresses: node.addresses(), joinLines: await joinLines(admission, node.addresses()), removed, stop: async () => cleanups.run() }
   } catch (err) {
     await cleanups.run().catch(() => {})
     throw err
   }
-}
-
-/** The mesh of the data directory; a new one where there is none. */
-async function takeOrFound (root: string, options: JournalOptions): Promise<Home> {
-  const home = await takeHome(root, undefined, options)
-  const nothing = home == null ? await explainNoHome(root) : undefined
-
-  if (nothing != null) {
-    throw nothing
-  }
-
-  return home ?? foundHome(root, options)
 }
 
 /** Each reign of a master has a higher term than the one before. */
@@ -170,9 +181,9 @@ async function saveTerm (journal: Journal, term: number): Promise<void> {
 }
 
 async function localTokens (admission: Admission): Promise<LocalTokens> {
-  const create = async (role: Role): Promise<string> => (await admission.createToken(role, { ttlMs: LOCAL_TOKEN_MS, name: 'this machine' })).text
+  const [worker, client, admin, master] = await Promise.all((['worker', 'client', 'admin', 'master'] as const).map(async role => admission.createLocalToken(role, LOCAL_TOKEN_MS)))
 
-  return { worker: await create('worker'), client: await create('client'), admin: await create('admin'), master: await create('master') }
+  return { worker: worker!, client: client!, admin: admin!, master: master! }
 }
 
 async function joinLines (admission: Admission, addresses: string[]): Promise<string[]> {

@@ -1,13 +1,13 @@
 import { register } from '../../node/protocol/register/index.ts'
 import type { Coordinator } from './coordinator.ts'
+import type { Drains } from './drains.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { MasterMessage, WorkerMessage } from '../../node/protocol/register/messages.ts'
-import type { Journal } from '../../store/journal.ts'
 
 export interface RegistryComponents {
   node: MeshNode
-  journal: Journal
+  drains: Pick<Drains, 'isDraining'>
   coordinator: Coordinator
   log: (line: string) => void
 }
@@ -20,17 +20,12 @@ export interface RegistryComponents {
 export class Registry {
   readonly #components: RegistryComponents
   readonly #streams = new Map<string, Channel<WorkerMessage, MasterMessage>>()
-  readonly #draining = new Set<string>()
 
   constructor (components: RegistryComponents) {
     this.#components = components
   }
 
   async start (): Promise<void> {
-    for await (const { key } of this.#components.journal.iterate('drain/')) {
-      this.#draining.add(key.slice('drain/'.length))
-    }
-
     this.#components.node.handle(register, async (channel, peer) => this.#serve(channel, peer))
   }
 
@@ -38,28 +33,14 @@ export class Registry {
     await Promise.all([...this.#streams.values()].map(async channel => channel.close().catch(() => {})))
   }
 
-  isDraining (worker: string): boolean {
-    return this.#draining.has(worker)
-  }
-
-  /** On disk, told to the worker where it is connected, and in force here. */
-  async drain (worker: string, drain: boolean): Promise<void> {
-    const { journal, coordinator } = this.#components
-
-    if (drain) {
-      await journal.put(`drain/${worker}`, new Uint8Array(0), { durable: true })
-      this.#draining.add(worker)
-    } else {
-      await journal.del(`drain/${worker}`)
-      this.#draining.delete(worker)
-    }
-
-    coordinator.dispatch({ kind: 'drain', worker, drain, nowMs: Date.now() })
-    await this.#streams.get(worker)?.send({ kind: 'drain', drain }).catch(() => {})
+  /** Told to the worker where it is connected, and in force here. */
+  drain (worker: string, drain: boolean): void {
+    this.#components.coordinator.dispatch({ kind: 'drain', worker, drain, nowMs: Date.now() })
+    this.#streams.get(worker)?.send({ kind: 'drain', drain }).catch(() => {})
   }
 
   async #serve (channel: Channel<WorkerMessage, MasterMessage>, peer: Peer): Promise<void> {
-    const { coordinator, log } = this.#components
+    const { coordinator, drains, log } = this.#components
     const first = await channel.receive()
 
     if (first?.kind !== 'register') {
@@ -85,11 +66,11 @@ export class Registry {
 
       await channel.send({ kind: 'registered', name: info.name, claim: coordinator.claim, meshTimeMs: Date.now() })
 
-      if (this.#draining.has(peer.id)) {
+      if (drains.isDraining(peer.id)) {
         await channel.send({ kind: 'drain', drain: true })
       }
 
-      coordinator.dispatch({ kind: 'worker-registered', info, holds: first.holds, draining: this.#draining.has(peer.id), nowMs: Date.now() })
+      coordinator.dispatch({ kind: 'worker-registered', info, holds: first.holds, draining: drains.isDraining(peer.id), nowMs: Date.now() })
       log(`worker ${info.name} joined${info.refusal != null ? `, but takes no work: ${info.refusal}` : ''}`)
 
       for (let message = await channel.receive(); message != null; message = await channel.receive()) {
