@@ -5,6 +5,7 @@ import type { Context } from './context.ts'
 import { useDataDirectory } from './data-directory.ts'
 import { addExamples } from './options.ts'
 import { typed } from './program-name.ts'
+import { serveAsMaster } from './serve-master.ts'
 import { serveAsWorker } from './serve-worker.ts'
 
 interface JoinOptions {
@@ -16,14 +17,15 @@ interface JoinOptions {
 export function define (command: Command, context: Context): void {
   command.argument('<token@host>', 'as a master printed it; - reads it from standard input')
     .option('--data <dir>', 'where the membership is kept')
-    .option('--name <name>', 'what a worker is called (default: the name of this machine)')
+    .option('--name <name>', 'what a worker or a master is called (default: the name of this machine)')
     .option('--no-mdns', 'do not look for masters on the local network')
     .option('-q, --quiet', 'no notes')
   addExamples(command, [
     ['meshmark join TOKEN@10.0.0.5', 'the line that meshmark master or meshmark token create prints'],
     ['meshmark join - < token.txt', 'so that it is not in the history of the shell']
   ], `
-With a worker's token this machine is a worker until Ctrl-C; afterwards meshmark worker is enough.
+With a worker's token this machine is a worker until Ctrl-C, with a master's token one more master; afterwards
+meshmark worker or meshmark master is enough.
 The token carries the identity of the mesh: its secret is said only to a master that proves it.`)
 
   command.action(async (words: string, options: JoinOptions) => {
@@ -40,6 +42,11 @@ The token carries the identity of the mesh: its secret is said only to a master 
 
     if (role === 'worker') {
       await serveAsWorker({ ...options, token: text }, context)
+      return
+    }
+
+    if (role === 'master') {
+      await serveAsMaster({ ...options, token: text }, context)
       return
     }
 

@@ -23,7 +23,9 @@ export function define (command: Command, context: Context): void {
   addExamples(command, [
     ['meshmark token create worker', 'prints the line to type on the new machine'],
     ['meshmark token create client --ttl 1h --uses 1', 'for one person, for an hour'],
-    ['meshmark token revoke 4f9a2c', 'nobody comes in with it any more']
+    ['meshmark token create master', 'prints the line that makes another machine one more master'],
+    ['meshmark token revoke 4f9a2c', 'nobody comes in with it any more'],
+    ['meshmark token revoke --member lab-03', 'puts a node out, a master too']
   ], 'On a machine where a master of yours runs, these commands need nothing else.')
 
   defineCreate(command.command('create'), context)

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
-import { MeshmarkError } from '../model/errors.ts'
 import { parseCount } from '../model/units.ts'
 import { note, type Context } from './context.ts'
 import { NodeProcess } from './node-process.ts'
+import type { ReadyMessage } from './until-stopped.ts'
 import { addExamples } from './options.ts'
 import { programName } from './program-name.ts'
 import { parseCores } from './worker.ts'
@@ -24,19 +24,16 @@ export function define (command: Command, context: Context): void {
     .option('--workers <n>', 'so many workers', text => parseCount(text, '--workers', 1, 64), 3)
     .option('--masters <n>', 'so many masters', text => parseCount(text, '--masters', 1, 9), 1)
     .option('--cores <n>', 'so many physical cores for each worker, which then measure at the same time (default: they take turns)', parseCores)
-    .option('--port <n>', 'port of the master on 127.0.0.1 (default: a free one)', text => parseCount(text, '--port', 0, 65_535), 0)
+    .option('--port <n>', 'port of the first master on 127.0.0.1 (default: a free one)', text => parseCount(text, '--port', 0, 65_535), 0)
     .option('--data <dir>', 'keep everything there (default: a temporary folder, removed at the end)')
     .option('-q, --quiet', 'no notes')
   addExamples(command, [
     ['meshmark up', 'a master and three workers'],
+    ['meshmark up --masters 2', 'two masters: when one ends, the other takes over'],
     ['meshmark up --workers 1 --data ~/mesh', 'one worker, and jobs that are there again next time']
   ], 'Nothing of it can be reached from other machines. Workers on one machine take turns when they measure, unless\neach has cores of its own (--cores).')
 
   command.action(async (options: UpOptions) => {
-    if (options.masters > 1) {
-      throw new MeshmarkError('usage', `--masters ${options.masters}: a mesh has one master for now`)
-    }
-
     await up(options, context)
   })
 }
@@ -46,7 +43,9 @@ async function up (options: UpOptions, context: Context): Promise<void> {
   const { formatAddress } = await import('../node/address.ts')
   const temporary = options.data == null
   const data = temporary ? await mkdtemp(join(tmpdir(), 'meshmark-up-')) : resolve(options.data ?? '')
-  const nodes: NodeProcess[] = []
+  const masters: NodeProcess[] = []
+  const workers: NodeProcess[] = []
+  const addresses: string[] = []
   let meshId: string | undefined
   const stopping = new AbortController()
   const stopped = new Promise<void>(resolve => { stopping.signal.addEventListener('abort', () => { resolve() }) })
@@ -61,48 +60,69 @@ async function up (options: UpOptions, context: Context): Promise<void> {
 
     const main = fileURLToPath(new URL('../main.js', import.meta.url))
     const env = { ...process.env, MESHMARK_DATA: data }
-    const start = async (args: string[]): Promise<NodeProcess> => {
+    const start = async (kind: NodeProcess[], args: string[]): Promise<ReadyMessage | undefined> => {
       const node = new NodeProcess(main, args, env, line => { note(context, line) })
 
-      nodes.push(node)
-      await Promise.race([node.ready, stopped])
+      kind.push(node)
 
-      return node
+      return await Promise.race([node.ready, stopped.then(() => undefined)])
     }
 
-    note(context, 'starting a master')
+    note(context, options.masters === 1 ? 'starting a master' : `starting ${options.masters} masters`)
 
-    const master = await start(['master', '--listen', `127.0.0.1:${options.port}`, '--no-mdns', '--name', 'master'])
-    const greeting = await Promise.race([master.ready, stopped])
-    const address = greeting?.addresses[0]
+    for (let number = 1; number <= options.masters; number++) {
+      const [first] = addresses
+      const ready = await start(masters, [
+        'master', '--listen', `127.0.0.1:${number === 1 ? options.port : 0}`, '--no-mdns',
+        '--name', number === 1 ? 'master' : `master-${number}`,
+        ...(first == null ? [] : ['--peer', first])
+      ])
+      const address = ready?.addresses[0]
 
-    if (address == null) {
-      return
+      if (address == null) {
+        return
+      }
+
+      meshId = ready?.meshId
+      addresses.push(address)
     }
-
-    meshId = greeting?.meshId
 
     note(context, `starting ${options.workers} worker${options.workers === 1 ? '' : 's'}`)
     await Promise.all(Array.from({ length: options.workers }, async (_, index) =>
-      await start(['worker', '--master', address, '--no-mdns', '--name', `worker-${index + 1}`, ...(options.cores == null ? [] : ['--cores', String(options.cores)])])))
+      await start(workers, ['worker', '--master', addresses.join(','), '--no-mdns', '--name', `worker-${index + 1}`, ...(options.cores == null ? [] : ['--cores', String(options.cores)])])))
 
     if (stopping.signal.aborted) {
       return
     }
 
-    context.stdout.write(ready(options, formatAddress(address), temporary ? undefined : data))
-    await Promise.race([stopped, ...nodes.map(async node => { await node.failed })])
+    context.stdout.write(ready(options, addresses.map(address => formatAddress(address)), temporary ? undefined : data))
+    await Promise.race([stopped, untilLastFails(masters, context), ...workers.map(async node => { await node.failed })])
     note(context, 'stopping')
   } finally {
     // Workers first: what they hold is delivered while there is a master.
-    await Promise.all(nodes.slice(1).map(async node => { await node.stop() }))
-    await nodes[0]?.stop()
+    await Promise.all(workers.map(async node => { await node.stop() }))
+    await Promise.all(masters.map(async node => { await node.stop() }))
 
     if (temporary) {
       await rm(data, { recursive: true, force: true })
       await forgetMesh(meshId)
     }
   }
+}
+
+/** As long as there is a master the mesh works; rejects as the last one did. */
+async function untilLastFails (masters: readonly NodeProcess[], context: Context): Promise<never> {
+  let left = masters.length
+
+  return await Promise.race(masters.map(async node => await node.failed.catch(async (err: Error) => {
+    if (--left === 0) {
+      throw err
+    }
+
+    note(context, `${err.message}; ${left === 1 ? 'the other master takes' : `the other ${left} masters take`} over`)
+
+    return await new Promise<never>(() => {})
+  })))
 }
 
 /** Clients in other terminals keep a membership of the mesh, which is gone for good. */
@@ -114,10 +134,10 @@ async function forgetMesh (meshId: string | undefined): Promise<void> {
   }
 }
 
-function ready ({ workers }: UpOptions, address: string, data: string | undefined): string {
+function ready ({ workers }: UpOptions, masters: readonly string[], data: string | undefined): string {
   const name = programName()
 
-  return `a master at ${address} and ${workers} worker${workers === 1 ? '' : 's'}. In another terminal, type:
+  return `${masters.length === 1 ? 'a master' : `${masters.length} masters`} at ${masters.join(', ')} and ${workers} worker${workers === 1 ? '' : 's'}. In another terminal, type:
   ${name} nodes
   ${name} run python3 -c 'print(sum(range(1000000)))'
   ${name} exec uname -a

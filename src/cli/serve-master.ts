@@ -1,0 +1,82 @@
+import { MeshmarkError } from '../model/errors.ts'
+import { note, type Context } from './context.ts'
+import { useDataDirectory } from './data-directory.ts'
+import { typed } from './program-name.ts'
+import { announceReady, untilStopped } from './until-stopped.ts'
+
+export interface MasterSettings {
+  listen?: string[]
+  port?: number
+  name?: string
+  data?: string
+  mdns?: boolean
+  payloadStore?: number
+  peer?: string[]
+  token?: string
+}
+
+/** Is a master until told to stop, or until its mesh puts it out. */
+export async function serveAsMaster (settings: MasterSettings, context: Context): Promise<void> {
+  useDataDirectory(settings.data)
+
+  const { runMaster } = await import('../roles/master/master.ts')
+  const master = await runMaster({
+    listen: await listenAddresses(settings),
+    name: settings.name,
+    payloadBytes: settings.payloadStore,
+    mdns: settings.mdns !== false,
+    token: settings.token,
+    peers: settings.peer,
+    log: line => { note(context, line) }
+  })
+
+  context.stdout.write(await greeting(master, context))
+  announceReady({ kind: 'ready', name: master.name, meshId: master.meshId, addresses: master.addresses })
+  await untilStopped({
+    stop: async () => { await master.stop() },
+    failed: master.removed.then(reason => new MeshmarkError('refused', `${reason}: to come back it joins anew (meshmark master --token TOKEN@HOST)`))
+  }, context, { stopping: 'stopping' })
+}
+
+async function listenAddresses ({ listen, port }: MasterSettings): Promise<string[]> {
+  const { DEFAULT_PORT, parseAddress } = await import('../node/address.ts')
+
+  if (listen != null && port != null) {
+    throw new MeshmarkError('usage', '--port and --listen both name a port: write it behind the host, --listen HOST:PORT')
+  }
+
+  return listen?.map(address => listenAddress(address, text => parseAddress(text).toString())) ?? [`/ip4/0.0.0.0/tcp/${port ?? DEFAULT_PORT}`]
+}
+
+/** Port 0 means something only to who listens: nobody can be reached there, so parsing refuses it. */
+function listenAddress (text: string, parse: (text: string) => string): string {
+  return /(:|\/tcp\/)0$/.test(text)
+    ? parse(text.replace(/0$/, '1')).replace(/\/tcp\/1$/, '/tcp/0')
+    : parse(text)
+}
+
+async function greeting (master: { name: string, meshId: string, addresses: string[], joinLines: string[] }, context: Context): Promise<string> {
+  const { formatAddress } = await import('../node/address.ts')
+  const [worker = '', client = ''] = master.joinLines
+
+  return context.quiet
+    ? ''
+    : `master ${master.name} of mesh ${master.meshId.slice(-8)}, listening on ${master.addresses.map(address => formatAddress(address)).join(', ')}
+
+On this machine, other terminals need nothing more:
+  ${typed('meshmark worker')}
+  ${typed('meshmark run ./program ARG')}
+
+${master.addresses.every(isLoopback)
+  ? 'No other machine can reach it: it listens on this one alone.'
+  : `On another machine, to be a worker of it:
+  ${worker}
+or to submit jobs:
+  ${client}
+These tokens are good for 24 h; ${typed('meshmark token create')} makes others.`}
+`
+}
+
+function isLoopback (address: string): boolean {
+  return /^\/ip4\/127\.|^\/ip6\/::1\/|^\/dns[46]?\/localhost\//.test(address)
+}
