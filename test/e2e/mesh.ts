@@ -105,6 +105,7 @@ export class TestMesh {
   readonly env: NodeJS.ProcessEnv
   readonly nodes: NodeProcess[] = []
   readonly #running = new Set<ChildProcess>()
+  readonly #ports = new Map<string, number>()
 
   private constructor (readonly dir: string, readonly port: number) {
     this.env = {
@@ -139,9 +140,38 @@ export class TestMesh {
     return `/ip4/127.0.0.1/tcp/${this.port}`
   }
 
-  /** Started and ready; on the same port and data as the one before. */
-  async master (args: string[] = []): Promise<NodeProcess> {
-    return this.#node(['--role', 'master', '--listen', `127.0.0.1:${this.port}`, '--no-mdns', '--name', 'boss', ...args])
+  /**
+   * Started and ready; on the same port and data as the one of that name before.
+   *
+   * @param name - of one more master, which joins the first; default: the first, boss
+   */
+  async master (name: string, args?: string[]): Promise<NodeProcess>
+  async master (args?: string[]): Promise<NodeProcess>
+  async master (first: string | string[] = 'boss', more: string[] = []): Promise<NodeProcess> {
+    const [name, args] = typeof first === 'string' ? [first, more] : ['boss', first]
+
+    if (name === 'boss') {
+      return this.#node(['--role', 'master', '--listen', `127.0.0.1:${this.port}`, '--no-mdns', '--name', name, ...args])
+    }
+
+    // with a folder of its own: the masters of one folder would take it in the order in which they start
+    const port = (await this.addressOf(name)).split('/').at(-1)
+
+    return this.#node(['--role', 'master', '--listen', `127.0.0.1:${port}`, '--no-mdns', '--name', name, '--data', this.dataOf(name), '--peer', this.address, ...args])
+  }
+
+  /** The data folder of one more master. */
+  dataOf (name: string): string {
+    return join(this.dir, `data-${name}`)
+  }
+
+  /** Where a master listens, started or not. */
+  async addressOf (name: string): Promise<string> {
+    const port = name === 'boss' ? this.port : this.#ports.get(name) ?? await freePort()
+
+    this.#ports.set(name, port)
+
+    return `/ip4/127.0.0.1/tcp/${port}`
   }
 
   /** @param master - another way to it than its own address */

@@ -1,5 +1,5 @@
-import { access, mkdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { access, mkdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { MeshmarkError } from '../../model/errors.ts'
 import { encodeIdentity } from '../../node/identity.ts'
 import { createMeshKey, meshIdOf, shortId } from '../../node/membership.ts'
@@ -110,8 +110,15 @@ export async function newHome (root: string, meshId: string, options: JournalOpt
 export async function leaveHome (home: Home): Promise<void> {
   await home.journal.close()
 
-  if (await stateOf(home.dir) === 'empty') {
-    await rm(home.dir, { recursive: true, force: true })
+  if (await stateOf(home.dir) !== 'empty') {
+    return
+  }
+
+  await rm(home.dir, { recursive: true, force: true })
+
+  for (const above of [dirname(home.dir), dirname(dirname(home.dir))]) {
+    // others may have something there
+    await rmdir(above).catch(() => {})
   }
 }
 

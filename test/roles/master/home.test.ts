@@ -60,7 +60,7 @@ describe('the home of a master', () => {
   it('leaves nothing behind when joining failed, and is taken for the next attempt when that was killed', async () => {
     const failed = await newHome(root, 'mesh')
     await leaveHome(failed)
-    expect(await readdir(join(root, 'mesh', 'master'))).toEqual([])
+    expect(await readdir(root)).toEqual([])
 
     const killed = await newHome(root, 'mesh')
     await killed.journal.close()
