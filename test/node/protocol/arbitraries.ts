@@ -16,7 +16,7 @@ import type { Membership } from '../../../src/model/membership.ts'
 import type { PayloadManifest } from '../../../src/model/payload.ts'
 import type { Placement } from '../../../src/model/placement.ts'
 import type { Plan } from '../../../src/model/plan.ts'
-import type { CommandResult, ExecutionResult } from '../../../src/model/result.ts'
+import type { CommandResult, ExecutionResult, Outcome } from '../../../src/model/result.ts'
 import type { Sample } from '../../../src/model/sample.ts'
 import type { JobState, TaskState, WorkerState } from '../../../src/model/states.ts'
 import type { AdminReply, AdminRequest, TokenRow } from '../../../src/node/protocol/admin/messages.ts'
@@ -27,7 +27,7 @@ import type { AskReply, AskRequest, Beat, FactEntry, FollowReply, FollowRequest 
 import type { PayloadReply, PayloadRequest, Ticket } from '../../../src/node/protocol/payload/messages.ts'
 import type { Claim, MasterMessage, WorkerMessage } from '../../../src/node/protocol/register/messages.ts'
 import type { SlotReply, SlotRequest } from '../../../src/node/protocol/slot/messages.ts'
-import type { JobRow, JobView, NodeRow, SubmitReply, SubmitRequest, TaskView } from '../../../src/node/protocol/submit/messages.ts'
+import type { Duplicate, JobRow, JobView, NodeRow, SubmitReply, SubmitRequest, TaskView } from '../../../src/node/protocol/submit/messages.ts'
 import type { OutputStream, TaskConfirm, TaskReport } from '../../../src/node/protocol/task/messages.ts'
 import type { Arbitrary } from 'fast-check'
 
@@ -103,6 +103,7 @@ const command: Arbitrary<Command> = partly<Command, 'name' | 'hooks' | 'paramete
   parameters
 }, 'name', 'hooks', 'parameters')
 
+const outcome = fc.constantFrom<Outcome[]>('done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted')
 const share = fc.double({ min: 0, max: 1_000, noNaN: true })
 
 const comparison: Arbitrary<Comparison> = partly<Comparison, 'failIfSlower' | 'baseline'>({
@@ -137,7 +138,7 @@ const plan: Arbitrary<Plan> = fc.oneof(
   bare('once')
 )
 
-export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require' | 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs'>({
+export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require' | 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs'>({
   id: jobId,
   client: peerId,
   name,
@@ -155,8 +156,10 @@ export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'r
   ignoreFailure: fc.record({ codes: fc.array(fc.nat(255), { maxLength: 5 }) }),
   coldCache: fc.boolean(),
   counters: fc.boolean(),
-  quietMs: fc.nat(86_400_000)
-}, 'name', 'payload', 'stdin', 'require', 'comparison', 'ignoreFailure', 'coldCache', 'counters', 'quietMs')
+  quietMs: fc.nat(86_400_000),
+  replicas: fc.integer({ min: 1, max: 64 }),
+  retryLostMs: fc.integer({ min: 1, max: 86_400_000 })
+}, 'name', 'payload', 'stdin', 'require', 'comparison', 'ignoreFailure', 'coldCache', 'counters', 'quietMs', 'replicas', 'retryLostMs')
 
 const resources: Arbitrary<Resources> = fc.record({
   machineId: fact,
@@ -238,7 +241,7 @@ const commandResult = (index: number): Arbitrary<CommandResult> => partly<Comman
 
 export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reason' | 'sandbox' | 'start' | 'noise' | 'limits' | 'environment' | 'quietWaitMs' | 'cores' | 'noCounters'>({
   key: fc.record({ job: jobId, task: taskName, worker: peerId, attempt: fc.nat(999_999_999) }),
-  outcome: fc.constantFrom('done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted'),
+  outcome,
   reason: sentence,
   commands: fc.nat(3).chain(count => fc.tuple(...Array.from({ length: count }, (_, index) => commandResult(index)))),
   sandbox,
@@ -264,12 +267,13 @@ export const membership: Arbitrary<Membership> = fc.record({
 
 export const ticket: Arbitrary<Ticket> = fc.record({ payload: digest, sender: peerId, receiver: peerId, expiresMs: whole })
 
-const helloMessage: Arbitrary<Hello> = partly<Hello, 'membership'>({
+const helloMessage: Arbitrary<Hello> = partly<Hello, 'membership' | 'masters'>({
   version,
   bootNonce: fc.uint8Array({ minLength: 16, maxLength: 16 }),
   membership: bytes(200),
-  meshTimeMs: finite
-}, 'membership')
+  meshTimeMs: finite,
+  masters: fc.array(address, { minLength: 1, maxLength: 16 })
+}, 'membership', 'masters')
 
 export const hello = {
   request: helloMessage,
@@ -290,15 +294,24 @@ export const join = {
 const workerState = fc.constantFrom<WorkerState[]>('waiting', 'reserved', 'running', 'failed, restarting', 'finished, delivering', 'draining', 'lost')
 const held = fc.record({ execution: executionId, state: fc.constantFrom('running' as const, 'finished' as const) })
 
+const listedMaster = partly<ListedMaster, 'removed'>({
+  peerId,
+  name,
+  addresses: fc.array(address, { maxLength: 3 }),
+  atMs: whole,
+  removed: fc.boolean()
+}, 'removed')
+
 export const register = {
   request: fc.oneof<Array<Arbitrary<WorkerMessage>>>(
     kind('register', { info: workerInfo, highest: claim, holds: fc.array(held, { maxLength: 3 }) }, 'highest'),
     kind('state', { state: workerState, execution: executionId, detail: sentence, sinceMs: whole, highest: claim, floor }, 'execution', 'detail', 'highest', 'floor')
   ),
   reply: fc.oneof<Array<Arbitrary<MasterMessage>>>(
-    kind('registered', { name, claim, meshTimeMs: finite }, 'claim'),
+    kind('registered', { name, claim, meshTimeMs: finite, masters: fc.array(listedMaster, { minLength: 1, maxLength: 3 }) }, 'claim', 'masters'),
     refused,
-    kind('drain', { drain: fc.boolean() })
+    kind('drain', { drain: fc.boolean(), atMs: whole, by: peerId }, 'atMs', 'by'),
+    kind('masters', { masters: fc.array(listedMaster, { maxLength: 3 }) })
   )
 }
 
@@ -364,9 +377,19 @@ export const task = {
 const taskState = fc.constantFrom<TaskState[]>('queued', 'reserving', 'sending', 'starting', 'running', 'cancelling', 'done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted', 'lost')
 const jobState = fc.constantFrom<JobState[]>('queued', 'running', 'finished', 'cancelled')
 
-const taskView: Arbitrary<TaskView> = partly<TaskView, 'worker' | 'reason' | 'simultaneous' | 'info'>({
-  task: taskName, worker: peerId, workerName: name, state: taskState, reason: sentence, attempt: small, simultaneous: fc.boolean(), info: workerInfo
-}, 'worker', 'reason', 'simultaneous', 'info')
+const duplicate: Arbitrary<Duplicate> = partly<Duplicate, 'reason'>({ execution: executionId, workerName: name, outcome, reason: sentence }, 'reason')
+
+const taskView: Arbitrary<TaskView> = partly<TaskView, 'worker' | 'reason' | 'simultaneous' | 'info' | 'duplicates'>({
+  task: taskName,
+  worker: peerId,
+  workerName: name,
+  state: taskState,
+  reason: sentence,
+  attempt: small,
+  simultaneous: fc.boolean(),
+  info: workerInfo,
+  duplicates: fc.array(duplicate, { minLength: 1, maxLength: 3 })
+}, 'worker', 'reason', 'simultaneous', 'info', 'duplicates')
 
 const jobView: Arbitrary<JobView> = partly<JobView, 'finishedAt' | 'startSkewNs'>({
   job, state: jobState, tasks: fc.array(taskView, { maxLength: 3 }), acceptedAt: whole, finishedAt: whole, startSkewNs: whole
@@ -403,7 +426,7 @@ export const submit = {
     kind('show', { selector: text(24) })
   ),
   reply: fc.oneof<Array<Arbitrary<SubmitReply>>>(
-    kind('accepted', { id: jobId, masters: fc.array(name, { maxLength: 3 }), existing: fc.boolean() }),
+    kind('accepted', { id: jobId, masters: fc.array(name, { maxLength: 3 }), existing: fc.boolean(), leftOut: fc.array(name, { minLength: 1, maxLength: 3 }) }, 'leftOut'),
     kind('need-payload', { payload: digest }),
     kind('refused', { code: fc.constantFrom('refused' as const, 'conflict' as const, 'quota' as const, 'no-worker' as const, 'usage' as const, 'failed' as const), reason: sentence }),
     kind('job', { view: jobView }),
@@ -451,7 +474,7 @@ const beat: Arbitrary<Beat> = partly<Beat, 'claim' | 'heard'>({
   incarnation: origin,
   sentMs: whole,
   term: whole,
-  claim: fc.record({ claim, incarnation: origin, renewal: whole }),
+  claim: fc.record({ claim, incarnation: origin, renewal: whole, hops: fc.nat(1_000_000) }),
   heard: fc.record({ incarnation: origin, sentMs: whole })
 }, 'claim', 'heard')
 

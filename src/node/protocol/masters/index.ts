@@ -28,7 +28,7 @@ const origin = text({
 })
 const sentMs = uint()
 
-const heardClaim = message<HeardClaim>('HeardClaim', { claim: field(1, claim), incarnation: field(2, origin), renewal: field(3, sentMs) })
+const heardClaim = message<HeardClaim>('HeardClaim', { claim: field(1, claim), incarnation: field(2, origin), renewal: field(3, sentMs), hops: field(4, uint({ max: 1_000_000 })) })
 
 const beatMessage = message<Beat>('Beat', {
   incarnation: field(1, origin),

@@ -8,6 +8,8 @@ export interface HeardClaim {
   incarnation: string
   /** `sentMs` of the claimant's latest heartbeat that is known: only the claimant itself can make it grow. */
   renewal: number
+  /** Masters between the speaker and what it says: 0 = its own claim, 1 = heard from the claimant. */
+  hops: number
 }
 
 /** What masters say to each other four times a second, in both directions of one stream. */
