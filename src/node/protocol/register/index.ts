@@ -1,19 +1,33 @@
 import { floor, workerInfo } from '../model/machine.ts'
-import { execution, millis, name, sentence } from '../model/words.ts'
+import { address, execution, millis, name, peerId, sentence } from '../model/words.ts'
 import { codec } from '../schema/codec.ts'
-import { field, list, message, optional } from '../schema/message.ts'
+import { field, list, message, optional, optionalList } from '../schema/message.ts'
 import { bool, double, oneOf } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { claim, workerState } from './claim.ts'
-import type { Held, MasterMessage, WorkerMessage } from './messages.ts'
+import type { Held, ListedMaster, MasterMessage, WorkerMessage } from './messages.ts'
 import type { Protocol } from '../protocol.ts'
 
 /** Undelivered results and what runs; a worker with more has been cut off for very long. */
-const MAX_HELD = 10_000
+export const MAX_HELD = 10_000
+
+/** Masters of a mesh, with those that were removed. */
+export const MAX_LISTED = 256
+
+/** Addresses of one master. */
+export const MAX_LISTED_ADDRESSES = 16
 
 const held = message<Held>('Held', {
   execution: field(1, execution),
   state: field(2, oneOf('HeldState', ['running', 'finished'] as const))
+})
+
+const listedMaster = message<ListedMaster>('ListedMaster', {
+  peerId: field(1, peerId),
+  name: field(2, name),
+  addresses: list(3, address, MAX_LISTED_ADDRESSES),
+  atMs: field(4, millis),
+  removed: optional(5, bool)
 })
 
 /** A worker's control stream: registration, then its state on every change. */
@@ -38,8 +52,9 @@ export const register: Protocol<WorkerMessage, MasterMessage> = {
     })
   })),
   reply: codec('register answer', union<MasterMessage, 'kind'>('MasterMessage', 'kind', {
-    registered: variant(1, { name: field(1, name), claim: optional(2, claim), meshTimeMs: field(3, double) }),
+    registered: variant(1, { name: field(1, name), claim: optional(2, claim), meshTimeMs: field(3, double), masters: optionalList(4, listedMaster, MAX_LISTED) }),
     refused: variant(2, { reason: field(1, sentence) }),
-    drain: variant(3, { drain: field(1, bool) })
+    drain: variant(3, { drain: field(1, bool), atMs: optional(2, millis), by: optional(3, peerId) }),
+    masters: variant(4, { masters: list(1, listedMaster, MAX_LISTED) })
   }))
 }

@@ -20,9 +20,24 @@ export interface Held {
   state: 'running' | 'finished'
 }
 
+/** A master of the mesh, as the others know it. */
+export interface ListedMaster {
+  peerId: string
+  name: string
+  /** Multiaddrs. */
+  addresses: string[]
+  /** When that was said; the latest word about a master counts. */
+  atMs: number
+  /** It is none any more. */
+  removed?: boolean
+}
+
 /** What a master says on it. */
 export type MasterMessage =
-  /** `name` is the name the worker goes by in the mesh. */
-  | { kind: 'registered', name: string, claim?: Claim, meshTimeMs: number }
+  /** `name` is the name the worker goes by in the mesh; `masters` are all that this one knows, itself among them. */
+  | { kind: 'registered', name: string, claim?: Claim, meshTimeMs: number, masters?: ListedMaster[] }
   | { kind: 'refused', reason: string }
-  | { kind: 'drain', drain: boolean }
+  /** Whoever said it last counts: by `atMs`, then by `by`, the peer id of the master that was told. Absent from earlier versions. */
+  | { kind: 'drain', drain: boolean, atMs?: number, by?: string }
+  /** All that this one knows now. */
+  | { kind: 'masters', masters: ListedMaster[] }

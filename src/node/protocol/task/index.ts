@@ -9,7 +9,7 @@ import type { Protocol } from '../protocol.ts'
 
 const offsets = { stdout: field(1, size), stderr: field(2, size) }
 
-/** What a worker delivers of one execution, and what the coordinator confirms. */
+/** What a worker delivers of one execution, and what a master confirms. */
 export const task: Protocol<TaskReport, TaskConfirm> = {
   id: '/meshmark/task/1.0.0',
   openers: ['worker'],
@@ -30,6 +30,7 @@ export const task: Protocol<TaskReport, TaskConfirm> = {
     resume: variant(1, offsets),
     taken: variant(2, offsets),
     stored: variant(3, {}),
-    refused: variant(4, { reason: field(1, sentence) })
+    refused: variant(4, { reason: field(1, sentence) }),
+    unwanted: variant(5, {})
   }))
 }

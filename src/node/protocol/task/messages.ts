@@ -14,7 +14,7 @@ export type TaskReport =
   /** `stdoutBytes` and `stderrBytes` say how much output belongs to it. */
   | { kind: 'result', result: ExecutionResult, stdoutBytes: number, stderrBytes: number }
 
-/** What the coordinator confirms. */
+/** What a master confirms. */
 export type TaskConfirm =
   /** Answer to begin: what it has already. */
   | { kind: 'resume', stdout: number, stderr: number }
@@ -24,3 +24,5 @@ export type TaskConfirm =
   | { kind: 'stored' }
   /** Unknown job, or not this worker's; the worker keeps it until its time is up. */
   | { kind: 'refused', reason: string }
+  /** The job was removed from the mesh, with its results: nobody waits for this one. */
+  | { kind: 'unwanted' }
