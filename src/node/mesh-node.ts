@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { KEEP_ALIVE, TypedEventEmitter } from '@libp2p/interface'
+import { byteStream } from '@libp2p/utils'
 import { MeshmarkError, isMeshmarkError, toError } from '../model/errors.ts'
 import { parseAddress } from './address.ts'
 import { objectToOpening, protocolName } from './admission.ts'
@@ -9,8 +10,9 @@ import { listenError } from './dial-error.ts'
 import { dialAny } from './dialer.ts'
 import { createDiscovery } from './discovery.ts'
 import { createTransport } from './libp2p.ts'
+import { spread } from './master-addresses.ts'
 import { readMembership, shortId } from './membership.ts'
-import { hello } from './protocol/hello/index.ts'
+import { hello, MAX_MASTER_ADDRESSES } from './protocol/hello/index.ts'
 import { Reception } from './reception.ts'
 import { VERSION } from './version.ts'
 import { withDeadline } from './wait.ts'
@@ -35,6 +37,10 @@ const PING_INTERVAL_MS = 2_000
 const KEEP_ALIVE_TAG = `${KEEP_ALIVE}-meshmark`
 /** What libp2p lets through beyond our own limit, so that the refusal can be said in words. */
 const REFUSAL_STREAMS = 64
+/** How long a change of masters may wait for the next one. */
+const TELL_MASTERS_MS = 200
+const PING_PROTOCOL = '/ipfs/ping/1.0.0'
+const PING_BYTES = 32
 /** Our own callers bound themselves. */
 const MAX_OUTBOUND_STREAMS = 10_000
 
@@ -57,7 +63,7 @@ export interface MeshNodeInit {
 }
 
 export interface MeshNodeEvents {
-  /** Both sides have said hello for the first time, or the peer's roles or name have changed since. */
+  /** Both sides have said hello for the first time, or the peer's roles, name or masters have changed since. */
   peer: CustomEvent<Peer>
   /** Its last connection is closed. */
   'peer:gone': CustomEvent<Peer>
@@ -89,6 +95,9 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
   readonly #credentials: Credentials
   /** Mesh time minus our own clock, as the last master said. */
   #clockOffsetMs = 0
+  /** Multiaddrs of all masters, as they are told in hellos. */
+  #masters?: string[]
+  #telling?: NodeJS.Timeout
   #started?: Promise<void>
   #looking?: Promise<void>
   #stopped?: Promise<void>
@@ -113,7 +122,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
     this.peerId = transport.peerId.toString()
     this.#credentials = new Credentials(this.peerId, init.meshId, init.membership)
     this.#reception = new Reception({
-      ownHello: () => this.#ownHello(),
+      ownHello: ({ member }) => this.#ownHello(member),
       judge: () => ({
         meshId: this.meshId,
         meshTimeMs: this.meshTime(),
@@ -291,6 +300,43 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
     }
   }
 
+  /** A master says where all of them are, itself first: every member hears it with hello, and soon when it has changed. */
+  setMasters (addresses: readonly string[]): void {
+    if (this.#stopping.signal.aborted || (this.#masters ?? this.addresses()).join() === addresses.join()) {
+      return
+    }
+
+    this.#masters = [...addresses]
+    // several masters that come at once are one change
+    this.#telling ??= setTimeout(() => {
+      this.#telling = undefined
+      this.#reception.open().filter(({ membership }) => membership != null).forEach(session => { this.#reception.greetAgain(session) })
+    }, TELL_MASTERS_MS)
+  }
+
+  /** Resolves when a connected peer has answered; rejects when its connection is gone or the signal fires. */
+  async ping (peerId: string, { signal }: AbortOptions = {}): Promise<void> {
+    const [session] = this.#reception.open(peerId)
+
+    if (session == null) {
+      throw new MeshmarkError('unreachable', `there is no connection to ${shortId(peerId)}`)
+    }
+
+    const stream = await session.connection.newStream([PING_PROTOCOL], { signal, maxOutboundStreams: MAX_OUTBOUND_STREAMS })
+
+    try {
+      const bytes = byteStream(stream)
+
+      await bytes.write(new Uint8Array(PING_BYTES), { signal })
+      await bytes.read({ bytes: PING_BYTES, signal })
+      await stream.close({ signal })
+    } catch (err) {
+      stream.abort(toError(err))
+
+      throw err
+    }
+  }
+
   /** Tells a peer why, and closes its connections. It may come again unless `isRevoked` says no. */
   async expel (peerId: string, reason: string): Promise<void> {
     const error = new MeshmarkError('refused', reason)
@@ -332,6 +378,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
     const reason = new MeshmarkError('unreachable', `${this.name} is shutting down`)
 
     this.#stopping.abort(reason)
+    clearTimeout(this.#telling)
     await this.#discovery?.stop()
     await Promise.all(this.#reception.sessions().map(async session => session.end(reason)))
     await this.#transport.stop()
@@ -353,12 +400,13 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
     await this.#transport.peerStore.merge(peerId, { tags: { [KEEP_ALIVE_TAG]: on ? { value: 100 } : undefined } })
   }
 
-  #ownHello (): Hello {
+  #ownHello (toMember: boolean): Hello {
     return {
       version: VERSION,
       bootNonce: this.bootNonce,
       meshTimeMs: this.meshTime(),
-      membership: this.#credentials.envelope
+      membership: this.#credentials.envelope,
+      masters: toMember && this.roles.has('master') ? spread(this.#masters ?? this.addresses(), MAX_MASTER_ADDRESSES) : undefined
     }
   }
 

@@ -11,6 +11,10 @@ export interface Peer {
   version: string
   /** Multiaddrs with /p2p where it says that it listens, or where we reached it. */
   addresses: string[]
+  /** Multiaddr with /p2p at which it was reached; absent when it was the one that dialled. */
+  reachedAt?: string
+  /** What it says of all masters of the mesh, itself among them: multiaddrs. None unless it is a master. */
+  masters: string[]
   /** Milliseconds since 1970. */
   connectedAt: number
 }

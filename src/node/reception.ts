@@ -5,6 +5,7 @@ import { formatAddress } from './address.ts'
 import { judgeHello, objectTo, protocolName } from './admission.ts'
 import { dialError } from './dial-error.ts'
 import { HELLO_TIMEOUT_MS, acceptHello, exchangeHello } from './hello.ts'
+import { withMaster } from './master-addresses.ts'
 import { shortId } from './membership.ts'
 import { hello as helloProtocol } from './protocol/hello/index.ts'
 import { RateLimiter } from './rate.ts'
@@ -26,7 +27,8 @@ const MAX_ADDRESSES = 16
 
 /** What the reception needs to know of its node. */
 export interface House {
-  ownHello: () => Hello
+  /** Members hear more than strangers. */
+  ownHello: (listener: { member: boolean }) => Hello
   judge: () => Judge
   uniqueRoles: readonly Role[]
   /** A master said hello, and its mesh time minus ours is this. */
@@ -97,7 +99,7 @@ export class Reception {
   describe (session: Session): Peer {
     const { roles } = this.standing(session)
     const { peerId, name, connection } = session
-    const reachedAt = connection.direction === 'outbound' ? [connection.remoteAddr.toString()] : []
+    const reachedAt = connection.direction === 'outbound' ? withMaster(connection.remoteAddr.toString(), peerId) : undefined
 
     return {
       id: peerId,
@@ -105,7 +107,9 @@ export class Reception {
       name,
       stranger: roles.size === 0,
       version: session.hello?.version ?? '',
-      addresses: session.addresses.length > 0 ? session.addresses : reachedAt,
+      addresses: session.addresses.length > 0 || reachedAt == null ? session.addresses : [reachedAt],
+      reachedAt,
+      masters: roles.has('master') ? session.hello?.masters ?? [] : [],
       connectedAt: session.openedAt
     }
   }
@@ -216,7 +220,7 @@ export class Reception {
       }
 
       await this.#admit(session, hello)
-      await channel.send({ kind: 'welcome', hello: this.#house.ownHello(), stranger: session.membership == null })
+      await channel.send({ kind: 'welcome', hello: this.#house.ownHello({ member: session.membership != null }), stranger: session.membership == null })
       void channel.finish()
       this.#announce(session)
     } catch (err) {
@@ -226,7 +230,7 @@ export class Reception {
 
   async #turnAway (channel: StreamChannel<Hello, HelloReply>, session: Session, err: unknown): Promise<void> {
     const error = isMeshmarkError(err) ? err : new MeshmarkError('failed', `hello failed: ${toError(err).message}`, { cause: err })
-    const { version, meshTimeMs } = this.#house.ownHello()
+    const { version, meshTimeMs } = this.#house.ownHello({ member: false })
 
     this.#house.log(`turned away ${session.name} from ${session.connection.remoteAddr}: ${error.message}`)
 
@@ -297,7 +301,7 @@ export class Reception {
 
   async #exchange (session: Session, timeoutMs: number, signal?: AbortSignal): Promise<HelloReply> {
     return withDeadline(timeoutMs, [signal, this.#house.stopping], async limit =>
-      exchangeHello(session.connection, this.#house.ownHello(), session.name, limit))
+      exchangeHello(session.connection, this.#house.ownHello({ member: session.membership != null }), session.name, limit))
   }
 
   /** Tells the house who is there, once, and again when what it is has changed. */
@@ -315,5 +319,5 @@ export class Reception {
 }
 
 function sameStanding (a: Peer, b: Peer): boolean {
-  return a.name === b.name && a.version === b.version && a.roles.size === b.roles.size && [...a.roles].every(role => b.roles.has(role))
+  return a.name === b.name && a.version === b.version && a.masters.join() === b.masters.join() && a.roles.size === b.roles.size && [...a.roles].every(role => b.roles.has(role))
 }

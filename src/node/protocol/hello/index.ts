@@ -1,16 +1,20 @@
-import { MAX_SEALED, sentence, version } from '../model/words.ts'
+import { address, MAX_SEALED, sentence, version } from '../model/words.ts'
 import { codec } from '../schema/codec.ts'
-import { field, message, optional } from '../schema/message.ts'
+import { field, message, optional, optionalList } from '../schema/message.ts'
 import { bool, bytes, double } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import type { Hello, HelloReply } from './messages.ts'
 import type { Protocol } from '../protocol.ts'
 
+/** Addresses of masters in a hello. */
+export const MAX_MASTER_ADDRESSES = 16
+
 const words = message<Hello>('Hello', {
   version: field(1, version),
   bootNonce: field(2, bytes({ min: 16, max: 16 })),
   membership: optional(3, bytes({ max: MAX_SEALED })),
-  meshTimeMs: field(4, double)
+  meshTimeMs: field(4, double),
+  masters: optionalList(5, address, MAX_MASTER_ADDRESSES)
 })
 
 /** Who are you: the first thing said on every connection, in both directions. */

@@ -8,6 +8,8 @@ export interface Hello {
   membership?: Uint8Array
   /** Mesh time as the speaker has it, milliseconds since 1970. */
   meshTimeMs: number
+  /** Multiaddrs of all masters that the speaker knows, its own among them; only a master says them, and only to members. */
+  masters?: string[]
 }
 
 export type HelloReply =
