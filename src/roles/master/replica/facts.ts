@@ -159,7 +159,7 @@ function joinAcceptances (mine: Uint8Array, theirs: Uint8Array): Uint8Array {
 }
 
 function targetsOf ({ targets }: Record<string, unknown>): Array<Record<string, unknown>> {
-  return Array.isArray(targets) ? targets.flatMap((target: unknown) => asRecord(target) ?? []) : []
+  return Array.isArray(targets) ? targets.map(asRecord).filter(target => target != null) : []
 }
 
 function joinTargets (targets: Array<Record<string, unknown>>): Array<Record<string, unknown>> {
