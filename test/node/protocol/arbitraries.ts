@@ -25,7 +25,7 @@ import type { Hello, HelloReply } from '../../../src/node/protocol/hello/message
 import type { JoinReply, JoinRequest } from '../../../src/node/protocol/join/messages.ts'
 import type { AskReply, AskRequest, Beat, FactEntry, FollowReply, FollowRequest } from '../../../src/node/protocol/masters/messages.ts'
 import type { PayloadReply, PayloadRequest, Ticket } from '../../../src/node/protocol/payload/messages.ts'
-import type { Claim, MasterMessage, WorkerMessage } from '../../../src/node/protocol/register/messages.ts'
+import type { Claim, ListedMaster, MasterMessage, WorkerMessage } from '../../../src/node/protocol/register/messages.ts'
 import type { SlotReply, SlotRequest } from '../../../src/node/protocol/slot/messages.ts'
 import type { Duplicate, JobRow, JobView, NodeRow, SubmitReply, SubmitRequest, TaskView } from '../../../src/node/protocol/submit/messages.ts'
 import type { OutputStream, TaskConfirm, TaskReport } from '../../../src/node/protocol/task/messages.ts'
@@ -370,7 +370,8 @@ export const task = {
     kind('resume', { stdout: whole, stderr: whole }),
     kind('taken', { stdout: whole, stderr: whole }),
     bare('stored'),
-    refused
+    refused,
+    bare('unwanted')
   )
 }
 
@@ -482,7 +483,7 @@ export const mastersBeat = { request: beat, reply: beat }
 
 const seq = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
 const vector = fc.array(fc.record({ origin, seq }), { maxLength: 4 })
-const factEntry = partly<FactEntry, 'value'>({ origin, seq, key: text(40, 1), value: bytes(100) }, 'value')
+const factEntry = partly<FactEntry, 'value'>({ origin, seq, key: text(40), value: bytes(100) }, 'value')
 
 export const mastersFollow = {
   request: fc.oneof<Array<Arbitrary<FollowRequest>>>(kind('follow', { vector }), kind('have', { vector })),

@@ -57,7 +57,7 @@ const position = message<OriginPosition>('OriginPosition', { origin: field(1, or
 const entry = message<FactEntry>('FactEntry', {
   origin: field(1, origin),
   seq: field(2, uint({ min: 1 })),
-  key: field(3, text({ min: 1, max: MAX_KEY_BYTES })),
+  key: field(3, text({ max: MAX_KEY_BYTES })),
   value: optional(4, bytes({ max: MAX_FACT_BYTES }))
 })
 

@@ -36,6 +36,7 @@ export interface OriginPosition {
 export interface FactEntry {
   origin: string
   seq: number
+  /** Empty: what the origin said up to here is not needed any more. */
   key: string
   /** Absent = removed since. */
   value?: Uint8Array
