@@ -14,6 +14,12 @@ const DYNAMIC_FIRST = 61_184
 const DYNAMIC_LAST = 65_519
 
 /**
+ * The lower half is for workers, the upper for their programs: whose number has
+ * no process while no program runs, and would look free to the next worker.
+ */
+const WORKERS_LAST = Math.floor((DYNAMIC_FIRST + DYNAMIC_LAST) / 2)
+
+/**
  * Whom a worker that was started as root becomes: the named user, else
  * `meshmark` if there is one, else a free number. Undefined when it is not
  * root, and so stays who it is.
@@ -39,12 +45,18 @@ export function chooseUser (opts: { user?: string } = {}): User | undefined {
     return user
   }
 
-  return find(passwd, DEFAULT_USER) ?? freeUser(passwd)
+  return find(passwd, DEFAULT_USER) ?? freeUser(passwd, range(DYNAMIC_FIRST, WORKERS_LAST))
 }
 
-/** The number that programs get in boxes: nobody's, and not the worker's. */
+/**
+ * The number that programs get in boxes: nobody's, no worker's, and another one
+ * for each number that a worker can be given.
+ */
 export function chooseSecondUser (first: User): User {
-  return freeUser([...readTable('/etc/passwd'), ['', '', String(first.uid)]])
+  const dynamic = first.uid >= DYNAMIC_FIRST && first.uid <= WORKERS_LAST
+  const highest = dynamic ? DYNAMIC_LAST - (first.uid - DYNAMIC_FIRST) : DYNAMIC_LAST
+
+  return freeUser(readTable('/etc/passwd'), range(WORKERS_LAST + 1, highest).reverse())
 }
 
 /**
@@ -95,10 +107,14 @@ function find (passwd: string[][], name: string): User | undefined {
   return uid == null || gid == null ? undefined : { uid: Number(uid), gid: Number(gid) }
 }
 
-function freeUser (passwd: string[][]): User {
+function range (first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index)
+}
+
+function freeUser (passwd: string[][], candidates: readonly number[]): User {
   const taken = new Set([...passwd.map(([, , uid]) => Number(uid)), ...readTable('/etc/group').map(([, , gid]) => Number(gid)), ...runningUids()])
 
-  for (let id = DYNAMIC_FIRST; id <= DYNAMIC_LAST; id++) {
+  for (const id of candidates) {
     if (!taken.has(id)) {
       return { uid: id, gid: id }
     }
