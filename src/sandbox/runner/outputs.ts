@@ -27,8 +27,12 @@ export interface Outputs extends Pick<Watch, 'pollfds' | 'onReady'> {
   /** Opens fresh ones and hands them to the launcher. */
   open (): void
   exceeded (): boolean
-  /** After the last process has ended. */
-  finish (): Printed
+  /**
+   * After the last process has ended.
+   *
+   * @param alive - called now and then: to look at much output takes long
+   */
+  finish (alive?: () => void): Printed
 }
 
 const STREAMS = ['stdout', 'stderr'] as const
@@ -84,12 +88,12 @@ export class FileOutputs implements Outputs {
     return this.#fds.reduce((sum, fd) => sum + fstatSync(fd).size, 0) > this.#limit
   }
 
-  finish (): Printed {
+  finish (alive?: () => void): Printed {
     const exceeded = this.exceeded()
     // What is beyond the limit may be a hole of any size.
     const [stdoutBytes = 0, stderrBytes = 0] = this.#fds.map(fd => Math.min(fstatSync(fd).size, this.#limit))
     const [stdout = -1, stderr = -1] = this.#fds
-    const stdoutDigest = digest(stdout, stdoutBytes)
+    const stdoutDigest = digest(stdout, stdoutBytes, alive)
     const kept = { stdout: readAt(stdout, 0, Math.min(stdoutBytes, KEPT_BYTES)), stderr: readAt(stderr, 0, Math.min(stderrBytes, KEPT_BYTES)) }
     const lastWords = readAt(stderr, Math.max(0, stderrBytes - LAST_WORDS_BYTES), Math.min(stderrBytes, LAST_WORDS_BYTES))
 
@@ -107,7 +111,7 @@ const DIGEST_OF_NOTHING = createHash('sha256').digest('hex')
 
 const piece = Buffer.alloc(KEPT_BYTES)
 
-function digest (fd: number, bytes: number): string {
+function digest (fd: number, bytes: number, alive?: () => void): string {
   if (bytes === 0) {
     return DIGEST_OF_NOTHING
   }
@@ -117,6 +121,7 @@ function digest (fd: number, bytes: number): string {
   for (let at = 0, size = 1; size > 0 && at < bytes; at += size) {
     size = readSync(fd, piece, 0, Math.min(KEPT_BYTES, bytes - at), at)
     hash.update(piece.subarray(0, size))
+    alive?.()
   }
 
   return hash.digest('hex')

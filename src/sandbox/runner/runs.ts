@@ -233,7 +233,7 @@ export class Runs {
 
     this.#control.alive()
 
-    const printed = this.#outputs.finish()
+    const printed = this.#outputs.finish(this.#control.alive)
     const limit = ran.limit ?? limitBehind(ran, limits, printed, tree.reached) ?? stage.exceeded(limits)
 
     if (limit != null) {
