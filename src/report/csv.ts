@@ -57,7 +57,7 @@ export function renderCsv (finished: FinishedJob): string {
     ...results.map((result, i) => [
       field(result.command), result.mean, result.stddev ?? 0, result.median, result.user, result.system, result.min, result.max,
       ...parameterFields(result),
-      ...workerFields(result.worker), 'done', '', result.times.length,
+      ...workerFields(result.worker), result.ended?.state ?? 'done', foreign(result.ended?.reason ?? ''), result.times.length,
       ...Object.values(OWN).map(column => column(result) ?? ''),
       ...compared.fields[i] ?? []
     ]),

@@ -78,7 +78,7 @@ function groupsOf (rows: readonly Row[]): Group[] {
 function isRemarkable (row: Row, rows: readonly Row[], groups: readonly Group[]): boolean {
   const grade = row.worker.result?.noise?.grade
 
-  if (row.figures == null || grade === 'C' || grade === 'D' || row.result?.output?.same === false) {
+  if (row.figures == null || row.ended != null || grade === 'C' || grade === 'D' || row.result?.output?.same === false) {
     return true
   }
 

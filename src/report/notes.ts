@@ -4,6 +4,7 @@ import { printable } from '../model/text.ts'
 import { formatDuration } from '../model/units.ts'
 import { MIN_FOR_INTERVAL } from '../stats/median-interval.ts'
 import { plainTime } from './quantities.ts'
+import { problemText } from './rows.ts'
 import type { FinishedJob, FinishedWorker } from '../model/finished.ts'
 import type { Job } from '../model/job.ts'
 import type { Row } from './rows.ts'
@@ -72,8 +73,8 @@ function ran ({ result }: FinishedWorker): boolean {
 /** A look at the machine takes a part of this and is no wait. */
 const WORTH_TELLING_MS = 250
 
-/** About the worker as a whole: how it started and what its sandbox lacks. */
-function workerTexts ({ worker }: Row, finished: FinishedJob): string[] {
+/** About the worker as a whole: how it ended and started, and what its sandbox lacks. */
+function workerTexts ({ worker, ended }: Row, finished: FinishedJob): string[] {
   const { result, simultaneous, info } = worker
   const late = finished.workers.length > 1 && (simultaneous === false || result?.start?.simultaneous === false)
   const waited = (result?.waitedMs ?? 0) > 0
@@ -83,6 +84,7 @@ function workerTexts ({ worker }: Row, finished: FinishedJob): string[] {
   const quietWaitMs = result?.quietWaitMs ?? 0
 
   return [
+    ...(ended == null ? [] : [problemText(ended)]),
     ...(late && !explained ? [`not simultaneous: ${waited ? 'another worker of its machine was measuring' : 'it was busy when the others started'}`] : []),
     ...(quietWaitMs < WORTH_TELLING_MS ? [] : [`waited ${formatDuration(quietWaitMs)} for a quiet machine`]),
     ...(result?.noCounters == null ? [] : [`no hardware counters: ${printable(result.noCounters)}`]),

@@ -88,6 +88,8 @@ export interface ResultRecord {
   sandbox?: SandboxFacts
   /** What each run was allowed. */
   allowed?: Limits
+  /** Its worker did not end well although every run did: a line around the runs failed. */
+  ended?: { state: string, reason: string }
 }
 
 /** One command on one worker that did not end well; the raw samples, if it came to any, are kept. */
@@ -167,7 +169,8 @@ function resultRecord (row: Row, statistics: Statistics, finished: FinishedJob, 
     ...(result?.program == null ? {} : { program: result.program }),
     ...(caveats.length === 0 ? {} : { sandbox_caveats: caveats }),
     ...(worker.result?.environment == null ? {} : { environment: worker.result.environment }),
-    ...conditions(row)
+    ...conditions(row),
+    ...(row.ended == null ? {} : { ended: row.ended })
   }
 }
 

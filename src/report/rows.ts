@@ -28,6 +28,8 @@ export interface Row {
   figures?: Statistics
   /** Present when not. */
   problem?: Problem
+  /** How its task ended, when it did not end well and no command of it has a problem: a line around the runs failed. */
+  ended?: Problem
 }
 
 /** What the table shows of them. */
@@ -41,23 +43,33 @@ export interface Problem {
 
 /** One row for each command on each targeted worker, whatever became of it. */
 export function rowsOf (finished: FinishedJob): Row[] {
-  return finished.workers.flatMap(worker => finished.job.commands.map((command, index) => {
-    const result = worker.result?.commands.find(candidate => candidate.command === index)
-    const samples = result?.samples ?? []
-    const problem = problemOf(finished, worker, result)
+  return finished.workers.flatMap(worker => {
+    const rows = finished.job.commands.map((command, index): Row => {
+      const result = worker.result?.commands.find(candidate => candidate.command === index)
+      const samples = result?.samples ?? []
+      const problem = problemOf(finished, worker, result)
 
-    return {
-      worker,
-      command: index,
-      name: printable(worker.info.name, 60),
-      cpu: printable(worker.info.resources.cpuModel, 60).replace(/^(?:AMD|Intel) /, ''),
-      title: printable(oneLine(commandTitle(command)), 500),
-      samples,
-      result,
-      problem,
-      figures: problem == null ? statisticsOf(samples, result?.memoryBytes) : undefined
-    }
-  }))
+      return {
+        worker,
+        command: index,
+        name: printable(worker.info.name, 60),
+        cpu: printable(worker.info.resources.cpuModel, 60).replace(/^(?:AMD|Intel) /, ''),
+        title: printable(oneLine(commandTitle(command)), 500),
+        samples,
+        result,
+        problem,
+        figures: problem == null ? statisticsOf(samples, result?.memoryBytes) : undefined
+      }
+    })
+
+    return worker.state === 'done' || rows.some(({ problem }) => problem != null)
+      ? rows
+      : rows.map(row => ({ ...row, ended: { state: worker.state, reason: reasonOf(worker) } }))
+  })
+}
+
+function reasonOf ({ reason, result }: FinishedWorker): string {
+  return printable(reason ?? result?.reason ?? '')
 }
 
 /** A script given as an argument may have lines: they are told apart by a mark. */
@@ -71,8 +83,6 @@ export function oneLine (text: string): string {
  * rely on.
  */
 function problemOf ({ job }: FinishedJob, worker: FinishedWorker, result: CommandResult | undefined): Problem | undefined {
-  const own = printable(worker.reason ?? worker.result?.reason ?? '')
-
   if (result?.notRun != null) {
     return { state: 'not-run', reason: printable(result.notRun.message) }
   }
@@ -91,7 +101,7 @@ function problemOf ({ job }: FinishedJob, worker: FinishedWorker, result: Comman
 
   return worker.state === 'done'
     ? { state: 'failed', reason: 'its result has no measurements' }
-    : { state: worker.state, reason: own }
+    : { state: worker.state, reason: reasonOf(worker) }
 }
 
 /** What held there; a worker that says nothing of it had the job's own. */

@@ -105,6 +105,16 @@ describe('JSON', () => {
     ])
   })
 
+  it('keeps the figures of a worker on which only a line after the runs failed, and says so', () => {
+    const ended = { state: 'failed' as const, reason: 'its cleanup command: exit code 127' }
+    const job = finished([{ name: 'a', cpu: 'x', runs: [[1, 2]], worker: ended }, LAB[0]!])
+    const { results, failures } = parse(job)
+
+    expect(failures).toEqual([])
+    expect(results.map(result => result.ended)).toEqual([ended, undefined])
+    expect(renderCsv(job).split('\n')[1]).toContain(',failed,its cleanup command: exit code 127,2,')
+  })
+
   it('has the memory of each run where it is known, and under which protections and limits they ran', () => {
     const conditions = { sandbox: { uidMode: 'two-uids' } as never, limits: { ...DEFAULT_LIMITS, memoryBytes: 2 ** 30 } }
     const known = finished([{ name: 'a', cpu: 'x', runs: [[1, 2]], result: conditions }, lost])

@@ -35,6 +35,15 @@ describe('what is said of a precision that was not reached', () => {
 describe('what is said of a worker', () => {
   const about = (result: Partial<ExecutionResult>): string[] => below({ result })
 
+  it('is how it ended when all its runs went well, unless a command of it tells', () => {
+    const ended = { state: 'failed' as const, reason: 'its cleanup command: exit code 127' }
+
+    expect(below({ worker: ended })).toEqual(['failed: its cleanup command: exit code 127'])
+    expect(below({ worker: ended, exit: { kind: 'code', code: 3 } })).toEqual([])
+    expect(renderMarkdown(finished([{ name: 'a', cpu: 'x', runs: [[1]], worker: ended }, { name: 'b', cpu: 'x', runs: [[1]] }])))
+      .toContain('(1) failed: its cleanup command: exit code 127')
+  })
+
   it('is how long it waited for a quiet machine, when that was worth telling', () => {
     expect(about({ quietWaitMs: 1_234 })).toEqual(['waited 1.2 s for a quiet machine'])
     expect(about({ quietWaitMs: 101 })).toEqual([])
