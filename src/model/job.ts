@@ -81,6 +81,10 @@ export interface Job {
   counters?: boolean
   /** How long to wait for a quiet machine before measuring; absent = DEFAULT_QUIET_MS. */
   quietMs?: number
+  /** Accepted only when so many masters, the coordinator included, have it on disk; absent = those that are live. */
+  replicas?: number
+  /** Its worker lost for so long, a task for any worker is run again elsewhere; it may then have run twice. Absent = never. */
+  retryLostMs?: number
   /** The client's clock, milliseconds since 1970. For people; nothing is decided by it. */
   submittedAt: number
 }

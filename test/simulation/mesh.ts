@@ -103,6 +103,9 @@ export class SimMesh {
       })
     }
 
+    // the only master
+    this.#toCoordinator({ kind: 'reign', nowMs: this.nowMs })
+
     const tick = (): void => {
       if (incarnation === this.#incarnation && this.coordinator != null) {
         this.#toCoordinator({ kind: 'tick', nowMs: this.nowMs })
@@ -275,6 +278,18 @@ export class SimMesh {
 
     for (const effect of this.machines.coordinator(this.coordinator, event)) {
       this.#carryOut(effect)
+
+      if (effect.kind === 'task-changed') {
+        this.#checkDone(effect.job, effect.task)
+      }
+    }
+  }
+
+  #checkDone (job: string, name: string): void {
+    const task = this.coordinator?.jobs.get(job)?.tasks.get(name)
+
+    if (task?.state === 'done' && this.disk.results.get(`${job}/${name}/${task.worker}/${task.attempt}`) !== 'done') {
+      this.violations.push(`task ${name} of ${job} is done without a record of its worker`)
     }
   }
 

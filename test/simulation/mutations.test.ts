@@ -86,7 +86,8 @@ const COORDINATORS: Array<[string, Coordinator, RegExp]> = [
       if (task?.state === 'starting' && !task.prepared) {
         task.state = 'queued'
         task.worker = undefined
-        task.unsure = false
+        task.doubted.clear()
+        task.assigned.clear()
       }
     }
 
@@ -108,7 +109,9 @@ const COORDINATORS: Array<[string, Coordinator, RegExp]> = [
     }
     return event
   }), /never ends/],
-  ['does not hear that a cancel was carried out, nor says it again', (state, event) => event.kind === 'cancel-answered' || event.kind === 'tick' ? [] : stepCoordinator(state, event), /never ends/],
+  ['does not hear that a cancel was carried out, nor says it again', (state, event) => event.kind === 'cancel-answered'
+    ? []
+    : stepCoordinator(state, event).filter(effect => effect.kind !== 'cancel-on' || event.kind === 'cancel'), /never ends/],
   ['does not read what a job requires and asks for', before((_state, event) => event.kind === 'accept' || event.kind === 'restore' ? { ...event, job: { ...event.job, require: undefined, limits: {} } } : event), /runs where it must not: its sandbox lacks two-uids/],
   ['forgets at a restart whom a job must not run on', before((_state, event) => event.kind === 'restore' ? { ...event, targets: event.targets.map(({ task, worker }) => ({ task, worker })) } : event), /runs where it must not/]
 ]

@@ -131,6 +131,7 @@ export class Coordinator {
       }
     }
 
+    this.dispatch({ kind: 'reign', nowMs: Date.now() })
     this.#timer = setInterval(() => { this.dispatch({ kind: 'tick', nowMs: Date.now() }) }, TICK_MS)
   }
 
@@ -232,6 +233,13 @@ export class Coordinator {
           this.#listeners.forEach(listener => { listener.onTask?.(effect.job, effect.task) })
           break
         case 'worker-changed':
+          break
+        case 'job-forgotten':
+          if (effect.job.payload != null) {
+            this.#components.content.unpin(effect.job.payload.id, effect.job.id)
+          }
+
+          this.#listeners.forEach(listener => { listener.onJobEnd?.(effect.job.id) })
           break
         case 'job-ended':
           await this.#onJobEnd(effect.job, effect.atMs)

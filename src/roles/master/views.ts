@@ -1,4 +1,5 @@
 import { commandTitle } from '../../model/job.ts'
+import { executionId } from '../../model/ids.ts'
 import { isTaskEnd } from '../../model/states.ts'
 import type { JobEntry, TaskEntry, WorkerEntry } from './coordinator/state.ts'
 import type { ExecutionResult } from '../../model/result.ts'
@@ -7,6 +8,8 @@ import type { JobRow, JobView, NodeRow, TaskView } from '../../node/protocol/sub
 
 /** Characters: a row of a list must not be longer than its reader takes. */
 const MAX_TITLE = 2_000
+
+const MAX_DUPLICATES = 100
 
 /** The coordinator's state as clients see it. */
 export function jobView (entry: JobEntry, startSkewNs?: number): JobView {
@@ -29,8 +32,19 @@ export function taskView (task: TaskEntry, entry: JobEntry): TaskView {
     reason: task.reason ?? (task.state === 'queued' && !entry.cancelled ? 'waiting for a free worker' : undefined),
     attempt: task.attempt,
     simultaneous: task.simultaneous,
-    info: task.info
+    info: task.info,
+    ...duplicatesOf(task)
   }
+}
+
+/** What beside the record that counts is there; before the end, all of it. */
+function duplicatesOf (task: TaskEntry): Pick<TaskView, 'duplicates'> {
+  const duplicates = [...task.records.values()]
+    .filter(({ key }) => !isTaskEnd(task.state) || key.worker !== task.worker || key.attempt !== task.attempt)
+    .slice(0, MAX_DUPLICATES)
+    .map(({ key, outcome, reason, workerName }) => ({ execution: executionId(key), workerName: workerName ?? key.worker.slice(-8), outcome, reason }))
+
+  return duplicates.length === 0 ? {} : { duplicates }
 }
 
 export function jobRow (entry: JobEntry, viewer: string): JobRow {

@@ -37,6 +37,12 @@ export class Play {
   readonly state: CoordinatorState = emptyCoordinator()
   nowMs = 1_000
 
+  constructor (mode: CoordinatorState['mode'] = 'reign') {
+    if (mode === 'reign') {
+      this.step({ kind: 'reign' })
+    }
+  }
+
   /** In the order in which they register. */
   static with (...names: string[]): Play {
     const play = new Play()

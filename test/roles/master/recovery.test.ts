@@ -21,6 +21,7 @@ let nowMs: number
 beforeEach(() => {
   state = emptyCoordinator()
   nowMs = 1_700_000_000_000
+  step({ kind: 'reign' })
 })
 
 function info (peerId: string): WorkerInfo {

@@ -22,6 +22,9 @@ export const MAX_RUNS = 100_000
 const MAX_WORDS = 4_096
 const MAX_VARIABLES = 1_024
 
+/** Masters of one mesh: more than anybody needs. */
+export const MAX_MASTERS = 64
+
 /** A year: longer is a slip of the finger. */
 const MAX_MS = 366 * 24 * 3_600_000
 
@@ -106,7 +109,9 @@ export const job = message<Job>('Job', {
   ignoreFailure: optional(15, message<NonNullable<Job['ignoreFailure']>>('IgnoreFailure', { codes: list(1, uint({ max: 255 }), 255) })),
   coldCache: optional(16, bool),
   counters: optional(17, bool),
-  quietMs: optional(18, uint({ max: MAX_MS }))
+  quietMs: optional(18, uint({ max: MAX_MS })),
+  replicas: optional(19, uint({ min: 1, max: MAX_MASTERS })),
+  retryLostMs: optional(20, uint({ min: 1, max: MAX_MS }))
 })
 
 /** The bytes that a client seals; the same job always has the same. */

@@ -77,9 +77,11 @@ const commandResult = message<CommandResult>('CommandResult', {
 
 const OUTCOMES: readonly Outcome[] = ['done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted']
 
+export const outcome = oneOf('Outcome', OUTCOMES)
+
 export const executionResult = message<ExecutionResult>('ExecutionResult', {
   key: field(1, executionKey),
-  outcome: field(2, oneOf('Outcome', OUTCOMES)),
+  outcome: field(2, outcome),
   reason: optional(3, sentence),
   commands: list(4, commandResult, MAX_COMMANDS),
   sandbox: optional(5, sandboxFacts),

@@ -1,7 +1,7 @@
 import { executionResult } from '../model/result.ts'
 import { count, execution, jobId, name, payloadId, selector, sentence, size, taskName } from '../model/words.ts'
 import { codec } from '../schema/codec.ts'
-import { field, list, message } from '../schema/message.ts'
+import { field, list, message, optionalList } from '../schema/message.ts'
 import { bool, bytes, oneOf, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { MAX_RESULT_BYTES, phaseFields, piece, progressFields, stream } from '../task/fields.ts'
@@ -33,7 +33,7 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
     show: variant(6, { selector: field(1, selector) })
   })),
   reply: codec('submit answer', union<SubmitReply, 'kind'>('SubmitReply', 'kind', {
-    accepted: variant(1, { id: field(1, jobId), masters: list(2, name, 64), existing: field(3, bool) }),
+    accepted: variant(1, { id: field(1, jobId), masters: list(2, name, 64), existing: field(3, bool), leftOut: optionalList(4, name, 64) }),
     'need-payload': variant(2, { payload: field(1, payloadId) }),
     refused: variant(3, { code: field(1, oneOf('RefusalCode', ['refused', 'conflict', 'quota', 'no-worker', 'usage', 'failed'] as const)), reason: field(2, sentence) }),
     job: variant(4, { view: field(1, jobView) }),

@@ -1,6 +1,6 @@
 import type { Job } from '../../../model/job.ts'
 import type { WorkerInfo } from '../../../model/machine.ts'
-import type { ExecutionResult } from '../../../model/result.ts'
+import type { ExecutionResult, Outcome } from '../../../model/result.ts'
 import type { JobState, TaskState, WorkerState } from '../../../model/states.ts'
 import type { OutputStream } from '../task/messages.ts'
 
@@ -22,6 +22,14 @@ export type SubmitRequest =
   | { kind: 'jobs', limit: number }
   | { kind: 'show', selector: string }
 
+/** Another record of a task than the one that counts: it ran on both sides of a partition, or was run again. */
+export interface Duplicate {
+  execution: string
+  workerName: string
+  outcome: Outcome
+  reason?: string
+}
+
 export interface TaskView {
   task: string
   /** Peer id; absent while no worker has it. */
@@ -33,6 +41,8 @@ export interface TaskView {
   attempt: number
   simultaneous?: boolean
   info?: WorkerInfo
+  /** Absent when it ran once. */
+  duplicates?: Duplicate[]
 }
 
 export interface JobView {
@@ -78,8 +88,8 @@ export interface NodeRow {
 
 /** What a master answers; lists come a row a message, and the stream is closed after the last. */
 export type SubmitReply =
-  /** Durable on these masters. `existing` = this very job was accepted before. */
-  | { kind: 'accepted', id: string, masters: string[], existing: boolean }
+  /** Durable on these masters; `leftOut` are live ones that made no progress. `existing` = this very job was accepted before. */
+  | { kind: 'accepted', id: string, masters: string[], existing: boolean, leftOut?: string[] }
   /** Upload this payload by the payload protocol, then submit again. */
   | { kind: 'need-payload', payload: string }
   | { kind: 'refused', code: 'refused' | 'conflict' | 'quota' | 'no-worker' | 'usage' | 'failed', reason: string }

@@ -1,9 +1,10 @@
 import { job } from '../model/job.ts'
 import { workerInfo } from '../model/machine.ts'
-import { address, count, jobId, millis, name, nanos, peerId, sentence, taskName, version } from '../model/words.ts'
-import { field, list, message, optional } from '../schema/message.ts'
+import { outcome } from '../model/result.ts'
+import { address, count, execution, jobId, millis, name, nanos, peerId, sentence, taskName, version } from '../model/words.ts'
+import { field, list, message, optional, optionalList } from '../schema/message.ts'
 import { bool, oneOf, text, uint } from '../schema/scalars.ts'
-import type { JobRow, JobView, NodeRow, TaskView } from './messages.ts'
+import type { Duplicate, JobRow, JobView, NodeRow, TaskView } from './messages.ts'
 import type { JobState, TaskState } from '../../../model/states.ts'
 
 /** Tasks of one job. */
@@ -15,6 +16,16 @@ const NODE_STATES: ReadonlyArray<NodeRow['state']> = ['waiting', 'running', 'fai
 
 const jobState = oneOf('JobState', JOB_STATES)
 
+/** An attempt more each time, on as many sides as there are masters. */
+const MAX_DUPLICATES = 100
+
+const duplicate = message<Duplicate>('Duplicate', {
+  execution: field(1, execution),
+  workerName: field(2, name),
+  outcome: field(3, outcome),
+  reason: optional(4, sentence)
+})
+
 export const taskView = message<TaskView>('TaskView', {
   task: field(1, taskName),
   worker: optional(2, peerId),
@@ -23,7 +34,8 @@ export const taskView = message<TaskView>('TaskView', {
   reason: optional(5, sentence),
   attempt: field(6, uint()),
   simultaneous: optional(7, bool),
-  info: optional(8, workerInfo)
+  info: optional(8, workerInfo),
+  duplicates: optionalList(9, duplicate, MAX_DUPLICATES)
 })
 
 export const jobView = message<JobView>('JobView', {

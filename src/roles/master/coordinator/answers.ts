@@ -1,6 +1,6 @@
 import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
-import { backOff, change, disengage, findTask, keyOf, requeue, rollBack, settle } from './tasks.ts'
+import { backOff, cancelOn, change, conclude, disengage, findTask, keyOf, requeue, rollBack, settle } from './tasks.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
 import type { SlotReply } from '../../../node/protocol/slot/messages.ts'
 
@@ -43,6 +43,13 @@ export function onAnswer (state: CoordinatorState, event: Extract<CoordinatorEve
       return declined(state, entry, task, event.worker, reply.reason, event.nowMs, effects)
     case 'stale':
       backOff(worker, event.nowMs)
+
+      // START was refused, and nothing said of what the later coordinator did there
+      if (isAtWorker(task, event.worker)) {
+        doubt(state, task, event.worker, event.execution)
+        return
+      }
+
       return declined(state, entry, task, event.worker, `the worker follows a later coordinator (term ${reply.highest.term})`, event.nowMs, effects)
     case 'refused':
       backOff(worker, event.nowMs)
@@ -55,16 +62,21 @@ export function onAnswer (state: CoordinatorState, event: Extract<CoordinatorEve
 
 function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, execution: string, reply: Extract<SlotReply, { kind: 'ready' }>, nowMs: number, effects: CoordinatorEffect[]): void {
   const wasAsked = task.asked.delete(worker) && task.state === 'reserving' && task.worker == null
-  const wasUnsure = task.unsure && task.state === 'starting' && task.worker === worker
+  const wasDoubted = task.state === 'starting' && task.doubted.delete(worker)
 
-  // cancelled meanwhile, or another one was faster
-  if (!wasAsked && !wasUnsure) {
+  // cancelled meanwhile, another one was faster, or one that may have begun it has not answered yet
+  if ((!wasAsked && !wasDoubted) || task.doubted.size > 0) {
     effects.push({ kind: 'rollback', worker, execution })
     disengage(state, worker, execution)
+    lookAtNextDoubted(task)
     return
   }
 
   choose(state, entry, task, worker, effects)
+
+  if (wasDoubted && state.workers.has(worker)) {
+    state.workers.get(worker)!.engaged = execution
+  }
 
   if (entry.job.payload == null || reply.hasPayload) {
     task.prepared = true
@@ -79,7 +91,7 @@ function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
 function onKnown (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, held: 'running' | 'finished', nowMs: number, effects: CoordinatorEffect[]): void {
   const wasAsked = task.asked.delete(worker) && task.worker == null
 
-  if (isTaskEnd(task.state) || (!wasAsked && task.worker !== worker)) {
+  if (isTaskEnd(task.state) || (!wasAsked && task.worker !== worker && !task.doubted.has(worker))) {
     disengage(state, worker, executionId(keyOf(entry, task, worker)))
     return
   }
@@ -87,9 +99,7 @@ function onKnown (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
   choose(state, entry, task, worker, effects)
 
   if (entry.cancelled) {
-    task.cancelSentMs = nowMs
-    effects.push({ kind: 'cancel-on', worker, job: entry.job.id })
-    change(entry, task, 'cancelling', nowMs, effects)
+    cancelOn(entry, task, worker, nowMs, effects)
   } else {
     change(entry, task, held === 'running' ? 'running' : 'starting', nowMs, effects)
   }
@@ -97,7 +107,7 @@ function onKnown (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
 
 /** The task is this worker's; the others that were asked are free again. */
 function choose (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, effects: CoordinatorEffect[]): void {
-  task.unsure = false
+  task.doubted.clear()
   settle(state, task, worker)
 
   for (const other of task.asked) {
@@ -120,15 +130,37 @@ export function onAskFailed (state: CoordinatorState, event: Extract<Coordinator
 
   const { entry, task } = found
 
-  // After START nobody here can know whether it began: the worker says so when it registers again.
-  if ((task.state === 'starting' || task.state === 'cancelling') && !task.prepared && task.worker === event.worker) {
-    // one that is being cancelled is not asked again, but told of the cancel until it confirms
-    task.unsure = task.state === 'starting'
-    disengage(state, event.worker, event.execution)
+  // After START nobody here can know whether it began: it is asked again.
+  if (isAtWorker(task, event.worker)) {
+    doubt(state, task, event.worker, event.execution)
     return
   }
 
   declined(state, entry, task, event.worker, event.reason, event.nowMs, effects)
+}
+
+/** START was sent to it, or assigned by an earlier coordinator: it may have begun. */
+function isAtWorker (task: TaskEntry, worker: string): boolean {
+  return (task.state === 'starting' || task.state === 'cancelling') && !task.prepared && (task.worker === worker || task.doubted.has(worker))
+}
+
+function doubt (state: CoordinatorState, task: TaskEntry, worker: string, execution: string): void {
+  // one that is being cancelled is not asked again, but told of the cancel until it confirms
+  if (task.state === 'starting') {
+    task.doubted.add(worker)
+  }
+
+  task.asked.delete(worker)
+  disengage(state, worker, execution)
+}
+
+/** A task that waits for an answer waits for one that has not given it. */
+function lookAtNextDoubted (task: TaskEntry): void {
+  const [next] = task.doubted
+
+  if (task.state === 'starting' && next != null && (task.worker == null || !task.doubted.has(task.worker))) {
+    task.worker = next
+  }
 }
 
 /** This worker does not do it, for now: others may. */
@@ -136,13 +168,19 @@ function declined (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wo
   disengage(state, worker, executionId(keyOf(entry, task, worker)))
   task.asked.delete(worker)
 
+  // this one has not begun it: what of the others?
+  if (task.doubted.delete(worker) && task.doubted.size > 0) {
+    lookAtNextDoubted(task)
+    return
+  }
+
   if (isTaskEnd(task.state) || task.state === 'running' || (task.worker != null && task.worker !== worker)) {
     return
   }
 
   if (entry.cancelled) {
     rollBack(state, entry, task, effects)
-    change(entry, task, 'cancelled', nowMs, effects)
+    conclude(entry, task, 'cancelled', undefined, nowMs, effects)
   } else if (task.asked.size === 0) {
     requeue(state, entry, task, reason, nowMs, effects)
   }

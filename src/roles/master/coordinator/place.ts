@@ -11,6 +11,9 @@ const ASKED_AT_ONCE = 3
 /** Members of a group that are ready wait this long for the slowest one. */
 const GROUP_WAIT_MS = 60_000
 
+/** A new coordinator offers nothing before all connected workers have said what they hold, or for this long. */
+export const SETTLE_MS = 500
+
 /**
  * Offers queued tasks to idle workers, fairly between clients, and starts what
  * is prepared.
@@ -18,8 +21,15 @@ const GROUP_WAIT_MS = 60_000
 export function place (state: CoordinatorState, nowMs: number): CoordinatorEffect[] {
   const effects: CoordinatorEffect[] = []
 
+  if (state.mode === 'standby') {
+    return effects
+  }
+
   askAgain(state, nowMs, effects)
-  offer(state, nowMs, effects)
+
+  if (isSettled(state, nowMs)) {
+    offer(state, nowMs, effects)
+  }
 
   for (const entry of state.jobs.values()) {
     if (entry.finishedAtMs == null) {
@@ -35,6 +45,17 @@ export function isIdle (worker: WorkerEntry, nowMs: number): boolean {
     worker.engaged == null && worker.retryAtMs <= nowMs
 }
 
+function isSettled (state: CoordinatorState, nowMs: number): boolean {
+  const reignedMs = state.reignedMs ?? nowMs
+
+  // a clock that was set back does not make it last longer
+  if (state.unheard.size > 0 && (nowMs < reignedMs || nowMs - reignedMs >= SETTLE_MS)) {
+    state.unheard.clear()
+  }
+
+  return state.unheard.size === 0
+}
+
 /** Did START arrive? AVAILABLE is answered with `known` if it did, and with anything else if it did not. */
 function askAgain (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
   for (const entry of state.jobs.values()) {
@@ -43,13 +64,21 @@ function askAgain (state: CoordinatorState, nowMs: number, effects: CoordinatorE
     }
 
     for (const task of entry.tasks.values()) {
-      const worker = task.unsure && task.state === 'starting' && task.worker != null ? state.workers.get(task.worker) : undefined
+      if (task.state !== 'starting') {
+        continue
+      }
 
-      if (task.worker != null && worker?.connected === true && worker.engaged == null && worker.retryAtMs <= nowMs) {
-        const execution = executionId(keyOf(entry, task, task.worker))
+      for (const id of task.doubted) {
+        const worker = state.workers.get(id)
 
-        worker.engaged = execution
-        effects.push({ kind: 'ask', worker: task.worker, execution })
+        // one that is busy with something else can tell as well
+        if (worker?.connected === true && !task.asked.has(id) && worker.retryAtMs <= nowMs) {
+          const execution = executionId(keyOf(entry, task, id))
+
+          worker.engaged ??= execution
+          task.asked.add(id)
+          effects.push({ kind: 'ask', worker: id, execution })
+        }
       }
     }
   }
@@ -154,8 +183,11 @@ function start (entry: JobEntry, tasks: TaskEntry[], together: boolean, effects:
   const starts = tasks.map(task => ({ worker: task.worker!, execution: executionId(keyOf(entry, task, task.worker!)) }))
 
   for (const task of tasks) {
+    const key = keyOf(entry, task, task.worker!)
+
     // no longer ours to roll back: from here on only the worker knows
     task.prepared = false
+    task.assigned.set(executionId(key), key)
   }
 
   effects.push(...starts.map(({ execution }): CoordinatorEffect => ({ kind: 'persist-assign', execution })))

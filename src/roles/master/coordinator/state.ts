@@ -7,10 +7,16 @@ import type { Held } from '../../../node/protocol/register/messages.ts'
 import type { SlotReply } from '../../../node/protocol/slot/messages.ts'
 
 /**
- * What the coordinator knows: its workers and its jobs. The journal holds what
- * a promise rests on; the rest is rebuilt from what workers say.
+ * What a master knows: its workers and its jobs. The journal holds what a
+ * promise rests on; the rest is rebuilt from what workers say. Every master has
+ * it; only the one that reigns acts on it.
  */
 export interface CoordinatorState {
+  mode: 'standby' | 'reign'
+  /** When this reign began. */
+  reignedMs?: number
+  /** Connected workers that have not said yet in this reign what they hold: nothing new is offered while there are any, for SETTLE_MS at most. */
+  unheard: Set<string>
   workers: Map<string, WorkerEntry>
   jobs: Map<string, JobEntry>
   /** When the last tick came. */
@@ -43,15 +49,20 @@ export interface TaskEntry {
   state: TaskState
   /** Peer id, from READY on. */
   worker?: string
+  /** Raised by --retry-lost and by its worker's own record of an interruption; never by anything else. */
   attempt: number
   reason?: string
   simultaneous?: boolean
+  /** Every execution of it that the journal has assigned. */
+  assigned: Map<string, ExecutionKey>
+  /** Every record of it, by execution: more than one when it ran on both sides of a partition, or was run again. */
+  records: Map<string, Ended>
   /** Workers that were sent AVAILABLE and have not answered. */
   asked: Set<string>
   /** READY and has the payload: may start. */
   prepared: boolean
-  /** START was sent and its answer lost: the same worker is asked again, nobody else. */
-  unsure: boolean
+  /** Workers that may have begun this attempt (START was sent, or assigned by an earlier coordinator): they are asked, and nobody else. */
+  doubted: Set<string>
   /** When its worker was told of the cancel last. */
   cancelSentMs?: number
   sinceMs: number
@@ -76,9 +87,20 @@ export interface Target {
 
 export type CoordinatorEvent =
   | { kind: 'accept', job: Job, acceptedAtMs: number, targets: Target[], nowMs: number }
+  /** A job as the journal has it: at the start, or because another master has written of it. */
   | { kind: 'restore', job: Job, acceptedAtMs: number, finishedAtMs?: number, targets: Target[], ended: Ended[], assigned: ExecutionKey[], cancelled: boolean, nowMs: number }
+  /** The election is won: from now on this master places, asks, starts, cancels. */
+  | { kind: 'reign', nowMs: number }
+  /** Another master reigns: nothing is said to workers any more. */
+  | { kind: 'stand-down', nowMs: number }
+  /** Another master has assigned it. */
+  | { kind: 'assigned', key: ExecutionKey, nowMs: number }
+  /** Another master has called the job ended. */
+  | { kind: 'end', job: string, atMs: number, nowMs: number }
+  /** The job is pruned everywhere. */
+  | { kind: 'forget', job: string, nowMs: number }
   | { kind: 'worker-registered', info: WorkerInfo, holds: Held[], draining: boolean, nowMs: number }
-  | { kind: 'worker-state', worker: string, state: WorkerState, detail?: string, sinceMs: number, floor?: WorkerInfo['floor'], nowMs: number }
+  | { kind: 'worker-state', worker: string, state: WorkerState, execution?: string, detail?: string, sinceMs: number, floor?: WorkerInfo['floor'], nowMs: number }
   | { kind: 'worker-gone', worker: string, nowMs: number }
   | { kind: 'answer', worker: string, execution: string, reply: SlotReply, nowMs: number }
   /** The slot stream broke, or nothing came in time. */
@@ -98,6 +120,8 @@ export interface Ended {
   outcome: Outcome
   reason?: string
   simultaneous?: boolean
+  /** Where it is known. */
+  workerName?: string
 }
 
 export type CoordinatorEffect =
@@ -113,7 +137,11 @@ export type CoordinatorEffect =
   | { kind: 'task-changed', job: string, task: string }
   | { kind: 'worker-changed', worker: string }
   | { kind: 'job-ended', job: string, atMs: number }
+  | { kind: 'job-forgotten', job: Job }
+
+/** Effects that reach a worker, or that a START rests on: none of them but from the master that reigns. */
+export const COMMANDS: ReadonlySet<CoordinatorEffect['kind']> = new Set(['ask', 'rollback', 'send-payload', 'persist-assign', 'start', 'cancel-on'])
 
 export function emptyCoordinator (): CoordinatorState {
-  return { workers: new Map(), jobs: new Map() }
+  return { mode: 'standby', unheard: new Set(), workers: new Map(), jobs: new Map() }
 }

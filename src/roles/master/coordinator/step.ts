@@ -1,16 +1,20 @@
-import { unmetDemand } from '../../../machine/demands.ts'
 import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { onAnswer, onAskFailed } from './answers.ts'
+import { newJob, onAssigned, onEnd, onForget, restore } from './facts.ts'
 import { place } from './place.ts'
-import { backOff, change, disengage, findTask, release, requeue, rollBack, settle } from './tasks.ts'
+import { countedRecord, isFinal, note } from './records.ts'
+import { reign, standDown } from './reign.ts'
+import { COMMANDS } from './state.ts'
+import { backOff, cancelOn, change, conclude, disengage, findTask, hasBegun, release, requeue, rollBack, runAgain, settle } from './tasks.ts'
 import { onGone, onRegistered, onTick, onWorkerState } from './workers.ts'
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, Target, TaskEntry } from './state.ts'
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
 
 /**
- * One step of the coordinator: applies the event to the state (in place: it may
- * hold thousands of tasks) and returns what to do, in order. Pure otherwise: no
- * clock, no randomness, no I/O.
+ * One step of a master: applies the event to the state (in place: it may hold
+ * thousands of tasks) and returns what to do, in order. Pure otherwise: no
+ * clock, no randomness, no I/O. A standby follows what happens, and has nothing
+ * to say to workers.
  */
 export function stepCoordinator (state: CoordinatorState, event: CoordinatorEvent): CoordinatorEffect[] {
   const effects: CoordinatorEffect[] = []
@@ -19,7 +23,7 @@ export function stepCoordinator (state: CoordinatorState, event: CoordinatorEven
   effects.push(...place(state, event.nowMs))
   endJobs(state, event.nowMs, effects)
 
-  return effects
+  return state.mode === 'reign' ? effects : effects.filter(effect => !COMMANDS.has(effect.kind))
 }
 
 function apply (state: CoordinatorState, event: CoordinatorEvent, effects: CoordinatorEffect[]): void {
@@ -35,16 +39,27 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
       return
     case 'restore':
       return restore(state, event, effects)
+    case 'reign':
+      return reign(state, event.nowMs, effects)
+    case 'stand-down':
+      return standDown(state, event.nowMs, effects)
+    case 'assigned':
+      return onAssigned(state, event, effects)
+    case 'end':
+      return onEnd(state, event, effects)
+    case 'forget':
+      return onForget(state, event, effects)
     case 'worker-registered':
       return onRegistered(state, event, effects)
     case 'worker-state':
       return onWorkerState(state, event, effects)
     case 'worker-gone':
       return onGone(state, event, effects)
+    // what comes late is of a reign that has ended: the next one asks for itself
     case 'answer':
-      return onAnswer(state, event, effects)
+      return state.mode === 'reign' ? onAnswer(state, event, effects) : undefined
     case 'ask-failed':
-      return onAskFailed(state, event, effects)
+      return state.mode === 'reign' ? onAskFailed(state, event, effects) : undefined
     case 'payload-sent': {
       const found = findTask(state, event.execution)
 
@@ -87,7 +102,7 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
         // a result that says cancelled may still follow; it changes nothing
         if (task.state === 'cancelling' && task.worker === event.worker) {
           release(state, entry, task)
-          change(entry, task, 'cancelled', event.nowMs, effects)
+          conclude(entry, task, 'cancelled', undefined, event.nowMs, effects)
         }
       }
       return
@@ -106,123 +121,64 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
   }
 }
 
-function newJob (init: { job: JobEntry['job'], acceptedAtMs: number, targets: Target[] }, nowMs: number): JobEntry {
-  return {
-    job: init.job,
-    acceptedAtMs: init.acceptedAtMs,
-    cancelled: false,
-    tasks: new Map(init.targets.map(target => [target.task, newTask(init.job, target, nowMs)]))
-  }
-}
-
-/** What its worker must not do ends before it begins; that follows from what was frozen, so it needs no record. */
-function newTask (job: JobEntry['job'], target: Target, nowMs: number): TaskEntry {
-  const reason = target.info == null ? undefined : unmetDemand(target.info, job)
-
-  return {
-    name: target.task,
-    target: target.worker,
-    info: target.info,
-    state: reason == null ? 'queued' : 'not-run',
-    ...(reason == null ? {} : { reason, worker: target.worker }),
-    attempt: 0,
-    asked: new Set(),
-    prepared: false,
-    unsure: false,
-    sinceMs: nowMs
-  }
-}
-
 /** A task that has moved on to another worker hears nothing of what was under way with the one before. */
 function isAtWorkerOf (task: TaskEntry, execution: string): boolean {
   return task.worker === parseExecutionId(execution).worker
 }
 
-function restore (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'restore' }>, effects: CoordinatorEffect[]): void {
-  const entry = newJob(event, event.nowMs)
+function onResult (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'result' }>, effects: CoordinatorEffect[]): void {
+  const { key, nowMs } = event
+  const entry = state.jobs.get(key.job)
+  const task = entry?.tasks.get(key.task)
+  const execution = executionId(key)
 
-  entry.cancelled = event.cancelled
-  entry.finishedAtMs = event.finishedAtMs
-  state.jobs.set(event.job.id, entry)
+  disengage(state, key.worker, execution)
 
-  // whether an assigned task began, only its worker can say
-  for (const key of event.assigned) {
-    const task = entry.tasks.get(key.task)
-
-    if (task != null) {
-      task.state = event.cancelled ? 'cancelling' : 'starting'
-      task.worker = key.worker
-      task.attempt = key.attempt
-    }
+  if (entry == null || task == null || task.records.has(execution)) {
+    return
   }
 
-  for (const ended of event.ended) {
-    const task = entry.tasks.get(ended.key.task)
+  note(task, { key, outcome: event.outcome, reason: event.reason, simultaneous: event.simultaneous, workerName: state.workers.get(key.worker)?.info.name })
 
-    if (task != null) {
-      task.state = ended.outcome
-      task.reason = ended.reason
-      task.worker = ended.key.worker
-      task.attempt = ended.key.attempt
-      task.simultaneous = ended.simultaneous
-    }
+  const isHere = task.worker === key.worker && task.attempt === key.attempt
+  const counted = countedRecord(task)!
+
+  // it runs, or may run, elsewhere too: its end is awaited
+  if (!isHere && hasBegun(task) && task.doubted.size === 0) {
+    change(entry, task, task.state, nowMs, effects)
+    return
   }
 
-  for (const task of entry.tasks.values()) {
-    if (task.state === 'queued' && event.cancelled) {
-      task.state = 'cancelled'
-    } else if (!isTaskEnd(task.state) && event.finishedAtMs != null) {
-      task.state = 'lost'
+  if (!isFinal(entry, task, counted)) {
+    if (isHere && !isTaskEnd(task.state)) {
+      release(state, entry, task)
+      runAgain(state, entry, task, `interrupted on ${task.info?.name ?? 'its worker'}: run again`, nowMs, effects)
     }
 
-    // the mark of a job's end is not fsynced: it may be missing when everything has ended
-    if (isTaskEnd(task.state) && event.finishedAtMs == null) {
-      effects.push({ kind: 'task-changed', job: event.job.id, task: task.name })
-    }
-
-    const worker = task.worker ?? task.target
-
-    // the workers of unfinished jobs are given time to come back before they count as lost
-    if (!isTaskEnd(task.state) && worker != null && task.info != null && !state.workers.has(worker)) {
-      state.workers.set(worker, {
-        info: task.info,
-        connected: false,
-        state: 'lost',
-        sinceMs: 0,
-        lastHeardMs: event.nowMs,
-        draining: false,
-        retryAtMs: 0,
-        failures: 0
-      })
-    }
+    return
   }
+
+  // A record is a fact: it replaces what was only inferred.
+  rollBackOthers(state, entry, task, execution, effects)
+
+  if (task.target == null && task.worker !== counted.key.worker) {
+    task.info = undefined
+  }
+
+  settle(state, task, counted.key.worker)
+  conclude(entry, task, 'lost', undefined, nowMs, effects)
 }
 
-function onResult (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'result' }>, effects: CoordinatorEffect[]): void {
-  const entry = state.jobs.get(event.key.job)
-  const task = entry?.tasks.get(event.key.task)
-
-  disengage(state, event.key.worker, executionId(event.key))
-
-  if (entry == null || task == null) {
+/** What was being arranged for it elsewhere is not needed any more. */
+function rollBackOthers (state: CoordinatorState, entry: JobEntry, task: TaskEntry, execution: string, effects: CoordinatorEffect[]): void {
+  if (isTaskEnd(task.state)) {
     return
   }
 
-  // A result is a fact: it replaces what was only inferred, and never another worker's result.
-  if (isTaskEnd(task.state) && task.state !== 'lost' && task.state !== 'cancelled') {
-    return
-  }
+  const others: CoordinatorEffect[] = []
 
-  if (task.worker != null && task.worker !== event.key.worker) {
-    release(state, entry, task)
-  }
-
-  settle(state, task, event.key.worker)
-  task.attempt = event.key.attempt
-  task.reason = event.reason
-  task.simultaneous = event.simultaneous ?? task.simultaneous
-  release(state, entry, task)
-  change(entry, task, event.outcome, event.nowMs, effects)
+  rollBack(state, entry, task, others)
+  effects.push(...others.filter(effect => effect.kind !== 'rollback' || effect.execution !== execution))
 }
 
 function onCancel (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'cancel' }>, effects: CoordinatorEffect[]): void {
@@ -237,29 +193,35 @@ function onCancel (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
   for (const task of entry.tasks.values()) {
     switch (task.state) {
       case 'queued':
-        change(entry, task, 'cancelled', event.nowMs, effects)
-        break
       case 'reserving':
       case 'sending':
         rollBack(state, entry, task, effects)
-        change(entry, task, 'cancelled', event.nowMs, effects)
+        conclude(entry, task, 'cancelled', undefined, event.nowMs, effects)
         break
       case 'starting':
       case 'running': {
         if (task.prepared) {
           rollBack(state, entry, task, effects)
-          change(entry, task, 'cancelled', event.nowMs, effects)
+          conclude(entry, task, 'cancelled', undefined, event.nowMs, effects)
           break
         }
 
         // running, or START is on its way
         const worker = task.worker ?? ''
-        task.cancelSentMs = event.nowMs
-        effects.push({ kind: 'cancel-on', worker, job: event.job })
         task.reason = state.workers.get(worker)?.connected === true ? undefined : 'cancel pending: its worker is not connected'
-        change(entry, task, 'cancelling', event.nowMs, effects)
+        cancelOthers(task, worker, event.job, effects)
+        cancelOn(entry, task, worker, event.nowMs, effects)
         break
       }
+    }
+  }
+}
+
+/** Others that may have begun it hear of it as well. */
+function cancelOthers (task: TaskEntry, worker: string, job: string, effects: CoordinatorEffect[]): void {
+  for (const other of task.doubted) {
+    if (other !== worker) {
+      effects.push({ kind: 'cancel-on', worker: other, job })
     }
   }
 }

@@ -1,5 +1,6 @@
 import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
+import { countedRecord, endBy, isFinal, latestAttempt, mayRetry } from './records.ts'
 import type { CoordinatorEffect, CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
 import type { ExecutionKey } from '../../../model/ids.ts'
 import type { TaskState } from '../../../model/states.ts'
@@ -81,14 +82,85 @@ export function forEachTaskOf (state: CoordinatorState, worker: string, visit: (
   }
 }
 
+/** Offered, reserved, or ready to start: all of it can be taken back. */
+export function isBeingArranged (task: TaskEntry): boolean {
+  return task.state === 'reserving' || task.state === 'sending' || (task.state === 'starting' && task.prepared)
+}
+
+/** START was sent: only its worker can take that back. */
+export function hasBegun (task: TaskEntry): boolean {
+  return task.state === 'running' || task.state === 'cancelling' || (task.state === 'starting' && !task.prepared)
+}
+
+/** It may run there: its worker is told until it confirms. */
+export function cancelOn (entry: JobEntry, task: TaskEntry, worker: string, nowMs: number, effects: CoordinatorEffect[]): void {
+  task.cancelSentMs = nowMs
+  task.prepared = false
+  task.doubted.clear()
+  effects.push({ kind: 'cancel-on', worker, job: entry.job.id })
+  change(entry, task, 'cancelling', nowMs, effects)
+}
+
 /** Back to the queue, same attempt: nothing of it has run, and nobody keeps a place for it. */
 export function requeue (state: CoordinatorState, entry: JobEntry, task: TaskEntry, reason: string | undefined, nowMs: number, effects: CoordinatorEffect[]): void {
   rollBack(state, entry, task, effects)
+
+  const counted = countedRecord(task)
+
+  // it ran elsewhere meanwhile
+  if (counted != null && isFinal(entry, task, counted)) {
+    conclude(entry, task, 'lost', undefined, nowMs, effects)
+    return
+  }
+
   task.prepared = false
-  task.unsure = false
+  task.doubted.clear()
   task.worker = undefined
   task.reason = reason
   change(entry, task, entry.cancelled ? 'cancelled' : 'queued', nowMs, effects)
+}
+
+/** Its end: by a record of it if there is one, otherwise as it must be inferred. */
+export function conclude (entry: JobEntry, task: TaskEntry, inferred: 'cancelled' | 'lost', reason: string | undefined, nowMs: number, effects: CoordinatorEffect[]): void {
+  const counted = countedRecord(task)
+
+  task.prepared = false
+  task.doubted.clear()
+
+  if (counted == null) {
+    task.reason = reason
+    change(entry, task, inferred, nowMs, effects)
+  } else {
+    endBy(task, counted)
+    task.sinceMs = nowMs
+    change(entry, task, counted.outcome, nowMs, effects)
+  }
+}
+
+/** Once more, anywhere, as another execution. False when the job does not want that. */
+export function runAgain (state: CoordinatorState, entry: JobEntry, task: TaskEntry, reason: string, nowMs: number, effects: CoordinatorEffect[]): boolean {
+  if (!mayRetry(entry, task)) {
+    return false
+  }
+
+  const counted = countedRecord(task)
+
+  rollBack(state, entry, task, effects)
+
+  if (counted != null && isFinal(entry, task, counted)) {
+    conclude(entry, task, 'lost', undefined, nowMs, effects)
+    return true
+  }
+
+  task.attempt = latestAttempt(task) + 1
+  task.prepared = false
+  task.doubted.clear()
+  task.worker = undefined
+  task.info = undefined
+  task.reason = reason
+  change(entry, task, 'queued', nowMs, effects)
+
+  return true
 }
 
 export function rollBack (state: CoordinatorState, entry: JobEntry, task: TaskEntry, effects: CoordinatorEffect[]): void {

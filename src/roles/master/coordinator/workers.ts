@@ -1,7 +1,10 @@
-import { executionId } from '../../../model/ids.ts'
+import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd, WORKER_LOST_MS } from '../../../model/states.ts'
-import { change, findTask, forEachTaskOf, keyOf, requeue, rollBack, settle } from './tasks.ts'
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from './state.ts'
+import { formatDuration } from '../../../model/units.ts'
+import { mayRetry } from './records.ts'
+import { cancelOn, change, conclude, forEachTaskOf, hasBegun, isBeingArranged, keyOf, requeue, rollBack, runAgain, settle } from './tasks.ts'
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
+import type { Held } from '../../../node/protocol/register/messages.ts'
 
 /** A cancel that was not confirmed is said again; saying it twice does no harm. */
 const CANCEL_AGAIN_MS = 10_000
@@ -11,12 +14,14 @@ const PAUSED_MS = 5_000
 
 export function onRegistered (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'worker-registered' }>, effects: CoordinatorEffect[]): void {
   const id = event.info.peerId
-  const held = new Map(event.holds.map(hold => [hold.execution, hold.state]))
+  const held = new Set(event.holds.map(hold => hold.execution))
 
   // whatever was being arranged on the old connection is void
   forEachTaskOf(state, id, (entry, task) => {
-    if (task.state === 'reserving' || task.state === 'sending' || (task.state === 'starting' && task.prepared)) {
+    if (isBeingArranged(task)) {
       requeue(state, entry, task, undefined, event.nowMs, effects)
+    } else {
+      task.cancelSentMs = undefined
     }
   })
 
@@ -32,44 +37,108 @@ export function onRegistered (state: CoordinatorState, event: Extract<Coordinato
     failures: 0
   })
 
+  state.unheard.delete(id)
+
+  for (const { execution, state: holding } of event.holds) {
+    adopt(state, id, execution, holding, event.nowMs, effects)
+  }
+
   forEachTaskOf(state, id, (entry, task) => {
-    const execution = executionId(keyOf(entry, task, id))
-    const holding = held.get(execution)
-
-    if (holding === 'running') {
-      settle(state, task, id)
-      state.workers.get(id)!.engaged = execution
-
-      if (task.state === 'cancelling' || entry.cancelled) {
-        effects.push({ kind: 'cancel-on', worker: id, job: entry.job.id })
-      } else {
-        change(entry, task, 'running', event.nowMs, effects)
-      }
-    } else if (holding == null && (task.state === 'starting' || task.state === 'running' || task.state === 'cancelling')) {
-      if (entry.cancelled) {
-        change(entry, task, 'cancelled', event.nowMs, effects)
-      } else if (task.state === 'starting') {
-        // START has not arrived, or is still on its way behind the registration: it is asked, and nobody else
-        task.unsure = true
-      } else {
-        task.reason = 'its worker has come back without a record of it'
-        change(entry, task, 'lost', event.nowMs, effects)
-      }
+    if (!held.has(executionId(keyOf(entry, task, id)))) {
+      missing(state, entry, task, id, event.nowMs, effects)
     }
   })
 
-  cancelHeld(state, event, effects)
   effects.push({ kind: 'worker-changed', worker: id })
 }
 
-/** What counted as lost may run there still, and was cancelled meanwhile. */
-function cancelHeld (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'worker-registered' }>, effects: CoordinatorEffect[]): void {
-  for (const { execution, state: held } of event.holds) {
-    const found = held === 'running' ? findTask(state, execution) : undefined
+/** A worker that has come back holds nothing of what it was given. */
+function missing (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, nowMs: number, effects: CoordinatorEffect[]): void {
+  if (task.worker !== worker) {
+    return
+  }
 
-    if (found != null && found.entry.cancelled && isTaskEnd(found.task.state)) {
-      effects.push({ kind: 'cancel-on', worker: event.info.peerId, job: found.entry.job.id })
+  switch (task.state) {
+    case 'starting':
+      // START has not arrived, or is still on its way behind the registration: it is asked, and nobody else
+      task.asked.delete(worker)
+      task.doubted.add(worker)
+      break
+    case 'cancelling':
+      if (state.mode === 'reign') {
+        conclude(entry, task, 'cancelled', undefined, nowMs, effects)
+      }
+      break
+    case 'running': {
+      const reason = 'its worker has come back without a record of it'
+
+      if (entry.cancelled) {
+        conclude(entry, task, 'cancelled', undefined, nowMs, effects)
+      } else if (!runAgain(state, entry, task, reason, nowMs, effects)) {
+        conclude(entry, task, 'lost', reason, nowMs, effects)
+      }
     }
+  }
+}
+
+/**
+ * What a worker says that it holds, whoever gave it that. It is believed unless
+ * the task has ended or is known to be elsewhere; then its record will show that
+ * it ran twice.
+ */
+function adopt (state: CoordinatorState, worker: string, execution: string, held: Held['state'], nowMs: number, effects: CoordinatorEffect[]): void {
+  const key = parseExecutionId(execution)
+  const entry = state.jobs.get(key.job)
+  const task = entry?.tasks.get(key.task)
+
+  if (entry == null || task == null || key.worker !== worker || task.records.has(execution)) {
+    return
+  }
+
+  if (isTaskEnd(task.state)) {
+    // what counted as lost may run there still, and was cancelled meanwhile
+    if (held === 'running' && entry.cancelled) {
+      effects.push({ kind: 'cancel-on', worker, job: entry.job.id })
+    }
+
+    return
+  }
+
+  const isHere = task.worker === worker && task.attempt === key.attempt
+  const isOpen = isBeingArranged(task) || task.state === 'queued' || (task.state === 'starting' && task.doubted.size > 0 && held === 'running' && key.attempt >= task.attempt)
+
+  if (!isHere && !isOpen) {
+    if (held === 'running' && entry.cancelled) {
+      effects.push({ kind: 'cancel-on', worker, job: entry.job.id })
+    }
+
+    return
+  }
+
+  if (!isHere || isBeingArranged(task)) {
+    rollBack(state, entry, task, effects)
+    task.attempt = key.attempt
+    task.prepared = false
+    task.assigned.set(execution, key)
+    settle(state, task, worker)
+    change(entry, task, 'starting', nowMs, effects)
+  }
+
+  if (held === 'running') {
+    state.workers.get(worker)!.engaged = execution
+    task.asked.delete(worker)
+    task.doubted.clear()
+
+    if (entry.cancelled) {
+      if (nowMs - (task.cancelSentMs ?? -Infinity) >= CANCEL_AGAIN_MS) {
+        cancelOn(entry, task, worker, nowMs, effects)
+      }
+    } else if (task.state !== 'running') {
+      change(entry, task, 'running', nowMs, effects)
+    }
+  } else if (task.state === 'starting') {
+    // its record is on the way; should it not come, it is asked
+    task.doubted.add(worker)
   }
 }
 
@@ -98,6 +167,12 @@ export function onWorkerState (state: CoordinatorState, event: Extract<Coordinat
     worker.retryAtMs = 0
   }
 
+  state.unheard.delete(event.worker)
+
+  if (event.state === 'running' && event.execution != null) {
+    adopt(state, event.worker, event.execution, 'running', event.nowMs, effects)
+  }
+
   if (changed) {
     effects.push({ kind: 'worker-changed', worker: event.worker })
   }
@@ -123,7 +198,7 @@ export function onGone (state: CoordinatorState, event: Extract<CoordinatorEvent
       return
     }
 
-    if (task.state === 'reserving' || task.state === 'sending' || (task.state === 'starting' && task.prepared)) {
+    if (isBeingArranged(task)) {
       requeue(state, entry, task, 'its worker has gone away; waiting for it', nowMs, effects)
     }
   })
@@ -133,38 +208,79 @@ export function onGone (state: CoordinatorState, event: Extract<CoordinatorEvent
 
 export function onTick (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
   forgivePause(state, nowMs)
-  cancelAgain(state, nowMs, effects)
 
   for (const [id, worker] of state.workers) {
-    if (nowMs - worker.lastHeardMs < WORKER_LOST_MS) {
-      continue
-    }
-
-    if (worker.state !== 'lost') {
+    if (nowMs - worker.lastHeardMs >= WORKER_LOST_MS && worker.state !== 'lost') {
       worker.state = 'lost'
       worker.connected = false
       worker.engaged = undefined
       effects.push({ kind: 'worker-changed', worker: id })
     }
+  }
 
-    forEachTaskOf(state, id, (entry, task) => {
-      if (task.target == null && task.worker == null) {
-        // an `any` task that was only offered to it
-        task.asked.delete(id)
+  // a standby may be the only one that does not hear them
+  if (state.mode === 'reign') {
+    cancelAgain(state, nowMs, effects)
+    giveUp(state, nowMs, effects)
+  }
+}
 
-        if (task.asked.size === 0) {
-          requeue(state, entry, task, undefined, nowMs, effects)
-        }
+/** Tasks whose worker has been silent for too long: run again elsewhere where the job wants that, lost otherwise. */
+function giveUp (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
+  for (const entry of state.jobs.values()) {
+    if (entry.finishedAtMs != null) {
+      continue
+    }
 
-        return
+    for (const task of entry.tasks.values()) {
+      forgetSilent(state, entry, task, nowMs, effects)
+
+      const id = task.worker ?? task.target
+
+      if (id == null || isTaskEnd(task.state)) {
+        continue
       }
 
-      task.reason = task.state === 'cancelling'
-        ? 'cancel pending: its worker is not connected'
-        : `nothing heard from its worker for ${WORKER_LOST_MS / 1_000} s`
-      rollBack(state, entry, task, effects)
-      change(entry, task, 'lost', nowMs, effects)
-    })
+      const worker = state.workers.get(id)
+      const silentMs = nowMs - (worker?.lastHeardMs ?? Math.max(task.sinceMs, state.reignedMs ?? 0))
+      const retryMs = entry.job.retryLostMs
+
+      if (worker?.connected !== true && retryMs != null && hasBegun(task) && mayRetry(entry, task)) {
+        const silence = `nothing heard from ${worker?.info.name ?? 'its worker'} for`
+
+        if (silentMs >= retryMs) {
+          runAgain(state, entry, task, `${silence} ${formatDuration(retryMs)}: run again`, nowMs, effects)
+        } else if (silentMs >= WORKER_LOST_MS) {
+          task.reason = `${silence} ${WORKER_LOST_MS / 1_000} s: run again after ${formatDuration(retryMs)}`
+        }
+      } else if (silentMs >= WORKER_LOST_MS && task.target == null && isBeingArranged(task)) {
+        requeue(state, entry, task, undefined, nowMs, effects)
+      } else if (silentMs >= WORKER_LOST_MS) {
+        const reason = task.state === 'cancelling'
+          ? 'cancel pending: its worker is not connected'
+          : `nothing heard from its worker for ${WORKER_LOST_MS / 1_000} s`
+
+        rollBack(state, entry, task, effects)
+        conclude(entry, task, 'lost', reason, nowMs, effects)
+      }
+    }
+  }
+}
+
+/** A task that was only offered to them waits for the others. */
+function forgetSilent (state: CoordinatorState, entry: JobEntry, task: TaskEntry, nowMs: number, effects: CoordinatorEffect[]): void {
+  if (task.state !== 'reserving' || task.target != null) {
+    return
+  }
+
+  for (const id of task.asked) {
+    if (nowMs - (state.workers.get(id)?.lastHeardMs ?? 0) >= WORKER_LOST_MS) {
+      task.asked.delete(id)
+    }
+  }
+
+  if (task.asked.size === 0) {
+    requeue(state, entry, task, undefined, nowMs, effects)
   }
 }
 

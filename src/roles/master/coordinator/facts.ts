@@ -1,0 +1,197 @@
+import { unmetDemand } from '../../../machine/demands.ts'
+import { executionId } from '../../../model/ids.ts'
+import { isTaskEnd } from '../../../model/states.ts'
+import { endBy, countedRecord, note, takeStock } from './records.ts'
+import { change, hasBegun, rollBack } from './tasks.ts'
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, Target, TaskEntry } from './state.ts'
+
+type EventOf<K extends CoordinatorEvent['kind']> = Extract<CoordinatorEvent, { kind: K }>
+
+export function newJob (init: { job: JobEntry['job'], acceptedAtMs: number, targets: Target[] }, nowMs: number): JobEntry {
+  return {
+    job: init.job,
+    acceptedAtMs: init.acceptedAtMs,
+    cancelled: false,
+    tasks: new Map(init.targets.map(target => [target.task, newTask(init.job, target, nowMs)]))
+  }
+}
+
+/** What its worker must not do ends before it begins; that follows from what was frozen, so it needs no record. */
+function newTask (job: JobEntry['job'], target: Target, nowMs: number): TaskEntry {
+  const reason = target.info == null ? undefined : unmetDemand(target.info, job)
+
+  return {
+    name: target.task,
+    target: target.worker,
+    info: target.info,
+    state: reason == null ? 'queued' : 'not-run',
+    ...(reason == null ? {} : { reason, worker: target.worker }),
+    attempt: 0,
+    assigned: new Map(),
+    records: new Map(),
+    asked: new Set(),
+    prepared: false,
+    doubted: new Set(),
+    sinceMs: nowMs
+  }
+}
+
+/**
+ * A job as the journal has it. Of one that is known already only what is new
+ * counts: records, assignments, targets, the cancel.
+ */
+export function restore (state: CoordinatorState, event: EventOf<'restore'>, effects: CoordinatorEffect[]): void {
+  const known = state.jobs.get(event.job.id)
+  const entry = known ?? newJob(event, event.nowMs)
+
+  state.jobs.set(event.job.id, entry)
+  entry.acceptedAtMs = event.acceptedAtMs
+
+  // a cancel of a known one comes as an event of its own
+  if (known == null) {
+    entry.cancelled = event.cancelled
+  }
+
+  for (const target of event.targets) {
+    if (!entry.tasks.has(target.task)) {
+      entry.tasks.set(target.task, newTask(event.job, target, event.nowMs))
+    }
+  }
+
+  event.assigned.forEach(key => entry.tasks.get(key.task)?.assigned.set(executionId(key), key))
+
+  for (const ended of event.ended) {
+    const task = entry.tasks.get(ended.key.task)
+
+    if (task != null) {
+      note(task, ended)
+    }
+  }
+
+  for (const task of entry.tasks.values()) {
+    // what this master itself is about is not disturbed
+    if (known == null || (state.mode === 'standby' && !hasBegun(task)) || task.state === 'queued') {
+      takeStock(entry, task)
+    }
+  }
+
+  if (event.finishedAtMs != null) {
+    finish(entry, event.finishedAtMs)
+  }
+
+  for (const task of entry.tasks.values()) {
+    // the mark of a job's end may be missing when everything has ended
+    if (known != null || (isTaskEnd(task.state) && entry.finishedAtMs == null)) {
+      effects.push({ kind: 'task-changed', job: event.job.id, task: task.name })
+    }
+
+    expectWorker(state, task, event.nowMs)
+  }
+}
+
+/** The workers of unfinished jobs are given time to come back before they count as lost. */
+function expectWorker (state: CoordinatorState, task: TaskEntry, nowMs: number): void {
+  const worker = task.worker ?? task.target
+
+  if (!isTaskEnd(task.state) && worker != null && task.info != null && !state.workers.has(worker)) {
+    state.workers.set(worker, {
+      info: task.info,
+      connected: false,
+      state: 'lost',
+      sinceMs: 0,
+      lastHeardMs: nowMs,
+      draining: false,
+      retryAtMs: 0,
+      failures: 0
+    })
+  }
+}
+
+export function onAssigned (state: CoordinatorState, { key, nowMs }: EventOf<'assigned'>, effects: CoordinatorEffect[]): void {
+  const entry = state.jobs.get(key.job)
+  const task = entry?.tasks.get(key.task)
+  const execution = executionId(key)
+
+  if (entry == null || task == null || task.assigned.has(execution)) {
+    return
+  }
+
+  task.assigned.set(execution, key)
+
+  if (entry.finishedAtMs != null || (isTaskEnd(task.state) && !(task.state === 'cancelled' && task.records.size === 0))) {
+    return
+  }
+
+  // one that runs here, or may, is not given up for one that may run there
+  if (state.mode === 'reign' && hasBegun(task) && task.doubted.size === 0) {
+    return
+  }
+
+  if (task.state === 'running' && key.attempt <= task.attempt) {
+    return
+  }
+
+  rollBack(state, entry, task, effects)
+  takeStock(entry, task)
+  change(entry, task, task.state, nowMs, effects)
+}
+
+export function onEnd (state: CoordinatorState, event: EventOf<'end'>, effects: CoordinatorEffect[]): void {
+  const entry = state.jobs.get(event.job)
+
+  // who reigns judges for itself
+  if (entry == null || (state.mode === 'reign' && entry.finishedAtMs == null)) {
+    return
+  }
+
+  const isNews = entry.finishedAtMs == null
+
+  finish(entry, event.atMs)
+
+  if (isNews) {
+    for (const task of entry.tasks.values()) {
+      change(entry, task, task.state, event.nowMs, effects)
+    }
+
+    effects.push({ kind: 'job-ended', job: event.job, atMs: event.atMs })
+  }
+}
+
+/** What has no record when a job has ended was cancelled or lost. */
+function finish (entry: JobEntry, atMs: number): void {
+  entry.finishedAtMs = atMs
+
+  for (const task of entry.tasks.values()) {
+    const counted = countedRecord(task)
+
+    if (isTaskEnd(task.state)) {
+      continue
+    }
+
+    task.asked.clear()
+    task.doubted.clear()
+    task.prepared = false
+
+    if (counted == null) {
+      task.state = entry.cancelled ? 'cancelled' : 'lost'
+    } else {
+      endBy(task, counted)
+    }
+  }
+}
+
+export function onForget (state: CoordinatorState, event: EventOf<'forget'>, effects: CoordinatorEffect[]): void {
+  const entry = state.jobs.get(event.job)
+
+  if (entry == null) {
+    return
+  }
+
+  for (const task of entry.tasks.values()) {
+    rollBack(state, entry, task, effects)
+  }
+
+  finish(entry, entry.finishedAtMs ?? event.nowMs)
+  state.jobs.delete(event.job)
+  effects.push({ kind: 'job-forgotten', job: entry.job })
+}

@@ -1,0 +1,104 @@
+import { executionId } from '../../../model/ids.ts'
+import { isTaskEnd } from '../../../model/states.ts'
+import { takeStock } from './records.ts'
+import { cancelOn, change, disengage, isBeingArranged, keyOf, leaveGroup } from './tasks.ts'
+import type { CoordinatorEffect, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
+
+/**
+ * Takes over: what may have begun is asked of those that it was assigned to,
+ * what runs goes on, the rest is arranged anew. Nothing new is offered before
+ * all connected workers have said what they hold, or the settling time is over.
+ */
+export function reign (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
+  if (state.mode === 'reign') {
+    return
+  }
+
+  state.mode = 'reign'
+  state.reignedMs = nowMs
+  state.unheard.clear()
+
+  for (const [id, worker] of state.workers) {
+    worker.engaged = undefined
+    worker.retryAtMs = 0
+    worker.failures = 0
+
+    if (worker.connected) {
+      state.unheard.add(id)
+    } else {
+      // they have as long as after a restart to find the new coordinator
+      worker.lastHeardMs = nowMs
+    }
+  }
+
+  forEachOpen(state, (entry, task) => { takeOver(state, entry, task, nowMs, effects) })
+}
+
+function takeOver (state: CoordinatorState, entry: JobEntry, task: TaskEntry, nowMs: number, effects: CoordinatorEffect[]): void {
+  switch (task.state) {
+    case 'running': {
+      const worker = state.workers.get(task.worker ?? '')
+
+      if (worker?.connected === true) {
+        worker.engaged = executionId(keyOf(entry, task, worker.info.peerId))
+      }
+
+      break
+    }
+    case 'cancelling':
+      for (const { worker } of task.assigned.values()) {
+        if (worker !== task.worker) {
+          effects.push({ kind: 'cancel-on', worker, job: entry.job.id })
+        }
+      }
+
+      cancelOn(entry, task, task.worker ?? '', nowMs, effects)
+      break
+    case 'starting':
+    case 'queued':
+      takeStock(entry, task)
+      change(entry, task, task.state, nowMs, effects)
+  }
+}
+
+/** Gives up what was being arranged. No worker is told: reservations end with their streams, and what has begun is the next coordinator's. */
+export function standDown (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
+  if (state.mode === 'standby') {
+    return
+  }
+
+  state.mode = 'standby'
+  state.unheard.clear()
+
+  for (const entry of state.jobs.values()) {
+    if (entry.group?.started === false) {
+      entry.group = undefined
+    }
+  }
+
+  forEachOpen(state, (entry, task) => {
+    if (isBeingArranged(task)) {
+      for (const worker of [...task.asked, ...task.worker == null ? [] : [task.worker]]) {
+        disengage(state, worker, executionId(keyOf(entry, task, worker)))
+      }
+
+      leaveGroup(entry, task)
+      takeStock(entry, task)
+      change(entry, task, task.state, nowMs, effects)
+    }
+
+    task.asked.clear()
+  })
+}
+
+function forEachOpen (state: CoordinatorState, visit: (entry: JobEntry, task: TaskEntry) => void): void {
+  for (const entry of state.jobs.values()) {
+    if (entry.finishedAtMs == null) {
+      for (const task of entry.tasks.values()) {
+        if (!isTaskEnd(task.state)) {
+          visit(entry, task)
+        }
+      }
+    }
+  }
+}

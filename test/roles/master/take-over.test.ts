@@ -1,0 +1,377 @@
+import { describe, expect, it } from 'vitest'
+import { executionId, parseExecutionId } from '../../../src/model/ids.ts'
+import { isTaskEnd } from '../../../src/model/states.ts'
+import { freezeTargets } from '../../../src/roles/master/coordinator/targets.ts'
+import { Play, asked, exampleJob, startsIn, workerInfo } from './fixtures.ts'
+import type { Job } from '../../../src/model/job.ts'
+import type { Outcome } from '../../../src/model/result.ts'
+import type { TaskEntry } from '../../../src/roles/master/coordinator/state.ts'
+
+const JOB = exampleJob(1)
+
+/** A standby that knows these workers. */
+function standby (...names: string[]): Play {
+  const play = new Play('standby')
+  names.forEach(name => play.register(workerInfo(name)))
+
+  return play
+}
+
+/** The facts of a job, as another master writes them. */
+function learn (play: Play, job: Job, ...assigned: string[]): void {
+  play.step({ kind: 'restore', job, acceptedAtMs: 5, targets: freezeTargets(play.state, job), ended: [], assigned: assigned.map(parseExecutionId), cancelled: false })
+}
+
+function task (play: Play, job = JOB, name = 'any'): TaskEntry {
+  return play.state.jobs.get(job.id)!.tasks.get(name)!
+}
+
+function reign (play: Play) {
+  return play.step({ kind: 'reign' })
+}
+
+/** Every worker says that nothing runs there. */
+function allSpeak (play: Play) {
+  return [...play.state.workers.keys()].flatMap(worker => play.step({ kind: 'worker-state', worker, state: 'waiting', sinceMs: 0 }))
+}
+
+function result (play: Play, worker: string, outcome: Outcome = 'done', attempt = 0) {
+  return play.step({ kind: 'result', key: { job: JOB.id, task: 'any', worker: `12D3${worker}`, attempt }, outcome })
+}
+
+const at = (worker: string, attempt = 0): string => executionId({ job: JOB.id, task: 'any', worker: `12D3${worker}`, attempt })
+
+describe('a standby', () => {
+  it('follows a job from its acceptance to its end without a word to anybody', () => {
+    const play = standby('a', 'b')
+
+    learn(play, JOB)
+    expect(task(play).state).toBe('queued')
+    play.step({ kind: 'assigned', key: parseExecutionId(at('b')) })
+    expect(task(play)).toMatchObject({ state: 'starting', worker: '12D3b' })
+    play.step({ kind: 'worker-state', worker: '12D3b', state: 'running', execution: at('b'), sinceMs: 0 })
+    expect(task(play)).toMatchObject({ state: 'running', worker: '12D3b' })
+    expect(result(play, 'b').map(effect => effect.kind)).toEqual(['task-changed', 'job-ended'])
+    expect(task(play).state).toBe('done')
+  })
+
+  it('does not judge who is silent: only the coordinator calls a task lost, and its word ends the job here too', () => {
+    const play = standby('a')
+
+    learn(play, JOB, at('a'))
+    play.step({ kind: 'worker-gone', worker: '12D3a' })
+
+    for (let second = 0; second < 100; second++) {
+      play.nowMs += 1_000
+      play.step({ kind: 'tick' })
+    }
+
+    expect(task(play).state).toBe('starting')
+    expect(play.step({ kind: 'end', job: JOB.id, atMs: 7 })).toContainEqual({ kind: 'job-ended', job: JOB.id, atMs: 7 })
+    expect(task(play).state).toBe('lost')
+    expect(play.state.jobs.get(JOB.id)!.finishedAtMs).toBe(7)
+    result(play, 'a')
+    expect(task(play).state).toBe('done')
+  })
+
+  it('takes a cancel that comes after the job, and is told of one it knew with the job', () => {
+    const play = standby('a')
+
+    learn(play, JOB, at('a'))
+    play.step({ kind: 'cancel', job: JOB.id })
+    expect(task(play).state).toBe('cancelling')
+    expect(reign(play)).toContainEqual({ kind: 'cancel-on', worker: '12D3a', job: JOB.id })
+    play.step({ kind: 'cancel-answered', job: JOB.id, worker: '12D3a' })
+    expect(task(play).state).toBe('cancelled')
+  })
+
+  it('forgets what was pruned', () => {
+    const play = standby('a')
+
+    learn(play, JOB)
+    expect(play.step({ kind: 'forget', job: JOB.id })).toEqual([{ kind: 'job-forgotten', job: JOB }])
+    expect(play.state.jobs.size).toBe(0)
+  })
+})
+
+describe('taking over', () => {
+  it('offers nothing before all connected workers have spoken', () => {
+    const play = standby('a', 'b')
+
+    learn(play, JOB)
+    expect(reign(play)).not.toContainEqual(expect.objectContaining({ kind: 'ask' }))
+    expect(asked(play.step({ kind: 'worker-state', worker: '12D3a', state: 'waiting', sinceMs: 0 }))).toEqual([])
+    expect(asked(play.step({ kind: 'worker-state', worker: '12D3b', state: 'waiting', sinceMs: 0 }))).toHaveLength(2)
+  })
+
+  it('waits no longer than the settling time for one that says nothing, also when the clock is set back', () => {
+    for (const passed of [500, -3_600_000]) {
+      const play = new Play('standby')
+
+      play.nowMs = 10_000_000
+      play.register(workerInfo('a'))
+      play.register(workerInfo('b'))
+      learn(play, JOB)
+      reign(play)
+      play.nowMs += passed
+      expect(asked(play.step({ kind: 'tick' }))).toHaveLength(2)
+    }
+  })
+
+  it('asks at once those to whom something was assigned, and leaves to them what runs', () => {
+    const play = standby('a', 'b')
+
+    learn(play, JOB, at('b'))
+    expect(asked(reign(play))).toEqual([{ job: JOB.id, worker: '12D3b' }])
+    play.step({ kind: 'answer', worker: '12D3b', execution: at('b'), reply: { kind: 'known', state: 'running' } })
+    expect(task(play)).toMatchObject({ state: 'running', worker: '12D3b' })
+    expect(startsIn(allSpeak(play))).toEqual([])
+  })
+
+  it('starts there what its START did not reach', () => {
+    const play = standby('a', 'b')
+
+    learn(play, JOB, at('b'))
+    reign(play)
+    expect(startsIn(play.ready(JOB, 'any', '12D3b'))).toEqual([{ workers: ['12D3b'], together: false }])
+  })
+
+  it('gives to another worker what its own has never heard of and is too busy for', () => {
+    const play = standby('a', 'b')
+
+    learn(play, JOB, at('b'))
+    reign(play)
+    allSpeak(play)
+    expect(asked(play.step({ kind: 'answer', worker: '12D3b', execution: at('b'), reply: { kind: 'busy', reason: 'running' } }))).toEqual([{ job: JOB.id, worker: '12D3a' }])
+  })
+
+  it('believes nobody who was assigned the same before all of them have answered', () => {
+    const play = standby('a', 'b', 'c')
+
+    learn(play, JOB, at('a'), at('c'))
+    expect(asked(reign(play)).map(({ worker }) => worker)).toEqual(['12D3a', '12D3c'])
+    allSpeak(play)
+    expect(startsIn(play.ready(JOB, 'any', '12D3a'))).toEqual([])
+    expect(task(play)).toMatchObject({ state: 'starting', worker: '12D3c' })
+    play.step({ kind: 'answer', worker: '12D3c', execution: at('c'), reply: { kind: 'known', state: 'running' } })
+    expect(task(play)).toMatchObject({ state: 'running', worker: '12D3c' })
+  })
+
+  it('asks again a worker that follows a later coordinator: it said nothing of the task', () => {
+    const play = standby('a', 'b')
+
+    learn(play, JOB, at('b'))
+    reign(play)
+    allSpeak(play)
+    expect(asked(play.step({ kind: 'answer', worker: '12D3b', execution: at('b'), reply: { kind: 'stale', highest: { term: 9, master: 'm' } } }))).toEqual([])
+    play.nowMs += 20_000
+    expect(asked(play.step({ kind: 'worker-state', worker: '12D3a', state: 'waiting', sinceMs: 0 }))).toEqual([{ job: JOB.id, worker: '12D3b' }])
+  })
+
+  it('takes the word of a worker that holds what no journal here has assigned', () => {
+    const running = standby('a')
+    learn(running, JOB)
+    reign(running)
+    running.step({ kind: 'worker-state', worker: '12D3a', state: 'running', execution: at('a'), sinceMs: 0 })
+    expect(task(running)).toMatchObject({ state: 'running', worker: '12D3a' })
+
+    const finished = new Play()
+    finished.register(workerInfo('b', { refusal: 'none' }))
+    finished.step({ kind: 'restore', job: JOB, acceptedAtMs: 5, targets: [{ task: 'any' }], ended: [], assigned: [], cancelled: false })
+    finished.step({ kind: 'worker-registered', info: workerInfo('a'), holds: [{ execution: at('a'), state: 'finished' }], draining: false })
+    expect(task(finished)).toMatchObject({ state: 'starting', worker: '12D3a' })
+    expect(startsIn(result(finished, 'a'))).toEqual([])
+    expect(task(finished).state).toBe('done')
+  })
+
+  it('ends what its worker is never heard of again about', () => {
+    const play = standby()
+
+    play.step({ kind: 'restore', job: JOB, acceptedAtMs: 5, targets: [{ task: 'any' }], ended: [], assigned: [parseExecutionId(at('gone'))], cancelled: false })
+    reign(play)
+
+    for (let second = 0; second < 26; second++) {
+      play.nowMs += 1_000
+      play.step({ kind: 'tick' })
+    }
+
+    expect(task(play).state).toBe('lost')
+  })
+})
+
+describe('standing down', () => {
+  it('drops what was being arranged, tells nobody, and hears late answers no more', () => {
+    const play = Play.with('a', 'b')
+
+    play.accept(JOB)
+    expect(play.step({ kind: 'stand-down' }).map(effect => effect.kind)).toEqual(['task-changed'])
+    expect(task(play).state).toBe('queued')
+    expect(play.ready(JOB, 'any', '12D3a')).toEqual([])
+    expect(task(play).state).toBe('queued')
+    expect(play.state.workers.get('12D3a')!.engaged).toBeUndefined()
+  })
+
+  it('remembers what it has started: it is asked, should this master reign again', () => {
+    const play = Play.with('a', 'b')
+
+    play.accept(JOB)
+    play.ready(JOB, 'any', '12D3b')
+    play.step({ kind: 'stand-down' })
+    expect(task(play)).toMatchObject({ state: 'starting', worker: '12D3b' })
+    expect(asked(reign(play))).toEqual([{ job: JOB.id, worker: '12D3b' }])
+  })
+
+  it('lets the next reign start its groups together again', () => {
+    const play = Play.with('a', 'b')
+    const job = exampleJob(2, { kind: 'run', placement: { on: 'all', where: [] } })
+
+    play.accept(job)
+    play.ready(job, '12D3a', '12D3a')
+    play.step({ kind: 'stand-down' })
+    reign(play)
+    allSpeak(play)
+    play.ready(job, '12D3a', '12D3a')
+    expect(startsIn(play.ready(job, '12D3b', '12D3b'))).toEqual([{ workers: ['12D3a', '12D3b'], together: true }])
+  })
+})
+
+describe('a task that ran twice', () => {
+  const twice = (...order: string[]): TaskEntry => {
+    const play = standby('a', 'b')
+
+    learn(play, JOB, at('a'), at('b'))
+    order.forEach(worker => result(play, worker))
+
+    return task(play)
+  }
+
+  it('has the result with the lowest key, in whatever order they come, and keeps the other', () => {
+    for (const entry of [twice('a', 'b'), twice('b', 'a')]) {
+      expect(entry).toMatchObject({ state: 'done', worker: '12D3a' })
+      expect([...entry.records.keys()].sort()).toEqual([at('a'), at('b')])
+    }
+  })
+
+  it('rather has one that ran to its end than one that broke off', () => {
+    const play = standby('a', 'b')
+
+    learn(play, JOB, at('a'), at('b'))
+    result(play, 'a', 'interrupted')
+    result(play, 'b', 'failed')
+    expect(task(play)).toMatchObject({ state: 'failed', worker: '12D3b' })
+  })
+
+  it('has not ended while it runs elsewhere', () => {
+    const play = Play.with('a', 'b')
+
+    play.accept(JOB)
+    play.ready(JOB, 'any', '12D3b')
+    play.started(JOB, 'any', '12D3b')
+    play.step({ kind: 'assigned', key: parseExecutionId(at('a')) })
+    result(play, 'a')
+    expect(task(play)).toMatchObject({ state: 'running', worker: '12D3b' })
+    result(play, 'b')
+    expect(task(play)).toMatchObject({ state: 'done', worker: '12D3a' })
+  })
+
+  it('ends by the record that is there when the other worker is lost', () => {
+    const play = Play.with('a', 'b')
+
+    play.accept(JOB)
+    play.ready(JOB, 'any', '12D3b')
+    play.started(JOB, 'any', '12D3b')
+    result(play, 'a')
+    play.step({ kind: 'worker-gone', worker: '12D3b' })
+
+    for (let second = 0; second < 26; second++) {
+      play.nowMs += 1_000
+      play.step({ kind: 'tick' })
+    }
+
+    expect(task(play)).toMatchObject({ state: 'done', worker: '12D3a' })
+  })
+})
+
+describe('--retry-lost', () => {
+  const job = exampleJob(1, { retryLostMs: 60_000 })
+  const begun = (): Play => {
+    const play = Play.with('a', 'b')
+
+    play.accept(job)
+    play.ready(job, 'any', '12D3a')
+    play.started(job, 'any', '12D3a')
+
+    return play
+  }
+  const pass = (play: Play, seconds: number): void => {
+    for (let second = 0; second < seconds; second++) {
+      play.nowMs += 1_000
+      play.step({ kind: 'worker-state', worker: '12D3b', state: 'waiting', sinceMs: 0 })
+      play.step({ kind: 'tick' })
+    }
+  }
+
+  it('runs a task again elsewhere when its worker has been lost for so long, as another attempt', () => {
+    const play = begun()
+
+    play.step({ kind: 'worker-gone', worker: '12D3a' })
+    pass(play, 59)
+    expect(task(play)).toMatchObject({ state: 'running', worker: '12D3a', attempt: 0 })
+    expect(task(play).reason).toMatch(/^nothing heard from a for 25 s: run again after /)
+    pass(play, 1)
+    expect(task(play)).toMatchObject({ state: 'reserving', attempt: 1 })
+    expect(startsIn(play.step({ kind: 'answer', worker: '12D3b', execution: at('b', 1), reply: { kind: 'ready', leaseMs: 5_000, hasPayload: true } }))).toHaveLength(1)
+
+    // the first comes back, and has finished: both are kept, one counts
+    result(play, 'a')
+    expect(isTaskEnd(task(play).state)).toBe(false)
+    result(play, 'b', 'done', 1)
+    expect(task(play)).toMatchObject({ state: 'done', worker: '12D3a', attempt: 0 })
+    expect(task(play).records.size).toBe(2)
+  })
+
+  it('does not when the worker comes back in time, nor when the second attempt has not begun by then', () => {
+    const play = begun()
+
+    play.step({ kind: 'worker-gone', worker: '12D3a' })
+    pass(play, 60)
+    play.step({ kind: 'worker-registered', info: workerInfo('a'), holds: [{ execution: at('a'), state: 'running' }], draining: false })
+    expect(task(play)).toMatchObject({ state: 'running', worker: '12D3a', attempt: 0 })
+  })
+
+  it('runs again at once what its worker records as interrupted, and without the option does not', () => {
+    const play = begun()
+
+    result(play, 'a', 'interrupted')
+    expect(task(play)).toMatchObject({ attempt: 1 })
+    expect(isTaskEnd(task(play).state)).toBe(false)
+
+    const once = Play.with('a')
+    once.accept(JOB)
+    once.ready(JOB, 'any', '12D3a')
+    result(once, 'a', 'interrupted')
+    expect(task(once).state).toBe('interrupted')
+  })
+
+  it('gives up in the end with a program that takes down every machine', () => {
+    const play = Play.with('a')
+
+    play.accept(job)
+
+    for (let attempt = 0; !isTaskEnd(task(play).state); attempt++) {
+      expect(attempt).toBeLessThan(20)
+      play.step({ kind: 'answer', worker: '12D3a', execution: at('a', attempt), reply: { kind: 'ready', leaseMs: 5_000, hasPayload: true } })
+      result(play, 'a', 'interrupted', attempt)
+    }
+
+    expect(task(play).state).toBe('interrupted')
+  })
+
+  it('stands after a take-over where the records say', () => {
+    const play = standby('a', 'b')
+
+    learn(play, job, at('a'), at('b', 1))
+    expect(asked(reign(play))).toEqual([{ job: job.id, worker: '12D3b' }])
+    expect(task(play).attempt).toBe(1)
+  })
+})
