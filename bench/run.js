@@ -4,7 +4,7 @@
  *
  *   npm run bench -- NAME [options]
  *
- * measure, overhead: beside hyperfine, the whole way. sandbox: a box beside a
+ * failover: beside etcd. measure, overhead: beside hyperfine, the whole way. sandbox: a box beside a
  * bare loop of posix_spawn. verdicts: false alarms and what is found. answers:
  * bills of what is known beforehand. coverage: how often intervals hold the
  * truth. They exit with 1 when a bound is not kept.

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ROOT, run } from '../../scripts/lib/process.js'
 
 const STOP_MS = 10_000
@@ -10,18 +11,19 @@ const STOP_MS = 10_000
 /** The command line that is measured: dist/main.js, or the build that MESHMARK_MAIN names. */
 export const MAIN = process.env.MESHMARK_MAIN ?? join(ROOT, 'dist/main.js')
 
-/** A master and one worker, as processes with folders of their own, and the command line to use them. */
+/** Masters and one worker, as processes with folders of their own, and the command line to use them. */
 export class LocalMesh {
   #folder = mkdtempSync(join(tmpdir(), 'meshmark-bench-'))
   #env
-  #nodes = []
-  #address
+  /** In the order in which they started. */
+  #nodes = new Map()
+  #addresses = new Map()
 
-  static async start () {
+  static async start ({ masters = 1 } = {}) {
     const mesh = new LocalMesh()
 
     try {
-      await mesh.#start()
+      await mesh.#start(masters)
     } catch (err) {
       await mesh.stop()
       throw err
@@ -30,7 +32,7 @@ export class LocalMesh {
     return mesh
   }
 
-  async #start () {
+  async #start (masters) {
     // A worker that has given up root must still reach its own folders.
     chmodSync(this.#folder, 0o711)
 
@@ -48,16 +50,65 @@ export class LocalMesh {
       NO_COLOR: '1'
     }
 
-    const { addresses: [address] } = await this.#node(['master', '--listen', '127.0.0.1:0', '--no-mdns', '--name', 'master'])
+    for (let i = 1; i <= masters; i++) {
+      await this.#master(`master-${i}`)
+    }
 
-    this.#address = address
-    await this.#node(['worker', '--master', address, '--no-mdns', '--name', 'here'])
+    await this.#node('here', ['worker', '--master', [...this.#addresses.values()].join(','), '--no-mdns'])
+  }
+
+  /** On the same address as before, if it has had one; the first makes the mesh, the others join it. */
+  async #master (name) {
+    const [first] = this.#addresses.values()
+    const listen = this.#addresses.get(name)?.replace(/^.ip4.([^/]+).tcp.(\d+).*$/, '$1:$2') ?? '127.0.0.1:0'
+    // a folder each: otherwise the one that comes back first takes the first one's
+    const { addresses } = await this.#node(name, ['master', '--listen', listen, '--no-mdns', '--data', join(this.#folder, name), ...(first == null ? [] : ['--peer', first])])
+
+    this.#addresses.set(name, addresses[0])
+  }
+
+  /** A command of Meshmark to its end, which may ask any of the masters. */
+  async command (args, cwd) {
+    const [word, ...rest] = args
+
+    return run(process.execPath, [MAIN, word, '--master', [...this.#addresses.values()].join(','), '--no-mdns', ...rest], { quiet: true, env: this.#env, cwd })
+  }
+
+  /**
+   * kill -9 of whoever coordinates, once everybody takes part; returns what
+   * starts it again.
+   */
+  async killCoordinator ({ signal }) {
+    const name = await this.#coordinator(signal)
+    const node = this.#nodes.get(name)
+    const ended = once(node, 'exit')
+
+    node.kill('SIGKILL')
+    await ended
+
+    return async () => this.#master(name)
+  }
+
+  async #coordinator (signal) {
+    for (;;) {
+      signal.throwIfAborted()
+      const { code, output } = await this.command(['nodes', '--format', 'json'])
+      const rows = code === 0 ? JSON.parse(output) : []
+      const masters = rows.filter(({ role, state }) => role === 'master' && state !== 'lost')
+      const coordinators = masters.filter(({ state }) => state === 'coordinator')
+
+      if (masters.length === this.#addresses.size && coordinators.length === 1 && rows.some(({ role, state }) => role === 'worker' && state === 'waiting')) {
+        return coordinators[0].name
+      }
+
+      await delay(100, undefined, { signal })
+    }
   }
 
   /** Resolves with the results of `run --format json ARGS`; rejects unless it exits with 0. */
   async measure (args, cwd) {
-    const words = ['run', '--master', this.#address, '--no-mdns', '--quiet', '--format', 'json', ...args]
-    const { code, output } = await run(process.execPath, [MAIN, ...words], { quiet: true, env: this.#env, cwd })
+    const words = ['run', '--quiet', '--format', 'json', ...args]
+    const { code, output } = await this.command(words, cwd)
 
     if (code !== 0) {
       throw new Error(`meshmark ${words.join(' ')} exited with ${code}: ${output.trim()}`)
@@ -69,7 +120,11 @@ export class LocalMesh {
   /** Idempotent. */
   async stop () {
     // The worker first, so that it can say goodbye.
-    for (const node of this.#nodes.splice(0).reverse()) {
+    const nodes = [...this.#nodes.values()].reverse()
+
+    this.#nodes.clear()
+
+    for (const node of nodes) {
       const ended = node.exitCode == null && node.signalCode == null ? once(node, 'exit') : undefined
       const timer = setTimeout(() => { node.kill('SIGKILL') }, STOP_MS)
 
@@ -81,10 +136,10 @@ export class LocalMesh {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  async #node (args) {
-    const node = fork(MAIN, [...args, '--quiet'], { env: { ...process.env, ...this.#env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  async #node (name, args) {
+    const node = fork(MAIN, [...args, '--name', name, '--quiet'], { env: { ...process.env, ...this.#env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
 
-    this.#nodes.push(node)
+    this.#nodes.set(name, node)
 
     const [ready] = await Promise.race([
       once(node, 'message'),
