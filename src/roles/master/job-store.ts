@@ -1,4 +1,5 @@
-import { executionId, parseExecutionId } from '../../model/ids.ts'
+import { MeshmarkError, toError } from '../../model/errors.ts'
+import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { decodeJob, decodeResult, encodeResult } from '../../node/protocol/model/index.ts'
 import { open } from '../../node/membership.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
@@ -7,6 +8,7 @@ import type { ExecutionKey } from '../../model/ids.ts'
 import type { Job } from '../../model/job.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { Journal } from '../../store/journal.ts'
+import type { Position, Replica } from './replica/replica.ts'
 
 /** A job as accepted: what its client sealed, and who it is for. */
 export interface StoredJob {
@@ -24,121 +26,195 @@ interface Acceptance {
   targets: Target[]
 }
 
+export interface JobStoreComponents {
+  replica: Replica
+  journal: Journal
+  log: (line: string) => void
+}
+
+const NONE = new Uint8Array(0)
+
 /**
- * The journal's records of jobs. The log only grows: a job is immutable,
- * results are keyed by execution, a cancel is a permanent mark.
+ * The masters' records of jobs, as facts (replica/facts.ts has their rules). The
+ * log only grows: a job is immutable, results are keyed by execution, a cancel
+ * is a permanent mark. Whatever writes resolves once it is on the disk here,
+ * with the place in the log that other masters must have reached to have it.
  *
  *   job/<id>        sealed job
  *   accepted/<id>   when, and its frozen targets
  *   assign/<exec>   the assignment, on disk before START
  *   result/<exec>   the worker's record
  *   cancel/<id>     cancelled
- *   end/<id>        when its last task ended
+ *   end/<id>        when its last task ended; of this master alone
  */
 export class JobStore {
-  constructor (private readonly journal: Journal) {}
+  readonly #replica: Replica
+  readonly #journal: Journal
+  readonly #log: (line: string) => void
+  /** Records that cannot be read are named once. */
+  readonly #unreadable = new Set<string>()
 
-  async accept (job: Job, sealed: Uint8Array, acceptance: Acceptance): Promise<void> {
-    await this.journal.batch([
-      { type: 'put', key: `job/${job.id}`, value: sealed },
-      { type: 'put', key: `accepted/${job.id}`, value: toBytes(acceptance) }
-    ], { durable: true })
+  constructor ({ replica, journal, log }: JobStoreComponents) {
+    this.#replica = replica
+    this.#journal = journal
+    this.#log = log
+  }
+
+  /** Rejects with `conflict` when the job was pruned: it does not come back to life. */
+  async accept (job: Job, sealed: Uint8Array, acceptance: Acceptance): Promise<Position> {
+    if (this.#replica.isBuried(job.id)) {
+      throw new MeshmarkError('conflict', `job ${shortJobId(job.id)} has finished and its records were removed since: submit it as a new job`)
+    }
+
+    return this.#replica.write([
+      { key: `job/${job.id}`, value: sealed },
+      { key: `accepted/${job.id}`, value: toBytes(acceptance) }
+    ])
   }
 
   async sealed (id: string): Promise<Uint8Array | undefined> {
-    return this.journal.get(`job/${id}`)
+    return this.#replica.get(`job/${id}`)
   }
 
-  async assign (executions: string[]): Promise<void> {
-    await this.journal.batch(executions.map(execution => ({ type: 'put' as const, key: `assign/${execution}`, value: new Uint8Array(0) })), { durable: true })
+  async assign (executions: string[]): Promise<Position> {
+    return this.#replica.write(executions.map(execution => ({ key: `assign/${execution}`, value: NONE })))
   }
 
   /** Was it given to its worker, or about to be? */
   async isAssigned (execution: string): Promise<boolean> {
-    return await this.journal.get(`assign/${execution}`) != null
+    return await this.#replica.get(`assign/${execution}`) != null
   }
 
-  /** False when another record of this execution was here already: it stays, and this one is kept beside it. */
-  async addResult (result: ExecutionResult): Promise<boolean> {
+  /** Another record of this execution may be here already: the replica keeps both, and one of them counts everywhere. */
+  async addResult (result: ExecutionResult): Promise<Position> {
     const key = `result/${executionId(result.key)}`
-    const bytes = encodeResult(result)
-    const known = await this.journal.get(key)
+    const value = encodeResult(result)
+    const known = await this.#replica.get(key)
 
-    if (known == null) {
-      await this.journal.put(key, bytes, { durable: true })
-      return true
+    if (known != null && Buffer.compare(known, value) !== 0) {
+      this.#log(`a second record of execution ${executionId(result.key)}: both are kept`)
     }
 
-    if (!Buffer.from(known).equals(bytes)) {
-      await this.journal.put(`conflict/${executionId(result.key)}`, bytes, { durable: true })
-    }
-
-    return false
+    return this.#replica.write([{ key, value }])
   }
 
-  async cancel (id: string): Promise<void> {
-    await this.journal.put(`cancel/${id}`, new Uint8Array(0), { durable: true })
+  async cancel (id: string): Promise<Position> {
+    return this.#replica.write([{ key: `cancel/${id}`, value: NONE }])
   }
 
   /** For people, so not worth an fsync: a restart works it out again. */
   async end (id: string, atMs: number): Promise<void> {
-    await this.journal.put(`end/${id}`, toBytes({ atMs }), { durable: false })
+    if (!this.#replica.isBuried(id)) {
+      await this.#journal.put(`end/${id}`, toBytes({ atMs }), { durable: false })
+    }
+  }
+
+  /** Takes a finished job away here and, in time, at all masters; it never comes back. */
+  async bury (ids: string[], atMs: number): Promise<Position> {
+    return this.#replica.write(ids.map(id => ({ key: `tombstone/${id}`, value: toBytes({ atMs }) })))
   }
 
   async result (execution: string): Promise<ExecutionResult | undefined> {
-    const bytes = await this.journal.get(`result/${execution}`)
+    const key = `result/${execution}`
+    const bytes = await this.#replica.get(key)
 
-    return bytes == null ? undefined : decodeResult(bytes)
+    return bytes == null ? undefined : this.#read(key, () => decodeResult(bytes))
   }
 
   async results (id: string): Promise<ExecutionResult[]> {
     const results: ExecutionResult[] = []
 
-    for await (const { value } of this.journal.iterate(`result/${id}/`)) {
-      results.push(decodeResult(value))
+    for await (const { key, value } of this.#replica.iterate(`result/${id}/`)) {
+      results.push(...optional(this.#read(key, () => decodeResult(value))))
     }
 
     return results
   }
 
+  /** Undefined also when its job or its acceptance is not here yet, or cannot be read. */
+  async get (id: string): Promise<StoredJob | undefined> {
+    const [sealed, acceptance, cancel, end] = await Promise.all(['job', 'accepted', 'cancel', 'end'].map(async kind => this.#replica.get(`${kind}/${id}`)))
+
+    if (sealed == null || acceptance == null) {
+      return undefined
+    }
+
+    const job = await this.#readJob(id, sealed)
+    const accepted = this.#read(`accepted/${id}`, () => readAcceptance(acceptance))
+    const ended = end == null ? undefined : this.#read(`end/${id}`, () => fromBytes<{ atMs: number }>(end))
+
+    if (job == null || accepted == null) {
+      return undefined
+    }
+
+    return { job, sealed, ...accepted, finishedAtMs: ended?.atMs, cancelled: cancel != null, assigned: await this.#assigned(id) }
+  }
+
+  /** Every job that can be read. */
   async * all (): AsyncGenerator<StoredJob> {
-    const cancelled = new Set<string>()
-    const ends = new Map<string, number>()
-    const assigned = new Map<string, ExecutionKey[]>()
+    for await (const { key } of this.#replica.iterate('accepted/')) {
+      const stored = await this.get(key.slice('accepted/'.length))
 
-    for await (const { key } of this.journal.iterate('cancel/')) {
-      cancelled.add(key.slice('cancel/'.length))
-    }
-
-    for await (const { key, value } of this.journal.iterate('end/')) {
-      ends.set(key.slice('end/'.length), fromBytes<{ atMs: number }>(value).atMs)
-    }
-
-    for await (const { key } of this.journal.iterate('assign/')) {
-      const execution = parseExecutionId(key.slice('assign/'.length))
-      assigned.set(execution.job, [...assigned.get(execution.job) ?? [], execution])
-    }
-
-    for await (const { key, value } of this.journal.iterate('job/')) {
-      const id = key.slice('job/'.length)
-      const acceptance = await this.journal.get(`accepted/${id}`)
-
-      if (acceptance == null) {
-        continue
-      }
-
-      const { payload } = await open(value, JOB_DOMAIN)
-
-      yield {
-        job: decodeJob(payload),
-        sealed: value,
-        ...fromBytes<Acceptance>(acceptance),
-        finishedAtMs: ends.get(id),
-        cancelled: cancelled.has(id),
-        assigned: assigned.get(id) ?? []
+      if (stored != null) {
+        yield stored
       }
     }
   }
+
+  async #assigned (id: string): Promise<ExecutionKey[]> {
+    const assigned: ExecutionKey[] = []
+
+    for await (const { key } of this.#replica.iterate(`assign/${id}/`)) {
+      assigned.push(...optional(this.#read(key, () => parseExecutionId(key.slice('assign/'.length)))))
+    }
+
+    return assigned
+  }
+
+  async #readJob (id: string, sealed: Uint8Array): Promise<Job | undefined> {
+    try {
+      const { payload } = await open(sealed, JOB_DOMAIN)
+      const job = decodeJob(payload)
+
+      if (job.id !== id) {
+        throw new Error(`it is of job ${job.id}`)
+      }
+
+      return job
+    } catch (err) {
+      this.#tellUnreadable(`job/${id}`, err)
+    }
+  }
+
+  /** One record that cannot be read is no reason to lose the others: it stays where it is, and is named. */
+  #read<T> (key: string, decode: () => T): T | undefined {
+    try {
+      return decode()
+    } catch (err) {
+      this.#tellUnreadable(key, err)
+    }
+  }
+
+  #tellUnreadable (key: string, err: unknown): void {
+    if (!this.#unreadable.has(key)) {
+      this.#unreadable.add(key)
+      this.#log(`record ${key} in ${this.#journal.dir} cannot be read and is left out: ${toError(err).message}`)
+    }
+  }
+}
+
+function optional<T> (value: T | undefined): T[] {
+  return value == null ? [] : [value]
+}
+
+function readAcceptance (bytes: Uint8Array): Acceptance {
+  const { acceptedAtMs, targets } = fromBytes<Acceptance>(bytes)
+
+  if (!Number.isFinite(acceptedAtMs) || !Array.isArray(targets)) {
+    throw new Error('no time or no targets')
+  }
+
+  return { acceptedAtMs, targets }
 }
 
 function toBytes (value: unknown): Uint8Array {

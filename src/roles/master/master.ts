@@ -17,9 +17,9 @@ import { markRemoved } from './home.ts'
 import { JobStore } from './job-store.ts'
 import { settle } from './join.ts'
 import { encodeMeshKey } from './mesh-key.ts'
-import { JournalFacts } from './journal-facts.ts'
 import { Outputs } from './outputs.ts'
 import { Registry } from './registry.ts'
+import { Replica } from './replica/replica.ts'
 import { SubmitHandler } from './submit-handler.ts'
 import { handleTasks } from './task-handler.ts'
 import { Watchers } from './watchers.ts'
@@ -83,9 +83,9 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
   try {
     cleanups.add(async () => journal.close())
 
-    const facts = new JournalFacts(journal)
+    const replica = await Replica.open(journal, { peerId: meshIdOf(identity), onProblem: log })
     const revoked = new Set<string>()
-    const admission = new Admission({ facts, journal, meshKey, meshId, peerId: meshIdOf(identity), log }, revoked)
+    const admission = new Admission({ replica, journal, meshKey, meshId, peerId: meshIdOf(identity), log }, revoked)
     await admission.load()
 
     const node = await MeshNode.create({
@@ -99,13 +99,13 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       log
     })
 
-    const jobs = new JobStore(journal)
+    const jobs = new JobStore({ replica, journal, log })
     const content = await ContentStore.open(join(dir, 'payloads'), { maxBytes: options.payloadBytes ?? PAYLOAD_BYTES })
     const outputs = await Outputs.open(join(dir, 'outputs'))
     cleanups.add(async () => outputs.close())
     const watchers = new Watchers()
     const coordinator = new Coordinator({ node, identity, jobs, content, claim: await claim(journal, node.peerId), saveTerm: async term => saveTerm(journal, term), log })
-    const drains = new Drains({ facts, peerId: node.peerId, onDrain: (worker, drain) => { registry.drain(worker, drain) } })
+    const drains = new Drains({ replica, peerId: node.peerId, onDrain: (worker, record) => { registry.drain(worker, record) } })
     const registry = new Registry({ node, drains, coordinator, log })
 
     coordinator.listen({

@@ -131,7 +131,7 @@ function other (stream: OutputStream): OutputStream {
   return stream === 'stdout' ? 'stderr' : 'stdout'
 }
 
-async function store (report: Extract<TaskReport, { kind: 'result' }>, execution: string, { jobs, coordinator, log }: TaskComponents, output: Output): Promise<void> {
+async function store (report: Extract<TaskReport, { kind: 'result' }>, execution: string, { jobs, coordinator }: TaskComponents, output: Output): Promise<void> {
   const result: ExecutionResult = report.result
 
   if (executionId(result.key) !== execution) {
@@ -144,9 +144,7 @@ async function store (report: Extract<TaskReport, { kind: 'result' }>, execution
 
   await output.sync()
 
-  if (!await jobs.addResult(result)) {
-    log(`a second record of execution ${execution}: the first one stands`)
-  }
+  await jobs.addResult(result)
 
   coordinator.dispatch({
     kind: 'result',
