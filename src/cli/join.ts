@@ -3,6 +3,7 @@ import { text as readText } from 'node:stream/consumers'
 import { MeshmarkError } from '../model/errors.ts'
 import type { Context } from './context.ts'
 import { useDataDirectory } from './data-directory.ts'
+import { ListOption, splitCommas } from './list-option.ts'
 import { addExamples } from './options.ts'
 import { typed } from './program-name.ts'
 import { serveAsMaster } from './serve-master.ts'
@@ -11,6 +12,7 @@ import { serveAsWorker } from './serve-worker.ts'
 interface JoinOptions {
   data?: string
   name?: string
+  listen?: string[]
   mdns?: boolean
 }
 
@@ -18,6 +20,7 @@ export function define (command: Command, context: Context): void {
   command.argument('<token@host>', 'as a master printed it; - reads it from standard input')
     .option('--data <dir>', 'where the membership is kept')
     .option('--name <name>', 'what a worker or a master is called (default: the name of this machine)')
+    .addOption(new ListOption('--listen <addr>', 'where a master can be reached, HOST[:PORT] or a multiaddr (repeatable; default: every address)', splitCommas))
     .option('--no-mdns', 'do not look for masters on the local network')
     .option('-q, --quiet', 'no notes')
   addExamples(command, [

@@ -5,7 +5,7 @@ import { isNamed } from './coordinator/targets.ts'
 import type { Admission } from './admission.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { Drains } from './drains.ts'
-import type { Position } from './fact-store.ts'
+import type { Position } from './replica/replica.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { AdminReply, AdminRequest } from '../../node/protocol/admin/messages.ts'
 

@@ -54,6 +54,20 @@ export function refuseToken (record: TokenRecord | undefined, hash: string, nowM
   }
 }
 
+/** Of two versions of one token: what was used or revoked once stays so. */
+export function laterToken (known: TokenRecord | undefined, stored: TokenRecord): TokenRecord {
+  const uses = [known?.usesLeft, stored.usesLeft].filter(uses => uses != null)
+
+  return { ...stored, ...(uses.length === 0 ? {} : { usesLeft: Math.min(...uses) }), revoked: stored.revoked || known?.revoked === true }
+}
+
+/** Of two versions of one member; the first version of the format had no time. */
+export function laterMember (known: MemberRecord | undefined, stored: MemberRecord): MemberRecord {
+  const atMs = stored.atMs ?? stored.joinedAt
+
+  return known != null && known.atMs > atMs ? known : { ...stored, atMs }
+}
+
 /** What a token of this role lets its bearer be. */
 export function rolesOf (role: Role): Role[] {
   return role === 'admin' ? ['admin', 'client'] : [role]

@@ -3,9 +3,9 @@ import { join } from '../../node/protocol/join/index.ts'
 import { sealMembership } from '../../node/membership.ts'
 import { createToken, formatToken, parseToken, tokenHash } from '../../node/token.ts'
 import { readLocalMeshes } from '../local.ts'
-import { membersNamed, nameOfMember, refuseToken, rolesOf } from './admission-rules.ts'
+import { laterMember, laterToken, membersNamed, nameOfMember, refuseToken, rolesOf } from './admission-rules.ts'
 import type { MasterRecord, MemberRecord, TokenRecord } from './admission-rules.ts'
-import type { ChangedFact, Fact, FactStore, Position } from './fact-store.ts'
+import type { Change, FactRecord, Position, Replica } from './replica/replica.ts'
 import type { Role } from '../../model/roles.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { TokenRow } from '../../node/protocol/admin/messages.ts'
@@ -23,7 +23,7 @@ const REVOKED = 'your membership was revoked'
 const LOCAL = 'local/token/'
 
 export interface AdmissionComponents {
-  facts: FactStore
+  replica: Replica
   /** For what concerns this master alone: the tokens of local processes. */
   journal: Journal
   meshKey: PrivateKey
@@ -73,12 +73,12 @@ export class Admission {
 
   /** Reads what is known, and follows it from then on; nobody is admitted before `serve`. */
   async load (): Promise<void> {
-    const { facts, journal } = this.#components
+    const { replica, journal } = this.#components
 
-    facts.onChange(changes => { changes.forEach(change => { this.#take(change) }) })
+    replica.onChange(changes => { changes.forEach(change => { this.#take(change) }) })
 
     for (const prefix of ['token/', 'member/', 'revoked/']) {
-      for await (const { key, value } of facts.iterate(prefix)) {
+      for await (const { key, value } of replica.iterate(prefix)) {
         this.#take({ key, value, elsewhere: false })
       }
     }
@@ -143,7 +143,7 @@ export class Admission {
     const isOld = ({ expiresAt }: TokenRecord): boolean => expiresAt < olderThanMs
     const old = [...this.#tokens.values()].filter(isOld)
 
-    await this.#components.facts.remove(old.map(({ id }) => `token/${id}`))
+    await this.#components.replica.remove(old.map(({ id }) => `token/${id}`))
     old.forEach(({ id }) => { this.#tokens.delete(id) })
 
     for (const { id } of [...this.#localTokens.values()].filter(isOld)) {
@@ -157,7 +157,7 @@ export class Admission {
    * the other live masters when it resolves. A master is no longer one of them.
    */
   async revokeMember (nameOrId: string): Promise<Revocation> {
-    const { facts, peerId: self } = this.#components
+    const { replica, peerId: self } = this.#components
     const members = membersNamed(this.#members.values(), nameOrId, this.#revoked)
 
     if (members.length === 0) {
@@ -170,7 +170,7 @@ export class Admission {
       throw new MeshmarkError('usage', `'${nameOrId}' is the only master at hand, which cannot put itself out: stop it instead`)
     }
 
-    const records: Fact[] = []
+    const records: FactRecord[] = []
 
     for (const { peerId, roles } of members) {
       records.push({ key: `revoked/${peerId}`, value: new Uint8Array(0) })
@@ -180,7 +180,7 @@ export class Admission {
       }
     }
 
-    const position = await facts.write(records)
+    const position = await replica.write(records)
 
     members.forEach(({ peerId }) => { this.#revoked.add(peerId) })
     // a removed master hears of it in this way; whoever is expelled first would have to guess
@@ -220,13 +220,12 @@ export class Admission {
   }
 
   /** What this or another master has written. */
-  #take ({ key, value, elsewhere }: ChangedFact): void {
+  #take ({ key, value, elsewhere }: Change): void {
     if (key.startsWith('token/')) {
-      this.#keep(this.#tokens, key, value, record => record)
+      this.#keep(this.#tokens, key, value, laterToken)
     } else if (key.startsWith('member/')) {
-      // the first version had no atMs
-      this.#keep<MemberRecord>(this.#members, key, value, record => ({ ...record, atMs: record.atMs ?? record.joinedAt }))
-    } else if (key.startsWith('revoked/') && value != null) {
+      this.#keep(this.#members, key, value, laterMember)
+    } else if (key.startsWith('revoked/')) {
       const peerId = key.slice('revoked/'.length)
 
       this.#revoked.add(peerId)
@@ -237,16 +236,12 @@ export class Admission {
     }
   }
 
-  #keep<T> (records: Map<string, T>, key: string, value: Uint8Array | undefined, complete: (record: T) => T): void {
+  /** What is in memory may be ahead of what has just been written. */
+  #keep<T> (records: Map<string, T>, key: string, value: Uint8Array, later: (known: T | undefined, stored: T) => T): void {
     const id = key.slice(key.indexOf('/') + 1)
 
-    if (value == null) {
-      records.delete(id)
-      return
-    }
-
     try {
-      records.set(id, complete(JSON.parse(Buffer.from(value).toString())))
+      records.set(id, later(records.get(id), JSON.parse(Buffer.from(value).toString())))
     } catch (err) {
       this.#components.log(`${key} cannot be read: ${toError(err).message}`)
     }
@@ -260,9 +255,9 @@ export class Admission {
     }
   }
 
-  async #removedMaster (peerId: string, name: string): Promise<Fact> {
+  async #removedMaster (peerId: string, name: string): Promise<FactRecord> {
     const key = `master/${peerId}`
-    const known = await this.#components.facts.get(key)
+    const known = await this.#components.replica.get(key)
     const record: MasterRecord = known == null ? { name, addresses: [], atMs: 0 } : JSON.parse(Buffer.from(known).toString())
 
     // its own clock may be ahead of ours
@@ -331,7 +326,7 @@ export class Admission {
 
       // before anything is awaited: of two that come at once, the second finds the name taken
       this.#members.set(peerId, record)
-      await this.#components.facts.write([{ key: `member/${peerId}`, value: encode(record) }])
+      await this.#components.replica.write([{ key: `member/${peerId}`, value: encode(record) }])
     }
 
     return sealMembership(this.#components.meshKey, { peerId, roles, name, issuedAt: now, expiresAt: now + MEMBERSHIP_MS })
@@ -340,7 +335,7 @@ export class Admission {
   async #save (record: TokenRecord): Promise<Position> {
     this.#tokens.set(record.id, record)
 
-    return this.#components.facts.write([{ key: `token/${record.id}`, value: encode(record) }])
+    return this.#components.replica.write([{ key: `token/${record.id}`, value: encode(record) }])
   }
 }
 

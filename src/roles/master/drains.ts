@@ -1,6 +1,7 @@
-import type { ChangedFact, FactStore, Position } from './fact-store.ts'
+import type { Change, Position, Replica } from './replica/replica.ts'
 
-interface DrainRecord {
+/** What was said of a worker last. */
+export interface DrainRecord {
   drain: boolean
   /** The latest counts; at the same instant, that of the greater `by`. */
   atMs: number
@@ -8,11 +9,11 @@ interface DrainRecord {
 }
 
 export interface DrainsOptions {
-  facts: FactStore
+  replica: Replica
   /** Of this master. */
   peerId: string
   /** A worker drains from now on, or takes work again; whoever said so. */
-  onDrain: (worker: string, drain: boolean) => void
+  onDrain: (worker: string, record: DrainRecord) => void
 }
 
 /** Which workers get nothing new, as all masters of the mesh know it. */
@@ -26,11 +27,11 @@ export class Drains {
 
   /** Reads what is known, and follows it from then on. */
   async load (): Promise<void> {
-    const { facts } = this.#options
+    const { replica } = this.#options
 
-    facts.onChange(changes => { changes.forEach(change => { this.#take(change) }) })
+    replica.onChange(changes => { changes.forEach(change => { this.#take(change) }) })
 
-    for await (const { key, value } of facts.iterate('drain/')) {
+    for await (const { key, value } of replica.iterate('drain/')) {
       this.#take({ key, value })
     }
   }
@@ -39,26 +40,32 @@ export class Drains {
     return this.#records.get(worker)?.drain === true
   }
 
+  recordOf (worker: string): DrainRecord | undefined {
+    return this.#records.get(worker)
+  }
+
   async set (worker: string, drain: boolean): Promise<Position> {
     // a master whose clock is ahead may have spoken before
     const atMs = Math.max(Date.now(), (this.#records.get(worker)?.atMs ?? 0) + 1)
     const record: DrainRecord = { drain, atMs, by: this.#options.peerId }
 
-    return this.#options.facts.write([{ key: `drain/${worker}`, value: Buffer.from(JSON.stringify(record)) }])
+    return this.#options.replica.write([{ key: `drain/${worker}`, value: Buffer.from(JSON.stringify(record)) }])
   }
 
-  #take ({ key, value }: Pick<ChangedFact, 'key' | 'value'>): void {
-    if (!key.startsWith('drain/') || value == null) {
+  #take ({ key, value }: Pick<Change, 'key' | 'value'>): void {
+    if (!key.startsWith('drain/')) {
       return
     }
 
     const worker = key.slice('drain/'.length)
     const wasDraining = this.isDraining(worker)
 
-    this.#records.set(worker, readRecord(value))
+    const record = readRecord(value)
 
-    if (this.isDraining(worker) !== wasDraining) {
-      this.#options.onDrain(worker, !wasDraining)
+    this.#records.set(worker, record)
+
+    if (record.drain !== wasDraining) {
+      this.#options.onDrain(worker, record)
     }
   }
 }

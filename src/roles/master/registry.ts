@@ -1,13 +1,13 @@
 import { register } from '../../node/protocol/register/index.ts'
 import type { Coordinator } from './coordinator.ts'
-import type { Drains } from './drains.ts'
+import type { DrainRecord, Drains } from './drains.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { MasterMessage, WorkerMessage } from '../../node/protocol/register/messages.ts'
 
 export interface RegistryComponents {
   node: MeshNode
-  drains: Pick<Drains, 'isDraining'>
+  drains: Pick<Drains, 'isDraining' | 'recordOf'>
   coordinator: Coordinator
   log: (line: string) => void
 }
@@ -34,9 +34,9 @@ export class Registry {
   }
 
   /** Told to the worker where it is connected, and in force here. */
-  drain (worker: string, drain: boolean): void {
-    this.#components.coordinator.dispatch({ kind: 'drain', worker, drain, nowMs: Date.now() })
-    this.#streams.get(worker)?.send({ kind: 'drain', drain }).catch(() => {})
+  drain (worker: string, record: DrainRecord): void {
+    this.#components.coordinator.dispatch({ kind: 'drain', worker, drain: record.drain, nowMs: Date.now() })
+    this.#streams.get(worker)?.send(drainMessage(record)).catch(() => {})
   }
 
   async #serve (channel: Channel<WorkerMessage, MasterMessage>, peer: Peer): Promise<void> {
@@ -66,8 +66,10 @@ export class Registry {
 
       await channel.send({ kind: 'registered', name: info.name, claim: coordinator.claim, meshTimeMs: Date.now() })
 
-      if (drains.isDraining(peer.id)) {
-        await channel.send({ kind: 'drain', drain: true })
+      const drain = drains.recordOf(peer.id)
+
+      if (drain != null) {
+        await channel.send(drainMessage(drain))
       }
 
       coordinator.dispatch({ kind: 'worker-registered', info, holds: first.holds, draining: drains.isDraining(peer.id), nowMs: Date.now() })
@@ -86,4 +88,8 @@ export class Registry {
       }
     }
   }
+}
+
+function drainMessage ({ drain, atMs, by }: DrainRecord): MasterMessage {
+  return { kind: 'drain', drain, atMs, ...(by === '' ? {} : { by }) }
 }

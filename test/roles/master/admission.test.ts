@@ -1,0 +1,199 @@
+import '../../../src/node/polyfill.ts'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createMeshKey, meshIdOf, openMembership } from '../../../src/node/membership.ts'
+import { MeshNode } from '../../../src/node/mesh-node.ts'
+import { join as joinProtocol } from '../../../src/node/protocol/join/index.ts'
+import { request } from '../../../src/node/request.ts'
+import { parseToken } from '../../../src/node/token.ts'
+import { writeLocalMaster } from '../../../src/roles/local.ts'
+import { Admission, REMOVED } from '../../../src/roles/master/admission.ts'
+import { Drains } from '../../../src/roles/master/drains.ts'
+import { covers, Replica } from '../../../src/roles/master/replica/replica.ts'
+import { Journal } from '../../../src/store/journal.ts'
+import type { PrivateKey } from '@libp2p/interface'
+
+/** One master without the rest: who comes in, and what it shares. */
+interface Half {
+  journal: Journal
+  replica: Replica
+  admission: Admission
+  drains: Drains
+  drained: Array<[string, boolean]>
+  node: MeshNode
+  address: string
+}
+
+let dir: string
+let meshKey: PrivateKey
+let meshId: string
+let a: Half
+let b: Half
+const nodes: MeshNode[] = []
+
+async function half (name: string, other: () => Half | undefined): Promise<Half> {
+  const identity = await generateKeyPair('Ed25519')
+  const peerId = meshIdOf(identity)
+  const journal = await Journal.open(join(dir, name))
+  const replica = await Replica.open(journal, { peerId })
+  const revoked = new Set<string>()
+  const admission = new Admission({ replica, journal, meshKey, meshId, peerId, log: () => {} }, revoked)
+  await admission.load()
+  const node = await MeshNode.create({ identity, membership: await admission.admitSelf(name), listen: ['/ip4/127.0.0.1/tcp/0'], meshTime: () => Date.now(), isRevoked: id => revoked.has(id) })
+  const drained: Array<[string, boolean]> = []
+  const drains = new Drains({ replica, peerId, onDrain: (worker, { drain }) => { drained.push([worker, drain]) } })
+  await drains.load()
+  await node.start()
+  nodes.push(node)
+  admission.serve(node, {
+    addresses: () => node.addresses(),
+    live: () => [other()].flatMap(half => half == null ? [] : [half.node.peerId]),
+    replicated: async position => {
+      const half = other()
+
+      if (half != null) {
+        await tell(replica, half.replica)
+        expect(covers(half.replica.vector(), position)).toBe(true)
+      }
+    }
+  })
+
+  return { journal, replica, admission, drains, drained, node, address: node.addresses()[0]! }
+}
+
+async function tell (from: Replica, to: Replica): Promise<void> {
+  for await (const page of from.missing(to.vector())) {
+    await to.take(page)
+  }
+}
+
+/** A newcomer asks for a membership; the words of a refusal, or the name that it got. */
+async function ask (master: Half, text: string): Promise<{ name?: string, peerId: string, refusal?: string }> {
+  const token = parseToken(text)
+  const newcomer = await MeshNode.create({ identity: await generateKeyPair('Ed25519'), meshId })
+  nodes.push(newcomer)
+  await newcomer.start()
+  const peer = await newcomer.connect(master.address, { expectMesh: meshId })
+  const reply = await request(newcomer, peer.id, joinProtocol, { kind: 'join', tokenId: token.id, secret: token.secret, name: 'lab' })
+
+  if (reply.kind === 'refused') {
+    return { refusal: reply.reason, peerId: newcomer.peerId }
+  }
+
+  const { name, peerId } = await openMembership(reply.membership, meshId)
+
+  return { name, peerId }
+}
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'meshmark-admission-'))
+  vi.stubEnv('XDG_RUNTIME_DIR', dir)
+  meshKey = await createMeshKey()
+  meshId = meshIdOf(meshKey)
+  a = await half('a', () => b)
+  b = await half('b', () => a)
+})
+
+afterEach(async () => {
+  await Promise.all(nodes.splice(0).map(async node => node.stop()))
+  await Promise.all([a, b].map(async ({ journal }) => journal.close()))
+  vi.unstubAllEnvs()
+  await rm(dir, { recursive: true, force: true })
+})
+
+describe('two masters', () => {
+  it('take each other\'s tokens, and let a single use be one', async () => {
+    const { text } = await a.admission.createToken('client', { ttlMs: 60_000, uses: 1 })
+
+    expect(await ask(b, text)).toMatchObject({ name: 'lab' })
+    expect((await ask(a, text)).refusal).toMatch(/is used up/)
+  })
+
+  it('count every use, also of those that come at once', async () => {
+    const { text, row } = await a.admission.createToken('client', { ttlMs: 60_000, uses: 3 })
+    const answers = await Promise.all(Array.from({ length: 5 }, async () => ask(a, text)))
+
+    expect(answers.filter(({ refusal }) => refusal == null)).toHaveLength(3)
+    await tell(a.replica, b.replica)
+    expect(b.admission.listTokens().find(({ id }) => id === row.id)?.usesLeft).toBe(0)
+    expect(new Set(answers.flatMap(({ name }) => name ?? [])).size).toBe(3)
+  })
+
+  it('give no name twice', async () => {
+    const { text } = await a.admission.createToken('worker', { ttlMs: 60_000 })
+
+    expect((await ask(a, text)).name).toBe('lab')
+    await tell(a.replica, b.replica)
+    expect((await ask(b, text)).name).toBe('lab-2')
+  })
+
+  it('keep the tokens of their own machine to themselves, unless its files say the same', async () => {
+    const text = await a.admission.createLocalToken('worker', 60_000)
+    await tell(a.replica, b.replica)
+    expect((await ask(b, text)).refusal).toMatch(/not known here/)
+    expect(await ask(a, text)).toMatchObject({ name: 'lab' })
+
+    const others = await Promise.all((['client', 'admin', 'master'] as const).map(async role => a.admission.createLocalToken(role, 60_000)))
+    await writeLocalMaster({ meshId, peerId: a.node.peerId, pid: process.pid, startedAtMs: 0, addresses: [], tokens: { worker: text, client: others[0]!, admin: others[1]!, master: others[2]! } })
+    expect((await ask(b, text)).name).toMatch(/^lab/)
+  })
+
+  it('revoke a token and a member for both', async () => {
+    const { text, row } = await a.admission.createToken('client', { ttlMs: 60_000 })
+    const member = await ask(a, text)
+    await tell(a.replica, b.replica)
+
+    await b.admission.revokeToken(row.id)
+    expect((await ask(a, text)).refusal).toMatch(/was revoked/)
+    expect(await b.admission.revokeMember(member.name!)).toMatchObject({ self: false, members: [{ peerId: member.peerId }] })
+    await expect(a.admission.revokeMember(member.name!)).rejects.toThrow(/no member 'lab'/)
+  })
+
+  it('put one of them out, which hears of it', async () => {
+    await tell(b.replica, a.replica)
+    expect(a.admission.isMaster('b')).toBe(true)
+    await a.admission.revokeMember('b')
+
+    expect(await b.admission.removed).toBe(REMOVED)
+    expect(a.admission.isMaster('b')).toBe(false)
+    expect(JSON.parse(Buffer.from((await a.replica.get(`master/${b.node.peerId}`))!).toString())).toMatchObject({ removed: true })
+  })
+
+  it('may put out the one that is asked, as long as another is there', async () => {
+    expect(await a.admission.revokeMember('a')).toMatchObject({ self: true })
+
+    const alone = await half('alone', () => undefined)
+    await expect(alone.admission.revokeMember('alone')).rejects.toThrow(/is the only master at hand/)
+    await alone.journal.close()
+  })
+
+  it('know of each other who drains, and who said so last', async () => {
+    await a.drains.set('w', true)
+    await tell(a.replica, b.replica)
+    expect(b.drains.isDraining('w')).toBe(true)
+
+    await b.drains.set('w', false)
+    await tell(b.replica, a.replica)
+    expect(a.drains.isDraining('w')).toBe(false)
+    expect(a.drained).toEqual([['w', true], ['w', false]])
+    expect(b.drained).toEqual([['w', true], ['w', false]])
+  })
+
+  it('find all of it again after a restart', async () => {
+    const { row } = await a.admission.createToken('client', { ttlMs: 60_000, uses: 2 })
+    await a.drains.set('w', true)
+    const replica = await Replica.open(a.journal, { peerId: a.node.peerId })
+    const revoked = new Set<string>()
+    const admission = new Admission({ replica, journal: a.journal, meshKey, meshId, peerId: a.node.peerId, log: () => {} }, revoked)
+    await admission.load()
+    const drains = new Drains({ replica, peerId: a.node.peerId, onDrain: () => {} })
+    await drains.load()
+
+    expect(admission.listTokens()).toContainEqual(row)
+    expect(admission.nameOf(a.node.peerId)).toBe('a')
+    expect(drains.isDraining('w')).toBe(true)
+  })
+})
