@@ -45,7 +45,7 @@ const NONE = new Uint8Array(0)
  *   assign/<exec>   the assignment, on disk before START
  *   result/<exec>   the worker's record
  *   cancel/<id>     cancelled
- *   end/<id>        when its last task ended; of this master alone
+ *   end/<id>        when its last task ended, as the coordinator saw it
  */
 export class JobStore {
   readonly #replica: Replica
@@ -102,11 +102,9 @@ export class JobStore {
     return this.#replica.write([{ key: `cancel/${id}`, value: NONE }])
   }
 
-  /** For people, so not worth an fsync: a restart works it out again. */
-  async end (id: string, atMs: number): Promise<void> {
-    if (!this.#replica.isBuried(id)) {
-      await this.#journal.put(`end/${id}`, toBytes({ atMs }), { durable: false })
-    }
+  /** The coordinator's word: tasks without a record have been lost. */
+  async end (id: string, atMs: number): Promise<Position> {
+    return this.#replica.write([{ key: `end/${id}`, value: toBytes({ atMs }) }])
   }
 
   /** Takes a finished job away here and, in time, at all masters; it never comes back. */

@@ -12,6 +12,7 @@ import { asRecord, canonical, parseJson, smaller } from './bytes.ts'
  *   assign/<execution>       set, grows only
  *   cancel/<id>              set, grows only
  *   result/<execution>       the smaller bytes stay, others go to conflict/<execution>/<hash>
+ *   end/<id>                 {atMs}: the latest; whose record is not here by then counts as lost
  *   conflict/…               set, grows only: nothing that was said is lost
  *   tombstone/<id>           {atMs}: the latest; takes all of the above away, for as long as it lives
  *   revoked/<peerId>         set, grows only
@@ -27,6 +28,7 @@ type Join = (mine: Uint8Array, theirs: Uint8Array) => Uint8Array
 
 const JOINS: Record<string, Join> = {
   accepted: joinAcceptances,
+  end: latest(fact => [fact.atMs]),
   tombstone: latest(fact => [fact.atMs]),
   token: joinTokens,
   member: latest(fact => [fact.atMs ?? fact.joinedAt]),
@@ -35,10 +37,10 @@ const JOINS: Record<string, Join> = {
 }
 
 /** Of this master alone: never said to another, never believed from one. */
-const LOCAL = new Set(['term', 'end', 'local', 'log', 'damaged'])
+const LOCAL = new Set(['term', 'local', 'log', 'damaged'])
 
 /** With a job goes all that is about it. */
-const OF_JOB = ['job', 'accepted', 'assign', 'result', 'cancel', 'conflict']
+const OF_JOB = ['job', 'accepted', 'assign', 'result', 'cancel', 'end', 'conflict']
 
 const KEPT_ASIDE = new Set(['job', 'result'])
 
@@ -83,7 +85,7 @@ export function conflictOf (key: FactKey, mine: Uint8Array | undefined, theirs: 
 export function jobOf (key: FactKey): string | undefined {
   const [kind = '', first, second] = key.split('/', 3)
 
-  if (!OF_JOB.includes(kind) && kind !== 'end') {
+  if (!OF_JOB.includes(kind)) {
     return undefined
   }
 
