@@ -16,7 +16,8 @@ export function takingWords<O extends Option> (option: O, words: readonly string
  * parser would see:
  * 1. `-P VAR MIN MAX` becomes `--parameter-scan=VAR MIN MAX`, one word,
  * 2. a value that may be left out is only what follows an equals sign, so that
- *    in `-i ./program` the program is no value, and `-i=1` has the value 1.
+ *    in `-i ./program` the program is no value, and `-i=1` has the value 1,
+ * 3. an equals sign behind a letter is no part of the value: `-r=5` is `-r 5`.
  *
  * Ends at `--` and at the first word that is no option: what follows belongs
  * to the program. What commander will refuse is left as it is.
@@ -58,9 +59,9 @@ function joinShort (word: string, left: string[], options: readonly Option[]): s
     const value = rest.slice(1)
 
     if (option.required || (mayStandAlone(option) && value.startsWith('='))) {
-      const attached = value === '' ? undefined : isPlain(option) ? value : value.replace(/^=/, '')
+      const attached = value === '' ? undefined : value.replace(/^=/, '')
 
-      return [...joined, ...take(option, attached, left, `-${rest}`)]
+      return [...joined, ...(isPlain(option) && attached != null ? [`-${rest[0]}`, attached] : take(option, attached, left, `-${rest}`))]
     }
 
     joined.push(...take(option, undefined, left, `-${rest[0]}`))

@@ -4,6 +4,7 @@ import { VERSION } from '../node/version.ts'
 import { buildCommand } from './build.ts'
 import { processContext, type Context } from './context.ts'
 import { errorLine, EXIT_USAGE, exitCodeOfError } from './exit-codes.ts'
+import { insteadOf } from './foreign-options.ts'
 import { joinWords } from './join-words.ts'
 import { overview } from './overview.ts'
 import { applySettings } from './settings.ts'
@@ -44,7 +45,7 @@ async function performCommand (name: string, args: string[], context: Context): 
   } catch (err) {
     if (err instanceof CommanderError) {
       // Help that was asked for ends by throwing, with 0.
-      return err.exitCode === 0 ? 0 : complain(context, await measuringOnly(err, name, context) ?? usageLine(err, name, subcommandsOf(command)), exitCodeOfError(new MeshmarkError('usage', ''), name))
+      return err.exitCode === 0 ? 0 : complain(context, await otherwise(err, name, context) ?? usageLine(err, name, subcommandsOf(command)), exitCodeOfError(new MeshmarkError('usage', ''), name))
     }
 
     if (context.env.MESHMARK_DEBUG != null && !isMeshmarkError(err)) {
@@ -63,11 +64,21 @@ function complain (context: Context, text: string, exitCode = EXIT_USAGE): numbe
   return exitCode
 }
 
-/** What to say when exec is given an option of run: it is no typing mistake, but has no meaning where nothing is measured. */
-async function measuringOnly (err: CommanderError, name: string, context: Context): Promise<string | undefined> {
+/** What to say of an option that is no typing mistake: one of run given to exec, where nothing is measured, or one of hyperfine. */
+async function otherwise (err: CommanderError, name: string, context: Context): Promise<string | undefined> {
   const [, flag] = /^error: unknown option '(-[^'=]*)/.exec(err.message) ?? []
 
-  if (name !== 'exec' || err.code !== 'commander.unknownOption' || flag == null) {
+  if (err.code !== 'commander.unknownOption' || flag == null) {
+    return undefined
+  }
+
+  if (name === 'run' || name === 'compare') {
+    const instead = insteadOf(flag)
+
+    return instead == null ? undefined : `${name} has no ${flag} as hyperfine has it: ${instead}`
+  }
+
+  if (name !== 'exec') {
     return undefined
   }
 

@@ -49,7 +49,7 @@ export function renderTable (finished: FinishedJob, options: TableOptions): stri
     heading(finished, palette),
     ...body,
     ...outputLines(rows, finished.job.commands.length),
-    ...(!compared && finished.job.commands.length > 1 && rows.some(row => row.figures != null) ? [palette.faint('relative: to the fastest command on the same worker')] : []),
+    ...(!compared && finished.job.commands.length > 1 && rows.some(row => row.figures != null && referenceOf(row, rows, finished.job.commands.length) != null) ? [palette.faint('relative: to the fastest command on the same worker')] : []),
     ...notes.lines(),
     ...(options.details === true ? detailLines(rows, palette) : [])
   ].join('\n') + '\n'

@@ -41,6 +41,9 @@ describe('options of several words', () => {
     [['-L', 'c', '--', '--', './p'], { parameterList: ['c --'] }, ['./p']],
     [['--with', 'a', '--with=b=c', './p'], { with: ['a', 'b=c'] }, ['./p']],
     [['-r', '-P', './p'], { runs: '-P' }, ['./p']],
+    [['-r=5', './p'], { runs: '5' }, ['./p']],
+    [['-dr=', './p'], { detach: true, runs: '' }, ['./p']],
+    [['-r==5', './p'], { runs: '=5' }, ['./p']],
     [['-r5', '-Nd', '--runs=6', 'ls', '-i'], { runs: '6', N: true, detach: true }, ['ls', '-i']]
   ])('%j', (argv, options, words) => {
     expect(parse(argv)).toEqual({ options, words })
@@ -84,7 +87,7 @@ describe('rewriting a command line', () => {
   it('changes nothing where no option takes several words or none', () => {
     const { options } = new Command().option('-r, --runs <n>').option('-d, --detach').option('-x')
 
-    fc.assert(fc.property(fc.array(word), argv => {
+    fc.assert(fc.property(fc.array(word.filter(text => !/^-\w+=/.test(text))), argv => {
       const plain = new Command().exitOverride().option('-r, --runs <n>').option('-d, --detach').option('-x').argument('[words...]').passThroughOptions().configureOutput({ writeErr: () => {} })
       const outcome = (words: string[]): unknown => {
         try {

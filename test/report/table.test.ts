@@ -90,6 +90,13 @@ describe('the screen of a job', () => {
     ))
   })
 
+  it('does not explain a column that is not there', () => {
+    const one = finished([{ name: 'a', cpu: 'x', runs: [[1, 1], [1, 1]], exit: { kind: 'code', code: 1 }, worker: { state: 'failed' } }], { commands: TWO })
+
+    expect(screen(one)).toContain('failed: exited with 1')
+    expect(screen(one)).not.toContain('relative')
+  })
+
   it('says of two runs that both printed the same', () => {
     expect(screen(finished([{ name: 'a', cpu: 'x', runs: [[1, 2]] }]))).toMatch(/^output: same in both runs$/m)
   })
