@@ -59,7 +59,8 @@ export function withMaster (address: string, peerId: string): string {
   return masterOf(address) == null ? `${address}/p2p/${peerId}` : address
 }
 
-function placeOf (address: string): string {
+/** Without the peer id. */
+export function placeOf (address: string): string {
   return address.replace(/\/p2p\/[^/]+$/, '')
 }
 

@@ -2,7 +2,7 @@ import { MeshmarkError } from '../model/errors.ts'
 import { parseAddress } from '../node/address.ts'
 import { shortId } from '../node/membership.ts'
 import { parseTokenAtHost } from '../node/token.ts'
-import { readLocalMeshes } from './local.ts'
+import { readLocalMeshes, sameEndpoint } from './local.ts'
 import { storedMeshes } from './member.ts'
 import type { JoinToken } from '../node/token.ts'
 
@@ -21,6 +21,8 @@ export interface FoundMesh {
   meshId: string
   /** Where to try, in this order; empty = mDNS, or what the membership remembers. */
   addresses: string[]
+  /** Somebody typed these addresses: they are tried before what the membership remembers. */
+  typed?: boolean
   /** Earns a membership when there is none. */
   token?: JoinToken
 }
@@ -39,7 +41,9 @@ export async function findMesh (options: FindOptions): Promise<FoundMesh> {
       throw new MeshmarkError('usage', `this token is for the role ${token.role}, not ${options.role}: create one with meshmark token create ${options.role}`)
     }
 
-    return { meshId: token.meshId, addresses: address != null ? [parseAddress(address).toString(), ...typed] : typed, token }
+    const addresses = address != null ? [parseAddress(address).toString(), ...typed] : typed
+
+    return { meshId: token.meshId, addresses, typed: addresses.length > 0, token }
   }
 
   const local = (await readLocalMeshes()).filter(mesh => isMesh(mesh.meshId, options.mesh))
@@ -52,19 +56,21 @@ export async function findMesh (options: FindOptions): Promise<FoundMesh> {
   if (chosen[0] != null) {
     const { meshId, addresses, tokens } = chosen[0]
 
-    return { meshId, addresses: typed.length > 0 ? typed : addresses, token: parseTokenAtHost(tokens[options.role]).token }
+    return { meshId, addresses: typed.length > 0 ? typed : addresses, typed: typed.length > 0, token: parseTokenAtHost(tokens[options.role]).token }
   }
 
-  const stored = (await storedMeshes(options.dataRoot, options.role)).filter(meshId => isMesh(meshId, options.mesh))
+  const stored = (await storedMeshes(options.dataRoot, options.role)).filter(({ meshId }) => isMesh(meshId, options.mesh))
+  // of several meshes the one that has a master there; an address that none knows may still be of any
+  const meant = stored.find(({ masters }) => masters.some(address => typed.some(other => sameEndpoint(address, other)))) ?? stored[0]
 
-  if (stored[0] != null) {
-    return { meshId: stored[0], addresses: typed }
+  if (meant != null) {
+    return { meshId: meant.meshId, addresses: typed, typed: typed.length > 0 }
   }
 
   const [asClient] = options.role === 'admin' ? await storedMeshes(options.dataRoot, 'client') : []
 
   if (asClient != null) {
-    throw new MeshmarkError('refused', `this machine is no administrator of mesh ${shortId(asClient)}: join with an admin token (where its master runs: meshmark token create admin)`)
+    throw new MeshmarkError('refused', `this machine is no administrator of mesh ${shortId(asClient.meshId)}: join with an admin token (where its master runs: meshmark token create admin)`)
   }
 
   throw new MeshmarkError('unreachable', typed.length > 0
@@ -76,13 +82,4 @@ export async function findMesh (options: FindOptions): Promise<FoundMesh> {
 
 function isMesh (meshId: string, wanted: string | undefined): boolean {
   return wanted == null || meshId.startsWith(wanted) || meshId.endsWith(wanted)
-}
-
-/** Same transport address, whatever peer id is appended to one of them. */
-function sameEndpoint (a: string, b: string): boolean {
-  return endpoint(a) === endpoint(b)
-}
-
-function endpoint (address: string): string {
-  return address.replace(/\/p2p\/[^/]+$/, '').replace('/ip4/localhost/', '/ip4/127.0.0.1/').replace('/dns4/localhost/', '/ip4/127.0.0.1/').replace('/dns/localhost/', '/ip4/127.0.0.1/')
 }

@@ -2,7 +2,8 @@ import { isMeshmarkError, MeshmarkError, toError } from '../model/errors.ts'
 import { openMembership } from '../node/membership.ts'
 import { join } from '../node/protocol/join/index.ts'
 import { request } from '../node/request.ts'
-import { loadMember, saveMember } from './member.ts'
+import { linkOrder } from './link-order.ts'
+import { loadMember, rememberMasters, saveMembership } from './member.ts'
 import type { Member } from './member.ts'
 import type { FoundMesh } from './find-mesh.ts'
 import type { MeshNode, Peer } from '../node/mesh-node.ts'
@@ -16,6 +17,8 @@ export interface LinkOptions {
   name: string
   /** Try no master but those whose addresses the mesh comes with: somebody typed them. */
   typedOnly?: boolean
+  /** A master that has just been lost: it is tried after all others. */
+  lost?: Pick<Peer, 'id' | 'reachedAt' | 'addresses'>
   /** How long mDNS may take when no address is known. */
   discoveryMs?: number
   signal?: AbortSignal
@@ -27,15 +30,14 @@ const JOIN_TIMEOUT_MS = 10_000
 /** How often a member looks whether it should renew: timers stand still while a machine sleeps, memberships do not, and a renewal may fail. */
 export const RENEW_CHECK_MS = 5 * 60 * 1000
 
-/** Addresses kept; those that worked come first. */
-const MAX_MASTERS = 16
-
 /**
  * Connects to a master of the mesh, as a member:
  *
  * 1. take the stored membership, if it is valid still
  * 2. otherwise connect as a stranger and turn the token into one
  * 3. connect (again) as that member
+ *
+ * Whoever is reached says where all masters are; that is kept for the next time.
  */
 export async function linkToMaster (node: MeshNode, mesh: FoundMesh, options: LinkOptions): Promise<Peer> {
   const stored = await loadMember(options.dir, node.peerId)
@@ -47,15 +49,26 @@ export async function linkToMaster (node: MeshNode, mesh: FoundMesh, options: Li
     throw new MeshmarkError('refused', 'the membership of this machine has ended: join again with meshmark join TOKEN@HOST (a master prints the line with meshmark token create)')
   }
 
-  const addresses = [...new Set([...mesh.addresses, ...(options.typedOnly === true ? [] : member?.masters ?? [])])]
+  const addresses = linkOrder({
+    given: mesh.addresses,
+    typed: mesh.typed === true,
+    stored: options.typedOnly === true ? [] : member?.masters ?? [],
+    lost: options.lost
+  })
   const peer = await reach(node, addresses, mesh.meshId, options)
 
   if (member == null && mesh.token != null) {
     await joinThrough(node, peer, mesh.token, mesh.addresses, options)
 
     // says hello again, as a member now
-    return node.connect(peer.addresses, { expectMesh: mesh.meshId, signal: options.signal })
+    const master = await node.connect([peer.reachedAt ?? [], peer.addresses].flat(), { expectMesh: mesh.meshId, signal: options.signal })
+
+    await rememberMasters(options.dir, node.peerId, master)
+
+    return master
   }
+
+  await rememberMasters(options.dir, node.peerId, peer)
 
   // what is valid still is good enough for now, should the master not be able to renew it
   await renewWhenAgeing(node, peer, mesh.meshId, options).catch(() => { options.signal?.throwIfAborted() })
@@ -123,7 +136,7 @@ async function askMembership (node: MeshNode, master: Peer, message: JoinRequest
     throw new MeshmarkError('refused', `the master refused: ${reply.reason}`)
   }
 
-  await saveMember(options.dir, { meshId, membership: reply.membership, masters: [...new Set([...addresses, ...reply.masters])].slice(0, MAX_MASTERS) })
+  await saveMembership(options.dir, { meshId, membership: reply.membership, masters: [...addresses, ...reply.masters] })
   node.setMembership(reply.membership)
 }
 
