@@ -49,10 +49,17 @@ export async function judgeHello (hello: Hello, peerId: string, ownVersion: stri
   return membership
 }
 
+const REVOKED = 'was revoked'
+
+/** Whether this is the objection of a mesh that has put out who asks. */
+export function isAboutRevocation (reason: string): boolean {
+  return reason.includes(REVOKED)
+}
+
 /** Why a membership counts no more, or undefined while it does. Both clocks are shown, because one of them may be wrong. */
 export function objectTo (membership: Membership, judge: Pick<Judge, 'meshTimeMs' | 'isRevoked'>, theirClockMs: number): string | undefined {
   if (judge.isRevoked(membership.peerId)) {
-    return `the membership of ${membership.name} (${shortId(membership.peerId)}) was revoked: ask for a new join token`
+    return `the membership of ${membership.name} (${shortId(membership.peerId)}) ${REVOKED}: ask for a new join token`
   }
 
   if (membership.expiresAt <= judge.meshTimeMs) {

@@ -67,6 +67,8 @@ export interface MeshNodeEvents {
   peer: CustomEvent<Peer>
   /** Its last connection is closed. */
   'peer:gone': CustomEvent<Peer>
+  /** A peer that we dialled, proven to be this one, wants nothing to do with us. */
+  'turned-away': CustomEvent<{ peerId: string, reason: string }>
   /** A master of some mesh answered on the local network; repeated with every answer. */
   'master:discovered': CustomEvent<FoundMaster>
 }
@@ -133,6 +135,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
       onMasterTime: offsetMs => { this.#clockOffsetMs += offsetMs },
       onPeer: peer => { this.safeDispatchEvent('peer', { detail: peer }) },
       onRefused: peerId => { this.#track(this.#keepAlive(peerId, false)) },
+      onTurnedAway: (peerId, reason) => { this.safeDispatchEvent('turned-away', { detail: { peerId, reason } }) },
       onPeerGone: peer => { this.safeDispatchEvent('peer:gone', { detail: peer }) },
       log: line => { this.#log(line) },
       track: work => { this.#track(work) },

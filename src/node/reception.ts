@@ -37,6 +37,8 @@ export interface House {
   onPeerGone: (peer: Peer) => void
   /** Whom we dialled has turned us away: asking again would get the same answer. */
   onRefused: (peerId: PeerId) => void
+  /** A peer that we dialled answered our hello with a refusal. */
+  onTurnedAway: (peerId: string, reason: string) => void
   log: (line: string) => void
   /** Work that a stop has to wait for. */
   track: (work: Promise<unknown>) => void
@@ -189,7 +191,11 @@ export class Reception {
     const reply = await this.#exchange(session, timeoutMs, signal)
 
     if (reply.kind === 'refused') {
-      throw new MeshmarkError('refused', printable(reply.reason, 1_000))
+      const reason = printable(reply.reason, 1_000)
+
+      this.#house.onTurnedAway(session.peerId, reason)
+
+      throw new MeshmarkError('refused', reason)
     }
 
     await this.#admit(session, reply.hello)

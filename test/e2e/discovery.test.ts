@@ -130,6 +130,26 @@ describe.skipIf(refusal != null)('on a network where nobody knows an address', (
     expect(net.datagrams('m')).toBeGreaterThan(0)
   })
 
+  it('a token alone makes one more master, and masters that have moved meet again', async () => {
+    const first = await master(4747)
+    const second = start('w', ['join', '--name', 'second', await token('master')])
+    await second.said(/joined mesh \S+ at boss as master second/)
+    await eventually('the first knows the second', async () => /second .*(standby|coordinator)/.test((await run('m', ['nodes'])).stdout))
+
+    for (const node of [first, second]) {
+      node.child.kill('SIGTERM')
+      expect((await node.ended).code).toBe(0)
+    }
+
+    await master(5858)
+    const moved = start('w', ['master', '--listen', '0.0.0.0:5959'])
+    await moved.said(/found master boss on the local network|master second of mesh/)
+    await eventually('they have met', async () => {
+      const { stdout } = await run('m', ['nodes'])
+      return /^second .*(standby|coordinator)/m.test(stdout) && /^boss .*(standby|coordinator)/m.test(stdout)
+    })
+  })
+
   it('one that is told not to look sends nothing, and says what to do', async () => {
     const node = start('m', ['master', '--no-mdns', '--listen', '0.0.0.0:4747', '--name', 'boss'])
     const line = await node.said(/meshmark join (mmk1-worker\S+)/)

@@ -1,5 +1,8 @@
 import { isMeshmarkError } from '../../model/errors.ts'
+import { isAboutRevocation } from '../../node/admission.ts'
 import { shortId } from '../../node/membership.ts'
+import { REMOVED } from './admission.ts'
+import type { Admission } from './admission.ts'
 import type { FoundMaster } from '../../node/discovery.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 
@@ -35,4 +38,16 @@ export function meetDiscovered (node: MeshNode, meshId: string, log: (line: stri
   node.addEventListener('master:discovered', onFound)
 
   return () => { node.removeEventListener('master:discovered', onFound) }
+}
+
+/**
+ * A master that was away when it was put out hears of it from those that it
+ * dials. Only of those that are known as masters: an address may lead anywhere.
+ */
+export function heedRemoval (node: MeshNode, admission: Pick<Admission, 'isMaster' | 'leave'>): void {
+  node.addEventListener('turned-away', ({ detail: { peerId, reason } }) => {
+    if (isAboutRevocation(reason) && admission.isMaster(peerId)) {
+      admission.leave(REMOVED)
+    }
+  })
 }

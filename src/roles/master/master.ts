@@ -13,7 +13,7 @@ import { Admission } from './admission.ts'
 import { handleAsk } from './ask-handler.ts'
 import { Coordinator } from './coordinator.ts'
 import { Drains } from './drains.ts'
-import { meetDiscovered } from './fellows.ts'
+import { heedRemoval, meetDiscovered } from './fellows.ts'
 import { markRemoved } from './home.ts'
 import { JobStore } from './job-store.ts'
 import { settle } from './join.ts'
@@ -139,6 +139,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     handleTasks({ node, jobs, outputs, coordinator, watchers, log })
     handleAdmin({ node, admission, drains, coordinator, replicated: async () => {}, addresses: () => node.addresses() })
     new SubmitHandler({ node, name: node.name, version: VERSION, coordinator, jobs, content, outputs, watchers, log }).start()
+    heedRemoval(node, admission)
     cleanups.add(meetDiscovered(node, meshId, log))
     await node.start()
     cleanups.add(async () => node.stop())
