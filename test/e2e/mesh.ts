@@ -1,5 +1,5 @@
 import '../../src/node/polyfill.ts'
-import { fork, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -32,8 +32,11 @@ export class NodeProcess {
   readonly #child: ChildProcess
   readonly #watchers = new Set<() => void>()
 
-  constructor (args: string[], env: NodeJS.ProcessEnv) {
-    this.#child = fork(MAIN, args, { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  /** @param prefix - what its command line begins with, such as to run in another namespace; it must become the program */
+  constructor (args: string[], env: NodeJS.ProcessEnv, prefix: string[] = []) {
+    const [command = process.execPath, ...words] = [...prefix, process.execPath, MAIN, ...args]
+
+    this.#child = spawn(command, words, { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     this.ended = new Promise(resolve => {
       this.#child.once('close', (code, signal) => {
         resolve({ code, signal })

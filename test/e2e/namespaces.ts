@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto'
 export class Namespaces {
   readonly #id = randomBytes(3).toString('hex')
   readonly #made: string[] = []
+  readonly #addresses = new Map<string, string>()
 
   /** Why namespaces cannot be made here; undefined = they can. */
   static refusal (): string | undefined {
@@ -36,6 +37,7 @@ export class Namespaces {
     for (const [index, machine] of machines.entries()) {
       const name = this.#add(machine)
 
+      this.#addresses.set(machine, `10.78.0.${index + 1}`)
       ip('-n', name, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', `port${index}`, 'netns', bridge)
       ip('-n', bridge, 'link', 'set', `port${index}`, 'master', 'br0', 'up')
       ip('-n', name, 'addr', 'add', `10.78.0.${index + 1}/24`, 'dev', 'eth0')
@@ -48,6 +50,28 @@ export class Namespaces {
   /** What a command line begins with to run there. `ip netns exec` would mount /sys anew. */
   on (machine: string): string[] {
     return ['nsenter', `--net=/run/netns/${this.#name(machine)}`, '--']
+  }
+
+  /** Its address on their network. */
+  addressOf (machine: string): string {
+    return this.#addresses.get(machine)!
+  }
+
+  /** From now on nothing that `from` sends arrives at `to`; what is on its way is lost as well. */
+  cut (from: string, to: string): void {
+    nft(this.#name(to), `add table inet faults; add chain inet faults input { type filter hook input priority 0; }; add rule inet faults input ip saddr ${this.addressOf(from)} drop`)
+  }
+
+  /** This part of the packets that arrive there are lost, from 0 to 1. */
+  lose (machine: string, part: number): void {
+    nft(this.#name(machine), `add table inet faults; add chain inet faults input { type filter hook input priority 0; }; add rule inet faults input iifname eth0 numgen random mod 1000 < ${Math.round(part * 1_000)} drop`)
+  }
+
+  /** Takes back what `cut` and `lose` have done. */
+  heal (): void {
+    for (const machine of this.#addresses.keys()) {
+      nft(this.#name(machine), 'add table inet faults; delete table inet faults')
+    }
   }
 
   /** UDP datagrams of both families that were sent there since it was made. */
@@ -83,4 +107,9 @@ export class Namespaces {
 
 function ip (...args: string[]): void {
   execFileSync('ip', args, { stdio: 'pipe' })
+}
+
+/** One transaction; needs Debian's nftables. */
+function nft (namespace: string, commands: string): void {
+  execFileSync('nsenter', [`--net=/run/netns/${namespace}`, '--', 'nft', commands], { stdio: 'pipe' })
 }
