@@ -21,12 +21,17 @@ export const RETRY_MS = 1_000
 export const YIELD_MS = 2_000
 export const MAX_YIELD_MS = 60_000
 
+/** So many terms are not lost with any journal: whoever says more is lying, and would use up the terms for everybody. */
+export const MAX_TERM_STEP = 1_000_000
+
 /** How far a claimant's renewals are known. */
 export type Renewal = Pick<HeardClaim, 'claim' | 'incarnation' | 'renewal'>
 
 /** Another master, and the link to it. Times are on the election's own clock. */
 export interface PeerLink {
   incarnation?: string
+  /** The highest term that it has seen. */
+  term: number
   /** Its own stamp on the latest heartbeat from it. */
   sentMs: number
   /** When that came; absent = never yet. */
@@ -130,5 +135,5 @@ export function newElection (me: string, incarnation: string, term: number): Ele
 }
 
 export function newLink (nowMs: number): PeerLink {
-  return { sentMs: -1, saysAtMs: 0, contactMs: nowMs, unreachable: false, live: false, stampMs: -1 }
+  return { sentMs: -1, term: 0, saysAtMs: 0, contactMs: nowMs, unreachable: false, live: false, stampMs: -1 }
 }

@@ -1,6 +1,6 @@
 import { compareClaims } from '../../claim.ts'
 import { claimToSay, compareRenewals, hears, highestOf, isLive, isSameClaim, liveClaims, nearestTo, raiseFloor } from './claims.ts'
-import { BEAT_MS, MAX_DELAY_MS, MAX_YIELD_MS, newLink, PATIENCE_MS, PAUSE_MS, RETRY_MS, SETTLE_MS, SUSPECT_MS, YIELD_MS } from './state.ts'
+import { BEAT_MS, MAX_DELAY_MS, MAX_TERM_STEP, MAX_YIELD_MS, newLink, PATIENCE_MS, PAUSE_MS, RETRY_MS, SETTLE_MS, SUSPECT_MS, YIELD_MS } from './state.ts'
 import type { ElectionEffect, ElectionEvent, ElectionState, PeerLink } from './state.ts'
 import type { Beat } from '../../../node/protocol/masters/messages.ts'
 import type { Claim } from '../../../node/protocol/register/messages.ts'
@@ -137,6 +137,7 @@ function onBeat (state: ElectionState, peer: string, beat: Beat, effects: Electi
 
   link.incarnation = beat.incarnation
   link.sentMs = beat.sentMs
+  link.term = beat.term
   link.heardAtMs = now
   link.unreachable = false
   // nobody has heard what was not sent yet
@@ -189,6 +190,10 @@ function isOutdated (link: PeerLink, beat: Beat, nowMs: number): boolean {
  */
 function onRefused (state: ElectionState, highest: Claim, effects: ElectionEffect[]): void {
   const { reign } = state
+
+  if (highest.term - state.term > MAX_TERM_STEP) {
+    return
+  }
 
   state.term = Math.max(state.term, highest.term)
 
