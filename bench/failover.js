@@ -1,6 +1,8 @@
 /**
  * How long after the death of the coordinator is the next job accepted?
  *
+ *   npm run bench -- failover [--rounds N] [--seed N]
+ *
  * Rounds. In each, and in random order: a mesh of two masters, one of three,
  * and a cluster of three etcd members lose their leader by kill -9, and at that
  * moment one command line begins that wants something to be accepted: `exec

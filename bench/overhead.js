@@ -1,6 +1,8 @@
 /**
  * Does a program take as long under Meshmark as under hyperfine?
  *
+ *   npm run bench -- overhead [--rounds N] [--runs N] [--only NAME,NAME]
+ *
  * Rounds. In each, and in random order: every program is measured by Meshmark
  * (a worker on this machine, through the command line), by hyperfine -N, and
  * once more by hyperfine, which is the control: what two sessions of one tool

@@ -3,13 +3,11 @@
  * Runs one of the benches in this folder; each says at its top what it asks.
  *
  *   npm run bench -- NAME [options]
+ *   npm run bench -- --help           lists them; NAME --help tells all of one
  *
- * failover: beside etcd. measure, overhead: beside hyperfine, the whole way. sandbox: a box beside a
- * bare loop of posix_spawn. verdicts: false alarms and what is found. answers:
- * bills of what is known beforehand. coverage: how often intervals hold the
- * truth. They exit with 1 when a bound is not kept.
+ * They exit with 1 when a bound is not kept.
  */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fail } from '../scripts/lib/process.js'
 import { setup } from '../scripts/setup.js'
@@ -18,8 +16,18 @@ const FOLDER = import.meta.dirname
 const names = readdirSync(FOLDER).filter(file => file.endsWith('.js') && file !== 'run.js').map(file => file.slice(0, -3))
 const [name, ...args] = process.argv.slice(2)
 
+if (name === '--help' || name === '-h') {
+  process.stdout.write(overview())
+  process.exit()
+}
+
 if (name == null || !names.includes(name)) {
   fail(`bench: ${name == null ? 'name one' : `there is no '${name}'`}: ${names.join(', ')}, as in npm run bench -- ${names[0]}`)
+}
+
+if (args.includes('--help') || args.includes('-h')) {
+  process.stdout.write(`${aboutOf(name)}\n`)
+  process.exit()
 }
 
 // A build that is named is used as it is.
@@ -39,4 +47,23 @@ try {
   await bench(args, interruption.signal)
 } catch (err) {
   fail(`bench: ${interruption.signal.aborted ? 'interrupted' : err.message}`)
+}
+
+function overview () {
+  const width = Math.max(...names.map(name => name.length)) + 2
+  const lines = names.map(name => `  ${name.padEnd(width)}${questionOf(name)}`)
+
+  return `Usage: npm run bench -- NAME [options]\n\n${lines.join('\n')}\n\nNAME --help tells more. Exit status 1: a bound is not kept.\n`
+}
+
+/** The comment at the top of a bench. */
+function aboutOf (name) {
+  const [, comment = ''] = /^\/\*\*\n([^]*?)\n \*\//.exec(readFileSync(join(FOLDER, `${name}.js`), 'utf8')) ?? []
+
+  return comment.replace(/^ \* ?/gm, '')
+}
+
+/** Its first sentence. */
+function questionOf (name) {
+  return aboutOf(name).split('\n\n')[0].replace(/\s+/g, ' ').replace(/([.?]) .*/, '$1')
 }
