@@ -14,11 +14,6 @@ export function standardDeviation (values: readonly number[]): number | undefine
   return Math.sqrt(sum(values.map(value => (value - middle) ** 2)) / (values.length - 1))
 }
 
-/** Geometric mean of positive values, the mean of ratios; NaN for no values. */
-export function geometricMean (values: readonly number[]): number {
-  return Math.exp(mean(values.map(Math.log)))
-}
-
 /** Neumaier's summation: the order of the values does not show in the last digits. */
 function sum (values: readonly number[]): number {
   let total = 0

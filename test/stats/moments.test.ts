@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { medianAbsoluteDeviation } from '../../src/stats/mad.ts'
-import { geometricMean, mean, standardDeviation } from '../../src/stats/moments.ts'
+import { mean, standardDeviation } from '../../src/stats/moments.ts'
 
 const values = fc.array(fc.integer({ min: 1, max: 1_000_000 }), { minLength: 2, maxLength: 40 })
 
@@ -11,8 +11,6 @@ describe('means and spreads', () => {
     // Squared deviations sum up to 32, over 7.
     expect(standardDeviation([2, 4, 4, 4, 5, 5, 7, 9])).toBeCloseTo(Math.sqrt(32 / 7), 12)
     expect(medianAbsoluteDeviation([1, 1, 2, 2, 4, 6, 9])).toBe(1)
-    expect(geometricMean([1, 10, 100])).toBeCloseTo(10, 12)
-    expect(geometricMean([0.5, 2])).toBeCloseTo(1, 12)
   })
 
   it('have no standard deviation below two values', () => {
@@ -36,7 +34,6 @@ describe('means and spreads', () => {
       expect(standardDeviation(shifted)).toBeCloseTo(standardDeviation(list) ?? NaN, 6)
       expect(medianAbsoluteDeviation(shifted)).toBe(medianAbsoluteDeviation(list))
       expect(medianAbsoluteDeviation(scaled)).toBe(medianAbsoluteDeviation(list) * factor)
-      expect(geometricMean(list)).toBeLessThanOrEqual(mean(list) * (1 + 1e-12))
     }))
   })
 })
