@@ -17,6 +17,7 @@ import { heedRemoval, meetDiscovered } from './fellows.ts'
 import { markRemoved } from './home.ts'
 import { JobStore } from './job-store.ts'
 import { settle } from './join.ts'
+import { Masters } from './masters.ts'
 import { encodeMeshKey } from './mesh-key.ts'
 import { Outputs } from './outputs.ts'
 import { Registry } from './registry.ts'
@@ -70,7 +71,7 @@ const PAYLOAD_BYTES = 20 * 1024 ** 3
  */
 export async function runMaster (options: MasterOptions = {}): Promise<RunningMaster> {
   const log = options.log ?? (() => {})
-  const { home: { meshId, dir, journal }, meshKey, identity, name } = await settle({
+  const { home: { meshId, dir, journal }, meshKey, identity, name, peers } = await settle({
     root: options.dataDir ?? dataRoot(),
     token: options.token,
     peers: options.peers ?? [],
@@ -100,6 +101,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       log
     })
 
+    const masters = new Masters({ node, replica, journal, peers, log })
     const jobs = new JobStore({ replica, journal, log })
     const content = await ContentStore.open(join(dir, 'payloads'), { maxBytes: options.payloadBytes ?? PAYLOAD_BYTES })
     const outputs = await Outputs.open(join(dir, 'outputs'))
@@ -129,7 +131,8 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     cleanups.add(() => { clearInterval(renewal) })
 
     // handlers first, then the doors are opened
-    admission.serve(node)
+    admission.serve(node, masters)
+    masters.serve()
     handleAsk(node, { 'want-key': async () => ({ kind: 'key', key: encodeMeshKey(meshKey) }) })
     await coordinator.start()
     cleanups.add(async () => coordinator.stop())
@@ -137,12 +140,14 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     await registry.start()
     cleanups.add(async () => registry.stop())
     handleTasks({ node, jobs, outputs, coordinator, watchers, log })
-    handleAdmin({ node, admission, drains, coordinator, replicated: async () => {}, addresses: () => node.addresses() })
+    handleAdmin({ node, admission, drains, coordinator, replicated: async position => { await masters.replicated(position) }, addresses: () => masters.addresses() })
     new SubmitHandler({ node, name: node.name, version: VERSION, coordinator, jobs, content, outputs, watchers, log }).start()
     heedRemoval(node, admission)
     cleanups.add(meetDiscovered(node, meshId, log))
     await node.start()
     cleanups.add(async () => node.stop())
+    await masters.start()
+    cleanups.add(async () => masters.stop())
 
     const startedAtMs = Date.now()
     const refresh = async (): Promise<void> => {
