@@ -2,7 +2,8 @@ import type { ExecutionResult } from '../model/result.ts'
 import { isJobId, shortJobId } from '../model/ids.ts'
 import type { JobView, SubmitReply } from '../node/protocol/submit/messages.ts'
 import type { Client } from '../roles/client/types.ts'
-import type { Context } from './context.ts'
+import { WAITING } from './connect.ts'
+import { note, type Context } from './context.ts'
 import { catchInterrupts, type Interrupts } from './interrupts.ts'
 import { typed } from './program-name.ts'
 import { showProgress } from './progress.ts'
@@ -39,6 +40,9 @@ export async function followJob (client: Client, begin: Begin, context: Context,
   const progress = showProgress(options.progress ? context : { ...context, quiet: true })
   const results = new Map<string, ExecutionResult>()
   let selector: string | undefined
+
+  // moving lines must not be torn apart
+  client.onWaiting = () => { (options.progress ? progress.note : (text: string) => { note(context, text) })(WAITING) }
 
   try {
     selector = await begin(interrupts.detached, progress.say)

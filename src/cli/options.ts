@@ -19,6 +19,7 @@ export interface ConnectionOptions {
   /** `--no-mdns` makes it false. */
   mdns?: boolean
   data?: string
+  quiet?: boolean
 }
 
 export interface FormatOptions {
@@ -28,7 +29,7 @@ export interface FormatOptions {
 export function addConnectionOptions (command: Command): Command {
   return command
     .optionsGroup('Which mesh:')
-    .addOption(new ListOption('--master <addr>', 'a master, HOST[:PORT] or a multiaddr (repeatable); otherwise the stored membership, this machine or mDNS knows', splitCommas))
+    .addOption(new ListOption('--master <addr>', 'a master, HOST[:PORT] or a multiaddr (repeatable, or A,B: whichever answers); otherwise the stored membership, this machine or mDNS knows', splitCommas))
     .option('--token <token>', 'a join token to use when this machine has no membership yet')
     .option('--mesh <id>', 'which mesh, when this machine knows several: the beginning or end of its id')
     .option('--no-mdns', 'do not look for masters on the local network')

@@ -13,13 +13,15 @@ export interface Progress {
   take: (event: SubmitReply) => void
   /** One line above all others, for as long as no event has come. */
   say: (text: string) => void
+  /** A line that stays. */
+  note: (text: string) => void
   /** Removes what moves; call it before anything else is written. */
   stop: () => void
 }
 
 export function showProgress (context: Context): Progress {
   if (context.quiet) {
-    return { take: () => {}, say: () => {}, stop: () => {} }
+    return { take: () => {}, say: () => {}, note: () => {}, stop: () => {} }
   }
 
   return context.stderr.isTTY === true ? movingProgress(context.stderr) : loggedProgress(context.stderr)
@@ -51,6 +53,14 @@ function movingProgress (stream: Output): Progress {
     },
     say: line => {
       text = line
+
+      if (!stopped) {
+        draw()
+      }
+    },
+    note: line => {
+      stream.write(`${stopped ? '' : erase()}${line}\n`)
+      drawn = 0
 
       if (!stopped) {
         draw()
@@ -90,6 +100,7 @@ function loggedProgress (stream: Output): Progress {
       advance(state, event)
     },
     say: line => { text = line },
+    note: line => { stream.write(`${line}\n`) },
     stop: () => { clearInterval(timer) }
   }
 }

@@ -9,15 +9,20 @@ export function submitting (client: Client, draft: JobDraft, context: Context): 
   return async (signal, say) => {
     say(`submitting to ${client.master.name}`)
 
-    const { id, existing } = await client.submit(draft, {
+    const { id, existing, leftOut = [] } = await client.submit(draft, {
       signal,
       onUpload: (sent, total) => {
         say(`uploading ${formatBytes(sent)} of ${formatBytes(total)} to ${client.master.name}`)
       }
     })
 
-    if (existing) {
+    // a submission that is repeated because its answer was lost with its master is nobody's business
+    if (existing && draft.id != null) {
       note(context, `job ${shortJobId(id)} was accepted before; this is the same one`)
+    }
+
+    if (leftOut.length > 0) {
+      note(context, `job ${shortJobId(id)} is not on ${leftOut.join(', ')} yet`)
     }
 
     return id

@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ulid } from 'ulid'
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
@@ -12,19 +10,21 @@ import { admin } from '../../node/protocol/admin/index.ts'
 import { encodeJob, MAX_RUNS } from '../../node/protocol/model/index.ts'
 import { submit } from '../../node/protocol/submit/index.ts'
 import { request } from '../../node/request.ts'
+import { withDeadline } from '../../node/wait.ts'
 import { dataRoot } from '../../store/instance.ts'
 import { findMesh } from '../find-mesh.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
-import { linkToMaster, RENEW_CHECK_MS, renewWhenAgeing } from '../link.ts'
 import { prepareRoleDir } from '../role-dir.ts'
+import { Failures, MeshLink, PATIENCE_MS } from './mesh-link.ts'
+import { Replay } from './replay.ts'
 import type { AttachOptions, Client, ConnectOptions, JobDraft, Submitted } from './types.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Role } from '../../model/roles.ts'
-import type { FoundMesh } from '../find-mesh.ts'
-import type { LinkOptions } from '../link.ts'
+import type { Watch } from './watch.ts'
 import type { Peer } from '../../node/mesh-node.ts'
+import type { PackedPayload } from '../../node/payload/pack.ts'
 import type { AdminReply, AdminRequest, TokenRow } from '../../node/protocol/admin/messages.ts'
-import type { JobRow, JobView, NodeRow, OutputOffset, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
+import type { JobRow, JobView, NodeRow, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
 import type { PrivateKey } from '@libp2p/interface'
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -32,8 +32,8 @@ const CONNECT_TIMEOUT_MS = 10_000
 /** A question that a master answers from memory; submitting and cancelling have their own. */
 const ANSWER_TIMEOUT_MS = 30_000
 
-/** An attached client that loses its master looks for it this long before it gives up. */
-const REATTACH_MS = 30_000
+/** A master that has heard of the end of a job from another one gets the rest of the output within this time, or it is lost. */
+const OUTPUT_PATIENCE_MS = 10_000
 
 /** Where clients of this machine keep their identity; all of a user's share one, so that any of them sees the user's jobs. */
 const INSTANCE = '0'
@@ -49,13 +49,15 @@ export async function connectClient (options: ConnectOptions = {}): Promise<Clie
   const timeout = AbortSignal.timeout(options.timeoutMs ?? CONNECT_TIMEOUT_MS)
   const signal = options.signal != null ? AbortSignal.any([options.signal, timeout]) : timeout
 
+  const link = new MeshLink(node, mesh, dir, options.onWaiting)
+
   try {
     await node.start()
-    const client = new MeshClient(node, identity, mesh, dir)
-    await client.link(signal, { typedOnly: (options.masters ?? []).length > 0 })
+    await link.connect({ typedOnly: (options.masters ?? []).length > 0, signal })
 
-    return client
+    return new MeshClient(node, identity, link, mesh.meshId)
   } catch (err) {
+    await link.close()
     await node.stop()
 
     if (timeout.aborted && !isMeshmarkError(err)) {
@@ -66,41 +68,49 @@ export async function connectClient (options: ConnectOptions = {}): Promise<Clie
   }
 }
 
+interface SubmitOptions {
+  onUpload?: (sentBytes: number, totalBytes: number) => void
+  signal?: AbortSignal
+}
+
+interface Offer {
+  id: string
+  sealed: Uint8Array
+  packed?: PackedPayload
+}
+
 class MeshClient implements Client {
   readonly meshId: string
   readonly peerId: string
   readonly #node: MeshNode
   readonly #identity: PrivateKey
-  readonly #mesh: FoundMesh
-  readonly #dir: string
-  #master?: Peer
-  #renewal?: NodeJS.Timeout
+  readonly #link: MeshLink
+  /** Jobs that a master has: one that does not know them has not heard of them yet. */
+  readonly #accepted = new Set<string>()
 
-  constructor (node: MeshNode, identity: PrivateKey, mesh: FoundMesh, dir: string) {
+  constructor (node: MeshNode, identity: PrivateKey, link: MeshLink, meshId: string) {
     this.#node = node
     this.#identity = identity
-    this.#mesh = mesh
-    this.#dir = dir
-    this.meshId = mesh.meshId
+    this.#link = link
+    this.meshId = meshId
     this.peerId = node.peerId
   }
 
+  get onWaiting (): () => void {
+    return this.#link.onWaiting
+  }
+
+  set onWaiting (listener: () => void) {
+    this.#link.onWaiting = listener
+  }
+
   get master (): { peerId: string, name: string, address: string } {
-    const master = this.#requireMaster()
+    const { id, name, reachedAt, addresses } = this.#link.master
 
-    return { peerId: master.id, name: master.name, address: master.addresses[0] ?? '' }
+    return { peerId: id, name, address: reachedAt ?? addresses[0] ?? '' }
   }
 
-  async link (signal?: AbortSignal, options: Pick<LinkOptions, 'typedOnly'> = {}): Promise<void> {
-    const link = { dir: this.#dir, name: hostname().split('.')[0] ?? 'client' }
-    const master = this.#master = await linkToMaster(this.#node, this.#mesh, { ...link, signal, ...options })
-
-    // whoever follows a job for days must still be a member when its master comes back
-    clearInterval(this.#renewal)
-    this.#renewal = setInterval(() => { renewWhenAgeing(this.#node, master, this.#mesh.meshId, link).catch(() => {}) }, RENEW_CHECK_MS).unref()
-  }
-
-  async submit (draft: JobDraft, options: { onUpload?: (sentBytes: number, totalBytes: number) => void, signal?: AbortSignal } = {}): Promise<Submitted> {
+  async submit (draft: JobDraft, options: SubmitOptions = {}): Promise<Submitted> {
     const { files, ...rest } = draft
     const packed = files.length > 0 ? await packFiles(files) : undefined
 
@@ -114,127 +124,104 @@ class MeshClient implements Client {
         payload: packed?.manifest,
         submittedAt: Date.now()
       }))
-      const first = await this.#submitOnce(sealed, options.signal)
+      // the very same bytes again when the answer is lost with its master: a job that was accepted is the same job then
+      const accepted = await this.#link.persist(async (master, watch) => this.#offer(master, watch, { id, sealed, packed }, options), options.signal)
 
-      if (first.kind === 'accepted') {
-        return first
-      }
+      this.#accepted.add(id)
 
-      if (packed == null || first.payload !== packed.manifest.id) {
-        throw new MeshmarkError('failed', 'the master asked for a payload that this job does not have')
-      }
-
-      const { manifest } = packed
-      const total = manifest.files.reduce((sum, file) => sum + file.size, 0)
-
-      await sendPayload(this.#node, this.#requireMaster().id, {
-        manifest,
-        readChunk: async index => packed.readChunk(index),
-        job: id,
-        onProgress: chunks => { options.onUpload?.(Math.min(chunks * manifest.chunkSize, total), total) },
-        signal: options.signal
-      })
-
-      const second = await this.#submitOnce(sealed, options.signal)
-
-      if (second.kind !== 'accepted') {
-        throw new MeshmarkError('failed', 'the master has lost the payload that was just sent: submit again')
-      }
-
-      return second
+      return accepted
     } finally {
       await packed?.close()
     }
   }
 
   async * attach (selector: string, options: AttachOptions = {}): AsyncGenerator<SubmitReply> {
-    const offsets = new Map<string, OutputOffset>()
-    let lostAt: number | undefined
+    const replay = new Replay(options.offsets)
+    const patience = this.#link.patience()
+    let failures = new Failures()
+    let endedAtMs: number | undefined
 
-    options.offsets?.forEach(offset => offsets.set(`${offset.execution}/${offset.stream}`, offset))
+    try {
+      for (;;) {
+        const master = this.#link.master
+        const watch = this.#link.watch(master, options.signal)
+        const message: SubmitRequest = { kind: 'attach', selector, output: options.output ?? false, offsets: replay.offsets(), follow: options.follow ?? true }
 
-    while (true) {
-      try {
-        for await (const reply of this.#ask({
-          kind: 'attach',
-          selector,
-          output: options.output ?? false,
-          offsets: [...offsets.values()],
-          follow: options.follow ?? true
-        }, options.signal)) {
-          lostAt = undefined
+        try {
+          for await (const reply of this.#ask(master, message, watch?.signal ?? options.signal)) {
+            watch?.heard()
+            patience.restore()
 
-          if (reply.kind === 'job') {
-            // from here on the very same job, whatever @last means by then
-            selector = reply.view.job.id
-          } else if (reply.kind === 'output') {
-            offsets.set(`${reply.execution}/${reply.stream}`, { execution: reply.execution, stream: reply.stream, offset: reply.offset + reply.data.byteLength })
+            if (reply.kind === 'end' && options.output === true && replay.lacksOutput) {
+              endedAtMs ??= performance.now()
+
+              if (performance.now() - endedAtMs < OUTPUT_PATIENCE_MS) {
+                throw new MeshmarkError('unreachable', `${master.name} does not have all of the output yet`)
+              }
+            }
+
+            if (reply.kind === 'job') {
+              // from here on the very same job, whatever @last means by then
+              selector = reply.view.job.id
+              this.#accepted.add(selector)
+            }
+
+            const fresh = replay.take(reply)
+
+            if (fresh != null) {
+              // every stream begins with the job
+              failures = reply.kind === 'job' ? failures : new Failures()
+              yield fresh
+            }
+
+            if (reply.kind === 'end') {
+              return
+            }
           }
 
-          yield reply
+          throw new MeshmarkError('unreachable', 'the master has gone away')
+        } catch (err) {
+          options.signal?.throwIfAborted()
 
-          if (reply.kind === 'end') {
-            return
+          if (!this.#isUnheardOf(selector, err)) {
+            failures.judge(this.#link.isGone(master, err), err, this.#link.masters)
           }
+
+          if (!patience.wears()) {
+            throw new MeshmarkError('unreachable', `no master has answered for ${PATIENCE_MS / 1_000} s; the job goes on without this client: meshmark attach ${selector.slice(-8).toLowerCase()} shows it later`, { cause: err })
+          }
+        } finally {
+          watch?.end()
         }
 
-        throw new MeshmarkError('unreachable', 'the master has gone away')
-      } catch (err) {
-        options.signal?.throwIfAborted()
-
-        if (isMeshmarkError(err) && err.code !== 'unreachable' && err.code !== 'failed') {
-          throw err
-        }
-
-        lostAt ??= performance.now()
-
-        if (performance.now() - lostAt > REATTACH_MS) {
-          throw new MeshmarkError('unreachable', `the master has been away for ${REATTACH_MS / 1_000} s; the job goes on without this client: meshmark attach ${selector.slice(-8).toLowerCase()} shows it later`, { cause: err })
-        }
+        await this.#link.replace(master, patience, options.signal)
       }
-
-      await this.#relink(options.signal)
+    } finally {
+      patience.restore()
     }
   }
 
   async cancel (selector: string): Promise<{ id: string, pending: string[] }> {
-    const reply = await this.#question({ kind: 'cancel', selector })
-
-    return expect(reply, 'cancelled')
+    return this.#link.persist(async (master, watch) => expect(await this.#question(master, { kind: 'cancel', selector }, watch?.signal), 'cancelled'))
   }
 
   async show (selector: string): Promise<{ view: JobView, events: SubmitReply[] }> {
-    const events: SubmitReply[] = []
+    const events = await this.#list({ kind: 'show', selector })
+    const end = events.pop()
 
-    for await (const reply of this.#ask({ kind: 'show', selector }, AbortSignal.timeout(ANSWER_TIMEOUT_MS))) {
-      if (reply.kind === 'end') {
-        return { view: reply.view, events }
-      }
-
-      events.push(reply)
+    if (end?.kind !== 'end') {
+      throw new MeshmarkError('failed', 'the answer of the master ended early')
     }
 
-    throw new MeshmarkError('failed', 'the answer of the master ended early')
+    return { view: end.view, events }
   }
 
   async nodes (): Promise<NodeRow[]> {
-    const rows: NodeRow[] = []
-
-    for await (const reply of this.#ask({ kind: 'nodes' }, AbortSignal.timeout(ANSWER_TIMEOUT_MS))) {
-      rows.push(expect(reply, 'node').row)
-    }
-
-    return rows
+    return (await this.#list({ kind: 'nodes' })).map(reply => expect(reply, 'node').row)
   }
 
   async jobs (limit = 20): Promise<JobRow[]> {
-    const rows: JobRow[] = []
-
-    for await (const reply of this.#ask({ kind: 'jobs', limit }, AbortSignal.timeout(ANSWER_TIMEOUT_MS))) {
-      rows.push(expect(reply, 'row').row)
-    }
-
-    return rows
+    return (await this.#list({ kind: 'jobs', limit })).map(reply => expect(reply, 'row').row)
   }
 
   async createToken (role: Role, options: { ttlMs: number, uses?: number, name?: string }): Promise<{ text: string, row: TokenRow, addresses: string[] }> {
@@ -264,45 +251,63 @@ class MeshClient implements Client {
   }
 
   async close (): Promise<void> {
-    clearInterval(this.#renewal)
+    await this.#link.close()
     await this.#node.stop()
   }
 
-  #requireMaster (): Peer {
-    if (this.#master == null) {
-      throw new MeshmarkError('unreachable', 'not connected to a master')
+  /** One submission to one master, with what it lacks of the payload. */
+  async #offer (master: Peer, watch: Watch | undefined, { id, sealed, packed }: Offer, { onUpload, signal }: SubmitOptions): Promise<Submitted> {
+    const first = await this.#question(master, { kind: 'submit', job: sealed }, watch?.signal ?? signal)
+
+    if (first.kind !== 'need-payload') {
+      return expect(first, 'accepted')
     }
 
-    return this.#master
+    if (packed == null || first.payload !== packed.manifest.id) {
+      throw new MeshmarkError('failed', 'the master asked for a payload that this job does not have')
+    }
+
+    const { manifest } = packed
+    const total = manifest.files.reduce((sum, file) => sum + file.size, 0)
+
+    // on a slow line an answer may have to wait behind the upload
+    watch?.end()
+
+    await sendPayload(this.#node, master.id, {
+      manifest,
+      readChunk: async index => packed.readChunk(index),
+      job: id,
+      onProgress: chunks => { onUpload?.(Math.min(chunks * manifest.chunkSize, total), total) },
+      signal
+    })
+
+    const second = await this.#question(master, { kind: 'submit', job: sealed }, signal)
+
+    if (second.kind === 'need-payload') {
+      throw new MeshmarkError('failed', 'the master has lost the payload that was just sent: submit again')
+    }
+
+    return expect(second, 'accepted')
   }
 
-  /** The very same bytes again when the answer is lost with its master: a job that was accepted is the same job then. */
-  async #submitOnce (job: Uint8Array, signal: AbortSignal | undefined): Promise<Extract<SubmitReply, { kind: 'accepted' | 'need-payload' }>> {
-    for (const deadline = performance.now() + REATTACH_MS; ;) {
-      try {
-        const reply = await this.#question({ kind: 'submit', job }, signal)
+  async #list (message: SubmitRequest): Promise<SubmitReply[]> {
+    return this.#link.persist(async (master, watch) => withDeadline(ANSWER_TIMEOUT_MS, [watch?.signal], async signal => {
+      const replies: SubmitReply[] = []
 
-        return reply.kind === 'need-payload' ? reply : expect(reply, 'accepted')
-      } catch (err) {
-        signal?.throwIfAborted()
-
-        if (!isMeshmarkError(err) || err.code !== 'unreachable' || performance.now() > deadline) {
-          throw err
-        }
+      for await (const reply of this.#ask(master, message, signal)) {
+        replies.push(reply)
       }
 
-      await this.#relink(signal)
-    }
+      return replies
+    }))
   }
 
-  async #question (message: SubmitRequest, signal?: AbortSignal): Promise<SubmitReply> {
-    const reply = await request(this.#node, this.#requireMaster().id, submit, message, { timeoutMs: ANSWER_TIMEOUT_MS, signal })
-
-    return raiseRefusal(reply)
+  async #question (master: Peer, message: SubmitRequest, signal?: AbortSignal): Promise<SubmitReply> {
+    return raiseRefusal(await request(this.#node, master.id, submit, message, { timeoutMs: ANSWER_TIMEOUT_MS, signal }))
   }
 
-  async * #ask (message: SubmitRequest, signal?: AbortSignal): AsyncGenerator<SubmitReply> {
-    const channel = await this.#node.openChannel(this.#requireMaster().id, submit, { signal })
+  async * #ask (master: Peer, message: SubmitRequest, signal?: AbortSignal): AsyncGenerator<SubmitReply> {
+    const channel = await this.#node.openChannel(master.id, submit, { signal })
 
     try {
       await channel.send(message, { signal })
@@ -322,37 +327,34 @@ class MeshClient implements Client {
   }
 
   async #administer (message: AdminRequest): Promise<AdminReply[]> {
-    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
-    const channel = await this.#node.openChannel(this.#requireMaster().id, admin, { signal })
-    const replies: AdminReply[] = []
+    return this.#link.persist(async (master, watch) => withDeadline(ANSWER_TIMEOUT_MS, [watch?.signal], async signal => {
+      const channel = await this.#node.openChannel(master.id, admin, { signal })
+      const replies: AdminReply[] = []
 
-    try {
-      await channel.send(message, { signal })
+      try {
+        await channel.send(message, { signal })
 
-      for (let reply = await channel.receive({ signal }); reply != null; reply = await channel.receive({ signal })) {
-        if (reply.kind === 'refused') {
-          throw new MeshmarkError('refused', reply.reason)
+        for (let reply = await channel.receive({ signal }); reply != null; reply = await channel.receive({ signal })) {
+          if (reply.kind === 'refused') {
+            throw new MeshmarkError('refused', reply.reason)
+          }
+
+          replies.push(reply)
         }
 
-        replies.push(reply)
-      }
+        await channel.close()
 
-      await channel.close()
-
-      return replies
-    } catch (err) {
-      channel.abort(toError(err))
-      throw err
-    }
-  }
-
-  async #relink (signal: AbortSignal | undefined): Promise<void> {
-    await delay(200, undefined, { signal }).catch(() => {})
-    await this.link(signal).catch(err => {
-      if (isMeshmarkError(err) && err.code === 'refused') {
+        return replies
+      } catch (err) {
+        channel.abort(toError(err))
         throw err
       }
-    })
+    }))
+  }
+
+  /** A master that was away, or left out, when a job was accepted hears of it later. */
+  #isUnheardOf (selector: string, err: unknown): boolean {
+    return isMeshmarkError(err) && err.code === 'usage' && this.#accepted.has(selector)
   }
 }
 

@@ -20,6 +20,8 @@ export interface ConnectOptions {
   /** @default 10_000 */
   timeoutMs?: number
   signal?: AbortSignal
+  /** As the client's own. */
+  onWaiting?: () => void
 }
 
 /** A file that goes along: read from disk, or given as bytes. */
@@ -53,6 +55,8 @@ export interface Submitted {
   /** Names of the masters on which job and payload are durable. */
   masters: string[]
   existing: boolean
+  /** Names of live masters that made no progress, and do not have it yet. */
+  leftOut?: string[]
 }
 
 export interface AttachOptions {
@@ -70,6 +74,8 @@ export interface Client {
   readonly master: { peerId: string, name: string, address: string }
   readonly meshId: string
   readonly peerId: string
+  /** Called when no master has answered for over a second; once each time. */
+  onWaiting: () => void
   /** Resolves when accepted, which means durable; the payload is uploaded on the way. */
   submit: (draft: JobDraft, options?: { onUpload?: (sentBytes: number, totalBytes: number) => void, signal?: AbortSignal }) => Promise<Submitted>
   /** Follows a job; the last event is `end`. Reconnects by itself. */
