@@ -12,6 +12,8 @@ export interface WorkerSettings extends ConnectionOptions {
   labels?: Record<string, string>
   user?: string
   payloadStore?: number
+  keepResults?: number
+  resultStore?: number
   ceilings?: SomeLimits
   grants?: Grant[]
   bind?: BindingRequest
@@ -36,6 +38,8 @@ export async function serveAsWorker (settings: WorkerSettings, context: Context)
     labels: settings.labels,
     user: settings.user,
     payloadBytes: settings.payloadStore,
+    keepResultsMs: settings.keepResults,
+    resultBytes: settings.resultStore,
     ceilings: settings.ceilings,
     grants: settings.grants,
     bind: settings.bind,

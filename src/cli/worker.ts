@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { MAX_PROCESSORS, parseProcessorList } from '../machine/processor-list.ts'
 import { MeshmarkError } from '../model/errors.ts'
-import { parseCount, parseSize } from '../model/units.ts'
+import { parseCount, parseDuration, parseSize } from '../model/units.ts'
 import type { BindingRequest } from '../roles/worker/binding.ts'
 import type { Context } from './context.ts'
 import { addCeilingOptions, ceilingsOf } from './limit-options.ts'
@@ -21,6 +21,8 @@ export function define (command: Command, context: Context): void {
     .option('--name <name>', 'what others see (default: the name of this machine)')
     .addOption(new ListOption('--label <key=value>', 'something to choose it by with --where label.KEY=VALUE (repeatable)', splitCommas))
     .option('--payload-store <size>', 'payloads kept, the least recently used go first (default: 10G)', text => parseSize(text, '--payload-store'))
+    .option('--keep-results <duration>', 'how long a result is kept that some master does not take (default: 7d)', text => parseDuration(text, '--keep-results'))
+    .option('--result-store <size>', 'results kept that some master does not take, the oldest are given up (default: 10G)', text => parseSize(text, '--result-store'))
     .option('--user <name>', 'what a worker started by root becomes (default: meshmark, or a user of its own)')
     .option('--allow-cold-cache', 'jobs may empty the file cache of this machine before their runs; needs root')
   command

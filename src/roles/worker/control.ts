@@ -1,18 +1,25 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { isMeshmarkError, toError } from '../../model/errors.ts'
+import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { WORKER_REPORT_MS } from '../../model/states.ts'
 import { register } from '../../node/protocol/register/index.ts'
-import { linkToMaster, RENEW_CHECK_MS, renewWhenAgeing } from '../link.ts'
-import type { FoundMesh } from '../find-mesh.ts'
-import type { LinkOptions } from '../link.ts'
+import type { DrainWord } from './drain-word.ts'
 import type { WorkerInfo } from '../../model/machine.ts'
 import type { WorkerState } from '../../model/states.ts'
+import type { MeshId } from '../../node/membership.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
-import type { Claim, Held, MasterMessage, WorkerMessage } from '../../node/protocol/register/messages.ts'
+import type { Claim, Held, ListedMaster, MasterMessage, WorkerMessage } from '../../node/protocol/register/messages.ts'
 
-/** Back within a second of a master's return, without hammering one that is away. */
+/** Back within a second of a master's return, without hammering one that is away or does not want us. */
 const RETRY_MS = { first: 200, most: 1_000, refused: 10_000 }
+
+/**
+ * A packet that was lost is sent again after 1, 2, 4 s …: a fresh dial is sooner.
+ * Now and then a slow network gets the time that it needs.
+ */
+const ATTEMPT_MS = { short: 2_000, long: 10_000, longEvery: 4 }
+
+/** After so many failures the master may have moved. */
+const MOVED_AFTER = 3
 
 export interface Standing {
   state: WorkerState
@@ -24,40 +31,95 @@ export interface Standing {
 
 export interface ControlComponents {
   node: MeshNode
-  mesh: FoundMesh
-  link: LinkOptions
+  meshId: MeshId
   info: () => WorkerInfo
   holds: () => Promise<Held[]>
   standing: () => Standing
-  onRegistered: (master: Peer, name: string) => void
-  onDrain: (drain: boolean) => void
+  onRegistered: (master: Peer, name: string, masters: ListedMaster[]) => void
+  /** The registration has ended. */
+  onLost: (master: string) => void
+  /** It is at none of its addresses. */
+  onMissed: (addresses: readonly string[]) => void
+  onMasters: (masters: ListedMaster[]) => void
+  onDrain: (word: DrainWord) => void
   log: (line: string) => void
 }
 
-/** Keeps the worker registered with its master, for ever: link, register, report, and again. */
+/** Keeps the worker registered with one master, for ever: connect, register, report, and again. */
 export class Control {
   readonly #components: ControlComponents
+  readonly #master: string
   readonly #stop = new AbortController()
+  readonly #waiting = new Set<PromiseWithResolvers<void>>()
+  #name: string
+  #addresses: readonly string[]
+  /** Where the local network says that it is, until that was tried. */
+  #found: readonly string[] = []
+  #peer?: Peer
+  #attempt?: AbortController
+  #wake = (): void => {}
   #channel?: Channel<MasterMessage, WorkerMessage>
   #running?: Promise<void>
+  #failures = 0
 
-  constructor (components: ControlComponents) {
+  constructor (components: ControlComponents, { peerId, name, addresses }: Pick<ListedMaster, 'peerId' | 'name' | 'addresses'>) {
     this.#components = components
+    this.#master = peerId
+    this.#name = name
+    this.#addresses = addresses
   }
 
-  /** Resolves at the first registration; rejects when the mesh refuses this worker, or with `unless` nobody answers. */
-  async start (patient: boolean): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
+  /** The master, while the worker is registered with it. */
+  get registered (): Peer | undefined {
+    return this.#peer
+  }
 
-    this.#running = this.#run(patient, resolve, reject)
-
-    return promise
+  start (): void {
+    this.#running ??= this.#run()
   }
 
   async stop (): Promise<void> {
     this.#stop.abort(new Error('the worker stops'))
+    this.#attempt?.abort(this.#stop.signal.reason)
+    this.#wake()
     await this.#channel?.close().catch(() => {})
     await this.#running
+  }
+
+  /** Where it says that it is. */
+  update ({ name, addresses }: Pick<ListedMaster, 'name' | 'addresses'>): void {
+    const isNew = addresses.some(address => !this.#addresses.includes(address))
+
+    this.#name = name
+    this.#addresses = addresses
+
+    if (isNew) {
+      this.retry()
+    }
+  }
+
+  /** Where the local network says that it is. */
+  found (addresses: readonly string[]): void {
+    if (this.#peer == null) {
+      this.#found = addresses
+      this.retry()
+    }
+  }
+
+  /** Tries again at once, unless it is trying. */
+  retry (): void {
+    this.#wake()
+  }
+
+  /** Resolves when it is registered, rejects when the next attempt has failed. */
+  async next (): Promise<void> {
+    if (this.#peer == null) {
+      const waiting = Promise.withResolvers<void>()
+
+      this.#waiting.add(waiting)
+      this.retry()
+      await waiting.promise
+    }
   }
 
   /** Says where the worker stands, now. */
@@ -67,86 +129,138 @@ export class Control {
     this.#channel?.send({ kind: 'state', ...standing(), floor: info().floor }).catch(() => {})
   }
 
-  async #run (patient: boolean, onFirst: () => void, onHopeless: (err: Error) => void): Promise<void> {
+  async #run (): Promise<void> {
     const { signal } = this.#stop
     let wait = RETRY_MS.first
-    let registered = false
     let said: string | undefined
 
     while (!signal.aborted) {
+      const { promise: woken, resolve } = Promise.withResolvers<void>()
+      this.#wake = resolve
+
       try {
         await this.#serve(() => {
-          registered = true
           wait = RETRY_MS.first
           said = undefined
-          onFirst()
         })
       } catch (err) {
         if (signal.aborted) {
-          return
+          break
         }
 
-        const refused = isMeshmarkError(err) && (err.code === 'refused' || err.code === 'usage')
-
-        if (!registered && (refused || !patient)) {
-          onHopeless(toError(err))
-          return
-        }
+        const error = toError(err)
 
         // the same trouble is said once
-        if (said !== toError(err).message) {
-          said = toError(err).message
-          this.#components.log(`${said}; trying again`)
+        if (said !== error.message) {
+          said = error.message
+          this.#components.log(`master ${this.#name}: ${said}; trying again`)
         }
 
-        wait = refused ? RETRY_MS.refused : Math.min(wait * 1.5, RETRY_MS.most)
+        wait = Math.min(wait * 1.5, isMeshmarkError(err) && err.code === 'refused' ? RETRY_MS.refused : RETRY_MS.most)
+        this.#failed(error)
       }
 
-      await delay(wait, undefined, { signal }).catch(() => {})
+      const timer = setTimeout(resolve, wait)
+      await woken
+      clearTimeout(timer)
     }
+
+    this.#settle(new Error('the worker stops'))
   }
 
   async #serve (onRegistered: () => void): Promise<void> {
-    const { node, mesh, link, info, holds } = this.#components
+    const { node, onLost, onMasters, onDrain } = this.#components
     const { signal } = this.#stop
-    const master = await linkToMaster(node, mesh, { ...link, signal })
-    const channel = await node.openChannel(master.id, register, { signal })
-    const timers: NodeJS.Timeout[] = []
+    const { peer, channel, answer } = await this.#register()
+
+    // nothing is waited for between the answer and this: a word to all masters must not miss this one
+    this.#peer = peer
+    this.#channel = channel
+    this.#failures = 0
+    this.#found = []
+    onRegistered()
+    this.report()
+    const timer = setInterval(() => { this.report() }, WORKER_REPORT_MS)
 
     try {
-      await channel.send({ kind: 'register', info: info(), highest: this.#components.standing().highest, holds: await holds() }, { signal })
-      const answer = await channel.receive({ signal })
-
-      if (answer?.kind !== 'registered') {
-        throw new Error(answer?.kind === 'refused' ? `the master refused the registration: ${answer.reason}` : 'the master closed the registration')
-      }
-
-      this.#channel = channel
-      this.report()
-      timers.push(setInterval(() => { this.report() }, WORKER_REPORT_MS))
-      timers.push(setInterval(() => { this.#renew(master) }, RENEW_CHECK_MS))
-      onRegistered()
-      this.#components.onRegistered(master, answer.name)
+      this.#components.onRegistered(peer, answer.name, answer.masters ?? [])
+      this.#settle()
 
       for (let message = await channel.receive({ signal }); message != null; message = await channel.receive({ signal })) {
         if (message.kind === 'drain') {
-          this.#components.onDrain(message.drain)
+          onDrain({ drain: message.drain, atMs: message.atMs ?? Math.round(node.meshTime()), by: message.by ?? this.#master })
+        } else if (message.kind === 'masters') {
+          onMasters(message.masters)
         }
       }
 
-      throw new Error('the master has gone away')
+      throw new MeshmarkError('unreachable', 'it has gone away')
     } catch (err) {
       channel.abort(toError(err))
       throw err
     } finally {
+      clearInterval(timer)
+      this.#peer = undefined
       this.#channel = undefined
-      timers.forEach(timer => { clearInterval(timer) })
+      onLost(this.#master)
     }
   }
 
-  #renew (master: Peer): void {
-    const { node, mesh, link, log } = this.#components
+  async #register (): Promise<{ peer: Peer, channel: Channel<MasterMessage, WorkerMessage>, answer: Extract<MasterMessage, { kind: 'registered' }> }> {
+    const { node, meshId, info, holds, standing } = this.#components
+    const attempt = this.#attempt = new AbortController()
+    const ms = (this.#failures + 1) % ATTEMPT_MS.longEvery === 0 ? ATTEMPT_MS.long : ATTEMPT_MS.short
+    const timer = setTimeout(() => { attempt.abort(new MeshmarkError('unreachable', 'no answer')) }, ms)
+    const { signal } = attempt
 
-    renewWhenAgeing(node, master, mesh.meshId, link).catch(err => { log(`membership not renewed: ${toError(err).message}`) })
+    try {
+      const peer = await node.connect(this.#dialable(), { expectMesh: meshId, signal })
+      const channel = await node.openChannel(peer.id, register, { signal })
+
+      try {
+        await channel.send({ kind: 'register', info: info(), highest: standing().highest, holds: await holds() }, { signal })
+        const answer = await channel.receive({ signal })
+
+        if (answer?.kind !== 'registered') {
+          throw new MeshmarkError(answer?.kind === 'refused' ? 'refused' : 'failed', answer?.kind === 'refused' ? `the registration was refused: ${answer.reason}` : 'the registration was not answered')
+        }
+
+        return { peer, channel, answer }
+      } catch (err) {
+        channel.abort(toError(err))
+        throw err
+      }
+    } finally {
+      clearTimeout(timer)
+      this.#attempt = undefined
+    }
+  }
+
+  /** Addresses that prove who answers. */
+  #dialable (): string[] {
+    const suffix = `/p2p/${this.#master}`
+    const addresses = [...this.#found, ...this.#addresses].map(address => address.replace(/\/p2p\/[^/]+$/, '') + suffix)
+
+    return [...new Set(addresses)]
+  }
+
+  #failed (error: Error): void {
+    if (++this.#failures >= MOVED_AFTER) {
+      this.#components.onMissed(this.#addresses)
+    }
+
+    this.#settle(error)
+  }
+
+  #settle (error?: Error): void {
+    for (const waiting of this.#waiting) {
+      if (error == null) {
+        waiting.resolve()
+      } else {
+        waiting.reject(error)
+      }
+    }
+
+    this.#waiting.clear()
   }
 }

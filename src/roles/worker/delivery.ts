@@ -1,8 +1,7 @@
 import { MeshmarkError, toError } from '../../model/errors.ts'
 import { task as taskProtocol } from '../../node/protocol/task/index.ts'
 import { OUTPUT_STREAMS } from '../output.ts'
-import type { Output } from '../output.ts'
-import type { ExecutionResult } from '../../model/result.ts'
+import type { LiveReport, Parcel } from './parcel.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { OutputStream, TaskConfirm, TaskReport } from '../../node/protocol/task/messages.ts'
@@ -12,145 +11,159 @@ const PIECE = 256 * 1024
 /** Output on its way and not confirmed, at most. */
 const WINDOW = 1024 * 1024
 
-type LiveReport = Extract<TaskReport, { kind: 'phase' | 'progress' }>
+/**
+ * `stored`: the master has output and result on disk. `unwanted`: the job is no
+ * more, nobody asks for its results. `refused`: it does not know the job, or not yet.
+ */
+export type Delivered =
+  | { kind: 'stored' }
+  | { kind: 'unwanted' }
+  | { kind: 'refused', reason: string }
 
 /**
  * Delivers one execution to one master, as it goes on: where it stands, its
- * output from disk, and at the end its result. Survives nothing by itself: when
- * the stream breaks, `deliver` rejects, and is called again with the next one.
+ * output from disk, and at the end its result. Rejects when the stream breaks;
+ * the next call goes on where the master says that this one got to.
  */
-export class Delivery {
-  #phase?: LiveReport
-  readonly #progress = new Map<number, LiveReport>()
-  #result?: ExecutionResult
-  #wake = (): void => {}
-  #taken = { stdout: 0, stderr: 0 }
-  #stored = false
+export async function deliver (parcel: Parcel, node: MeshNode, master: string, signal: AbortSignal): Promise<Delivered> {
+  const channel = await node.openChannel(master, taskProtocol, { signal })
 
-  /** `live` = output is sent while the program runs; a measured one is left in peace until its end. */
-  constructor (readonly execution: string, private readonly output: Output, private readonly live: () => boolean) {
-    output.onGrown = () => { this.#wake() }
-  }
+  try {
+    await channel.send({ kind: 'begin', execution: parcel.execution }, { signal })
+    const answer = await channel.receive({ signal })
 
-  note (report: LiveReport): void {
-    if (report.kind === 'phase') {
-      this.#phase = report
-    } else {
-      this.#progress.set(report.command, report)
+    if (answer?.kind === 'refused') {
+      return { kind: 'refused', reason: answer.reason }
     }
 
-    this.#wake()
+    if (answer?.kind === 'unwanted') {
+      return { kind: 'unwanted' }
+    }
+
+    if (answer?.kind !== 'resume') {
+      throw new MeshmarkError('failed', 'the master did not say where to resume')
+    }
+
+    await new Delivery(parcel, channel, signal, { stdout: answer.stdout, stderr: answer.stderr }).run()
+    await channel.close()
+
+    return { kind: 'stored' }
+  } catch (err) {
+    channel.abort(toError(err))
+    throw err
+  }
+}
+
+class Delivery {
+  readonly #parcel: Parcel
+  readonly #channel: Channel<TaskConfirm, TaskReport>
+  readonly #signal: AbortSignal
+  readonly #sent: Record<OutputStream, number>
+  readonly #said = new Set<LiveReport>()
+  #taken: Record<OutputStream, number>
+  #wake = (): void => {}
+
+  constructor (parcel: Parcel, channel: Channel<TaskConfirm, TaskReport>, signal: AbortSignal, from: Record<OutputStream, number>) {
+    this.#parcel = parcel
+    this.#channel = channel
+    this.#signal = signal
+    this.#sent = { ...from }
+    this.#taken = { ...from }
   }
 
-  finish (result: ExecutionResult): void {
-    this.#result = result
-    this.#wake()
-  }
+  async run (): Promise<void> {
+    const ended = new AbortController()
+    const unfollow = this.#parcel.follow(() => { this.#wake() })
+    const confirming = this.#readConfirms()
 
-  /** Resolves true when the master has stored the result, false when it knows no such job. */
-  async deliver (node: MeshNode, master: string, signal: AbortSignal): Promise<boolean> {
-    const channel = await node.openChannel(master, taskProtocol, { signal })
+    confirming.catch(() => {
+      ended.abort()
+      this.#wake()
+    })
 
     try {
-      await channel.send({ kind: 'begin', execution: this.execution }, { signal })
-      const answer = await channel.receive({ signal })
-
-      if (answer?.kind === 'refused') {
-        return false
-      }
-
-      if (answer?.kind !== 'resume') {
-        throw new MeshmarkError('failed', 'the master did not say where to resume')
-      }
-
-      const sent = { stdout: answer.stdout, stderr: answer.stderr }
-      this.#taken = { ...sent }
-      this.#stored = false
-
-      const confirming = this.#readConfirms(channel, signal)
-      confirming.catch(() => { this.#wake() })
-      await Promise.race([this.#send(channel, sent, signal), confirming])
+      await Promise.race([this.#send(ended.signal), confirming])
       await confirming
-      await channel.close()
-
-      return true
-    } catch (err) {
-      channel.abort(toError(err))
-      throw err
+    } finally {
+      ended.abort()
+      this.#wake()
+      unfollow()
     }
   }
 
-  async #readConfirms (channel: Channel<TaskConfirm, TaskReport>, signal: AbortSignal): Promise<void> {
-    while (!this.#stored) {
-      const confirm = await channel.receive({ signal })
+  async #readConfirms (): Promise<void> {
+    while (true) {
+      const confirm = await this.#channel.receive({ signal: this.#signal })
 
       if (confirm == null) {
         throw new MeshmarkError('failed', 'the master closed the delivery before it had stored the result')
       }
 
-      if (confirm.kind === 'taken') {
-        this.#taken = { stdout: confirm.stdout, stderr: confirm.stderr }
-        this.#wake()
-      } else if (confirm.kind === 'stored') {
-        this.#stored = true
-      } else {
-        throw new MeshmarkError('failed', `the master refused the delivery: ${confirm.kind === 'refused' ? confirm.reason : confirm.kind}`)
+      switch (confirm.kind) {
+        case 'taken':
+          this.#taken = { stdout: confirm.stdout, stderr: confirm.stderr }
+          this.#wake()
+          break
+        case 'stored':
+          return
+        default:
+          throw new MeshmarkError('failed', `the master refused the delivery: ${confirm.kind === 'refused' ? confirm.reason : confirm.kind}`)
       }
     }
   }
 
-  async #send (channel: Channel<TaskConfirm, TaskReport>, sent: Record<OutputStream, number>, signal: AbortSignal): Promise<void> {
-    while (true) {
+  async #send (ended: AbortSignal): Promise<void> {
+    const { output } = this.#parcel
+
+    while (!ended.aborted) {
       // before looking for work, so that nothing that comes meanwhile is slept through
       const { promise: woken, resolve } = Promise.withResolvers<void>()
       this.#wake = resolve
 
-      // forgotten when it is gone: a stream that breaks leaves it to the next one
-      const phase = this.#phase
-
-      if (phase != null) {
-        await channel.send(phase, { signal })
-        this.#phase = this.#phase === phase ? undefined : this.#phase
-      }
-
-      for (const [command, progress] of this.#progress) {
-        await channel.send(progress, { signal })
-
-        if (this.#progress.get(command) === progress) {
-          this.#progress.delete(command)
-        }
-      }
+      await this.#sendReports()
 
       // taken before the output is read: all output of a finished execution is on disk
-      const result = this.#result
+      const { result } = this.#parcel
 
-      if (result != null || this.live()) {
+      if (result != null || this.#parcel.live()) {
         for (const stream of OUTPUT_STREAMS) {
-          await this.#sendOutput(channel, stream, sent, signal)
+          await this.#sendOutput(stream)
         }
       }
 
       // the master may have more than is left here: a power cut takes what was sent before it was fsynced
-      if (result != null && OUTPUT_STREAMS.every(stream => sent[stream] >= this.output.size(stream))) {
-        await channel.send({ kind: 'result', result, stdoutBytes: sent.stdout, stderrBytes: sent.stderr }, { signal })
+      if (result != null && OUTPUT_STREAMS.every(stream => this.#sent[stream] >= output.size(stream))) {
+        await this.#channel.send({ kind: 'result', result, stdoutBytes: this.#sent.stdout, stderrBytes: this.#sent.stderr }, { signal: this.#signal })
         return
       }
 
-      signal.throwIfAborted()
+      this.#signal.throwIfAborted()
       await woken
     }
   }
 
-  async #sendOutput (channel: Channel<TaskConfirm, TaskReport>, stream: OutputStream, sent: Record<OutputStream, number>, signal: AbortSignal): Promise<void> {
-    while (sent[stream] - this.#taken[stream] < WINDOW) {
-      const data = await this.output.read(stream, sent[stream], PIECE)
+  async #sendReports (): Promise<void> {
+    const { reports } = this.#parcel
+
+    for (const report of reports.filter(report => !this.#said.has(report))) {
+      await this.#channel.send(report, { signal: this.#signal })
+    }
+
+    // only what may come again is remembered
+    this.#said.clear()
+    reports.forEach(report => { this.#said.add(report) })
+  }
+
+  async #sendOutput (stream: OutputStream): Promise<void> {
+    while (this.#sent[stream] - this.#taken[stream] < WINDOW) {
+      const data = await this.#parcel.output.read(stream, this.#sent[stream], PIECE)
 
       if (data.byteLength === 0) {
         return
       }
 
-      await channel.send({ kind: 'output', stream, offset: sent[stream], data }, { signal })
-      sent[stream] += data.byteLength
+      await this.#channel.send({ kind: 'output', stream, offset: this.#sent[stream], data }, { signal: this.#signal })
+      this.#sent[stream] += data.byteLength
     }
   }
 }

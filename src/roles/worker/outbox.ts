@@ -1,73 +1,148 @@
+import { toError } from '../../model/errors.ts'
 import { executionId, parseExecutionId } from '../../model/ids.ts'
 import { decodeResult, encodeResult } from '../../node/protocol/model/index.ts'
+import type { DrainWord } from './drain-word.ts'
 import type { ExecutionResult } from '../../model/result.ts'
-import type { Claim, Held } from '../../node/protocol/register/messages.ts'
+import type { Claim, Held, ListedMaster } from '../../node/protocol/register/messages.ts'
 import type { Journal } from '../../store/journal.ts'
 
+/** What a worker knows of executions that it delivered is of use as long as any master may ask for them again. */
+const MARKS_KEPT_MS = 100 * 24 * 60 * 60 * 1000
+
+/** A result that some master lacks still. */
+export interface Undelivered {
+  result: ExecutionResult
+  /** Of the record. */
+  bytes: number
+  /** Peer ids. */
+  confirmed: Set<string>
+  /** How long it has been kept by earlier lives of this worker. */
+  ageMs: number
+}
+
 /**
- * The worker's journal: what it promised, what it ran, and the results that no
- * master has confirmed yet.
+ * The worker's journal: what it promised, what it ran, and the results that
+ * some master lacks still.
  *
- *   claim              the highest claim seen
- *   start/<exec>       it was started; stays, so that it never runs twice
- *   result/<exec>      its record, until confirmed
- *   cancelled/<job>    later STARTs are refused
+ *   claim                      the highest claim seen
+ *   drain                      the last word on whether it takes new work
+ *   masters                    the masters that it knows
+ *   membership                 a second copy
+ *   start/<exec>               it was started; never runs twice
+ *   result/<exec>              its record, until every master has confirmed it
+ *   confirmed/<exec>/<master>  this one has
+ *   age/<exec>                 how long it has been kept
+ *   delivered/<exec>           all have, or it was given up
+ *   cancelled/<job>            later STARTs are refused
+ *   unreadable/<exec>          what could not be read as a record
  */
 export class Outbox {
-  constructor (private readonly journal: Journal) {}
+  readonly #journal: Journal
+  readonly #log: (line: string) => void
+
+  constructor (journal: Journal, log: (line: string) => void) {
+    this.#journal = journal
+    this.#log = log
+  }
 
   async saveClaim (claim: Claim): Promise<void> {
-    await this.journal.put('claim', Buffer.from(JSON.stringify(claim)), { durable: true })
+    await this.#putJson('claim', claim)
   }
 
   async loadClaim (): Promise<Claim | undefined> {
-    const bytes = await this.journal.get('claim')
+    return this.#getJson<Claim>('claim')
+  }
 
-    return bytes == null ? undefined : JSON.parse(Buffer.from(bytes).toString())
+  async saveDrain (word: DrainWord): Promise<void> {
+    await this.#putJson('drain', word)
+  }
+
+  async loadDrain (): Promise<DrainWord | undefined> {
+    return this.#getJson<DrainWord>('drain')
+  }
+
+  async saveMasters (masters: ListedMaster[]): Promise<void> {
+    await this.#putJson('masters', masters)
+  }
+
+  async loadMasters (): Promise<ListedMaster[]> {
+    return await this.#getJson<ListedMaster[]>('masters') ?? []
+  }
+
+  async saveMembership (sealed: Uint8Array): Promise<void> {
+    await this.#journal.put('membership', sealed, { durable: true })
+  }
+
+  async loadMembership (): Promise<Uint8Array | undefined> {
+    return this.#journal.get('membership')
   }
 
   async saveStart (execution: string): Promise<void> {
-    await this.journal.put(`start/${execution}`, Buffer.from(JSON.stringify({ atMs: Date.now() })), { durable: true })
+    await this.#putJson(`start/${execution}`, { atMs: Date.now() })
   }
 
   async saveCancel (job: string): Promise<void> {
-    await this.journal.put(`cancelled/${job}`, new Uint8Array(0), { durable: true })
+    await this.#putJson(`cancelled/${job}`, { atMs: Date.now() })
   }
 
   async saveResult (result: ExecutionResult): Promise<void> {
-    await this.journal.put(`result/${executionId(result.key)}`, encodeResult(result), { durable: true })
+    await this.#journal.put(`result/${executionId(result.key)}`, encodeResult(result), { durable: true })
   }
 
-  async result (execution: string): Promise<ExecutionResult | undefined> {
-    const bytes = await this.journal.get(`result/${execution}`)
-
-    return bytes == null ? undefined : decodeResult(bytes)
+  async saveConfirmed (execution: string, master: string): Promise<void> {
+    await this.#journal.put(`confirmed/${execution}/${master}`, new Uint8Array(0), { durable: true })
   }
 
-  /** Confirmed by the masters: only the mark that it ran stays. */
-  async forget (execution: string): Promise<void> {
-    await this.journal.put(`delivered/${execution}`, new Uint8Array(0), { durable: true })
-    await this.journal.del(`result/${execution}`)
+  /** That master has lost it. */
+  async dropConfirmed (execution: string, master: string): Promise<void> {
+    await this.#journal.del(`confirmed/${execution}/${master}`)
+  }
+
+  /** Not worth an fsync: it is kept a little longer then. */
+  async saveAge (execution: string, ageMs: number): Promise<void> {
+    await this.#journal.put(`age/${execution}`, toBytes({ ageMs }), { durable: false })
+  }
+
+  /**
+   * A result with what is known of its delivery; undefined when there is none.
+   * A record that cannot be read is set aside, and one takes its place that says so.
+   */
+  async undelivered (execution: string): Promise<Undelivered | undefined> {
+    const bytes = await this.#journal.get(`result/${execution}`)
+
+    if (bytes == null) {
+      return undefined
+    }
+
+    const result = await this.#decode(execution, bytes)
+    const confirmed = new Set<string>()
+    const prefix = `confirmed/${execution}/`
+
+    for await (const { key } of this.#journal.iterate(prefix)) {
+      confirmed.add(key.slice(prefix.length))
+    }
+
+    return { result, bytes: bytes.byteLength, confirmed, ageMs: (await this.#getJson<{ ageMs: number }>(`age/${execution}`))?.ageMs ?? 0 }
+  }
+
+  /** Every master has it, or it had to be given up: only the mark that it ran stays, for as long as anybody may ask. */
+  async forget (execution: string, atMs: number): Promise<void> {
+    await this.#journal.put(`delivered/${execution}`, toBytes({ atMs }), { durable: true })
+
+    for await (const { key } of this.#journal.iterate(`confirmed/${execution}/`)) {
+      await this.#journal.del(key)
+    }
+
+    await this.#journal.del(`age/${execution}`)
+    await this.#journal.del(`result/${execution}`)
   }
 
   async cancelledJobs (): Promise<string[]> {
-    const jobs: string[] = []
-
-    for await (const { key } of this.journal.iterate('cancelled/')) {
-      jobs.push(key.slice('cancelled/'.length))
-    }
-
-    return jobs
+    return this.#namesUnder('cancelled/')
   }
 
   async unconfirmed (): Promise<string[]> {
-    const executions: string[] = []
-
-    for await (const { key } of this.journal.iterate('result/')) {
-      executions.push(key.slice('result/'.length))
-    }
-
-    return executions
+    return this.#namesUnder('result/')
   }
 
   /**
@@ -77,12 +152,13 @@ export class Outbox {
   async recover (): Promise<Array<[string, Held['state']]>> {
     const known: Array<[string, Held['state']]> = []
 
-    for await (const { key, value } of this.journal.iterate('start/')) {
-      const execution = key.slice('start/'.length)
-      const ended = await this.journal.get(`result/${execution}`) ?? await this.journal.get(`delivered/${execution}`)
+    for (const execution of await this.#namesUnder('start/')) {
+      const ended = await this.#journal.get(`result/${execution}`) ?? await this.#journal.get(`delivered/${execution}`)
 
       if (ended == null) {
-        await this.saveResult(interrupted(execution, JSON.parse(Buffer.from(value).toString()).atMs))
+        const startedAt = (await this.#getJson<{ atMs: number }>(`start/${execution}`))?.atMs ?? Date.now()
+
+        await this.saveResult(interrupted(execution, startedAt, 'the worker was killed or its machine went down while the program ran'))
       }
 
       known.push([execution, 'finished'])
@@ -90,16 +166,95 @@ export class Outbox {
 
     return known
   }
+
+  /** Forgets what was delivered so long ago that nobody asks for it any more. `nowMs` is mesh time. */
+  async prune (nowMs: number): Promise<void> {
+    for (const execution of await this.#namesUnder('delivered/')) {
+      if (await this.#isOutdated(`delivered/${execution}`, nowMs)) {
+        await this.#journal.del(`start/${execution}`)
+        await this.#journal.del(`delivered/${execution}`)
+      }
+    }
+
+    for (const job of await this.#namesUnder('cancelled/')) {
+      if (await this.#isOutdated(`cancelled/${job}`, nowMs)) {
+        await this.#journal.del(`cancelled/${job}`)
+      }
+    }
+  }
+
+  /** Marks of earlier versions say no time: theirs begins now. */
+  async #isOutdated (key: string, nowMs: number): Promise<boolean> {
+    const mark = await this.#getJson<{ atMs: number }>(key)
+
+    if (typeof mark?.atMs !== 'number') {
+      await this.#journal.put(key, toBytes({ atMs: nowMs }), { durable: false })
+      return false
+    }
+
+    return nowMs - mark.atMs > MARKS_KEPT_MS
+  }
+
+  async #decode (execution: string, bytes: Uint8Array): Promise<ExecutionResult> {
+    try {
+      return decodeResult(bytes)
+    } catch (err) {
+      const reason = toError(err).message
+      const startedAt = (await this.#getJson<{ atMs: number }>(`start/${execution}`))?.atMs ?? Date.now()
+      const record = interrupted(execution, startedAt, `it ran, but the worker cannot read its record of it: ${reason}`)
+
+      this.#log(`the record of execution ${execution} cannot be read and is set aside: ${reason}`)
+      await this.#journal.put(`unreadable/${execution}`, bytes, { durable: true })
+      await this.saveResult(record)
+
+      return record
+    }
+  }
+
+  async #namesUnder (prefix: string): Promise<string[]> {
+    const names: string[] = []
+
+    for await (const { key } of this.#journal.iterate(prefix)) {
+      names.push(key.slice(prefix.length))
+    }
+
+    return names
+  }
+
+  async #putJson (key: string, value: unknown): Promise<void> {
+    await this.#journal.put(key, toBytes(value), { durable: true })
+  }
+
+  /** What cannot be read counts as missing: nothing of this kind is worth refusing to start for. */
+  async #getJson<T> (key: string): Promise<T | undefined> {
+    const bytes = await this.#journal.get(key)
+
+    // empty marks were written by earlier versions
+    if (bytes == null || bytes.byteLength === 0) {
+      return undefined
+    }
+
+    try {
+      return JSON.parse(Buffer.from(bytes).toString())
+    } catch (err) {
+      this.#log(`the journal's record '${key}' cannot be read and is left out: ${toError(err).message}`)
+      return undefined
+    }
+  }
 }
 
-function interrupted (execution: string, startedAt: number): ExecutionResult {
+function interrupted (execution: string, startedAt: number, reason: string): ExecutionResult {
   return {
     key: parseExecutionId(execution),
     outcome: 'interrupted',
-    reason: 'the worker was killed or its machine went down while the program ran',
+    reason: reason.slice(0, 1_000),
     commands: [],
     startedAt,
     finishedAt: Date.now(),
     waitedMs: 0
   }
+}
+
+function toBytes (value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value))
 }

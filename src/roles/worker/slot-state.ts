@@ -68,11 +68,11 @@ export interface SlotStep {
 
 const RESERVATION_ENDED: SlotReply = { kind: 'refused', reason: 'the reservation has ended: ask again with AVAILABLE' }
 
-export function initialSlot (init: { highest?: Claim, known?: Iterable<[string, Held['state']]>, cancelled?: Iterable<string>, refusal?: string } = {}): SlotState {
+export function initialSlot (init: { highest?: Claim, known?: Iterable<[string, Held['state']]>, cancelled?: Iterable<string>, refusal?: string, draining?: boolean } = {}): SlotState {
   return {
     highest: init.highest,
     phase: { kind: 'free' },
-    draining: false,
+    draining: init.draining === true,
     refusal: init.refusal,
     known: new Map(init.known ?? []),
     cancelled: new Set(init.cancelled ?? []),

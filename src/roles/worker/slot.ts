@@ -28,6 +28,8 @@ export interface SlotComponents {
   /** Resolves when the machine is quiet, or after `maxMs`, with the milliseconds that it took. Rejects with the signal's reason. */
   settle: (maxMs: number, signal: AbortSignal) => Promise<number>
   onStop: (execution: string) => void
+  /** A master asks for what has ended here: does it have the record? */
+  onKnown: (execution: string, master: string) => void
   onChange: () => void
   log: (line: string) => void
 }
@@ -92,6 +94,10 @@ export class Slot {
         } else if (message.kind === 'rollback') {
           // another stream may hold the same reservation by now: its end is not the end of this one
           reserved.delete(message.execution)
+        }
+
+        if (reply.kind === 'known' && reply.state === 'finished' && 'execution' in message) {
+          this.#components.onKnown(message.execution, peer.id)
         }
 
         await channel.send(reply)

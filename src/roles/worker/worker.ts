@@ -3,13 +3,14 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { QuietWatch } from '../../machine/quiet-watch.ts'
 import { readResources } from '../../machine/resources.ts'
-import { isMeshmarkError, MeshmarkError } from '../../model/errors.ts'
+import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { handleClock } from '../../node/clock.ts'
 import { loadOrCreateIdentity } from '../../node/identity.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
 import { receivePayload } from '../../node/payload/receive.ts'
 import { payload as payloadProtocol } from '../../node/protocol/payload/index.ts'
+import { MAX_HELD } from '../../node/protocol/register/index.ts'
 import { Box, chooseUser, loadBoxFiles, preflight, settle } from '../../sandbox/index.ts'
 import { ContentStore } from '../../store/content.ts'
 import { claimInstance, dataRoot } from '../../store/instance.ts'
@@ -17,12 +18,14 @@ import { MachineLock } from '../../store/lock.ts'
 import { Spools } from '../../store/spool.ts'
 import { Cleanups } from '../cleanups.ts'
 import { findMesh } from '../find-mesh.ts'
-import { forgetMember, loadMember } from '../member.ts'
+import { forgetMember } from '../member.ts'
 import { prepareOwnedDir, prepareRoleDir } from '../role-dir.ts'
 import { refuseTicket } from '../ticket.ts'
 import { bind } from './binding.ts'
 import { Boxes } from './boxes.ts'
-import { Control } from './control.ts'
+import { Controls } from './controls.ts'
+import { Deliveries } from './deliveries.ts'
+import { latestDrain } from './drain-word.ts'
 import { Executions } from './executions.ts'
 import { FloorMeter } from './floor-meter.ts'
 import { Outbox } from './outbox.ts'
@@ -33,6 +36,7 @@ import type { Standing } from './control.ts'
 import type { SomeLimits } from '../../model/limits.ts'
 import type { Grant, SandboxFacts, WorkerInfo } from '../../model/machine.ts'
 import type { Peer } from '../../node/mesh-node.ts'
+import type { Held } from '../../node/protocol/register/messages.ts'
 import type { BoxOptions, Ground } from '../../sandbox/index.ts'
 
 export interface WorkerOptions {
@@ -55,6 +59,10 @@ export interface WorkerOptions {
   bind?: BindingRequest
   /** Bytes of payloads kept. @default 10 GiB */
   payloadBytes?: number
+  /** How long a result is kept that some master does not take. @default 7 days */
+  keepResultsMs?: number
+  /** Bytes of such results kept. @default 10 GiB */
+  resultBytes?: number
   log?: (line: string) => void
 }
 
@@ -69,6 +77,8 @@ export interface RunningWorker {
 }
 
 const PAYLOAD_BYTES = 10 * 1024 ** 3
+const RESULT_BYTES = 10 * 1024 ** 3
+const KEEP_RESULTS_MS = 7 * 24 * 60 * 60 * 1000
 
 /** After the program has ended, a stopping worker tries to deliver for this long; the result stays on disk otherwise. */
 const DELIVERY_GRACE_MS = 10_000
@@ -105,7 +115,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     }
 
     const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
-    const outbox = new Outbox(journal)
+    const outbox = new Outbox(journal, log)
     const known = await outbox.recover()
     const content = await ContentStore.open(join(dir, 'payloads'), { maxBytes: options.payloadBytes ?? PAYLOAD_BYTES })
     const spools = await Spools.open(join(dir, 'outbox'))
@@ -115,6 +125,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const { sandbox, refusal } = await trySandbox(boxOptions)
     const node = await MeshNode.create({ identity, meshId: mesh.meshId, listen: [], mdns: options.mdns ?? true, uniqueRoles: ['worker', 'master'], log })
     let stopping = false
+    let drain = await outbox.loadDrain()
     let name = options.name ?? hostname().split('.')[0] ?? 'worker'
 
     const boundTo = binding == null ? undefined : [...binding.affinity.processors]
@@ -123,8 +134,20 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const boxes = new Boxes(boxOptions)
     const lock = binding?.lock ?? await MachineLock.find()
     const quiet = new QuietWatch(boundTo)
-    const executions = new Executions({
+    const deliveries = new Deliveries({
       node,
+      outbox,
+      spools,
+      bounds: {
+        keepMs: options.keepResultsMs ?? KEEP_RESULTS_MS,
+        maxBytes: options.resultBytes ?? RESULT_BYTES,
+        // a registration names them all, and what runs
+        maxCount: MAX_HELD - 1
+      },
+      onChange: () => { controls.report() },
+      log
+    })
+    const executions = new Executions({
       boxes,
       ceilings: options.ceilings ?? {},
       grants: options.grants ?? [],
@@ -134,12 +157,13 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       quiet,
       noise: { processors: boundTo, groups: ground.cgroups?.folders },
       spools,
+      deliveries,
       makeRoom: async () => floorMeter.giveWay(),
       onEnded: async execution => slot.ended(execution),
-      onChange: () => { control.report() },
+      onChange: () => { controls.report() },
       log
     })
-    const slot = new Slot(initialSlot({ highest: await outbox.loadClaim(), known, cancelled: await outbox.cancelledJobs(), refusal }), {
+    const slot = new Slot(initialSlot({ highest: await outbox.loadClaim(), known, cancelled: await outbox.cancelledJobs(), refusal, draining: drain?.drain }), {
       node,
       outbox,
       content,
@@ -149,12 +173,13 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       },
       settle: async (maxMs, signal) => quiet.wait(maxMs, signal),
       onStop: execution => { executions.cancel(execution) },
+      onKnown: (execution, master) => { deliveries.redeliver(execution, master).catch(err => { log(`${execution} is not delivered again: ${toError(err).message}`) }) },
       onChange: () => {
         if (slot.state.phase.kind !== 'free') {
           void floorMeter.giveWay()
         }
 
-        control.report()
+        controls.report()
       },
       log
     })
@@ -163,24 +188,33 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       lock,
       quiet,
       isFree: () => slot.state.phase.kind === 'free' && !slot.state.draining,
-      onMeasured: () => { control.report() },
+      onMeasured: () => { controls.report() },
       log
     })
     const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings, floor: floorMeter.floor, boundTo, grants: options.grants })
-    const standing = standingOf(slot, executions)
-    const control = new Control({
+    const standing = standingOf(slot, executions, deliveries)
+    const controls = new Controls({
       node,
       mesh,
       link: { dir, name: options.name == null && instance > 0 ? `${name}-${instance + 1}` : name },
+      outbox,
+      deliveries,
       info,
-      holds: async () => holdsOf(outbox, executions),
+      holds: async () => holdsOf(outbox, executions, deliveries),
       standing,
       onRegistered: (master: Peer, given: string) => {
         name = given
-        executions.setMaster(master.id)
         log(`registered with ${master.name} as ${given}`)
       },
-      onDrain: drain => { void slot.drain(drain || stopping) },
+      onDrain: word => {
+        const latest = latestDrain(drain, word)
+
+        if (latest !== drain) {
+          drain = latest
+          void slot.drain(latest.drain || stopping)
+          outbox.saveDrain(latest).catch(err => { log(`the drain is not on disk: ${toError(err).message}`) })
+        }
+      },
       log
     })
 
@@ -218,10 +252,12 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     }
 
     cleanups.add(async () => boxes.stop())
-    await executions.resume()
+    const isMember = await controls.load()
+    await deliveries.resume()
+    cleanups.add(async () => deliveries.stop())
     cleanups.add(async () => executions.stop())
-    cleanups.add(async () => control.stop())
-    await control.start(await loadMember(dir, node.peerId) != null)
+    cleanups.add(async () => controls.stop())
+    await controls.start(isMember)
 
     return {
       peerId: node.peerId,
@@ -234,7 +270,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
 
         if (!hard) {
           await executions.idle()
-          await executions.delivered(AbortSignal.timeout(DELIVERY_GRACE_MS))
+          await deliveries.delivered(AbortSignal.timeout(DELIVERY_GRACE_MS))
         }
 
         await cleanups.run()
@@ -292,19 +328,21 @@ async function trySandbox (options: BoxOptions): Promise<{ sandbox?: SandboxFact
   }
 }
 
-async function holdsOf (outbox: Outbox, executions: Executions): Promise<Array<{ execution: string, state: 'running' | 'finished' }>> {
+async function holdsOf (outbox: Outbox, executions: Executions, deliveries: Deliveries): Promise<Held[]> {
   const unconfirmed = new Set(await outbox.unconfirmed())
-  const { running, held } = executions
+  const { running } = executions
 
   // what could not be written to a full disk is held all the same
-  return [...new Set([...unconfirmed, ...held])].map(execution => ({
+  const held = [...new Set([...running == null ? [] : [running.execution], ...deliveries.held, ...unconfirmed])].map((execution): Held => ({
     execution,
     state: execution === running?.execution && !unconfirmed.has(execution) ? 'running' : 'finished'
   }))
+
+  return held.slice(0, MAX_HELD)
 }
 
 /** Where the worker stands, as users see it. */
-function standingOf (slot: Slot, executions: Executions): () => Standing {
+function standingOf (slot: Slot, executions: Executions, deliveries: Deliveries): () => Standing {
   let last = ''
   let since = performance.now()
 
@@ -328,7 +366,7 @@ function standingOf (slot: Slot, executions: Executions): () => Standing {
         return { state: 'reserved', execution: phase.execution, detail: slot.isSettling ? 'waiting for its machine to become quiet' : undefined }
       }
 
-      return { state: executions.undelivered > 0 ? 'finished, delivering' : 'waiting' }
+      return { state: deliveries.undelivered > 0 ? 'finished, delivering' : 'waiting' }
     })()
     const key = `${standing.state}/${standing.execution}/${standing.detail}`
 

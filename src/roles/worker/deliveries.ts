@@ -1,0 +1,340 @@
+import { toError } from '../../model/errors.ts'
+import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
+import { formatBytes, formatDuration } from '../../model/units.ts'
+import { encodeResult } from '../../node/protocol/model/index.ts'
+import { Output, OUTPUT_STREAMS } from '../output.ts'
+import { Courier } from './courier.ts'
+import { chooseGivenUp, mayForget, mustConfirm } from './keeping.ts'
+import { Parcel } from './parcel.ts'
+import type { GivenUp, KeepingBounds } from './keeping.ts'
+import type { Outbox } from './outbox.ts'
+import type { ExecutionResult } from '../../model/result.ts'
+import type { MeshNode } from '../../node/mesh-node.ts'
+import type { Spools } from '../../store/spool.ts'
+
+/** How often what is kept grows older, and what is too old or too much is looked for. */
+const KEEPING_MS = 10 * 60 * 1000
+
+/** How often marks of what was delivered long ago are looked for. */
+const PRUNE_MS = 24 * 60 * 60 * 1000
+
+export interface DeliveriesComponents {
+  node: MeshNode
+  outbox: Outbox
+  /** Outputs that wait for delivery. */
+  spools: Spools
+  bounds: KeepingBounds
+  /** The state that users see has changed. */
+  onChange: () => void
+  log: (line: string) => void
+}
+
+interface Entry {
+  parcel: Parcel
+  /** Absent when it could not be opened: then there is none to deliver. */
+  output?: Output
+  confirmed: Set<string>
+  recordBytes: number
+  /** Until `since`, on the monotonic clock: a clock that is set must not age anything. */
+  ageMs: number
+  since: number
+  closing?: Promise<void>
+}
+
+/**
+ * What this worker ran and some master lacks still. Every known master gets
+ * everything, in parallel and each at its own pace; what all have confirmed is
+ * forgotten. Which master has confirmed what is on disk.
+ */
+export class Deliveries {
+  readonly #components: DeliveriesComponents
+  readonly #couriers = new Map<string, Courier>()
+  readonly #entries = new Map<string, Entry>()
+  readonly #waiting = new Set<() => void>()
+  #keeping?: NodeJS.Timeout
+  #pruning?: NodeJS.Timeout
+  #stopped = false
+
+  constructor (components: DeliveriesComponents) {
+    this.#components = components
+  }
+
+  /** Takes up what an earlier life of this worker left undelivered. Nothing that is wrong with one keeps the others. */
+  async resume (): Promise<void> {
+    const { outbox, log } = this.#components
+
+    for (const execution of await outbox.unconfirmed()) {
+      await this.#resumeOne(execution).catch(err => { log(`the result of execution ${execution} cannot be delivered now: ${toError(err).message}`) })
+    }
+
+    await this.#removeStrays().catch(err => { log(`output that nobody waits for is left: ${toError(err).message}`) })
+    this.#keep()
+    this.#keeping = setInterval(() => {
+      this.#keep()
+      this.#saveAges().catch(err => { log(`how long results have been kept is not on disk: ${toError(err).message}`) })
+    }, KEEPING_MS)
+  }
+
+  /** Executions that are here, the running one among them. */
+  get held (): string[] {
+    return [...this.#entries.keys()]
+  }
+
+  /** Finished executions that no master has yet. */
+  get undelivered (): number {
+    return [...this.#entries.values()].filter(({ parcel, confirmed }) => parcel.result != null && !this.#masters.some(master => confirmed.has(master))).length
+  }
+
+  /** The masters that there are, from now on. */
+  setMasters (masters: readonly string[]): void {
+    for (const [master, courier] of this.#couriers) {
+      if (!masters.includes(master)) {
+        this.#couriers.delete(master)
+        void courier.stop()
+      }
+    }
+
+    for (const master of masters) {
+      if (!this.#couriers.has(master)) {
+        this.#addCourier(master)
+      }
+    }
+
+    for (const entry of [...this.#entries.values()]) {
+      this.#forgetIfConfirmed(entry)
+    }
+
+    this.#tell()
+  }
+
+  /** Registered with it. */
+  connected (master: string): void {
+    this.#couriers.get(master)?.connect()
+
+    // by mesh time, which is known from the first master on
+    if (this.#pruning == null) {
+      this.#prune()
+      this.#pruning = setInterval(() => { this.#prune() }, PRUNE_MS)
+    }
+  }
+
+  disconnected (master: string): void {
+    this.#couriers.get(master)?.disconnect()
+    this.#tell()
+  }
+
+  /** An execution that begins. `output` is absent when it cannot be kept. */
+  begin (parcel: Parcel, output: Output | undefined): void {
+    this.#add({ parcel, output, confirmed: new Set(), recordBytes: 0, ageMs: 0, since: performance.now() })
+  }
+
+  /** Its record, on disk where that was possible. */
+  finish (execution: string, result: ExecutionResult): void {
+    const entry = this.#entries.get(execution)
+
+    if (entry != null) {
+      entry.recordBytes = encodeResult(result).byteLength
+      entry.since = performance.now()
+      entry.parcel.finish(result)
+      this.#keep()
+    }
+  }
+
+  /** A master that had confirmed it asks for it: it has been restored from a backup. */
+  async redeliver (execution: string, master: string): Promise<void> {
+    const entry = this.#entries.get(execution)
+
+    if (entry?.parcel.result != null && entry.confirmed.delete(master)) {
+      await this.#components.outbox.dropConfirmed(execution, master)
+      this.#couriers.get(master)?.add(entry.parcel)
+    }
+  }
+
+  /**
+   * Resolves when every connected master has everything and no result is here
+   * alone, or the signal aborts.
+   */
+  async delivered (signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.#hasToGo()) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+
+      this.#waiting.add(resolve)
+      signal.addEventListener('abort', () => { resolve() }, { once: true })
+      await promise
+      this.#waiting.delete(resolve)
+    }
+  }
+
+  /** What is not delivered stays on disk for the next start. */
+  async stop (): Promise<void> {
+    this.#stopped = true
+    clearInterval(this.#keeping)
+    clearInterval(this.#pruning)
+    await this.#saveAges()
+    await Promise.all([...this.#couriers.values()].map(async courier => courier.stop()))
+    await Promise.all([...this.#entries.values()].map(async entry => entry.closing ?? entry.output?.close()))
+  }
+
+  get #masters (): string[] {
+    return [...this.#couriers.keys()]
+  }
+
+  #hasToGo (): boolean {
+    const connected = [...this.#couriers].filter(([, courier]) => courier.connected).map(([master]) => master)
+
+    return [...this.#entries.values()].some(({ parcel, confirmed, closing }) => parcel.result != null &&
+      (closing != null || mustConfirm(connected, confirmed).length > 0 || !this.#masters.some(master => confirmed.has(master))))
+  }
+
+  async #resumeOne (execution: string): Promise<void> {
+    const { outbox, spools } = this.#components
+    const kept = await outbox.undelivered(execution)
+
+    if (kept != null) {
+      const output = await Output.open(spools, execution)
+      const parcel = new Parcel(execution, output, () => true)
+
+      parcel.finish(kept.result)
+      this.#add({ parcel, output, confirmed: kept.confirmed, recordBytes: kept.bytes, ageMs: kept.ageMs, since: performance.now() })
+    }
+  }
+
+  /** Left by a life that ended between the record's end and the output's. */
+  async #removeStrays (): Promise<void> {
+    const { spools } = this.#components
+
+    for (const { key, stream } of await spools.list()) {
+      if (!this.#entries.has(executionId(key))) {
+        await (await spools.get(key, stream)).remove()
+      }
+    }
+  }
+
+  #add (entry: Entry): void {
+    const { parcel, output } = entry
+
+    this.#entries.set(parcel.execution, entry)
+
+    if (output != null) {
+      output.onGrown = () => { parcel.grown() }
+    }
+
+    for (const master of mustConfirm(this.#masters, entry.confirmed)) {
+      this.#couriers.get(master)?.add(parcel)
+    }
+
+    this.#forgetIfConfirmed(entry)
+  }
+
+  #addCourier (master: string): void {
+    const { node, log } = this.#components
+    const courier = new Courier({ node, master, onConfirmed: parcel => { this.#onConfirmed(parcel.execution, master) }, log })
+
+    this.#couriers.set(master, courier)
+
+    for (const { parcel, confirmed } of this.#entries.values()) {
+      if (!confirmed.has(master)) {
+        courier.add(parcel)
+      }
+    }
+  }
+
+  #onConfirmed (execution: string, master: string): void {
+    const { outbox, onChange, log } = this.#components
+    const entry = this.#entries.get(execution)
+
+    if (entry == null || this.#couriers.get(master) == null) {
+      return
+    }
+
+    entry.confirmed.add(master)
+
+    if (!this.#forgetIfConfirmed(entry)) {
+      outbox.saveConfirmed(execution, master).catch(err => { log(`that a result is delivered is not on disk: ${toError(err).message}`) })
+    }
+
+    onChange()
+    this.#tell()
+  }
+
+  #forgetIfConfirmed (entry: Entry): boolean {
+    const forget = !this.#stopped && entry.parcel.result != null && mayForget(this.#masters, entry.confirmed)
+
+    if (forget) {
+      this.#forget(entry)
+    }
+
+    return forget
+  }
+
+  #forget (entry: Entry): void {
+    const { node, outbox, onChange, log } = this.#components
+    const { execution } = entry.parcel
+
+    entry.closing ??= (async () => {
+      this.#couriers.forEach(courier => { courier.drop(execution) })
+
+      try {
+        await outbox.forget(execution, node.meshTime())
+        await entry.output?.remove()
+      } catch (err) {
+        // delivered once more after the next start, which does no harm
+        log(`the delivered result of execution ${execution} is still on disk: ${toError(err).message}`)
+      } finally {
+        await entry.output?.close().catch(() => {})
+        this.#entries.delete(execution)
+        onChange()
+        this.#tell()
+      }
+    })()
+  }
+
+  #keep (): void {
+    const { bounds, log } = this.#components
+    const finished = [...this.#entries.values()].filter(({ parcel, closing }) => parcel.result != null && closing == null)
+    const kept = finished.map(entry => ({
+      execution: entry.parcel.execution,
+      bytes: entry.recordBytes + OUTPUT_STREAMS.reduce((sum, stream) => sum + entry.parcel.output.size(stream), 0),
+      ageMs: ageOf(entry),
+      finishedAt: entry.parcel.result!.finishedAt,
+      confirmed: entry.confirmed
+    }))
+
+    for (const givenUp of chooseGivenUp(kept, this.#masters, bounds)) {
+      log(this.#explain(givenUp))
+      this.#forget(this.#entries.get(givenUp.execution)!)
+    }
+  }
+
+  #explain ({ execution, why, held, lacking }: GivenUp): string {
+    const { keepMs, maxBytes, maxCount } = this.#components.bounds
+    const limit = { age: `kept for ${formatDuration(keepMs)}`, size: `more than ${formatBytes(maxBytes)} of results wait`, count: `more than ${maxCount} results wait` }[why]
+    const who = held.length > 0
+      ? `${held.length} of ${held.length + lacking.length} masters have it`
+      : 'NO master has it'
+
+    return `gave up the result of job ${shortJobId(parseExecutionId(execution).job)} (execution ${execution}): ${limit}; ${who}`
+  }
+
+  async #saveAges (): Promise<void> {
+    for (const entry of this.#entries.values()) {
+      if (entry.parcel.result != null && entry.closing == null) {
+        await this.#components.outbox.saveAge(entry.parcel.execution, ageOf(entry))
+      }
+    }
+  }
+
+  #prune (): void {
+    const { node, outbox, log } = this.#components
+
+    outbox.prune(node.meshTime()).catch(err => { log(`old marks in the journal: ${toError(err).message}`) })
+  }
+
+  #tell (): void {
+    this.#waiting.forEach(resolve => { resolve() })
+  }
+}
+
+function ageOf ({ ageMs, since }: Entry): number {
+  return ageMs + performance.now() - since
+}
