@@ -2,8 +2,9 @@ import { executionId, parseExecutionId } from '../../model/ids.ts'
 import { isTaskEnd } from '../../model/states.ts'
 import { OUTPUT_STREAMS } from '../output.ts'
 import { jobView, startSkew, taskView } from './views.ts'
-import type { JobEntry } from './coordinator/state.ts'
+import type { JobEntry, TaskEntry } from './coordinator/state.ts'
 import type { JobStore } from './job-store.ts'
+import type { MissingOutput } from './missing-output.ts'
 import type { Outputs } from './outputs.ts'
 import type { Changes, Watch, Watchers } from './watchers.ts'
 import type { ExecutionResult } from '../../model/result.ts'
@@ -17,6 +18,7 @@ const PIECE = 256 * 1024
 export interface AttachmentComponents {
   jobs: JobStore
   outputs: Outputs
+  missingOutput: MissingOutput
   watchers: Watchers
 }
 
@@ -31,6 +33,8 @@ export class Attachment {
   readonly #channel: Channel<SubmitRequest, SubmitReply>
   readonly #output: boolean
   readonly #offsets = new Map<string, number>()
+  /** Executions of each task of which the client has output. */
+  readonly #begun = new Map<string, Set<string>>()
   readonly #told = new Set<string>()
   readonly #results: ExecutionResult[] = []
 
@@ -42,6 +46,10 @@ export class Attachment {
 
     for (const { execution, stream, offset } of request.offsets) {
       this.#offsets.set(`${execution}/${stream}`, offset)
+
+      if (offset > 0) {
+        this.#begin(execution)
+      }
     }
   }
 
@@ -102,11 +110,48 @@ export class Attachment {
       return
     }
 
-    for (const execution of this.#components.outputs.executionsOf(this.#entry.job.id)) {
-      for (const stream of OUTPUT_STREAMS) {
-        await this.#sendStream(execution, stream)
+    const { outputs, missingOutput } = this.#components
+    const { job, tasks } = this.#entry
+    const printing = outputs.executionsOf(job.id)
+
+    for (const task of tasks.values()) {
+      const execution = currentExecution(job.id, task)
+
+      if (execution != null && isTaskEnd(task.state)) {
+        await missingOutput.fetch(execution)
+      }
+
+      if (execution != null && !printing.includes(execution)) {
+        printing.push(execution)
       }
     }
+
+    for (const execution of printing) {
+      if (this.#isWanted(execution)) {
+        for (const stream of OUTPUT_STREAMS) {
+          await this.#sendStream(execution, stream)
+        }
+      }
+    }
+  }
+
+  /** Of a task that ran on both sides of a partition, one execution is told; a later attempt is told beside the one before. */
+  #isWanted (execution: string): boolean {
+    const { task: name, attempt } = parseExecutionId(execution)
+    const task = this.#entry.tasks.get(name)
+    const begun = this.#begun.get(name) ?? new Set<string>()
+
+    if (begun.has(execution)) {
+      return true
+    }
+
+    return task != null && currentExecution(this.#entry.job.id, task) === execution && [...begun].every(other => parseExecutionId(other).attempt < attempt)
+  }
+
+  #begin (execution: string): void {
+    const { task } = parseExecutionId(execution)
+
+    this.#begun.set(task, (this.#begun.get(task) ?? new Set()).add(execution))
   }
 
   async #sendStream (execution: string, stream: OutputStream): Promise<void> {
@@ -120,6 +165,7 @@ export class Attachment {
         return
       }
 
+      this.#begin(execution)
       await this.#channel.send({ kind: 'output', execution, task: parseExecutionId(execution).task, stream, offset, data })
       this.#offsets.set(key, offset + data.byteLength)
     }
@@ -140,4 +186,9 @@ export class Attachment {
       }
     }
   }
+}
+
+/** The one that is under way, or that counts. */
+function currentExecution (job: string, task: TaskEntry): string | undefined {
+  return task.worker == null ? undefined : executionId({ job, task: task.name, worker: task.worker, attempt: task.attempt })
 }

@@ -1,46 +1,45 @@
-import { isMeshmarkError, toError } from '../../model/errors.ts'
-import { parseExecutionId } from '../../model/ids.ts'
+import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
+import { executionId, parseExecutionId } from '../../model/ids.ts'
 import { DEFAULT_QUIET_MS } from '../../model/plan.ts'
 import { measureOffset, monotonicNow } from '../../node/clock.ts'
-import { seal } from '../../node/membership.ts'
-import { sendPayload } from '../../node/payload/send.ts'
-import { encodeTicket } from '../../node/protocol/sealed/index.ts'
-import { compareClaims } from '../claim.ts'
-import { TICKET_DOMAIN } from '../ticket.ts'
-import { emptyCoordinator } from './coordinator/state.ts'
+import { SETTLE_MS } from './coordinator/place.ts'
+import { COMMANDS, emptyCoordinator } from './coordinator/state.ts'
 import { stepCoordinator } from './coordinator/step.ts'
 import { freezeTargets } from './coordinator/targets.ts'
+import { FactFeed, restoreEvent } from './fact-feed.ts'
 import { Slots } from './slots.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from './coordinator/state.ts'
+import type { Masters } from './masters.ts'
 import type { Instant } from './slots.ts'
 import type { JobStore } from './job-store.ts'
+import type { Payloads } from './payloads.ts'
+import type { Position, Replica } from './replica/replica.ts'
 import type { Job } from '../../model/job.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { Claim } from '../../node/protocol/register/messages.ts'
 import type { ContentStore } from '../../store/content.ts'
-import type { PrivateKey } from '@libp2p/interface'
 
 const TICK_MS = 1_000
-
-/** A ticket outlives the transfer it is for by far. */
-const TICKET_MS = 60 * 60 * 1000
 
 /** Time for START to arrive everywhere before the common instant, beyond the slowest link's own delay. */
 const START_LEAD_MS = 25
 const MAX_START_LEAD_MS = 2_000
 const OFFSET_TIMEOUT_MS = 2_000
 
-/** A reign is a start of a master: so many are not lost with any journal. */
-const MAX_TERM_STEP = 1_000_000
-
 export interface CoordinatorComponents {
   node: MeshNode
-  identity: PrivateKey
+  replica: Replica
   jobs: JobStore
   content: ContentStore
-  claim: Claim
-  saveTerm: (term: number) => Promise<void>
+  payloads: Payloads
+  masters: Pick<Masters, 'live' | 'replicated' | 'stale'>
   log: (line: string) => void
+}
+
+/** Where a job is on disk: names of masters, this one first, and of those that could not be waited for. */
+export interface Durable {
+  on: string[]
+  leftOut: string[]
 }
 
 /** What others may want to hear of: a task or a worker changed, a transfer went on, a job ended. */
@@ -52,99 +51,99 @@ export interface CoordinatorListener {
 
 /**
  * The shell around the coordinator's state machine: feeds it events, carries
- * out its effects in order. What is `persist`ed is on disk before the effects
- * behind it begin.
+ * out its effects in order. Every master has one; while another master
+ * coordinates it follows what happens, and says nothing to workers. What is
+ * `persist`ed is on disk, and on that of every live master, before the START
+ * that rests on it.
  */
 export class Coordinator {
   readonly state: CoordinatorState = emptyCoordinator()
   readonly #components: CoordinatorComponents
   readonly #slots: Slots
+  readonly #feed: FactFeed
   readonly #listeners = new Set<CoordinatorListener>()
   readonly #transfers = new Map<string, AbortController>()
+  /** Executions whose output has come here from their own workers. */
+  readonly #delivered = new Set<string>()
   #effects: Promise<void> = Promise.resolve()
-  #claim: Claim
+  #claim?: Claim
   #timer?: NodeJS.Timeout
+  #settling?: NodeJS.Timeout
   #stopping = false
   #trouble?: string
 
   constructor (components: CoordinatorComponents) {
+    const { node, replica, jobs, masters, log } = components
+
     this.#components = components
-    this.#claim = components.claim
     this.#slots = new Slots({
-      node: components.node,
-      claim: () => this.#claim,
+      node,
+      claim: () => this.#claimOf(),
       onAnswer: (worker, execution, reply) => {
         if (reply.kind === 'stale') {
-          this.#outbidLater(reply.highest)
+          masters.stale(reply.highest)
         }
 
         this.dispatch({ kind: 'answer', worker, execution, reply, nowMs: Date.now() })
       },
       onFailure: (worker, execution, reason) => { this.dispatch({ kind: 'ask-failed', worker, execution, reason, nowMs: Date.now() }) }
     })
+    this.#feed = new FactFeed({ replica, jobs, log, knows: job => this.state.jobs.has(job), dispatch: event => { this.#learn(event) } })
   }
 
-  get claim (): Claim {
+  /** Of this master's own reign; undefined while it stands by. */
+  get claim (): Claim | undefined {
     return this.#claim
   }
 
-  /**
-   * A worker has seen a higher claim than ours, as after the loss of our
-   * journal: reign above it. What no history can explain is a lie, and would
-   * use up the terms for everybody.
-   */
-  async outbid (highest: Claim): Promise<void> {
-    if (highest.term - this.#claim.term > MAX_TERM_STEP) {
-      this.#components.log(`a worker claims to have seen term ${highest.term}, and this is term ${this.#claim.term}: not believed`)
-    } else if (compareClaims(highest, this.#claim) > 0) {
-      this.#claim = { term: highest.term + 1, master: this.#components.node.peerId }
-      await this.#components.saveTerm(this.#claim.term)
-    }
-  }
-
-  /** The claim counts at once; a term that could not be kept is outbid again after a restart. */
-  #outbidLater (highest: Claim): void {
-    this.outbid(highest).catch(err => { this.#components.log(`term ${this.#claim.term}: ${toError(err).message}`) })
-  }
-
-  /** Takes up what the journal holds. */
+  /** Takes up what the journal holds, and follows what other masters write. */
   async start (): Promise<void> {
-    const { jobs, content } = this.#components
+    const { jobs } = this.#components
+
+    this.#feed.start()
 
     for await (const stored of jobs.all()) {
-      const results = await jobs.results(stored.job.id)
-
-      this.dispatch({
-        kind: 'restore',
-        job: stored.job,
-        acceptedAtMs: stored.acceptedAtMs,
-        finishedAtMs: stored.finishedAtMs,
-        targets: stored.targets,
-        ended: results.map(({ key, outcome, reason, start }) => ({ key, outcome, reason, simultaneous: start?.simultaneous })),
-        assigned: stored.assigned,
-        cancelled: stored.cancelled,
-        nowMs: Date.now()
-      })
-
-      if (stored.finishedAtMs == null && stored.job.payload != null) {
-        content.pin(stored.job.payload.id, stored.job.id)
-      }
+      this.#learn(restoreEvent(stored, await jobs.results(stored.job.id)))
     }
 
-    this.dispatch({ kind: 'reign', nowMs: Date.now() })
     this.#timer = setInterval(() => { this.dispatch({ kind: 'tick', nowMs: Date.now() }) }, TICK_MS)
   }
 
   async stop (): Promise<void> {
     this.#stopping = true
     clearInterval(this.#timer)
+    clearTimeout(this.#settling)
+    this.#dropTransfers('the master stops')
+    this.#slots.stop()
+    await this.#feed.stop()
+    await this.#effects
+  }
 
-    for (const transfer of this.#transfers.values()) {
-      transfer.abort(new Error('the master stops'))
+  /** The election is won. */
+  reign (claim: Claim): void {
+    // what was under way under another claim is void
+    if (this.#claim != null) {
+      this.standDown()
     }
 
-    this.#slots.stop()
-    await this.#effects
+    this.#claim = claim
+    this.dispatch({ kind: 'reign', nowMs: Date.now() })
+    // what waits for workers to speak waits no longer than this
+    this.#settling = setTimeout(() => { this.dispatch({ kind: 'tick', nowMs: Date.now() }) }, SETTLE_MS)
+  }
+
+  /** Another master coordinates: what was only being arranged is dropped, with no word to workers; what runs is that one's now. */
+  standDown (): void {
+    this.#claim = undefined
+    clearTimeout(this.#settling)
+    this.dispatch({ kind: 'stand-down', nowMs: Date.now() })
+    this.#dropTransfers('another master coordinates')
+    this.#slots.drop('another master coordinates')
+  }
+
+  /** Is all that this execution has printed here, as far as its worker brought it itself? */
+  isDelivered (execution: string): boolean {
+    return this.#delivered.has(execution)
   }
 
   listen (listener: CoordinatorListener): () => void {
@@ -153,27 +152,59 @@ export class Coordinator {
     return () => { this.#listeners.delete(listener) }
   }
 
-  /** Throws `no-worker` before anything is stored; resolves when the job is durable. */
-  async accept (job: Job, sealed: Uint8Array): Promise<void> {
+  /**
+   * Throws `no-worker` or `refused` before anything is stored. Resolves when the
+   * job is durable, here and on the masters named; with `replicas` on so many,
+   * or nothing is accepted.
+   */
+  async accept (job: Job, sealed: Uint8Array): Promise<Durable> {
     const { jobs, content } = this.#components
     const targets = freezeTargets(this.state, job)
     const acceptedAtMs = Date.now()
+    const accepted = (): void => { this.dispatch({ kind: 'accept', job, acceptedAtMs, targets, nowMs: Date.now() }) }
+
+    this.#checkReplicas(job, 1 + this.#components.masters.live().length)
 
     if (job.payload != null) {
       content.pin(job.payload.id, job.id)
     }
 
     try {
-      await jobs.accept(job, sealed, { acceptedAtMs, targets })
+      const payload = job.replicas == null ? undefined : await this.#replicatePayload(job)
+
+      this.#checkReplicas(job, payload?.on.length ?? Infinity)
+
+      const position = await jobs.accept(job, sealed, { acceptedAtMs, targets })
+
+      if (job.replicas == null) {
+        accepted()
+      }
+
+      const durable = both(await Promise.all([this.#replicated(position), payload ?? this.#replicatePayload(job)]))
+
+      if (job.replicas != null && durable.on.length < job.replicas) {
+        // what some have already must not come to life anywhere
+        await jobs.bury([job.id], Date.now())
+        this.#checkReplicas(job, durable.on.length)
+      }
+
+      if (job.replicas != null) {
+        accepted()
+      }
+
+      return durable
     } catch (err) {
-      if (job.payload != null) {
+      if (job.payload != null && !this.state.jobs.has(job.id)) {
         content.unpin(job.payload.id, job.id)
       }
 
       throw err
     }
+  }
 
-    this.dispatch({ kind: 'accept', job, acceptedAtMs, targets, nowMs: Date.now() })
+  /** Where a job is that was accepted before. */
+  async locate (id: string, sealed: Uint8Array): Promise<Durable> {
+    return this.#replicated(await this.#components.replica.write([{ key: `job/${id}`, value: sealed }]))
   }
 
   async cancel (job: string): Promise<void> {
@@ -182,28 +213,83 @@ export class Coordinator {
       return
     }
 
-    await this.#components.jobs.cancel(job)
+    const position = await this.#components.jobs.cancel(job)
+
     this.dispatch({ kind: 'cancel', job, nowMs: Date.now() })
+    await this.#replicated(position)
   }
 
   dispatch (event: CoordinatorEvent): void {
+    if (event.kind === 'result') {
+      this.#delivered.add(executionId(event.key))
+    }
+
+    this.#learn(event)
+  }
+
+  #learn (event: CoordinatorEvent): void {
     if (this.#stopping) {
       return
     }
 
+    const known = event.kind === 'restore' && this.state.jobs.has(event.job.id)
     const effects = stepCoordinator(this.state, event)
+    const claim = this.#claim
+
+    if (event.kind === 'restore' && !known) {
+      const entry = this.state.jobs.get(event.job.id)
+
+      if (entry?.finishedAtMs == null && event.job.payload != null) {
+        this.#components.content.pin(event.job.payload.id, event.job.id)
+      }
+    }
 
     if (effects.length > 0) {
-      this.#effects = this.#effects.then(async () => this.#carryOut(effects)).catch(err => {
+      this.#effects = this.#effects.then(async () => this.#carryOut(effects, claim)).catch(err => {
         this.#components.log(`coordinator: ${toError(err).message}`)
       })
     }
   }
 
-  async #carryOut (effects: CoordinatorEffect[]): Promise<void> {
-    const refused = await this.#assign(effects.flatMap(effect => effect.kind === 'persist-assign' ? [effect.execution] : []))
+  async #replicated (position: Position): Promise<Durable> {
+    return this.#components.masters.replicated(position)
+  }
+
+  async #replicatePayload (job: Job): Promise<Durable | undefined> {
+    return job.payload == null ? undefined : this.#components.payloads.replicate(job.payload)
+  }
+
+  #checkReplicas ({ replicas }: Job, masters: number): void {
+    if (replicas != null && masters < replicas) {
+      throw new MeshmarkError('refused', `${replicas} masters are to have the job on disk (--replicas) and only ${masters} can: nothing was accepted; start more masters, see meshmark nodes`)
+    }
+  }
+
+  #claimOf (): Claim {
+    if (this.#claim == null) {
+      throw new MeshmarkError('refused', 'another master coordinates')
+    }
+
+    return this.#claim
+  }
+
+  #dropTransfers (reason: string): void {
+    for (const transfer of this.#transfers.values()) {
+      transfer.abort(new Error(reason))
+    }
+  }
+
+  async #carryOut (effects: CoordinatorEffect[], claim: Claim | undefined): Promise<void> {
+    const executions = effects.flatMap(effect => effect.kind === 'persist-assign' ? [effect.execution] : [])
+    // many short tasks share the way to the disk and to the other masters
+    const assigned = this.#assign(executions)
 
     for (const effect of effects) {
+      // of a reign that has ended meanwhile
+      if (COMMANDS.has(effect.kind) && (this.#claim == null || this.#claim !== claim)) {
+        continue
+      }
+
       switch (effect.kind) {
         case 'persist-assign':
           break
@@ -220,11 +306,7 @@ export class Coordinator {
           void this.#sendPayload(effect.worker, effect.execution)
           break
         case 'start':
-          if (refused == null) {
-            void this.#start(effect.starts, effect.together)
-          } else {
-            effect.starts.forEach(({ worker, execution }) => { this.#notStarted(worker, execution, refused) })
-          }
+          void this.#startAssigned(effect.starts, effect.together, assigned)
           break
         case 'cancel-on':
           void this.#cancelOn(effect.worker, effect.job)
@@ -252,10 +334,20 @@ export class Coordinator {
   async #assign (executions: string[]): Promise<string | undefined> {
     try {
       if (executions.length > 0) {
-        await this.#components.jobs.assign(executions)
+        await this.#replicated(await this.#components.jobs.assign(executions))
       }
     } catch (err) {
       return toError(err).message
+    }
+  }
+
+  async #startAssigned (starts: Array<{ worker: string, execution: string }>, together: boolean, assigned: Promise<string | undefined>): Promise<void> {
+    const refused = await assigned
+
+    if (refused == null) {
+      await this.#start(starts, together)
+    } else {
+      starts.forEach(({ worker, execution }) => { this.#notStarted(worker, execution, refused) })
     }
   }
 
@@ -273,8 +365,10 @@ export class Coordinator {
   async #onJobEnd (id: string, atMs: number): Promise<void> {
     const entry = this.state.jobs.get(id)
 
-    // a restart works it out again
-    await this.#components.jobs.end(id, atMs).catch(err => { this.#components.log(`end of job ${id.slice(-8).toLowerCase()}: ${toError(err).message}`) })
+    // only who coordinates can say of what has no record that it is lost; a restart works the rest out again
+    if (this.#claim != null) {
+      await this.#components.jobs.end(id, atMs).catch(err => { this.#components.log(`end of job ${id.slice(-8).toLowerCase()}: ${toError(err).message}`) })
+    }
 
     if (entry?.job.payload != null) {
       this.#components.content.unpin(entry.job.payload.id, id)
@@ -284,37 +378,26 @@ export class Coordinator {
   }
 
   async #sendPayload (worker: string, execution: string): Promise<void> {
-    const { node, identity, content } = this.#components
+    const { payloads } = this.#components
     const { job, task } = parseExecutionId(execution)
-    const manifest = this.state.jobs.get(job)?.job.payload
+    const payload = this.state.jobs.get(job)?.job.payload?.id
     const stop = new AbortController()
 
-    if (manifest == null) {
+    if (payload == null) {
       return
     }
 
     this.#transfers.set(execution, stop)
 
     try {
-      const ticket = await seal(identity, TICKET_DOMAIN, encodeTicket({
-        payload: manifest.id,
-        sender: node.peerId,
-        receiver: worker,
-        expiresMs: Date.now() + TICKET_MS
-      }))
-      const source = await content.open(manifest.id)
-
-      try {
-        await sendPayload(node, worker, {
-          manifest,
-          ticket,
-          readChunk: async index => source.readChunk(index),
-          onProgress: (chunks, of) => { this.#listeners.forEach(listener => { listener.onTransfer?.(job, task, chunks, of) }) },
-          signal: stop.signal
-        })
-      } finally {
-        await source.close()
+      if (!await payloads.ensure(payload)) {
+        throw new MeshmarkError('failed', 'no live master has the files of this job')
       }
+
+      await payloads.send(worker, payload, {
+        onProgress: (chunks, of) => { this.#listeners.forEach(listener => { listener.onTransfer?.(job, task, chunks, of) }) },
+        signal: stop.signal
+      })
 
       if (!stop.signal.aborted) {
         this.dispatch({ kind: 'payload-sent', execution, nowMs: Date.now() })
@@ -386,7 +469,7 @@ export class Coordinator {
       if (reply.kind === 'cancelled') {
         this.dispatch({ kind: 'cancel-answered', job, worker, nowMs: Date.now() })
       } else if (reply.kind === 'stale') {
-        this.#outbidLater(reply.highest)
+        this.#components.masters.stale(reply.highest)
       }
     } catch (err) {
       // the worker is told again when it registers
@@ -395,4 +478,11 @@ export class Coordinator {
       }
     }
   }
+}
+
+/** On disk is what both are; a job without a payload is wherever its record is. */
+function both ([facts, payload]: [Durable, Durable | undefined]): Durable {
+  return payload == null
+    ? facts
+    : { on: facts.on.filter(name => payload.on.includes(name)), leftOut: [...new Set([...facts.leftOut, ...payload.leftOut])] }
 }

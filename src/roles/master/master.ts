@@ -19,13 +19,15 @@ import { JobStore } from './job-store.ts'
 import { settle } from './join.ts'
 import { Masters } from './masters.ts'
 import { encodeMeshKey } from './mesh-key.ts'
+import { MissingOutput } from './missing-output.ts'
 import { Outputs } from './outputs.ts'
+import { Payloads } from './payloads.ts'
 import { Registry } from './registry.ts'
 import { Replica } from './replica/replica.ts'
 import { SubmitHandler } from './submit-handler.ts'
 import { handleTasks } from './task-handler.ts'
+import { Uploads } from './uploads.ts'
 import { Watchers } from './watchers.ts'
-import type { Journal } from '../../store/journal.ts'
 import type { LocalTokens } from '../local.ts'
 
 export interface MasterOptions {
@@ -107,10 +109,17 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     const outputs = await Outputs.open(join(dir, 'outputs'))
     cleanups.add(async () => outputs.close())
     const watchers = new Watchers()
-    const coordinator = new Coordinator({ node, identity, jobs, content, claim: await claim(journal, node.peerId), saveTerm: async term => saveTerm(journal, term), log })
+    const uploads = new Uploads({ node, content })
+    const payloads = new Payloads({ node, identity, content, uploads, masters, log })
+    const coordinator = new Coordinator({ node, replica, jobs, content, payloads, masters, log })
+    const missingOutput = new MissingOutput({ node, masters, coordinator, outputs, log })
     const drains = new Drains({ replica, peerId: node.peerId, onDrain: (worker, record) => { registry.drain(worker, record) } })
-    const registry = new Registry({ node, drains, coordinator, log })
+    const registry = new Registry({ node, drains, coordinator, masters, log })
 
+    masters.listen({
+      onReign: claim => { coordinator.reign(claim) },
+      onStandDown: () => { coordinator.standDown() }
+    })
     coordinator.listen({
       onTask: (job, task) => { watchers.task(job, task) },
       onTransfer: (job, task, chunks, of) => { watchers.transfer(job, task, chunks, of) },
@@ -133,7 +142,6 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     // handlers first, then the doors are opened
     admission.serve(node, masters)
     masters.serve()
-    handleAsk(node, { 'want-key': async () => ({ kind: 'key', key: encodeMeshKey(meshKey) }) })
     await coordinator.start()
     cleanups.add(async () => coordinator.stop())
     await drains.load()
@@ -141,7 +149,17 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     cleanups.add(async () => registry.stop())
     handleTasks({ node, jobs, outputs, coordinator, watchers, log })
     handleAdmin({ node, admission, drains, coordinator, replicated: async position => { await masters.replicated(position) }, addresses: () => masters.addresses() })
-    new SubmitHandler({ node, name: node.name, version: VERSION, coordinator, jobs, content, outputs, watchers, log }).start()
+    const submissions = new SubmitHandler({ node, version: VERSION, coordinator, masters, jobs, content, uploads, payloads, outputs, missingOutput, watchers, log })
+
+    submissions.start()
+    uploads.start()
+    cleanups.add(() => { payloads.stop() })
+    handleAsk(node, {
+      'want-key': async () => ({ kind: 'key', key: encodeMeshKey(meshKey) }),
+      'want-payload': async ({ payload }, peer) => payloads.answer(payload, peer.id),
+      'want-output': async message => missingOutput.answer(message),
+      relay: async (message, peer) => submissions.relayed(message, peer)
+    })
     heedRemoval(node, admission)
     cleanups.add(meetDiscovered(node, meshId, log))
     await node.start()
@@ -172,20 +190,6 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     await cleanups.run().catch(() => {})
     throw err
   }
-}
-
-/** Each reign of a master has a higher term than the one before. */
-async function claim (journal: Journal, master: string): Promise<{ term: number, master: string }> {
-  const stored = await journal.get('term')
-  const term = (stored == null ? 0 : Number(Buffer.from(stored).toString())) + 1
-
-  await saveTerm(journal, term)
-
-  return { term, master }
-}
-
-async function saveTerm (journal: Journal, term: number): Promise<void> {
-  await journal.put('term', Buffer.from(String(term)), { durable: true })
 }
 
 async function localTokens (admission: Admission): Promise<LocalTokens> {

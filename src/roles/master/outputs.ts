@@ -39,8 +39,37 @@ export class Outputs {
     return [...this.#executions.get(job) ?? []]
   }
 
+  /** Those that have printed something. */
+  jobs (): string[] {
+    return [...this.#executions.keys()]
+  }
+
+  async bytesOf (job: string): Promise<number> {
+    let bytes = 0
+
+    for (const execution of this.executionsOf(job)) {
+      bytes += await this.#spools.bytesOf(parseExecutionId(execution))
+    }
+
+    return bytes
+  }
+
+  /** With all that its executions have printed. */
+  async remove (job: string): Promise<void> {
+    for (const execution of this.executionsOf(job)) {
+      await (await Output.open(this.#spools, execution)).remove()
+    }
+
+    this.#executions.delete(job)
+  }
+
   async read (execution: string, stream: OutputStream, from: number, maxBytes: number): Promise<Uint8Array> {
     return (await Output.open(this.#spools, execution)).read(stream, from, maxBytes)
+  }
+
+  /** Bytes that are here. */
+  async sizeOf (execution: string, stream: OutputStream): Promise<number> {
+    return (await Output.open(this.#spools, execution)).size(stream)
   }
 
   async close (): Promise<void> {

@@ -1,6 +1,7 @@
 import { register } from '../../node/protocol/register/index.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { DrainRecord, Drains } from './drains.ts'
+import type { Masters } from './masters.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { MasterMessage, WorkerMessage } from '../../node/protocol/register/messages.ts'
@@ -9,6 +10,7 @@ export interface RegistryComponents {
   node: MeshNode
   drains: Pick<Drains, 'isDraining' | 'recordOf'>
   coordinator: Coordinator
+  masters: Pick<Masters, 'claim' | 'heardClaim'>
   log: (line: string) => void
 }
 
@@ -40,7 +42,7 @@ export class Registry {
   }
 
   async #serve (channel: Channel<WorkerMessage, MasterMessage>, peer: Peer): Promise<void> {
-    const { coordinator, drains, log } = this.#components
+    const { coordinator, drains, masters, log } = this.#components
     const first = await channel.receive()
 
     if (first?.kind !== 'register') {
@@ -60,11 +62,9 @@ export class Registry {
     previous?.abort(new Error('replaced by a newer registration'))
 
     try {
-      if (first.highest != null) {
-        await coordinator.outbid(first.highest)
-      }
+      this.#heed(first)
 
-      await channel.send({ kind: 'registered', name: info.name, claim: coordinator.claim, meshTimeMs: Date.now() })
+      await channel.send({ kind: 'registered', name: info.name, claim: masters.claim, meshTimeMs: Date.now() })
 
       const drain = drains.recordOf(peer.id)
 
@@ -76,6 +76,8 @@ export class Registry {
       log(`worker ${info.name} joined${info.refusal != null ? `, but takes no work: ${info.refusal}` : ''}`)
 
       for (let message = await channel.receive(); message != null; message = await channel.receive()) {
+        this.#heed(message)
+
         if (message.kind === 'state') {
           coordinator.dispatch({ ...message, kind: 'worker-state', worker: peer.id, nowMs: Date.now() })
         }
@@ -86,6 +88,13 @@ export class Registry {
         coordinator.dispatch({ kind: 'worker-gone', worker: peer.id, nowMs: Date.now() })
         log(`worker ${info.name} is gone`)
       }
+    }
+  }
+
+  /** Workers pass the highest claim on, so masters that share a worker settle on one. */
+  #heed ({ highest }: WorkerMessage): void {
+    if (highest != null) {
+      this.#components.masters.heardClaim(highest)
     }
   }
 }

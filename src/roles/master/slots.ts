@@ -162,9 +162,13 @@ export class Slots {
   /** At once: a worker drops what is reserved with the stream. */
   stop (): void {
     this.#stopped = true
+    this.drop('the master stops')
+  }
 
+  /** All reservations, without a word: what is heard of them later is no news. */
+  drop (reason: string): void {
     for (const reservation of this.#reservations.values()) {
-      this.#drop(reservation, new Error('the master stops'))
+      this.#drop(reservation, new Error(reason))
     }
   }
 

@@ -1,4 +1,5 @@
-import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { isMeshmarkError, MeshmarkError } from '../../model/errors.ts'
 import { payloadSize } from '../../model/payload.ts'
 import { open } from '../../node/membership.ts'
 import { validateManifest } from '../../node/payload/manifest.ts'
@@ -8,16 +9,23 @@ import { Attachment } from './attachment.ts'
 import { findJob } from './find-job.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
 import { checkJob, isSameJob } from './job-rules.ts'
-import { Uploads } from './uploads.ts'
-import { jobRow, jobView, startSkew, workerRow } from './views.ts'
+import { Relay } from './relay.ts'
+import { isCounted, jobRow, jobView, masterRow, startSkew, workerRow } from './views.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { JobEntry, TaskEntry } from './coordinator/state.ts'
+import type { Asker } from './find-job.ts'
 import type { JobStore } from './job-store.ts'
+import type { Masters } from './masters.ts'
+import type { MissingOutput } from './missing-output.ts'
 import type { Outputs } from './outputs.ts'
+import type { Payloads } from './payloads.ts'
+import type { Client } from './relay.ts'
+import type { Uploads } from './uploads.ts'
 import type { Watchers } from './watchers.ts'
 import type { Job } from '../../model/job.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
+import type { AskReply, AskRequest } from '../../node/protocol/masters/messages.ts'
 import type { NodeRow, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
 import type { ContentStore } from '../../store/content.ts'
 
@@ -27,33 +35,50 @@ export const QUOTA = { openJobs: 100, payloadBytes: 8 * 1024 ** 3 }
 /** A cancel is answered after this at the latest, with the names of the workers that have not confirmed. */
 const CANCEL_PATIENCE_MS = 20_000
 
+/** A job that the client has just submitted elsewhere may be on its way here. */
+const ARRIVAL_MS = 2_000
+const ARRIVAL_CHECK_MS = 50
+
 export interface SubmitComponents {
   node: MeshNode
-  name: string
   version: string
   coordinator: Coordinator
+  masters: Masters
   jobs: JobStore
   content: ContentStore
+  uploads: Uploads
+  payloads: Payloads
   outputs: Outputs
+  missingOutput: MissingOutput
   watchers: Watchers
   log: (line: string) => void
 }
 
-/** Answers clients: submit, attach, cancel, nodes, jobs, show. */
+/** Answers clients: submit, attach, cancel, nodes, jobs, show. Any master can; what changes anything is done by the coordinator. */
 export class SubmitHandler {
   readonly #components: SubmitComponents
-  readonly #uploads: Uploads
+  readonly #relay: Relay
   /** By client: of two submissions at once the second is judged when the first is stored. */
   readonly #turns = new Map<string, Promise<unknown>>()
 
   constructor (components: SubmitComponents) {
     this.#components = components
-    this.#uploads = new Uploads(components)
+    this.#relay = new Relay(components)
   }
 
   start (): void {
     this.#components.node.handle(submit, async (channel, peer) => this.#serve(channel, peer))
-    this.#uploads.start()
+  }
+
+  /** What a client has said to another master. */
+  async relayed (message: Extract<AskRequest, { kind: 'relay' }>, peer: Peer): Promise<AskReply> {
+    return this.#relay.answer(message, peer, async (request, client, hops) => {
+      try {
+        return await this.#steer(request, client, hops)
+      } catch (err) {
+        return refusal(err)
+      }
+    })
   }
 
   async #serve (channel: Channel<SubmitRequest, SubmitReply>, peer: Peer): Promise<void> {
@@ -66,36 +91,26 @@ export class SubmitHandler {
     try {
       await this.#answer(message, channel, peer)
     } catch (err) {
-      if (!isMeshmarkError(err)) {
-        throw err
-      }
-
-      const code = err.code === 'unreachable' || err.code === 'not-found' || err.code === 'not-executable' ? 'failed' : err.code
-      await channel.send({ kind: 'refused', code, reason: toError(err).message })
+      await channel.send(refusal(err))
     }
   }
 
   async #answer (message: SubmitRequest, channel: Channel<SubmitRequest, SubmitReply>, peer: Peer): Promise<void> {
     const { coordinator, jobs } = this.#components
-    const asker = { peerId: peer.id, admin: peer.roles.has('admin') }
+    const asker: Client = { peerId: peer.id, admin: peer.roles.has('admin'), name: peer.name }
 
     switch (message.kind) {
       case 'submit':
-        return channel.send(await this.#inTurn(peer.id, async () => this.#submit(message.job, peer)))
+      case 'cancel':
+        return channel.send(await this.#steer(message, asker))
       case 'attach': {
-        const entry = findJob(coordinator.state, message.selector, asker)
+        const entry = await this.#find(message.selector, asker)
         const gone = new AbortController()
 
         // the client says nothing more: an end of its stream means that it has left
         channel.receive().then(() => { gone.abort(new Error('the client has left')) }, err => { gone.abort(err) })
 
         return new Attachment(this.#components, entry, channel, message).follow(message.follow, gone.signal)
-      }
-      case 'cancel': {
-        const entry = findJob(coordinator.state, message.selector, asker)
-        await coordinator.cancel(entry.job.id)
-        const pending = await this.#cancelled(entry)
-        return channel.send({ kind: 'cancelled', id: entry.job.id, pending })
       }
       case 'nodes':
         for (const row of this.#nodes()) {
@@ -114,8 +129,9 @@ export class SubmitHandler {
         return
       }
       case 'show': {
-        const entry = findJob(coordinator.state, message.selector, asker)
-        const results = await jobs.results(entry.job.id)
+        const entry = await this.#find(message.selector, asker)
+        // of a task that ran twice one record counts; the view names the others
+        const results = (await jobs.results(entry.job.id)).filter(result => isCounted(entry, result.key))
 
         for (const result of results) {
           await channel.send({ kind: 'result', task: result.key.task, result })
@@ -126,12 +142,24 @@ export class SubmitHandler {
     }
   }
 
-  async #submit (sealed: Uint8Array, peer: Peer): Promise<SubmitReply> {
-    const { coordinator, jobs, content, name } = this.#components
-    const { payload: bytes, signer } = await open(sealed, JOB_DOMAIN)
+  /** What only the coordinator can do. */
+  async #steer (message: SubmitRequest, client: Client, hops = 0): Promise<SubmitReply> {
+    switch (message.kind) {
+      case 'submit':
+        return this.#inTurn(client.peerId, async () => this.#submit(message, client, hops))
+      case 'cancel':
+        return this.#relay.carryOut(message, client, async () => this.#cancel(message.selector, client), hops)
+      default:
+        throw new MeshmarkError('refused', `a standby answers ${message.kind} itself`)
+    }
+  }
+
+  async #submit (message: Extract<SubmitRequest, { kind: 'submit' }>, client: Client, hops: number): Promise<SubmitReply> {
+    const { coordinator, jobs, content, payloads, uploads, masters } = this.#components
+    const { payload: bytes, signer } = await open(message.job, JOB_DOMAIN)
     const job = decodeJob(bytes)
 
-    if (signer !== peer.id || job.client !== peer.id) {
+    if (signer !== client.peerId || job.client !== client.peerId) {
       throw new MeshmarkError('refused', 'the job is not sealed by the client that submits it')
     }
 
@@ -142,38 +170,85 @@ export class SubmitHandler {
         throw new MeshmarkError('conflict', `job ${job.id} was submitted before with another content: leave out --id to make a new one`)
       }
 
-      return { kind: 'accepted', id: job.id, masters: [name], existing: true }
+      const { on, leftOut } = await coordinator.locate(job.id, known)
+
+      return { kind: 'accepted', id: job.id, masters: on, existing: true, ...named(leftOut) }
     }
 
     checkJob(job)
-    this.#checkQuota(job)
 
-    if (job.payload == null) {
-      await coordinator.accept(job, sealed)
-    } else {
-      const { id } = job.payload
-      const hold = `submission of ${job.id}`
+    const hold = `submission of ${job.id}`
+    const id = job.payload?.id
 
+    if (job.payload != null) {
       validateManifest(job.payload)
       // what is seen to be here must still be here when the job is accepted
-      content.pin(id, hold)
+      content.pin(job.payload.id, hold)
+    }
 
-      try {
-        if (!await content.has(id)) {
-          this.#uploads.expect(id, peer.id)
-          return { kind: 'need-payload', payload: id }
+    try {
+      // a standby takes the files of its own clients, and the coordinator has them from it
+      if (id != null && !await (client.via == null ? content.has(id) : payloads.ensure(id, [client.via]))) {
+        if (client.via == null) {
+          uploads.expect(id, client.peerId)
         }
 
-        this.#uploads.forget(id, peer.id)
-        await coordinator.accept(job, sealed)
-      } finally {
+        return { kind: 'need-payload', payload: id }
+      }
+
+      if (id != null) {
+        uploads.forget(id, client.peerId)
+      }
+
+      const reply = await this.#relay.carryOut(message, client, async () => this.#accept(job, message.job, client), hops)
+
+      // the client comes back for it at once
+      if (reply.kind === 'accepted' && !masters.isCoordinator && client.via == null) {
+        await this.#find(job.id, client).catch(() => {})
+      }
+
+      return reply
+    } finally {
+      if (id != null) {
         content.unpin(id, hold)
       }
     }
+  }
 
-    this.#components.log(`job ${job.id.slice(-8).toLowerCase()} accepted from ${peer.name}`)
+  async #accept (job: Job, sealed: Uint8Array, client: Client): Promise<SubmitReply> {
+    this.#checkQuota(job)
 
-    return { kind: 'accepted', id: job.id, masters: [name], existing: false }
+    const { on, leftOut } = await this.#components.coordinator.accept(job, sealed)
+
+    this.#components.log(`job ${job.id.slice(-8).toLowerCase()} accepted from ${client.name}`)
+
+    return { kind: 'accepted', id: job.id, masters: on, existing: false, ...named(leftOut) }
+  }
+
+  async #cancel (selector: string, client: Client): Promise<SubmitReply> {
+    const entry = await this.#find(selector, client)
+
+    await this.#components.coordinator.cancel(entry.job.id)
+
+    return { kind: 'cancelled', id: entry.job.id, pending: await this.#cancelled(entry) }
+  }
+
+  /** Among several masters a job may be a moment behind its client. */
+  async #find (selector: string, asker: Asker): Promise<JobEntry> {
+    const { coordinator, masters } = this.#components
+    const untilMs = performance.now() + (masters.live().length === 0 ? 0 : ARRIVAL_MS)
+
+    while (true) {
+      try {
+        return findJob(coordinator.state, selector, asker)
+      } catch (err) {
+        if (performance.now() >= untilMs || !isMeshmarkError(err) || err.code !== 'usage') {
+          throw err
+        }
+      }
+
+      await delay(ARRIVAL_CHECK_MS)
+    }
   }
 
   async #inTurn<T> (client: string, work: () => Promise<T>): Promise<T> {
@@ -225,26 +300,28 @@ export class SubmitHandler {
   }
 
   #nodes (): NodeRow[] {
-    const { node, coordinator, name, version } = this.#components
+    const { node, coordinator, masters, version } = this.#components
     const nowMs = Date.now()
     const versions = new Map(node.peers().map(peer => [peer.id, peer.version]))
 
     return [
-      {
-        role: 'master',
-        peerId: node.peerId,
-        name,
-        state: 'coordinator',
-        draining: false,
-        sinceMs: Math.round(process.uptime() * 1_000),
-        lastHeardMs: 0,
-        term: coordinator.claim.term,
-        version,
-        addresses: node.addresses()
-      },
+      ...masters.views().map(master => masterRow(master, master.peerId === node.peerId ? version : versions.get(master.peerId) ?? '')),
       ...[...coordinator.state.workers.values()]
         .sort((a, b) => a.info.name.localeCompare(b.info.name, 'en', { numeric: true }))
         .map(worker => workerRow(worker, nowMs, versions.get(worker.info.peerId) ?? ''))
     ]
   }
+}
+
+function named (leftOut: string[]): { leftOut?: string[] } {
+  return leftOut.length === 0 ? {} : { leftOut }
+}
+
+/** What is wrong with what was asked goes back in words; anything else is ours. */
+function refusal (err: unknown): SubmitReply {
+  if (!isMeshmarkError(err)) {
+    throw err
+  }
+
+  return { kind: 'refused', code: err.code === 'unreachable' || err.code === 'not-found' || err.code === 'not-executable' ? 'failed' : err.code, reason: err.message }
 }

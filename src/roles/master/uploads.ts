@@ -1,8 +1,10 @@
 import { receivePayload } from '../../node/payload/receive.ts'
 import { payload as payloadProtocol } from '../../node/protocol/payload/index.ts'
+import { waitFor } from '../../node/wait.ts'
 import { refuseTicket } from '../ticket.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
-import type { PayloadRequest } from '../../node/protocol/payload/messages.ts'
+import type { PayloadReply, PayloadRequest } from '../../node/protocol/payload/messages.ts'
+import type { Channel } from '../../node/protocol/protocol.ts'
 import type { ContentStore } from '../../store/content.ts'
 
 /** A client that was asked for a payload has this long to begin. */
@@ -11,12 +13,14 @@ const UPLOAD_WINDOW_MS = 10 * 60 * 1000
 /** Of one client at once. */
 const MAX_EXPECTED = 100
 
-/** Payloads on their way in: from clients that were asked for them, and with a coordinator's ticket. */
+/** Payloads on their way in: from clients that were asked for them, and with a master's ticket. */
 export class Uploads {
   readonly #node: MeshNode
   readonly #content: ContentStore
   /** What clients were asked for: client -> payload -> until when. */
   readonly #expected = new Map<string, Map<string, number>>()
+  /** Who waits for a payload that another master sends. */
+  readonly #waiting = new Map<string, Set<() => void>>()
 
   constructor ({ node, content }: { node: MeshNode, content: ContentStore }) {
     this.#node = node
@@ -24,13 +28,7 @@ export class Uploads {
   }
 
   start (): void {
-    this.#node.handle(payloadProtocol, async (channel, peer) => receivePayload(channel, peer, {
-      content: this.#content,
-      admit: async (offer, sender) => {
-        const reason = await this.#refuse(offer, sender)
-        return reason == null ? undefined : { kind: 'refused', reason }
-      }
-    }))
+    this.#node.handle(payloadProtocol, async (channel, peer) => this.#receive(channel, peer))
   }
 
   /** The same payload may be asked of several clients; one client is remembered with so many, the oldest are forgotten. */
@@ -57,6 +55,45 @@ export class Uploads {
     }
   }
 
+  /** Resolves at the end of the next transfer of this payload, whether it is complete then or not. */
+  async ended (payload: string, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const waiting = this.#waiting.get(payload) ?? new Set()
+
+    this.#waiting.set(payload, waiting.add(resolve))
+
+    try {
+      await waitFor(promise, signal)
+    } finally {
+      waiting.delete(resolve)
+
+      if (waiting.size === 0) {
+        this.#waiting.delete(payload)
+      }
+    }
+  }
+
+  async #receive (channel: Channel<PayloadRequest, PayloadReply>, peer: Peer): Promise<void> {
+    let payload: string | undefined
+
+    try {
+      await receivePayload(channel, peer, {
+        content: this.#content,
+        admit: async (offer, sender) => {
+          const reason = await this.#refuse(offer, sender)
+
+          if (reason != null) {
+            return { kind: 'refused', reason }
+          }
+
+          payload = offer.manifest.id
+        }
+      })
+    } finally {
+      this.#waiting.get(payload ?? '')?.forEach(resolve => { resolve() })
+    }
+  }
+
   async #refuse (offer: Extract<PayloadRequest, { kind: 'offer' }>, sender: Peer): Promise<string | undefined> {
     if (sender.roles.has('client')) {
       const untilMs = this.#expected.get(sender.id)?.get(offer.manifest.id) ?? 0
@@ -70,7 +107,7 @@ export class Uploads {
       sender: sender.id,
       receiver: this.#node.peerId,
       meshTimeMs: Date.now(),
-      isMaster: peerId => peerId === this.#node.peerId
+      isMaster: peerId => peerId === this.#node.peerId || this.#node.peer(peerId)?.roles.has('master') === true
     })
   }
 }

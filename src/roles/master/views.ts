@@ -2,6 +2,8 @@ import { commandTitle } from '../../model/job.ts'
 import { executionId } from '../../model/ids.ts'
 import { isTaskEnd } from '../../model/states.ts'
 import type { JobEntry, TaskEntry, WorkerEntry } from './coordinator/state.ts'
+import type { MasterView } from './masters.ts'
+import type { ExecutionKey } from '../../model/ids.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { JobState } from '../../model/states.ts'
 import type { JobRow, JobView, NodeRow, TaskView } from '../../node/protocol/submit/messages.ts'
@@ -10,6 +12,7 @@ import type { JobRow, JobView, NodeRow, TaskView } from '../../node/protocol/sub
 const MAX_TITLE = 2_000
 
 const MAX_DUPLICATES = 100
+const MAX_ADDRESSES = 64
 
 /** The coordinator's state as clients see it. */
 export function jobView (entry: JobEntry, startSkewNs?: number): JobView {
@@ -63,6 +66,31 @@ export function jobRow (entry: JobEntry, viewer: string): JobRow {
     failed: tasks.filter(task => isTaskEnd(task.state) && task.state !== 'done').length,
     mine: entry.job.client === viewer
   }
+}
+
+export function masterRow (master: MasterView, version: string): NodeRow {
+  const { behind = 0 } = master
+
+  return {
+    role: 'master',
+    peerId: master.peerId,
+    name: master.name,
+    state: master.state,
+    ...(master.state === 'standby' && behind > 0 ? { detail: `${behind} ${behind === 1 ? 'record' : 'records'} behind` } : {}),
+    draining: false,
+    sinceMs: 0,
+    lastHeardMs: master.lastHeardMs ?? 0,
+    term: master.term,
+    version,
+    addresses: master.addresses.slice(0, MAX_ADDRESSES)
+  }
+}
+
+/** Is this the execution whose record counts for its task? */
+export function isCounted (entry: JobEntry, key: ExecutionKey): boolean {
+  const task = entry.tasks.get(key.task)
+
+  return task != null && isTaskEnd(task.state) && task.worker === key.worker && task.attempt === key.attempt
 }
 
 export function workerRow (worker: WorkerEntry, nowMs: number, version: string): NodeRow {

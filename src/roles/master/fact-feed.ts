@@ -1,0 +1,102 @@
+import { toError } from '../../model/errors.ts'
+import { parseExecutionId } from '../../model/ids.ts'
+import type { CoordinatorEvent } from './coordinator/state.ts'
+import type { JobStore, StoredJob } from './job-store.ts'
+import type { Change, Replica } from './replica/replica.ts'
+import type { ExecutionResult } from '../../model/result.ts'
+
+export interface FactFeedComponents {
+  replica: Replica
+  jobs: JobStore
+  /** Is this job known already? */
+  knows: (job: string) => boolean
+  dispatch: (event: CoordinatorEvent) => void
+  log: (line: string) => void
+}
+
+/** What other masters write of jobs, as events for this one's state, in the order in which it came. */
+export class FactFeed {
+  readonly #components: FactFeedComponents
+  #turn: Promise<void> = Promise.resolve()
+  #unlisten = (): void => {}
+
+  constructor (components: FactFeedComponents) {
+    this.#components = components
+  }
+
+  start (): void {
+    this.#unlisten = this.#components.replica.onChange(changes => {
+      const elsewhere = changes.filter(change => change.elsewhere)
+
+      if (elsewhere.length > 0) {
+        this.#turn = this.#turn.then(async () => this.#take(elsewhere))
+      }
+    })
+  }
+
+  async stop (): Promise<void> {
+    this.#unlisten()
+    await this.#turn
+  }
+
+  async #take (changes: Change[]): Promise<void> {
+    for (const { key } of changes) {
+      try {
+        await this.#apply(key)
+      } catch (err) {
+        this.#components.log(`${key} from another master: ${toError(err).message}`)
+      }
+    }
+  }
+
+  async #apply (key: string): Promise<void> {
+    const { jobs, knows, dispatch, replica } = this.#components
+    const slash = key.indexOf('/')
+    const rest = key.slice(slash + 1)
+    const nowMs = Date.now()
+
+    switch (key.slice(0, slash)) {
+      case 'job':
+      case 'accepted': {
+        const stored = await jobs.get(rest)
+
+        if (stored != null) {
+          dispatch(restoreEvent(stored, await jobs.results(rest)))
+        }
+        return
+      }
+      case 'assign':
+        return dispatch({ kind: 'assigned', key: parseExecutionId(rest), nowMs })
+      case 'cancel':
+        return dispatch({ kind: 'cancel', job: rest, nowMs })
+      case 'tombstone':
+        return dispatch({ kind: 'forget', job: rest, nowMs })
+      case 'end': {
+        const value = await replica.get(key)
+        return value == null ? undefined : dispatch({ kind: 'end', job: rest, atMs: Number(JSON.parse(Buffer.from(value).toString()).atMs), nowMs })
+      }
+      case 'result': {
+        const result = knows(parseExecutionId(rest).job) ? await jobs.result(rest) : undefined
+        return result == null ? undefined : dispatch(resultEvent(result))
+      }
+    }
+  }
+}
+
+export function restoreEvent (stored: StoredJob, results: ExecutionResult[]): Extract<CoordinatorEvent, { kind: 'restore' }> {
+  return {
+    kind: 'restore',
+    job: stored.job,
+    acceptedAtMs: stored.acceptedAtMs,
+    finishedAtMs: stored.finishedAtMs,
+    targets: stored.targets,
+    ended: results.map(({ key, outcome, reason, start }) => ({ key, outcome, reason, simultaneous: start?.simultaneous })),
+    assigned: stored.assigned,
+    cancelled: stored.cancelled,
+    nowMs: Date.now()
+  }
+}
+
+export function resultEvent ({ key, outcome, reason, start }: ExecutionResult): Extract<CoordinatorEvent, { kind: 'result' }> {
+  return { kind: 'result', key, outcome, reason, simultaneous: start?.simultaneous, nowMs: Date.now() }
+}

@@ -1,0 +1,153 @@
+import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
+import { seal } from '../../node/membership.ts'
+import { sendPayload } from '../../node/payload/send.ts'
+import { mastersAsk } from '../../node/protocol/masters/index.ts'
+import { encodeTicket } from '../../node/protocol/sealed/index.ts'
+import { request } from '../../node/request.ts'
+import { withDeadline } from '../../node/wait.ts'
+import { TICKET_DOMAIN } from '../ticket.ts'
+import type { Masters } from './masters.ts'
+import type { Uploads } from './uploads.ts'
+import type { PayloadManifest } from '../../model/payload.ts'
+import type { MeshNode } from '../../node/mesh-node.ts'
+import type { AskReply } from '../../node/protocol/masters/messages.ts'
+import type { ContentStore } from '../../store/content.ts'
+import type { PrivateKey } from '@libp2p/interface'
+
+/** A ticket outlives the transfer it is for by far. */
+const TICKET_MS = 60 * 60 * 1000
+
+/** A standby that takes nothing for this long is not waited for. */
+const NO_PROGRESS_MS = 500
+
+/** A transfer from another master ends by itself when nothing comes any more; this is for one that never begins. */
+const FETCH_MS = 10 * 60 * 1000
+
+export interface PayloadsComponents {
+  node: MeshNode
+  identity: PrivateKey
+  content: ContentStore
+  uploads: Uploads
+  masters: Pick<Masters, 'live'>
+  log: (line: string) => void
+}
+
+/** Payloads on their way out, each with this master's ticket: to workers, and to and from other masters. */
+export class Payloads {
+  readonly #components: PayloadsComponents
+  readonly #fetches = new Map<string, Promise<boolean>>()
+  readonly #stop = new AbortController()
+
+  constructor (components: PayloadsComponents) {
+    this.#components = components
+  }
+
+  stop (): void {
+    this.#stop.abort(new Error('the master stops'))
+  }
+
+  async send (to: string, id: string, { signal, onProgress }: { signal?: AbortSignal, onProgress?: (chunks: number, of: number) => void } = {}): Promise<void> {
+    const { node, identity, content } = this.#components
+    const ticket = await seal(identity, TICKET_DOMAIN, encodeTicket({ payload: id, sender: node.peerId, receiver: to, expiresMs: Date.now() + TICKET_MS }))
+    const source = await content.open(id)
+
+    try {
+      await sendPayload(node, to, { manifest: source.manifest, ticket, readChunk: async index => source.readChunk(index), onProgress, signal })
+    } finally {
+      await source.close()
+    }
+  }
+
+  /** True when it is here, or could be had from one of these masters or another live one. */
+  async ensure (id: string, from: string[] = []): Promise<boolean> {
+    if (await this.#components.content.has(id)) {
+      return true
+    }
+
+    const fetching = this.#fetches.get(id) ?? this.#fetch(id, from).finally(() => { this.#fetches.delete(id) })
+    this.#fetches.set(id, fetching)
+
+    return fetching
+  }
+
+  /** To all live masters, at the pace of the slowest that makes progress. */
+  async replicate (manifest: PayloadManifest): Promise<{ on: string[], leftOut: string[] }> {
+    const { masters, node } = this.#components
+    const name = (id: string): string => node.peer(id)?.name ?? id.slice(-8)
+    const outcomes = await Promise.all(masters.live().map(async id => ({ name: name(id), arrived: await this.#giveTo(id, manifest) })))
+
+    return {
+      on: [node.name, ...outcomes.flatMap(({ name, arrived }) => arrived ? [name] : [])],
+      leftOut: outcomes.flatMap(({ name, arrived }) => arrived ? [] : [name])
+    }
+  }
+
+  /** What another master that lacks it is answered; it is on its way then. */
+  async answer (id: string, to: string): Promise<AskReply> {
+    if (!await this.#components.content.has(id)) {
+      return { kind: 'none' }
+    }
+
+    this.send(to, id, { signal: this.#stop.signal }).catch(err => { this.#tell(to, err) })
+
+    return { kind: 'sending' }
+  }
+
+  async #giveTo (id: string, manifest: PayloadManifest): Promise<boolean> {
+    const stop = new AbortController()
+    const giveUp = (): void => { stop.abort(new MeshmarkError('failed', `no progress for ${NO_PROGRESS_MS} ms`)) }
+    let timer = setTimeout(giveUp, NO_PROGRESS_MS)
+
+    try {
+      await this.send(id, manifest.id, {
+        signal: stop.signal,
+        onProgress: () => {
+          clearTimeout(timer)
+          timer = setTimeout(giveUp, NO_PROGRESS_MS)
+        }
+      })
+
+      return true
+    } catch (err) {
+      this.#tell(id, err)
+
+      return false
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #fetch (id: string, from: string[]): Promise<boolean> {
+    const { node, masters, content, uploads } = this.#components
+
+    for (const master of new Set([...from, ...masters.live()])) {
+      const arrived = withDeadline(FETCH_MS, [this.#stop.signal], async signal => uploads.ended(id, signal))
+      // another one may be asked before this one is heard of
+      arrived.catch(() => {})
+
+      try {
+        const answer = await request(node, master, mastersAsk, { kind: 'want-payload', payload: id }, { signal: this.#stop.signal })
+
+        if (answer.kind === 'sending') {
+          await arrived
+        }
+      } catch (err) {
+        this.#tell(master, err)
+      }
+
+      if (await content.has(id)) {
+        return true
+      }
+    }
+
+    return false
+  }
+
+  #tell (master: string, err: unknown): void {
+    const { node, log } = this.#components
+
+    if (!this.#stop.signal.aborted && (!isMeshmarkError(err) || err.code !== 'unreachable')) {
+      log(`payload, master ${node.peer(master)?.name ?? master.slice(-8)}: ${toError(err).message}`)
+    }
+  }
+}
