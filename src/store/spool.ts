@@ -67,6 +67,13 @@ export class Spools {
     return names.flatMap(name => parseFileName(name) ?? [])
   }
 
+  /** Of both streams on the disk, without opening them. */
+  async bytesOf (key: ExecutionKey): Promise<number> {
+    const sizes = await Promise.all((['stdout', 'stderr'] as const).map(async stream => sizeOf(join(this.#dir, fileName(key, stream)))))
+
+    return sizes.reduce((sum, size) => sum + size, 0)
+  }
+
   /** Followers end; files stay. */
   async close (): Promise<void> {
     for (const spool of await Promise.allSettled(this.#spools.values())) {
@@ -101,13 +108,7 @@ export class Spool {
   }
 
   static async open (path: string, descriptors: Descriptors, forget: () => void): Promise<Spool> {
-    const size = await stat(path).then(info => info.size, err => {
-      if (err.code === 'ENOENT') {
-        return 0
-      }
-
-      throw err
-    })
+    const size = await sizeOf(path)
 
     return new Spool(path, size, descriptors, forget)
   }
@@ -260,6 +261,17 @@ export class Spool {
       look()
     }
   }
+}
+
+/** 0 when there is no such file. */
+async function sizeOf (path: string): Promise<number> {
+  return stat(path).then(info => info.size, err => {
+    if (err.code === 'ENOENT') {
+      return 0
+    }
+
+    throw err
+  })
 }
 
 /** `<job>,<task>,<worker>,<attempt>.<stream>`: no part may hold a comma or a slash. */

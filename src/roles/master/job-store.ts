@@ -63,7 +63,7 @@ export class JobStore {
   /** Rejects with `conflict` when the job was pruned: it does not come back to life. */
   async accept (job: Job, sealed: Uint8Array, acceptance: Acceptance): Promise<Position> {
     if (this.#replica.isBuried(job.id)) {
-      throw new MeshmarkError('conflict', `job ${shortJobId(job.id)} has finished and its records were removed since: submit it as a new job`)
+      throw new MeshmarkError('conflict', `job ${shortJobId(job.id)} is no longer kept here: submit it as a new one`)
     }
 
     return this.#replica.write([
@@ -127,6 +127,16 @@ export class JobStore {
     }
 
     return results
+  }
+
+  async resultBytes (id: string): Promise<number> {
+    let bytes = 0
+
+    for await (const { value } of this.#replica.iterate(`result/${id}/`)) {
+      bytes += value.byteLength
+    }
+
+    return bytes
   }
 
   /** Undefined also when its job or its acceptance is not here yet, or cannot be read. */

@@ -1,7 +1,8 @@
 import { ulid } from 'ulid'
 import { toError } from '../../../model/errors.ts'
-import { Draft } from './draft.ts'
+import { Draft, logKey } from './draft.ts'
 import { buriedBy, isFact } from './facts.ts'
+import { beginAnew, Graveyard } from './graveyard.ts'
 import { LogIndex } from './log-index.ts'
 import type { Change, Entry, FactRecord } from './draft.ts'
 import type { Position, Vector } from './log-index.ts'
@@ -48,6 +49,7 @@ export class Replica {
   readonly #calls: Call[] = []
   /** Of failed writes: what they would have changed may be there all the same. */
   readonly #doubtful = new Set<string>()
+  #graveyard!: Graveyard
   #draining?: Promise<void>
 
   private constructor (journal: Journal, options: ReplicaOptions) {
@@ -58,8 +60,13 @@ export class Replica {
 
   /** Takes up what the journal has, also that of a master which knew no others. */
   static async open (journal: Journal, options: ReplicaOptions): Promise<Replica> {
+    if (await beginAnew(journal)) {
+      options.onProblem?.(`the facts in ${journal.dir} were out of date and are gone: the other masters send theirs`)
+    }
+
     const replica = new Replica(journal, options)
 
+    replica.#graveyard = await Graveyard.open({ journal, remove: async keys => replica.remove(keys) })
     await replica.#readLog(await replica.#forgetLogAfterDamage())
     await replica.#adopt()
 
@@ -69,6 +76,10 @@ export class Replica {
   /** Of this start of this master. */
   get origin (): string {
     return this.#index.origin
+  }
+
+  get graveyard (): Graveyard {
+    return this.#graveyard
   }
 
   vector (): Map<string, number> {
@@ -278,10 +289,25 @@ export class Replica {
       this.#onProblem(`${damaged} ${damaged === 1 ? 'record' : 'records'} of the journal ${this.#journal.dir} had to be set aside: other masters are asked for everything once more`)
     }
 
+    let marker: string | undefined
+    const spent: string[] = []
+
     for await (const { key, value } of this.#journal.iterate('log/')) {
       const [, origin = '', number = ''] = key.split('/')
 
+      // one that says how far a log went is of no use before a later one
+      if (marker?.startsWith(`log/${origin}/`) === true) {
+        spent.push(marker)
+      }
+
+      marker = value.byteLength === 0 ? key : undefined
       this.#index.restore(origin, Number(number), Buffer.from(value).toString())
+    }
+
+    spent.push(...this.#index.dropEnded().map(logKey))
+
+    for (let start = 0; start < spent.length; start += GROUP_RECORDS) {
+      await this.#journal.batch(spent.slice(start, start + GROUP_RECORDS).map(key => ({ type: 'del', key })))
     }
   }
 

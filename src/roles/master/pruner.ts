@@ -1,0 +1,125 @@
+import { toError } from '../../model/errors.ts'
+import { shortJobId } from '../../model/ids.ts'
+import { chooseExpired, TOMBSTONE_MS } from './retention.ts'
+import { buriedBy } from './replica/facts.ts'
+import type { JobEntry } from './coordinator/state.ts'
+import type { JobStore } from './job-store.ts'
+import type { Outputs } from './outputs.ts'
+import type { Replica } from './replica/replica.ts'
+import type { FinishedJob, Retention } from './retention.ts'
+
+/** Ages are days; and a store that is too full by an hour's work is no harm. */
+const PRUNE_MS = 60 * 60 * 1000
+/** Tombstones of one write. */
+const GROUP = 256
+const NAMED = 5
+
+export interface PrunerComponents {
+  replica: Replica
+  jobs: JobStore
+  outputs: Outputs
+  retention: Retention
+  /** What is known of jobs. */
+  known: () => Iterable<JobEntry>
+  /** Only the coordinator chooses: it alone says when a job has ended. */
+  isCoordinator: () => boolean
+  /** Its records are gone. */
+  onPruned: (job: string) => void
+  log: (line: string) => void
+}
+
+/**
+ * Removes what need not be kept. The coordinator writes tombstones, by its own
+ * settings; every master that has one on its disk has removed the records with
+ * it, and removes the outputs.
+ */
+export class Pruner {
+  readonly #components: PrunerComponents
+  /** Bytes of finished jobs: they do not change any more. */
+  readonly #bytes = new Map<string, number>()
+  #timer?: NodeJS.Timeout
+  #unlisten = (): void => {}
+  #turn: Promise<void> = Promise.resolve()
+
+  constructor (components: PrunerComponents) {
+    this.#components = components
+  }
+
+  start (): void {
+    const { replica, outputs } = this.#components
+
+    this.#unlisten = replica.onChange(changes => {
+      for (const { key } of changes) {
+        const job = buriedBy(key)
+
+        if (job != null) {
+          this.#bytes.delete(job)
+          this.#inTurn(async () => outputs.remove(job))
+        }
+      }
+    })
+
+    // a tombstone whose outputs were not removed before the last stop
+    this.#inTurn(async () => {
+      for (const job of outputs.jobs().filter(job => replica.isBuried(job))) {
+        await outputs.remove(job)
+      }
+    })
+    this.#timer = setInterval(() => { this.#inTurn(async () => this.prune(Date.now())) }, PRUNE_MS)
+    this.#inTurn(async () => this.prune(Date.now()))
+  }
+
+  /** Waits for what it is about. */
+  async stop (): Promise<void> {
+    clearInterval(this.#timer)
+    this.#unlisten()
+    await this.#turn
+  }
+
+  /** One round; resolves with the jobs that were removed, all of them finished. */
+  async prune (nowMs: number): Promise<string[]> {
+    const { retention, jobs, replica, isCoordinator, onPruned, log } = this.#components
+    const hasLimit = retention.ageMs != null || retention.bytes != null
+    const expired = hasLimit && isCoordinator() ? chooseExpired(await this.#finished(), retention, nowMs) : []
+
+    for (let start = 0; start < expired.length; start += GROUP) {
+      const group = expired.slice(start, start + GROUP)
+
+      await jobs.bury(group, nowMs)
+      group.forEach(onPruned)
+    }
+
+    if (expired.length > 0) {
+      log(`removed ${expired.length === 1 ? 'job' : `${expired.length} jobs`} ${expired.slice(0, NAMED).map(shortJobId).join(', ')}${expired.length > NAMED ? ', …' : ''}, finished and no longer to be kept`)
+    }
+
+    await replica.graveyard.forget(nowMs - TOMBSTONE_MS)
+
+    return expired
+  }
+
+  async #finished (): Promise<FinishedJob[]> {
+    const finished: FinishedJob[] = []
+
+    for (const { job: { id }, finishedAtMs } of this.#components.known()) {
+      if (finishedAtMs != null) {
+        finished.push({ id, finishedAtMs, bytes: this.#components.retention.bytes == null ? 0 : await this.#bytesOf(id) })
+      }
+    }
+
+    return finished
+  }
+
+  async #bytesOf (job: string): Promise<number> {
+    const known = this.#bytes.get(job)
+    const bytes = known ?? await this.#components.outputs.bytesOf(job) + await this.#components.jobs.resultBytes(job)
+
+    this.#bytes.set(job, bytes)
+
+    return bytes
+  }
+
+  #inTurn (work: () => Promise<unknown>): void {
+    this.#turn = this.#turn.then(work).then(() => {}, err => { this.#components.log(`removing old jobs: ${toError(err).message}`) })
+  }
+}
