@@ -23,6 +23,8 @@ export interface FoundMesh {
   addresses: string[]
   /** Somebody typed these addresses: they are tried before what the membership remembers. */
   typed?: boolean
+  /** Under which this machine is a member, when that is not the role asked for: an administrator is a client too. */
+  role?: 'admin'
   /** Earns a membership when there is none. */
   token?: JoinToken
 }
@@ -59,12 +61,14 @@ export async function findMesh (options: FindOptions): Promise<FoundMesh> {
     return { meshId, addresses: typed.length > 0 ? typed : addresses, typed: typed.length > 0, token: parseTokenAtHost(tokens[options.role]).token }
   }
 
-  const stored = (await storedMeshes(options.dataRoot, options.role)).filter(({ meshId }) => isMesh(meshId, options.mesh))
-  // of several meshes the one that has a master there; an address that none knows may still be of any
-  const meant = stored.find(({ masters }) => masters.some(address => typed.some(other => sameEndpoint(address, other)))) ?? stored[0]
+  for (const role of options.role === 'client' ? ['client', 'admin'] as const : [options.role]) {
+    const stored = (await storedMeshes(options.dataRoot, role)).filter(({ meshId }) => isMesh(meshId, options.mesh))
+    // of several meshes the one that has a master there; an address that none knows may still be of any
+    const meant = stored.find(({ masters }) => masters.some(address => typed.some(other => sameEndpoint(address, other)))) ?? stored[0]
 
-  if (meant != null) {
-    return { meshId: meant.meshId, addresses: typed, typed: typed.length > 0 }
+    if (meant != null) {
+      return { meshId: meant.meshId, addresses: typed, typed: typed.length > 0, role: role === options.role || role !== 'admin' ? undefined : role }
+    }
   }
 
   const [asClient] = options.role === 'admin' ? await storedMeshes(options.dataRoot, 'client') : []
