@@ -58,13 +58,13 @@ export class Drains {
     }
 
     const worker = key.slice('drain/'.length)
-    const wasDraining = this.isDraining(worker)
-
+    const before = this.#records.get(worker)
     const record = readRecord(value)
 
     this.#records.set(worker, record)
 
-    if (record.drain !== wasDraining) {
+    // said also when it is the same word again: the worker may have another one of another master
+    if (before?.atMs !== record.atMs || before.by !== record.by || before.drain !== record.drain) {
       this.#options.onDrain(worker, record)
     }
   }

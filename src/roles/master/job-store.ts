@@ -46,6 +46,10 @@ const NONE = new Uint8Array(0)
  *   result/<exec>   the worker's record
  *   cancel/<id>     cancelled
  *   end/<id>        when its last task ended, as the coordinator saw it
+ *
+ * And of this master alone:
+ *
+ *   local/output/<exec>   its worker has brought all of its output
  */
 export class JobStore {
   readonly #replica: Replica
@@ -105,6 +109,27 @@ export class JobStore {
   /** The coordinator's word: tasks without a record have been lost. */
   async end (id: string, atMs: number): Promise<Position> {
     return this.#replica.write([{ key: `end/${id}`, value: toBytes({ atMs }) }])
+  }
+
+  /** Removed with its results, here or elsewhere: nothing of it comes back. */
+  isBuried (id: string): boolean {
+    return this.#replica.isBuried(id)
+  }
+
+  /** All that this execution has printed is on the disk of this master, brought by its worker. */
+  async endOutput (execution: string): Promise<void> {
+    await this.#journal.put(`local/output/${execution}`, NONE, { durable: false })
+  }
+
+  async hasOutput (execution: string): Promise<boolean> {
+    return await this.#journal.get(`local/output/${execution}`) != null
+  }
+
+  /** What only this master has noted of a job that is buried. */
+  async forgetLocal (id: string): Promise<void> {
+    for await (const { key } of this.#journal.iterate(`local/output/${id}/`)) {
+      await this.#journal.del(key)
+    }
   }
 
   /** Takes a finished job away here and, in time, at all masters; it never comes back. */

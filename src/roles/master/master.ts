@@ -114,7 +114,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     const coordinator = new Coordinator({ node, replica, jobs, content, payloads, masters, log })
     const missingOutput = new MissingOutput({ node, masters, coordinator, outputs, log })
     const drains = new Drains({ replica, peerId: node.peerId, onDrain: (worker, record) => { registry.drain(worker, record) } })
-    const registry = new Registry({ node, drains, coordinator, masters, log })
+    const registry = new Registry({ node, replica, drains, coordinator, masters, log })
 
     masters.listen({
       onReign: claim => { coordinator.reign(claim) },

@@ -54,7 +54,7 @@ export class Pruner {
 
         if (job != null) {
           this.#bytes.delete(job)
-          this.#inTurn(async () => outputs.remove(job))
+          this.#inTurn(async () => this.#removeLocal(job))
         }
       }
     })
@@ -62,7 +62,7 @@ export class Pruner {
     // a tombstone whose outputs were not removed before the last stop
     this.#inTurn(async () => {
       for (const job of outputs.jobs().filter(job => replica.isBuried(job))) {
-        await outputs.remove(job)
+        await this.#removeLocal(job)
       }
     })
     this.#timer = setInterval(() => { this.#inTurn(async () => this.prune(Date.now())) }, PRUNE_MS)
@@ -96,6 +96,11 @@ export class Pruner {
     await replica.graveyard.forget(nowMs - TOMBSTONE_MS)
 
     return expired
+  }
+
+  async #removeLocal (job: string): Promise<void> {
+    await this.#components.outputs.remove(job)
+    await this.#components.jobs.forgetLocal(job)
   }
 
   async #finished (): Promise<FinishedJob[]> {

@@ -1,13 +1,16 @@
 import { register } from '../../node/protocol/register/index.ts'
+import { ListedMasters } from './listed-masters.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { DrainRecord, Drains } from './drains.ts'
 import type { Masters } from './masters.ts'
+import type { Replica } from './replica/replica.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { MasterMessage, WorkerMessage } from '../../node/protocol/register/messages.ts'
 
 export interface RegistryComponents {
   node: MeshNode
+  replica: Replica
   drains: Pick<Drains, 'isDraining' | 'recordOf'>
   coordinator: Coordinator
   masters: Pick<Masters, 'claim' | 'heardClaim'>
@@ -18,16 +21,20 @@ export interface RegistryComponents {
  * The workers' control streams: registration, their word on every change, and
  * what the master tells them. A worker that registers anew replaces its older
  * stream.
+ * They hear of all masters, and of every change among these.
  */
 export class Registry {
   readonly #components: RegistryComponents
   readonly #streams = new Map<string, Channel<WorkerMessage, MasterMessage>>()
+  readonly #listed: ListedMasters
 
   constructor (components: RegistryComponents) {
     this.#components = components
+    this.#listed = new ListedMasters({ replica: components.replica, onChange: () => { this.#tellMasters() } })
   }
 
   async start (): Promise<void> {
+    await this.#listed.load()
     this.#components.node.handle(register, async (channel, peer) => this.#serve(channel, peer))
   }
 
@@ -64,7 +71,7 @@ export class Registry {
     try {
       this.#heed(first)
 
-      await channel.send({ kind: 'registered', name: info.name, claim: masters.claim, meshTimeMs: Date.now() })
+      await channel.send({ kind: 'registered', name: info.name, claim: masters.claim, meshTimeMs: Date.now(), masters: this.#listed.all() })
 
       const drain = drains.recordOf(peer.id)
 
@@ -89,6 +96,12 @@ export class Registry {
         log(`worker ${info.name} is gone`)
       }
     }
+  }
+
+  #tellMasters (): void {
+    const message: MasterMessage = { kind: 'masters', masters: this.#listed.all() }
+
+    this.#streams.forEach(channel => { channel.send(message).catch(() => {}) })
   }
 
   /** Workers pass the highest claim on, so masters that share a worker settle on one. */

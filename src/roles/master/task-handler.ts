@@ -42,6 +42,12 @@ async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, com
   }
 
   const { execution } = begin
+
+  if (components.jobs.isBuried(parseExecutionId(execution).job)) {
+    await channel.send({ kind: 'unwanted' })
+    return
+  }
+
   const refusal = await refuse(execution, peer, components)
 
   if (refusal != null) {
@@ -52,8 +58,8 @@ async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, com
   const { job, task } = parseExecutionId(execution)
   const entry = components.coordinator.state.jobs.get(job)!
   const output = await components.outputs.of(execution)
-  // after the record nothing is added to what it is about
-  const maxBytes = await components.jobs.result(execution) != null ? 0 : maxOutput(entry.job)
+  // once it has come to its end nothing is added; its record alone may have come from another master
+  const maxBytes = await components.jobs.hasOutput(execution) ? 0 : maxOutput(entry.job)
 
   await channel.send({ kind: 'resume', stdout: output.size('stdout'), stderr: output.size('stderr') })
 
@@ -143,8 +149,8 @@ async function store (report: Extract<TaskReport, { kind: 'result' }>, execution
   }
 
   await output.sync()
-
   await jobs.addResult(result)
+  await jobs.endOutput(execution)
 
   coordinator.dispatch({
     kind: 'result',
