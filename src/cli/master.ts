@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { parseCount, parseSize } from '../model/units.ts'
+import { parseCount, parseDuration, parseSize } from '../model/units.ts'
 import type { Context } from './context.ts'
 import { ListOption, splitCommas } from './list-option.ts'
 import { addExamples } from './options.ts'
@@ -12,6 +12,8 @@ export function define (command: Command, context: Context): void {
     .option('--name <name>', 'what others see (default: the name of this machine)')
     .option('--data <dir>', 'where it keeps its mesh, jobs and payloads')
     .option('--payload-store <size>', 'payloads kept, the least recently used go first (default: 20G)', text => parseSize(text, '--payload-store'))
+    .option('--retain <duration>', 'finished jobs are kept for so long, e.g. 30d (default: for ever)', text => parseDuration(text, '--retain'))
+    .option('--retain-size <size>', 'output and results of finished jobs kept, the oldest go first (default: no limit)', text => parseSize(text, '--retain-size'))
     .option('--no-mdns', 'do not let itself be found on the local network, nor look for other masters there')
     .addOption(new ListOption('--peer <addr>', 'another master of the mesh, HOST[:PORT] or a multiaddr (repeatable); beside a master of yours, or as an administrator, this is enough to be one more', splitCommas))
     .option('--token <token@host>', 'a master token of an existing mesh, to be one more master of it')
@@ -25,6 +27,8 @@ export function define (command: Command, context: Context): void {
 Whoever runs a master holds the key of the mesh and is trusted with everything in it.
 Workers and clients of the same user on this machine join without typing anything.
 With several masters, one coordinates and the others take over when it is gone; once joined, meshmark master is enough.
+Old jobs are removed on every master as the coordinator's --retain and --retain-size say: give all of them the same.
+Unfinished jobs always stay.
 SIGTERM or Ctrl-C stops it in order; jobs and results are there again at the next start.`)
 
   command.action(async (options: MasterSettings) => {

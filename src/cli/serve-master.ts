@@ -11,6 +11,8 @@ export interface MasterSettings {
   data?: string
   mdns?: boolean
   payloadStore?: number
+  retain?: number
+  retainSize?: number
   peer?: string[]
   token?: string
 }
@@ -24,6 +26,7 @@ export async function serveAsMaster (settings: MasterSettings, context: Context)
     listen: await listenAddresses(settings),
     name: settings.name,
     payloadBytes: settings.payloadStore,
+    retention: { ageMs: settings.retain, bytes: settings.retainSize },
     mdns: settings.mdns !== false,
     token: settings.token,
     peers: settings.peer,
@@ -34,7 +37,10 @@ export async function serveAsMaster (settings: MasterSettings, context: Context)
   announceReady({ kind: 'ready', name: master.name, meshId: master.meshId, addresses: master.addresses })
   await untilStopped({
     stop: async () => { await master.stop() },
-    failed: master.removed.then(reason => new MeshmarkError('refused', `${reason}: to come back it joins anew (meshmark master --token TOKEN@HOST)`))
+    failed: Promise.race([
+      master.removed.then(reason => new MeshmarkError('refused', `${reason}: to come back it joins anew (meshmark master --token TOKEN@HOST)`)),
+      master.outlived.then(reason => new MeshmarkError('failed', reason))
+    ])
   }, context, { stopping: 'stopping' })
 }
 

@@ -46,6 +46,10 @@ export class Follower {
       throw new Error('a follower says first what it has')
     }
 
+    // before anything is given to it
+    await this.#replica.graveyard.meet(first.forgottenMs)
+    await channel.send({ kind: 'forgotten', forgottenMs: this.#replica.graveyard.forgotten })
+
     this.#serving?.abort(new Error('it follows on another stream now'))
     this.#serving = channel
     this.#vector = new Map()
@@ -136,9 +140,26 @@ export class Follower {
 /** Takes in what another master knows, for as long as the stream lasts. `onTaken` is called when something is on the disk here. */
 export async function follow (channel: Channel<FollowReply, FollowRequest>, replica: Replica, onTaken: () => void, signal: AbortSignal): Promise<void> {
   try {
-    await channel.send({ kind: 'follow', vector: positions(replica.vector()) }, { signal })
+    await channel.send({ kind: 'follow', vector: positions(replica.vector()), forgottenMs: replica.graveyard.forgotten }, { signal })
+
+    const first = await channel.receive({ signal })
+
+    if (first == null) {
+      return
+    }
+
+    if (first.kind !== 'forgotten') {
+      throw new Error('a master says first what it has forgotten')
+    }
+
+    // before anything is taken from it
+    await replica.graveyard.meet(first.forgottenMs)
 
     for (let message = await channel.receive({ signal }); message != null; message = await channel.receive({ signal })) {
+      if (message.kind !== 'entries') {
+        throw new Error('a master says once what it has forgotten')
+      }
+
       await replica.take(message.entries)
 
       const vector = replica.vector()

@@ -22,6 +22,7 @@ import { encodeMeshKey } from './mesh-key.ts'
 import { MissingOutput } from './missing-output.ts'
 import { Outputs } from './outputs.ts'
 import { Payloads } from './payloads.ts'
+import { Pruner } from './pruner.ts'
 import { Registry } from './registry.ts'
 import { Replica } from './replica/replica.ts'
 import { SubmitHandler } from './submit-handler.ts'
@@ -29,6 +30,7 @@ import { handleTasks } from './task-handler.ts'
 import { Uploads } from './uploads.ts'
 import { Watchers } from './watchers.ts'
 import type { LocalTokens } from '../local.ts'
+import type { Retention } from './retention.ts'
 
 export interface MasterOptions {
   /** Multiaddrs; port 0 takes a free one. @default ['/ip4/0.0.0.0/tcp/4747'] */
@@ -45,6 +47,8 @@ export interface MasterOptions {
   peers?: string[]
   /** Bytes of payloads kept. @default 20 GiB */
   payloadBytes?: number
+  /** Which finished jobs are kept while this master coordinates. @default all of them */
+  retention?: Retention
   log?: (line: string) => void
 }
 
@@ -57,6 +61,8 @@ export interface RunningMaster {
   joinLines: string[]
   /** Resolves with the reason when the mesh has put this master out: it is to be stopped. */
   removed: Promise<string>
+  /** Resolves with the reason when it was away for so long that it has to end, and to begin empty at its next start. */
+  outlived: Promise<string>
   stop: () => Promise<void>
 }
 
@@ -167,6 +173,19 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     await masters.start()
     cleanups.add(async () => masters.stop())
 
+    const pruner = new Pruner({
+      replica,
+      jobs,
+      outputs,
+      retention: options.retention ?? {},
+      known: () => coordinator.state.jobs.values(),
+      isCoordinator: () => coordinator.state.mode === 'reign',
+      onPruned: job => { coordinator.dispatch({ kind: 'forget', job, nowMs: Date.now() }) },
+      log
+    })
+    pruner.start()
+    cleanups.add(async () => pruner.stop())
+
     const startedAtMs = Date.now()
     const refresh = async (): Promise<void> => {
       await admission.forgetExpired(Date.now() - LOCAL_TOKEN_MS)
@@ -185,7 +204,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       return reason
     })
 
-    return { meshId, peerId: node.peerId, name: node.name, addresses: node.addresses(), joinLines: await joinLines(admission, node.addresses()), removed, stop: async () => cleanups.run() }
+    return { meshId, peerId: node.peerId, name: node.name, addresses: node.addresses(), joinLines: await joinLines(admission, node.addresses()), removed, outlived: replica.graveyard.outlived, stop: async () => cleanups.run() }
   } catch (err) {
     await cleanups.run().catch(() => {})
     throw err

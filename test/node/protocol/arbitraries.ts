@@ -486,8 +486,8 @@ const vector = fc.array(fc.record({ origin, seq }), { maxLength: 4 })
 const factEntry = partly<FactEntry, 'value'>({ origin, seq, key: text(40), value: bytes(100) }, 'value')
 
 export const mastersFollow = {
-  request: fc.oneof<Array<Arbitrary<FollowRequest>>>(kind('follow', { vector }), kind('have', { vector })),
-  reply: kind('entries', { entries: fc.array(factEntry, { maxLength: 4 }) }) as Arbitrary<FollowReply>
+  request: fc.oneof<Array<Arbitrary<FollowRequest>>>(kind('follow', { vector, forgottenMs: whole }), kind('have', { vector })),
+  reply: fc.oneof<Array<Arbitrary<FollowReply>>>(kind('entries', { entries: fc.array(factEntry, { maxLength: 4 }) }), kind('forgotten', { forgottenMs: whole }))
 }
 
 export const mastersAsk = {

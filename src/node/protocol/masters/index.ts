@@ -71,11 +71,12 @@ export const mastersFollow: Protocol<FollowRequest, FollowReply> = {
   rate: { perSecond: 10, burst: 50 },
   maxStreams: 4,
   request: codec('masters-follow', union<FollowRequest, 'kind'>('FollowRequest', 'kind', {
-    follow: variant(1, { vector: list(1, position, MAX_ORIGINS) }),
+    follow: variant(1, { vector: list(1, position, MAX_ORIGINS), forgottenMs: field(2, uint()) }),
     have: variant(2, { vector: list(1, position, MAX_ORIGINS) })
   })),
   reply: codec('masters-follow answer', union<FollowReply, 'kind'>('FollowReply', 'kind', {
-    entries: variant(1, { entries: list(1, entry, MAX_ENTRIES) })
+    entries: variant(1, { entries: list(1, entry, MAX_ENTRIES) }),
+    forgotten: variant(2, { forgottenMs: field(1, uint()) })
   }))
 }
 

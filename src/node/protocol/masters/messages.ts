@@ -44,13 +44,17 @@ export interface FactEntry {
 
 /** What the master says that wants to know what the other one knows. */
 export type FollowRequest =
-  /** Once, first: this is what I have. */
-  | { kind: 'follow', vector: OriginPosition[] }
+  /** Once, first: this is what I have; of jobs that were removed up to that time (milliseconds since 1970, 0 = none) I remember nothing. */
+  | { kind: 'follow', vector: OriginPosition[], forgottenMs: number }
   /** The entries are on disk here; only the origins that they changed. */
   | { kind: 'have', vector: OriginPosition[] }
 
-/** What the master says that is followed: what is missing, then what is new, in the order of each origin. */
-export interface FollowReply { kind: 'entries', entries: FactEntry[] }
+/** What the master says that is followed. */
+export type FollowReply =
+  /** Once, first, as in `follow`. */
+  | { kind: 'forgotten', forgottenMs: number }
+  /** What is missing, then what is new, in the order of each origin. */
+  | { kind: 'entries', entries: FactEntry[] }
 
 /** One question a stream. */
 export type AskRequest =

@@ -58,7 +58,7 @@ export class Graveyard {
 
       if (atMs < beforeMs) {
         old.push(key)
-        latest = Math.max(latest, atMs)
+        latest = Math.max(latest, Math.floor(atMs))
       }
     }
 
