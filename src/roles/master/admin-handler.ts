@@ -1,6 +1,5 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { admin } from '../../node/protocol/admin/index.ts'
-import { REMOVED } from './admission.ts'
 import { isNamed } from './coordinator/targets.ts'
 import type { Admission } from './admission.ts'
 import type { Coordinator } from './coordinator.ts'
@@ -32,11 +31,13 @@ export function handleAdmin (components: AdminComponents): void {
     try {
       const { replies, afterwards } = await answer(message, components)
 
-      for (const reply of replies) {
-        await channel.send(reply)
+      try {
+        for (const reply of replies) {
+          await channel.send(reply)
+        }
+      } finally {
+        afterwards?.()
       }
-
-      afterwards?.()
     } catch (err) {
       if (!isMeshmarkError(err)) {
         throw err
@@ -70,7 +71,7 @@ async function answer (message: AdminRequest, { admission, drains, coordinator, 
         ? `master ${message.node} removed (${ids}): it ends when it hears of this, and no master takes it back`
         : `${message.node} revoked (${ids})`
 
-      return { ...done(words), ...(self ? { afterwards: () => { admission.leave(REMOVED) } } : {}) }
+      return { ...done(words), ...(self ? { afterwards: () => { admission.answered() } } : {}) }
     }
     case 'drain': {
       const workers = [...coordinator.state.workers.values()].filter(worker => isNamed(worker, message.node))

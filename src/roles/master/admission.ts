@@ -45,7 +45,7 @@ export interface Fellows {
 
 export interface Revocation {
   members: MemberRecord[]
-  /** This master is among them: `leave` is to be called once the answer is given. */
+  /** This master is among them: `answered` is to be called once the answer is given. */
   self: boolean
 }
 
@@ -57,6 +57,8 @@ export class Admission {
   readonly #members = new Map<string, MemberRecord>()
   readonly #revoked: Set<string>
   readonly #removed = Promise.withResolvers<string>()
+  /** It was asked to put itself out, and has not answered yet. */
+  #answering = false
   #node?: MeshNode
   #fellows: Fellows = { replicated: async () => {}, addresses: () => this.#node?.addresses() ?? [], live: () => [] }
 
@@ -180,6 +182,8 @@ export class Admission {
       }
     }
 
+    this.#answering ||= own
+
     const position = await replica.write(records)
 
     members.forEach(({ peerId }) => { this.#revoked.add(peerId) })
@@ -190,9 +194,17 @@ export class Admission {
     return { members, self: own }
   }
 
-  /** This master was put out: it ends. */
+  /** This master was put out: it ends, once whoever asked for it knows. */
   leave (reason: string): void {
-    this.#removed.resolve(reason)
+    if (!this.#answering) {
+      this.#removed.resolve(reason)
+    }
+  }
+
+  /** The answer to whoever had this master put itself out is given, or cannot be. */
+  answered (): void {
+    this.#answering = false
+    this.leave(REMOVED)
   }
 
   nameOf (peerId: string): string | undefined {
