@@ -305,11 +305,14 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
 
   /** A master says where all of them are, itself first: every member hears it with hello, and soon when it has changed. */
   setMasters (addresses: readonly string[]): void {
-    if (this.#stopping.signal.aborted || (this.#masters ?? this.addresses()).join() === addresses.join()) {
+    const known = this.#masters ?? this.addresses()
+
+    this.#masters = [...addresses]
+
+    if (this.#stopping.signal.aborted || sameSet(known, addresses)) {
       return
     }
 
-    this.#masters = [...addresses]
     // several masters that come at once are one change
     this.#telling ??= setTimeout(() => {
       this.#telling = undefined
@@ -462,6 +465,10 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
   #log (line: string): void {
     this.#init.log?.(line)
   }
+}
+
+function sameSet (a: readonly string[], b: readonly string[]): boolean {
+  return [...new Set(a)].sort().join() === [...new Set(b)].sort().join()
 }
 
 function streamLimits ({ maxStreams }: Pick<Protocol<any, any>, 'maxStreams'>): { maxInboundStreams: number, maxOutboundStreams: number } {

@@ -172,6 +172,12 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     cleanups.add(async () => node.stop())
     await masters.start()
     cleanups.add(async () => masters.stop())
+    node.setMasters(masters.addresses())
+    cleanups.add(replica.onChange(changes => {
+      if (changes.some(({ key }) => key.startsWith('master/'))) {
+        node.setMasters(masters.addresses())
+      }
+    }))
 
     const pruner = new Pruner({
       replica,
