@@ -13,6 +13,11 @@ export const SETTLE_MS = 1_000
 export const PATIENCE_MS = 1_500
 /** Candidates that do not see each other do not all claim at the same moment. */
 export const MAX_DELAY_MS = 200
+/**
+ * Whoever knew the coordinator through others only waits so long for those to
+ * find another way to it: a renewal on its way to them, and from them to us.
+ */
+export const DETOUR_MS = 2 * BEAT_MS
 /** A gap between two events that only a process has which did not run. */
 export const PAUSE_MS = 500
 /** After the disk refused the term. */
@@ -45,7 +50,8 @@ export interface PeerLink {
   contactMs: number
   /** It was dialled and did not answer. */
   unreachable: boolean
-  /** As found at the last step. */
+  /** As found at the last step: it is heard; and it hears us too. */
+  heard: boolean
   live: boolean
   /** The stamp of our latest heartbeat to it. */
   stampMs: number
@@ -81,6 +87,8 @@ export interface ElectionState {
   rival?: Rival
   /** The highest live claim that is known, its own included. */
   coordinator?: Claim
+  /** The coordinator is, or was when it was seen last, known through others only. */
+  indirect: boolean
   readonly peers: Map<string, PeerLink>
   /** Claimant -> the claims of others that were live at the last step. */
   seen: Map<string, Renewal>
@@ -128,6 +136,7 @@ export function newElection (me: string, incarnation: string, term: number): Ele
     clockMs: 0,
     judgeFromMs: 0,
     notBeforeMs: 0,
+    indirect: false,
     peers: new Map(),
     seen: new Map(),
     floors: new Map()
@@ -135,5 +144,5 @@ export function newElection (me: string, incarnation: string, term: number): Ele
 }
 
 export function newLink (nowMs: number): PeerLink {
-  return { sentMs: -1, term: 0, saysAtMs: 0, contactMs: nowMs, unreachable: false, live: false, stampMs: -1 }
+  return { sentMs: -1, term: 0, saysAtMs: 0, contactMs: nowMs, unreachable: false, heard: false, live: false, stampMs: -1 }
 }

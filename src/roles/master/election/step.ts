@@ -1,6 +1,6 @@
 import { compareClaims } from '../../claim.ts'
 import { claimToSay, compareRenewals, hears, highestOf, isLive, isSameClaim, liveClaims, nearestTo, raiseFloor } from './claims.ts'
-import { BEAT_MS, MAX_DELAY_MS, MAX_TERM_STEP, MAX_YIELD_MS, newLink, PATIENCE_MS, PAUSE_MS, RETRY_MS, SETTLE_MS, SUSPECT_MS, YIELD_MS } from './state.ts'
+import { BEAT_MS, DETOUR_MS, MAX_DELAY_MS, MAX_TERM_STEP, MAX_YIELD_MS, newLink, PATIENCE_MS, PAUSE_MS, RETRY_MS, SETTLE_MS, SUSPECT_MS, YIELD_MS } from './state.ts'
 import type { ElectionEffect, ElectionEvent, ElectionState, PeerLink } from './state.ts'
 import type { Beat } from '../../../node/protocol/masters/messages.ts'
 import type { Claim } from '../../../node/protocol/register/messages.ts'
@@ -237,14 +237,15 @@ function judge (state: ElectionState, effects: ElectionEffect[]): void {
   }
 
   for (const [peer, link] of state.peers) {
-    const live = isLive(link, state.clockMs)
+    const heard = hears(link, state.clockMs)
 
     // what others say of it counts if they have heard it later than we have
-    if (link.live && !live && link.says?.claim.master === peer) {
+    if (link.heard && !heard && link.says?.claim.master === peer) {
       raiseFloor(state, link.says)
     }
 
-    link.live = live
+    link.heard = heard
+    link.live = isLive(link, state.clockMs)
   }
 
   const claims = liveClaims(state)
@@ -264,6 +265,10 @@ function judge (state: ElectionState, effects: ElectionEffect[]): void {
   }
 
   const coordinator = state.reign ?? highest
+
+  if (coordinator != null) {
+    state.indirect = state.reign == null && state.peers.get(coordinator.master)?.live !== true
+  }
 
   if (!isSameClaim(coordinator, state.coordinator)) {
     state.coordinator = coordinator
@@ -288,7 +293,7 @@ function campaign (state: ElectionState, random: number, effects: ElectionEffect
 
   const alone = ![...state.peers.values()].some(link => isLive(link, state.clockMs))
 
-  state.candidate ??= { sinceMs: state.clockMs, dueMs: state.clockMs + (alone ? 0 : random * MAX_DELAY_MS) }
+  state.candidate ??= { sinceMs: state.clockMs, dueMs: state.clockMs + (alone ? 0 : random * MAX_DELAY_MS + (state.indirect ? DETOUR_MS : 0)) }
 
   const { sinceMs, dueMs } = state.candidate
 
