@@ -24,12 +24,15 @@ export interface GraveyardComponents {
  */
 export class Graveyard {
   readonly #components: GraveyardComponents
-  readonly #outlived = Promise.withResolvers<string>()
+  /** Resolves with the reason when this master has to end, and to begin empty. */
+  readonly outlived: Promise<string>
+  #onOutlived!: (reason: string) => void
   #forgotten: number
 
   private constructor (components: GraveyardComponents, forgotten: number) {
     this.#components = components
     this.#forgotten = forgotten
+    this.outlived = new Promise(resolve => { this.#onOutlived = resolve })
   }
 
   static async open (components: GraveyardComponents): Promise<Graveyard> {
@@ -41,11 +44,6 @@ export class Graveyard {
   /** Milliseconds since 1970; 0 = every tombstone that there was is remembered. Said to others before anything else. */
   get forgotten (): number {
     return this.#forgotten
-  }
-
-  /** Resolves with the reason when this master has to end, and to begin empty. */
-  get outlived (): Promise<string> {
-    return this.#outlived.promise
   }
 
   /** Removes tombstones from before this time. */
@@ -83,7 +81,7 @@ export class Graveyard {
     const reason = `this master was away since before ${new Date(forgotten).toISOString()}, and the others no longer know which jobs were removed meanwhile: it begins empty when it is started again, and is given everything by them`
 
     await this.#components.journal.put(START_ANEW_KEY, new Uint8Array(0))
-    this.#outlived.resolve(reason)
+    this.#onOutlived(reason)
     throw new MeshmarkError('refused', reason)
   }
 
