@@ -47,6 +47,10 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
 
   checkNames(options)
 
+  if (options.retryLost != null && placement.on !== 'any') {
+    throw new MeshmarkError('usage', '--retry-lost has a meaning only with --on any: what one worker is asked to do, no other one can')
+  }
+
   const files = new PayloadFiles()
   const commands: Command[] = []
 
@@ -83,6 +87,8 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
       placement,
       ...(require.length === 0 ? {} : { require }),
       plan,
+      ...(options.replicas == null ? {} : { replicas: options.replicas }),
+      ...(options.retryLost == null ? {} : { retryLostMs: options.retryLost }),
       ...request.measuring
     },
     hints: [...forgottenFiles(commands, files.all.map(({ path }) => path)), ...unusedParameters(request)]

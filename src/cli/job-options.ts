@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { DEFAULT_PLAN, type Plan } from '../model/plan.ts'
 import { MeshmarkError } from '../model/errors.ts'
+import { MAX_MASTERS } from '../model/job.ts'
 import { parseCount, parseDuration } from '../model/units.ts'
 import { addLimitOptions } from './limit-options.ts'
 import { ListOption } from './list-option.ts'
@@ -17,6 +18,8 @@ export interface JobOptions {
   name?: string
   id?: string
   detach?: boolean
+  replicas?: number
+  retryLost?: number
   shell?: boolean
 }
 
@@ -49,6 +52,8 @@ export function addJobOptions (command: Command, on: string): Command {
     .option('--name <name>', 'a name to find the job by')
     .option('--id <ulid>', 'the job\'s id; the same id again is the same job')
     .option('-d, --detach', 'print the job\'s id and leave it running')
+    .option('--replicas <n>', 'accept the job only when so many masters have it on disk (default: those that are live)', text => parseCount(text, '--replicas', 1, MAX_MASTERS))
+    .option('--retry-lost <duration>', 'with --on any: run it again elsewhere when its worker has been lost for so long; it may then run twice', text => positive(parseDuration(text, '--retry-lost'), '--retry-lost', text))
 }
 
 /** @param what - is counted: single runs, or pairs of which each has a run of every command */

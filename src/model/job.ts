@@ -17,6 +17,9 @@ export type Program =
 /** Commands of one job. */
 export const MAX_COMMANDS = 256
 
+/** Masters that one job can ask for: more than any mesh needs. */
+export const MAX_MASTERS = 64
+
 export interface Command {
   /** As the program sees it; `argv[0]` is what the user typed. */
   argv: string[]

@@ -43,6 +43,14 @@ describe('a job from the command line', () => {
     expect(nothing.draft).not.toHaveProperty('require')
   })
 
+  it('asks for masters and for another attempt only where it was said, and for the latter only where anybody can do it', async () => {
+    const options = { replicas: 2, retryLost: 60_000 }
+
+    expect((await draftJob({ ...REQUEST, words: ['ls'], on: 'any', options })).draft).toMatchObject({ replicas: 2, retryLostMs: 60_000 })
+    expect(Object.keys((await draftJob({ ...REQUEST, words: ['ls'] })).draft)).not.toEqual(expect.arrayContaining(['replicas', 'retryLostMs']))
+    await expect(draftJob({ ...REQUEST, words: ['ls'], options })).rejects.toThrow('--retry-lost has a meaning only with --on any')
+  })
+
   it('tells whether a file is executable, and needs no such bit itself', async () => {
     const folder = await files('script.sh', 'prog')
 

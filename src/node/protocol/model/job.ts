@@ -1,5 +1,5 @@
 import { METRICS } from '../../../model/comparison.ts'
-import { MAX_COMMANDS } from '../../../model/job.ts'
+import { MAX_COMMANDS, MAX_MASTERS } from '../../../model/job.ts'
 import { CHUNK_SIZE, MAX_CHUNKS, MAX_FILES } from '../../../model/payload.ts'
 import { REQUIREMENTS } from '../../../model/requirements.ts'
 import { ROLES } from '../../../model/roles.ts'
@@ -21,9 +21,6 @@ export const MAX_RUNS = 100_000
 
 const MAX_WORDS = 4_096
 const MAX_VARIABLES = 1_024
-
-/** Masters of one mesh: more than anybody needs. */
-export const MAX_MASTERS = 64
 
 /** A year: longer is a slip of the finger. */
 const MAX_MS = 366 * 24 * 3_600_000
