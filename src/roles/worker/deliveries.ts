@@ -12,8 +12,8 @@ import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { Spools } from '../../store/spool.ts'
 
-/** How often what is kept grows older, and what is too old or too much is looked for. */
-const KEEPING_MS = 10 * 60 * 1000
+/** How often what is too old is looked for: often enough for short times, and at least so often. */
+const KEEPING_MS = { least: 1_000, most: 10 * 60 * 1000, ofAge: 0.1 }
 
 /** How often marks of what was delivered long ago are looked for. */
 const PRUNE_MS = 24 * 60 * 60 * 1000
@@ -61,7 +61,7 @@ export class Deliveries {
 
   /** Takes up what an earlier life of this worker left undelivered. Nothing that is wrong with one keeps the others. */
   async resume (): Promise<void> {
-    const { outbox, log } = this.#components
+    const { outbox, bounds, log } = this.#components
 
     for (const execution of await outbox.unconfirmed()) {
       await this.#resumeOne(execution).catch(err => { log(`the result of execution ${execution} cannot be delivered now: ${toError(err).message}`) })
@@ -72,7 +72,7 @@ export class Deliveries {
     this.#keeping = setInterval(() => {
       this.#keep()
       this.#saveAges().catch(err => { log(`how long results have been kept is not on disk: ${toError(err).message}`) })
-    }, KEEPING_MS)
+    }, Math.min(KEEPING_MS.most, Math.max(KEEPING_MS.least, bounds.keepMs * KEEPING_MS.ofAge)))
   }
 
   /** Executions that are here, the running one among them. */
