@@ -1,9 +1,8 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { TestMesh } from './mesh.ts'
+import { NodeProcess, TestMesh } from './mesh.ts'
 import { eventually } from './processes.ts'
-import type { NodeProcess } from './mesh.ts'
 
 /** Paths below a folder, at any depth. */
 async function paths (dir: string): Promise<string[]> {
@@ -130,5 +129,38 @@ describe('a worker of two masters', () => {
       await worker.line(/registered with boss as lab-1/)
       await worker.line(/registered with second as lab-1/)
     }
+  })
+
+  it('hears from one master where the other one has moved', async () => {
+    const before = times(/registered with second as lab-1/)
+    await second.stop()
+    second = new NodeProcess(['--role', 'master', '--listen', '127.0.0.1:0', '--no-mdns', '--name', 'second', '--data', mesh.dataOf('second')], mesh.env)
+    mesh.nodes.push(second)
+    const { addresses } = await second.ready
+    expect(addresses.join()).not.toContain((await mesh.addressOf('second')).split('/').at(-1))
+
+    await eventually('it is registered again', async () => times(/registered with second as lab-1/) > before)
+  })
+
+  it('gives up in the end what a master never takes, and says so', async () => {
+    await worker.stop()
+    await second.stop('SIGKILL')
+    worker = await mesh.worker('lab-1', ['--keep-results', '1s'])
+    expect(await ok(['exec', '--master', mesh.address, 'sh', '-c', 'echo given-up'])).toBe('given-up\n')
+    await worker.line(/gave up the result of job \S+ \(execution \S+\): kept for 1 s; 1 of 2 masters have it/)
+    await eventually('the worker keeps nothing of it', async () => (await outbox()).length === 0)
+    expect(await keepers('given-up')).toEqual(['boss'])
+  })
+
+  it('does not wait for a master that is put out of the mesh', async () => {
+    await worker.stop()
+    worker = await mesh.worker('lab-1')
+    expect(await ok(['exec', '--master', mesh.address, 'sh', '-c', 'echo no-second'])).toBe('no-second\n')
+    await eventually('boss has all of it', async () => (await keepers('no-second')).length === 1)
+    expect(await outbox()).toHaveLength(1)
+
+    await ok(['token', 'revoke', '--member', 'second', '--master', mesh.address])
+    await worker.line(/master second is no master of this mesh any more/)
+    await eventually('the worker keeps nothing of it', async () => (await outbox()).length === 0)
   })
 })
