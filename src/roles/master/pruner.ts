@@ -65,7 +65,12 @@ export class Pruner {
         await this.#removeLocal(job)
       }
     })
-    this.#timer = setInterval(() => { this.#inTurn(async () => this.prune(Date.now())) }, PRUNE_MS)
+    this.#timer = setInterval(() => { this.pruneNow() }, PRUNE_MS)
+    this.pruneNow()
+  }
+
+  /** When this master begins to coordinate, beside the rounds of every hour. */
+  pruneNow (): void {
     this.#inTurn(async () => this.prune(Date.now()))
   }
 

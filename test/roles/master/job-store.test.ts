@@ -1,0 +1,118 @@
+import { join } from 'node:path'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { afterEach, describe, expect, it } from 'vitest'
+import { executionId } from '../../../src/model/ids.ts'
+import { seal } from '../../../src/node/membership.ts'
+import { encodeJob } from '../../../src/node/protocol/model/index.ts'
+import { JOB_DOMAIN } from '../../../src/roles/job-seal.ts'
+import { JobStore } from '../../../src/roles/master/job-store.ts'
+import { covers, Replica } from '../../../src/roles/master/replica/replica.ts'
+import { Journal } from '../../../src/store/journal.ts'
+import { useTemporaryDir } from '../../store/child.ts'
+import * as fixtures from './fixtures.ts'
+import type { Job } from '../../../src/model/job.ts'
+import type { StoredJob } from '../../../src/roles/master/job-store.ts'
+
+const dir = useTemporaryDir()
+let journal: Journal | undefined
+
+afterEach(async () => { await journal?.close() })
+
+async function openStore (): Promise<{ jobs: JobStore, journal: Journal, replica: Replica, lines: string[] }> {
+  const lines: string[] = []
+
+  await journal?.close()
+  journal = await Journal.open(join(dir(), 'journal'))
+
+  const replica = await Replica.open(journal, { peerId: 'peer' })
+
+  return { journal, replica, lines, jobs: new JobStore({ replica, journal, log: line => { lines.push(line) } }) }
+}
+
+async function sealed (job: Job): Promise<Uint8Array> {
+  return seal(await generateKeyPair('Ed25519'), JOB_DOMAIN, encodeJob(job))
+}
+
+async function all (jobs: JobStore): Promise<StoredJob[]> {
+  const found: StoredJob[] = []
+
+  for await (const job of jobs.all()) {
+    found.push(job)
+  }
+
+  return found
+}
+
+function exampleJob (number: number): Job {
+  return fixtures.exampleJob(number, { client: '12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA' })
+}
+
+const ACCEPTANCE = { acceptedAtMs: 5, targets: [{ task: 'any' }] }
+
+describe('the store of jobs', () => {
+  it('has again what was written, and says which place in the log covers it', async () => {
+    let { jobs, replica } = await openStore()
+    const job = exampleJob(1)
+    const key = { job: job.id, task: 'any', worker: '12D3w', attempt: 0 }
+    const bytes = await sealed(job)
+    const positions = [
+      await jobs.accept(job, bytes, ACCEPTANCE),
+      await jobs.assign([executionId(key)]),
+      await jobs.cancel(job.id),
+      await jobs.end(job.id, 9)
+    ]
+
+    expect(positions.map(position => position.seq)).toEqual([2, 3, 4, 5])
+    expect(positions.every(position => covers(replica.vector(), position))).toBe(true)
+    ;({ jobs, replica } = await openStore())
+    expect(await all(jobs)).toEqual([{ job, sealed: Buffer.from(bytes), ...ACCEPTANCE, finishedAtMs: 9, cancelled: true, assigned: [key] }])
+    expect([await jobs.isAssigned(executionId(key)), await jobs.isAssigned(executionId({ ...key, attempt: 1 }))]).toEqual([true, false])
+  })
+
+  it('names a record that cannot be read, once, and gives all the others', async () => {
+    const { jobs, journal, lines } = await openStore()
+    const good = exampleJob(1)
+    const bytes = await sealed(good)
+
+    await jobs.accept(good, bytes, ACCEPTANCE)
+
+    for (const [number, wrong] of [[2, 'job'], [3, 'accepted'], [4, 'assign'], [5, 'result'], [6, 'end']] as const) {
+      const job = exampleJob(number)
+
+      await jobs.accept(job, await sealed(job), ACCEPTANCE)
+      await journal.put(wrong === 'assign' ? `assign/${job.id}/any` : wrong === 'result' ? `result/${job.id}/any/12D3w/0` : `${wrong}/${job.id}`, Buffer.from('not what it should be'))
+    }
+
+    // somebody else's job under this id
+    await jobs.accept(exampleJob(7), bytes, ACCEPTANCE)
+
+    for (let time = 0; time < 2; time++) {
+      expect((await all(jobs)).map(({ job }) => job.id)).toEqual([1, 4, 5, 6].map(number => exampleJob(number).id))
+      expect(await jobs.results(exampleJob(5).id)).toEqual([])
+    }
+
+    expect(lines.map(line => /^record (\w+)\/\S+ in .* cannot be read and is left out: ./.exec(line)?.[1]).sort()).toEqual(['accepted', 'assign', 'end', 'job', 'job', 'result'])
+  })
+
+  it('takes up the journal of a master that knew no others', async () => {
+    const job = exampleJob(1)
+    const bytes = await sealed(job)
+
+    journal = await Journal.open(join(dir(), 'journal'))
+    await journal.batch([
+      { type: 'put', key: `job/${job.id}`, value: bytes },
+      { type: 'put', key: `accepted/${job.id}`, value: Buffer.from(JSON.stringify(ACCEPTANCE)) },
+      { type: 'put', key: `cancel/${job.id}`, value: new Uint8Array(0) }
+    ])
+
+    const { jobs, replica } = await openStore()
+    const entries: string[] = []
+
+    for await (const page of replica.missing(new Map())) {
+      entries.push(...page.map(({ key }) => key))
+    }
+
+    expect((await all(jobs)).map(({ job, cancelled }) => [job.id, cancelled])).toEqual([[job.id, true]])
+    expect(entries.sort()).toEqual([`accepted/${job.id}`, `cancel/${job.id}`, `job/${job.id}`])
+  })
+})
