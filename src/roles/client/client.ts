@@ -29,8 +29,14 @@ import type { PrivateKey } from '@libp2p/interface'
 
 const CONNECT_TIMEOUT_MS = 10_000
 
-/** A question that a master answers from memory; submitting and cancelling have their own. */
+/** A question that a master answers from memory. */
 const ANSWER_TIMEOUT_MS = 30_000
+
+/** A standby may wait for a coordinator first, and that one for the workers. */
+const CANCEL_TIMEOUT_MS = 60_000
+
+/** Until the payload is on all masters; whether the master lives is seen in other ways. */
+const SUBMIT_TIMEOUT_MS = 15 * 60 * 1000
 
 /** A master that has heard of the end of a job from another one gets the rest of the output within this time, or it is lost. */
 const OUTPUT_PATIENCE_MS = 10_000
@@ -152,7 +158,7 @@ class MeshClient implements Client {
             watch?.heard()
             patience.restore()
 
-            if (reply.kind === 'end' && options.output === true && replay.lacksOutput) {
+            if (reply.kind === 'end' && options.output === true && this.#link.masters > 1 && replay.lacksOutput) {
               endedAtMs ??= performance.now()
 
               if (performance.now() - endedAtMs < OUTPUT_PATIENCE_MS) {
@@ -202,7 +208,7 @@ class MeshClient implements Client {
   }
 
   async cancel (selector: string): Promise<{ id: string, pending: string[] }> {
-    return this.#link.persist(async (master, watch) => expect(await this.#question(master, { kind: 'cancel', selector }, watch?.signal), 'cancelled'))
+    return this.#link.persist(async (master, watch) => expect(await this.#question(master, { kind: 'cancel', selector }, CANCEL_TIMEOUT_MS, watch?.signal), 'cancelled'))
   }
 
   async show (selector: string): Promise<{ view: JobView, events: SubmitReply[] }> {
@@ -257,7 +263,7 @@ class MeshClient implements Client {
 
   /** One submission to one master, with what it lacks of the payload. */
   async #offer (master: Peer, watch: Watch | undefined, { id, sealed, packed }: Offer, { onUpload, signal }: SubmitOptions): Promise<Submitted> {
-    const first = await this.#question(master, { kind: 'submit', job: sealed }, watch?.signal ?? signal)
+    const first = await this.#question(master, { kind: 'submit', job: sealed }, SUBMIT_TIMEOUT_MS, watch?.signal ?? signal)
 
     if (first.kind !== 'need-payload') {
       return expect(first, 'accepted')
@@ -281,13 +287,19 @@ class MeshClient implements Client {
       signal
     })
 
-    const second = await this.#question(master, { kind: 'submit', job: sealed }, signal)
+    const secondWatch = this.#link.watch(master, signal)
 
-    if (second.kind === 'need-payload') {
-      throw new MeshmarkError('failed', 'the master has lost the payload that was just sent: submit again')
+    try {
+      const second = await this.#question(master, { kind: 'submit', job: sealed }, SUBMIT_TIMEOUT_MS, secondWatch?.signal ?? signal)
+
+      if (second.kind === 'need-payload') {
+        throw new MeshmarkError('failed', 'the master has lost the payload that was just sent: submit again')
+      }
+
+      return expect(second, 'accepted')
+    } finally {
+      secondWatch?.end()
     }
-
-    return expect(second, 'accepted')
   }
 
   async #list (message: SubmitRequest): Promise<SubmitReply[]> {
@@ -302,8 +314,8 @@ class MeshClient implements Client {
     }))
   }
 
-  async #question (master: Peer, message: SubmitRequest, signal?: AbortSignal): Promise<SubmitReply> {
-    return raiseRefusal(await request(this.#node, master.id, submit, message, { timeoutMs: ANSWER_TIMEOUT_MS, signal }))
+  async #question (master: Peer, message: SubmitRequest, timeoutMs: number, signal?: AbortSignal): Promise<SubmitReply> {
+    return raiseRefusal(await request(this.#node, master.id, submit, message, { timeoutMs, signal }))
   }
 
   async * #ask (master: Peer, message: SubmitRequest, signal?: AbortSignal): AsyncGenerator<SubmitReply> {

@@ -4,8 +4,8 @@ import { onAbort, withDeadline } from '../../node/wait.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 
 /** How often a master that has said nothing is asked whether it is there, and how long it may take to answer. */
-const ASK_MS = 400
-const ANSWER_MS = 800
+const ASK_MS = 300
+const ANSWER_MS = 700
 
 /**
  * Notices within about a second that a master has stopped answering although
