@@ -13,7 +13,7 @@ import { writeAll } from './write.ts'
 const COLUMNS: ReadonlyArray<Column<NodeRow>> = [
   { heading: 'name', key: 'name', value: row => row.name },
   { heading: 'role', key: 'role', value: row => row.role },
-  { heading: 'state', key: 'state', value: row => row.state, text: row => row.draining && row.state !== 'draining' ? `${row.state}, draining` : row.state },
+  { heading: 'state', key: 'state', value: row => row.state, text: stateWords },
   { heading: 'for', key: 'since_ms', value: row => row.sinceMs, text: row => formatAge(row.sinceMs), align: 'right' },
   { heading: 'arch', key: 'arch', value: row => row.info?.resources.arch ?? null },
   { heading: 'cpu', key: 'cpu', value: row => row.info?.resources.cpuModel ?? null, shrinkTo: 12 },
@@ -28,6 +28,7 @@ const COLUMNS: ReadonlyArray<Column<NodeRow>> = [
 const MACHINE_COLUMNS: ReadonlyArray<Column<NodeRow>> = [
   { heading: 'peer id', key: 'peer_id', value: row => row.peerId },
   { heading: 'detail', key: 'detail', value: row => row.detail ?? null },
+  { heading: 'term', key: 'term', value: row => row.term ?? null },
   { heading: 'draining', key: 'draining', value: row => row.draining },
   { heading: 'last heard', key: 'last_heard_ms', value: row => row.lastHeardMs },
   { heading: 'platform', key: 'platform', value: row => row.info?.resources.platform ?? null },
@@ -57,6 +58,17 @@ function parts (key: string, read: (row: NodeRow) => object | undefined): Column
     },
     json: row => read(row) ?? null
   }
+}
+
+/** Of a master, how far it is: `coordinator (term 3)`, `standby (2 records behind)`. */
+function stateWords ({ role, state, draining, term, detail }: NodeRow): string {
+  if (role === 'master') {
+    const more = state === 'coordinator' && term != null ? `term ${term}` : state === 'standby' ? detail : undefined
+
+    return more == null ? state : `${state} (${more})`
+  }
+
+  return draining && state !== 'draining' ? `${state}, draining` : state
 }
 
 /** With those that its programs are bound to: `2 (4-5)`. */

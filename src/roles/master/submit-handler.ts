@@ -302,13 +302,15 @@ export class SubmitHandler {
   #nodes (): NodeRow[] {
     const { node, coordinator, masters, version } = this.#components
     const nowMs = Date.now()
-    const versions = new Map(node.peers().map(peer => [peer.id, peer.version]))
+    const peers = new Map(node.peers().map(peer => [peer.id, peer]))
 
     return [
-      ...masters.views().map(master => masterRow(master, master.peerId === node.peerId ? version : versions.get(master.peerId) ?? '')),
+      ...masters.views().map(master => masterRow(master, master.peerId === node.peerId
+        ? { version, connectedMs: process.uptime() * 1_000 }
+        : { version: peers.get(master.peerId)?.version ?? '', connectedMs: nowMs - (peers.get(master.peerId)?.connectedAt ?? nowMs) })),
       ...[...coordinator.state.workers.values()]
         .sort((a, b) => a.info.name.localeCompare(b.info.name, 'en', { numeric: true }))
-        .map(worker => workerRow(worker, nowMs, versions.get(worker.info.peerId) ?? ''))
+        .map(worker => workerRow(worker, nowMs, peers.get(worker.info.peerId)?.version ?? ''))
     ]
   }
 }

@@ -68,7 +68,8 @@ export function jobRow (entry: JobEntry, viewer: string): JobRow {
   }
 }
 
-export function masterRow (master: MasterView, version: string): NodeRow {
+/** `connectedMs`: how long this master has been there, as far as the one that is asked can say. */
+export function masterRow (master: MasterView, { version, connectedMs }: { version: string, connectedMs: number }): NodeRow {
   const { behind = 0 } = master
 
   return {
@@ -78,7 +79,7 @@ export function masterRow (master: MasterView, version: string): NodeRow {
     state: master.state,
     ...(master.state === 'standby' && behind > 0 ? { detail: `${behind} ${behind === 1 ? 'record' : 'records'} behind` } : {}),
     draining: false,
-    sinceMs: 0,
+    sinceMs: master.state === 'lost' ? master.lastHeardMs ?? 0 : Math.max(0, Math.round(connectedMs)),
     lastHeardMs: master.lastHeardMs ?? 0,
     term: master.term,
     version,
