@@ -35,6 +35,11 @@ export function handleAdmin (components: AdminComponents): void {
         for (const reply of replies) {
           await channel.send(reply)
         }
+
+        if (afterwards != null) {
+          // nothing of it may be in our own hands any more when this master ends
+          await channel.close()
+        }
       } finally {
         afterwards?.()
       }
