@@ -61,7 +61,7 @@ export interface RunningMaster {
   joinLines: string[]
   /** Resolves with the reason when the mesh has put this master out: it is to be stopped. */
   removed: Promise<string>
-  /** Resolves with the reason when it was away for so long that it has to end, and to begin empty at its next start. */
+  /** Resolves with the reason when it was away for so long that it has to end, and to begin without jobs at its next start. */
   outlived: Promise<string>
   stop: () => Promise<void>
 }

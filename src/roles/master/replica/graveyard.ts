@@ -1,6 +1,6 @@
 import { MeshmarkError } from '../../../model/errors.ts'
 import { asRecord, parseJson } from './bytes.ts'
-import { isFact } from './facts.ts'
+import { jobOf } from './facts.ts'
 import type { Journal } from '../../../store/journal.ts'
 
 /** The latest time of tombstones that are not remembered any more. */
@@ -18,13 +18,13 @@ export interface GraveyardComponents {
  * removed. So masters that meet say first up to which time they have forgotten
  * tombstones. One that holds jobs and has never known a tombstone of that time
  * was away for all of its life, and cannot tell what of its own was removed
- * meanwhile: it takes nothing and gives nothing, ends, and begins empty when it
- * is started again. What counts is the time that a tombstone bears, not anybody's
+ * meanwhile: it takes nothing and gives nothing, ends, and begins without jobs when
+ * it is started again. What counts is the time that a tombstone bears, not anybody's
  * clock: masters that were all switched off for a year meet as they parted.
  */
 export class Graveyard {
   readonly #components: GraveyardComponents
-  /** Resolves with the reason when this master has to end, and to begin empty. */
+  /** Resolves with the reason when this master has to end, and to begin without jobs. */
   readonly outlived: Promise<string>
   #onOutlived!: (reason: string) => void
   #forgotten: number
@@ -78,7 +78,7 @@ export class Graveyard {
       return
     }
 
-    const reason = `this master was away since before ${new Date(forgotten).toISOString()}, and the others no longer know which jobs were removed meanwhile: it begins empty when it is started again, and is given everything by them`
+    const reason = `this master was away since before ${new Date(forgotten).toISOString()}, and the others no longer know which jobs were removed meanwhile: it begins without any when it is started again, and is given theirs`
 
     await this.#components.journal.put(START_ANEW_KEY, new Uint8Array(0))
     this.#onOutlived(reason)
@@ -101,13 +101,18 @@ export class Graveyard {
   }
 }
 
-/** Before a replica is opened: what a master that was outlived has. True when there was something to remove. */
+/**
+ * Before a replica is opened: removes what a master that was outlived holds of
+ * jobs, and the logs, so that the others give it everything. Who the others are,
+ * and who is a member, it still knows: there the later word counts, whoever has
+ * been away. True when there was something to remove.
+ */
 export async function beginAnew (journal: Journal): Promise<boolean> {
   if (await journal.get(START_ANEW_KEY) == null) {
     return false
   }
 
-  for (let keys = await firstShared(journal); keys.length > 0; keys = await firstShared(journal)) {
+  for (let keys = await firstOutdated(journal); keys.length > 0; keys = await firstOutdated(journal)) {
     await journal.batch(keys.map(key => ({ type: 'del', key })))
   }
 
@@ -117,12 +122,11 @@ export async function beginAnew (journal: Journal): Promise<boolean> {
   return true
 }
 
-/** Facts, and the logs that name them. */
-async function firstShared (journal: Journal): Promise<string[]> {
+async function firstOutdated (journal: Journal): Promise<string[]> {
   const keys: string[] = []
 
   for await (const { key } of journal.iterate('')) {
-    if (isFact(key) || key.startsWith('log/')) {
+    if (jobOf(key) != null || key.startsWith('log/')) {
       keys.push(key)
     }
 

@@ -61,7 +61,7 @@ export class Replica {
   /** Takes up what the journal has, also that of a master which knew no others. */
   static async open (journal: Journal, options: ReplicaOptions): Promise<Replica> {
     if (await beginAnew(journal)) {
-      options.onProblem?.(`the facts in ${journal.dir} were out of date and are gone: the other masters send theirs`)
+      options.onProblem?.(`the jobs in ${journal.dir} were out of date and are gone: the other masters send theirs`)
     }
 
     const replica = new Replica(journal, options)

@@ -101,24 +101,25 @@ describe('a master that meets others again', () => {
     await meet(a.replica, b.replica)
     await a.replica.write([fact('tombstone/1', { atMs: 100 })])
     await a.replica.graveyard.forget(200)
+    await b.replica.write([fact('master/a', { atMs: 3 }), fact('result/2/any/w/0'), fact('end/2', { atMs: 1 })])
     await b.journal.put('term', Buffer.from('7'))
     await expect(meet(a.replica, b.replica)).rejects.toThrow('this master was away since before 1970-01-01T00:00:00.100Z')
-    expect(await b.replica.graveyard.outlived).toMatch('it begins empty when it is started again')
+    expect(await b.replica.graveyard.outlived).toMatch('it begins without any when it is started again')
     expect(await keys(a.replica)).toEqual(['job/2'])
 
     await b.journal.close()
     b = await openReplica('b')
-    expect(b.problems.join()).toMatch(/the facts in .* were out of date and are gone/)
-    expect(await keys(b.replica)).toEqual(['term'])
+    expect(b.problems.join()).toMatch(/the jobs in .* were out of date and are gone/)
+    expect(await keys(b.replica)).toEqual(['master/a', 'term'])
     await meet(a.replica, b.replica)
-    expect(await keys(b.replica)).toEqual(['job/2', 'term'])
+    expect(await keys(b.replica)).toEqual(['job/2', 'master/a', 'term'])
     expect(b.replica.vector()).toEqual(a.replica.vector())
 
     // and not once more
     await b.journal.close()
     b = await openReplica('b')
     await meet(a.replica, b.replica)
-    expect(await keys(b.replica)).toEqual(['job/2', 'term'])
+    expect(await keys(b.replica)).toEqual(['job/2', 'master/a', 'term'])
   })
 
   it('has nothing to lose when it is new', async () => {
