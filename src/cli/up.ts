@@ -125,12 +125,14 @@ async function untilLastFails (masters: readonly NodeProcess[], context: Context
   })))
 }
 
-/** Clients in other terminals keep a membership of the mesh, which is gone for good. */
+/** Clients in other terminals keep a membership of the mesh, and masters that were killed an invitation to it; it is gone for good. */
 async function forgetMesh (meshId: string | undefined): Promise<void> {
   const { dataRoot } = await import('../store/instance.ts')
+  const { removeLocalMesh } = await import('../roles/local.ts')
 
   if (meshId != null) {
     await rm(join(dataRoot(), meshId), { recursive: true, force: true })
+    await removeLocalMesh(meshId)
   }
 }
 

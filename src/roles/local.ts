@@ -49,6 +49,14 @@ export async function removeLocalMaster (meshId: string, peerId: string): Promis
   await rm(localPath(meshId, peerId), { force: true })
 }
 
+/** After the end of a mesh: also what a master left that was killed. */
+export async function removeLocalMesh (meshId: string): Promise<void> {
+  const dir = runtimeDir()
+  const names = (await readdir(dir)).filter(name => name.startsWith(`master-${meshId.slice(-16)}-`))
+
+  await Promise.all(names.map(async name => rm(join(dir, name), { force: true })))
+}
+
 /** The meshes whose masters run on this machine as this user; stale files are passed over. */
 export async function readLocalMeshes (): Promise<LocalMesh[]> {
   const dir = runtimeDir()

@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { mergeLocalMasters, readLocalMeshes, removeLocalMaster, sameEndpoint, writeLocalMaster } from '../../src/roles/local.ts'
+import { mergeLocalMasters, readLocalMeshes, removeLocalMaster, removeLocalMesh, sameEndpoint, writeLocalMaster } from '../../src/roles/local.ts'
 import type { LocalMaster } from '../../src/roles/local.ts'
 
 function master (peerId: string, init: Partial<LocalMaster> = {}): LocalMaster {
@@ -55,6 +55,14 @@ describe('the masters of this machine', () => {
 
       await removeLocalMaster('mesh-a', '12D3-aaaaaaaa')
       expect((await readLocalMeshes()).flatMap(({ masters }) => masters)).toMatchObject([master('12D3-bbbbbbbb', { startedAtMs: 1 })])
+    })
+
+    it('are forgotten together at the end of their mesh', async () => {
+      await writeLocalMaster(master('12D3-aaaaaaaa'))
+      await writeLocalMaster(master('12D3-bbbbbbbb', { pid: 2 ** 30 }))
+      await writeLocalMaster(master('12D3-cccccccc', { meshId: 'mesh-b' }))
+      await removeLocalMesh('mesh-a')
+      expect(await readdir(join(dir, 'meshmark'))).toEqual(['master-mesh-b-cccccccc.json'])
     })
 
     it('are passed over when their process is gone', async () => {
