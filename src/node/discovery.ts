@@ -6,6 +6,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 
 const SERVICE = '_meshmark._udp.local'
 const INTERVAL_MS = 5_000
+const ANNOUNCE_AGAIN_MS = 1_000
 
 export interface FoundMaster {
   /** Peer id, unproven. */
@@ -35,5 +36,24 @@ export function createDiscovery (announce: () => Multiaddr[], onFound: (master: 
     onFound({ id, addresses })
   })
 
-  return service
+  let again: NodeJS.Timeout | undefined
+
+  // as if somebody had asked
+  const answer = (): void => { service.mdns?.emit('query', { questions: [{ name: SERVICE, type: 'PTR' }] }) }
+
+  return {
+    start: async () => {
+      await service.start()
+
+      // RFC 6762, 8.3: said unasked, twice; whoever misses a master hears it when it comes, and not at its own next question
+      if (announce().length > 0) {
+        answer()
+        again = setTimeout(answer, ANNOUNCE_AGAIN_MS)
+      }
+    },
+    stop: async () => {
+      clearTimeout(again)
+      await service.stop()
+    }
+  }
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NodeProcess, TestMesh } from './mesh.ts'
@@ -140,6 +140,21 @@ describe('a worker of two masters', () => {
     expect(addresses.join()).not.toContain((await mesh.addressOf('second')).split('/').at(-1))
 
     await eventually('it is registered again', async () => times(/registered with second as lab-1/) > before)
+  })
+
+  it('answers for what it could not begin because it cannot keep output, and takes the next one', async () => {
+    const folder = join((await paths(mesh.env.MESHMARK_DATA!)).find(path => /\/worker\/0\/membership\.json$/.test(path))!, '../outbox')
+    const { uid, gid } = await stat(folder)
+    await rm(folder, { recursive: true })
+    await writeFile(folder, '')
+    const { code, stderr } = await mesh.run(['exec', '--master', mesh.address, 'true'])
+    expect(stderr).toMatch(/the worker cannot keep what it prints/)
+    expect(code).not.toBe(0)
+
+    await rm(folder)
+    await mkdir(folder, { mode: 0o700 })
+    await chown(folder, uid, gid)
+    expect(await ok(['exec', '--master', mesh.address, 'sh', '-c', 'echo mended'])).toBe('mended\n')
   })
 
   it('gives up in the end what a master never takes, and says so', async () => {

@@ -150,13 +150,15 @@ export class Control {
 
         const error = toError(err)
 
-        // the same trouble is said once
-        if (said !== error.message) {
+        const isRefusal = isMeshmarkError(err) && err.code === 'refused'
+
+        // an absence is said once, and so is a refusal
+        if (said == null || (isRefusal && said !== error.message)) {
           said = error.message
           this.#components.log(`master ${this.#name}: ${said}; trying again`)
         }
 
-        wait = Math.min(wait * 1.5, isMeshmarkError(err) && err.code === 'refused' ? RETRY_MS.refused : RETRY_MS.most)
+        wait = Math.min(wait * 1.5, isRefusal ? RETRY_MS.refused : RETRY_MS.most)
         this.#failed(error)
       }
 
