@@ -1,7 +1,8 @@
-import { chmod, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { chmod, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { elsewhere } from './insider.ts'
+import { elsewhere, readMeshFiles } from './insider.ts'
 import { TestMesh } from './mesh.ts'
 import { eventually } from './processes.ts'
 import type { CommandResult, NodeProcess, StartedCommand } from './mesh.ts'
@@ -48,6 +49,13 @@ class Watched {
     })])
     this.#looks.delete(look)
   }
+}
+
+/** Bytes of all files below a folder. */
+async function sizeOf (dir: string): Promise<number> {
+  const sizes = (await readdir(dir, { recursive: true }).catch(() => [])).map(async name => stat(join(dir, name)).then(({ size }) => size, () => 0))
+
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
 }
 
 async function writeCount (mesh: TestMesh): Promise<void> {
@@ -170,6 +178,10 @@ describe('a client of a mesh with two masters', () => {
     return [...masters.keys()].find(name => name !== leading)!
   }
 
+  async function meshId (): Promise<string> {
+    return (await readMeshFiles(mesh)).meshId
+  }
+
   async function kill (name: string): Promise<void> {
     await masters.get(name)!.stop('SIGKILL')
   }
@@ -238,6 +250,22 @@ describe('a client of a mesh with two masters', () => {
     await writeFile(join(mesh.dir, 'work', 'input.txt'), 'from a file\n')
     await kill(victim)
     expect(await mesh.run(['exec', '--stdin', 'input.txt', 'cat'])).toMatchObject({ code: 0, stdout: 'from a file\n' })
+    await back(victim)
+  })
+
+  it('uploads again, to the next master, what the one that died had not taken', async () => {
+    const victim = await coordinator()
+    const bytes = 120 * 1024 * 1024
+
+    await writeFile(join(mesh.dir, 'work', 'big.bin'), randomBytes(bytes))
+    const payloads = join(victim === 'boss' ? join(mesh.dir, 'data') : mesh.dataOf(victim), await meshId(), 'master', '0', 'payloads')
+    const before = await sizeOf(payloads)
+    const exec = new Watched(mesh, mesh.start(['exec', '--master', await mesh.addressOf(victim), '--with', 'big.bin', 'wc', '-c', 'big.bin']))
+
+    await Promise.race([eventually('the upload has begun', async () => await sizeOf(payloads) > before), exec.outcome])
+    await kill(victim)
+
+    expect(await exec.outcome).toMatchObject({ code: 0, stdout: `${bytes} big.bin\n` })
     await back(victim)
   })
 
