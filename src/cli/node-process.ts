@@ -14,7 +14,7 @@ export class NodeProcess {
   readonly failed: Promise<never>
 
   readonly #child: ChildProcess
-  readonly #ended: Promise<void>
+  readonly #ended: Promise<NodeJS.Signals | null>
   #stopping = false
 
   constructor (main: string, args: string[], env: NodeJS.ProcessEnv, onLine: (line: string) => void) {
@@ -23,7 +23,7 @@ export class NodeProcess {
 
     // A group of its own: Ctrl-C in the terminal reaches this process alone, which stops the nodes in order.
     this.#child = fork(main, args, { env, detached: true, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
-    this.#ended = new Promise(resolve => { this.#child.once('close', () => { resolve() }) })
+    this.#ended = new Promise(resolve => { this.#child.once('close', (_, signal) => { resolve(signal) }) })
 
     if (this.#child.stderr != null) {
       createInterface({ input: this.#child.stderr }).on('line', line => {
@@ -32,12 +32,12 @@ export class NodeProcess {
       })
     }
 
-    this.failed = this.#ended.then(async () => {
+    this.failed = this.#ended.then(async signal => {
       if (this.#stopping) {
         return await new Promise<never>(() => {})
       }
 
-      throw new MeshmarkError('failed', `${name} ended by itself: ${lastLine.replace(/^meshmark: /, '') || 'it said nothing'}`)
+      throw new MeshmarkError('failed', signal != null ? `${name} was ended by ${signal}` : `${name} ended by itself: ${lastLine.replace(/^meshmark: /, '') || 'it said nothing'}`)
     })
     this.ready = Promise.race([
       new Promise<ReadyMessage>(resolve => {
