@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { World } from './election-world.ts'
 
-const RUNS = { numRuns: 150 }
+const RUNS = { numRuns: 60 }
 const seeds = fc.integer({ min: 0, max: 2 ** 31 })
 
 /** Long enough for whatever went on to be forgotten. */
@@ -225,7 +225,7 @@ describe('while nothing else happens', () => {
 
       world.run(3_000)
       expectOneEach(world)
-    }), { numRuns: 80 })
+    }), { numRuns: 50 })
   }, 30_000)
 
   it('another reigns within two seconds when the coordinator stands still, and it follows when it goes on', () => {
@@ -246,7 +246,7 @@ describe('while nothing else happens', () => {
       expectOneEach(world)
       expect(world.coordinatorOf(frozen)).not.toBe(frozen)
       expect(world.reigns, 'waking up is no reason to claim').toHaveLength(length)
-    }), { numRuns: 80 })
+    }), { numRuns: 50 })
   }, 30_000)
 
   it('a standby that stood still displaces nobody', () => {
@@ -258,7 +258,7 @@ describe('while nothing else happens', () => {
       world.run(ms + 5_000)
       expect(world.reigns).toHaveLength(length)
       expectOneEach(world)
-    }), { numRuns: 80 })
+    }), { numRuns: 50 })
   }, 30_000)
 
   it('a live coordinator stays when a link is lost, in one direction or both, that leaves the mesh whole', () => {
@@ -286,7 +286,7 @@ describe('while nothing else happens', () => {
       world.run(3_000)
       expectOneEach(world)
       expect(world.reigns).toHaveLength(length)
-    }), { numRuns: 80 })
+    }), { numRuns: 50 })
   }, 30_000)
 
   it('one that starts later displaces nobody, with whatever id', () => {
@@ -303,7 +303,7 @@ describe('while nothing else happens', () => {
       world.run(5_000)
       expectOneEach(world)
       expect(world.reigns).toHaveLength(length)
-    }), { numRuns: 80 })
+    }), { numRuns: 50 })
   }, 30_000)
 
   it('a coordinator that is started again at once leaves no mesh without one', () => {
@@ -318,7 +318,7 @@ describe('while nothing else happens', () => {
       world.run(2_000)
       expectOneEach(world)
       expectNewTerms(world)
-    }), { numRuns: 80 })
+    }), { numRuns: 50 })
   }, 30_000)
 })
 

@@ -1,6 +1,5 @@
 import { beatFor, livePeers, routeToCoordinator, stepElection } from '../../../src/roles/master/election/step.ts'
 import { BEAT_MS, newElection } from '../../../src/roles/master/election/state.ts'
-import { random } from '../../simulation/mesh.ts'
 import { compareClaims } from '../../../src/roles/claim.ts'
 import type { ElectionEvent, ElectionState } from '../../../src/roles/master/election/state.ts'
 import type { Beat } from '../../../src/node/protocol/masters/messages.ts'
@@ -49,7 +48,7 @@ export class World {
   #order = 0
 
   constructor (seed: number, count: number) {
-    this.random = random(seed)
+    this.random = seeded(seed)
 
     for (let index = 0; index < count; index++) {
       this.masters.set(`m${index}`, { id: `m${index}`, term: 0, starts: 0 })
@@ -349,5 +348,18 @@ export class World {
         this.say(id, { kind: 'stale', highest: worker.highest })
       }
     }
+  }
+}
+
+/** mulberry32, a small deterministic random source. */
+function seeded (seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0
+
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
   }
 }
