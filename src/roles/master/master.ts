@@ -190,7 +190,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       log
     })
     pruner.start()
-    masters.listen({ onReign: () => { pruner.pruneNow() } })
+    masters.listen({ onReign: () => { void pruner.pruneNow() } })
     cleanups.add(async () => pruner.stop())
 
     const startedAtMs = Date.now()

@@ -54,24 +54,24 @@ export class Pruner {
 
         if (job != null) {
           this.#bytes.delete(job)
-          this.#inTurn(async () => this.#removeLocal(job))
+          void this.#inTurn(async () => this.#removeLocal(job))
         }
       }
     })
 
     // a tombstone whose outputs were not removed before the last stop
-    this.#inTurn(async () => {
+    void this.#inTurn(async () => {
       for (const job of outputs.jobs().filter(job => replica.isBuried(job))) {
         await this.#removeLocal(job)
       }
     })
-    this.#timer = setInterval(() => { this.pruneNow() }, PRUNE_MS)
-    this.pruneNow()
+    this.#timer = setInterval(() => { void this.pruneNow() }, PRUNE_MS)
+    void this.pruneNow()
   }
 
-  /** When this master begins to coordinate, beside the rounds of every hour. */
-  pruneNow (): void {
-    this.#inTurn(async () => this.prune(Date.now()))
+  /** When this master begins to coordinate, beside the rounds of every hour. Never rejects. */
+  async pruneNow (): Promise<void> {
+    await this.#inTurn(async () => this.prune(Date.now()))
   }
 
   /** Waits for what it is about. */
@@ -129,7 +129,8 @@ export class Pruner {
     return bytes
   }
 
-  #inTurn (work: () => Promise<unknown>): void {
+  async #inTurn (work: () => Promise<unknown>): Promise<void> {
     this.#turn = this.#turn.then(work).then(() => {}, err => { this.#components.log(`removing old jobs: ${toError(err).message}`) })
+    await this.#turn
   }
 }

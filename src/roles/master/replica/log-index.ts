@@ -131,24 +131,24 @@ export class LogIndex {
   /** These facts are gone, or need no log: the entries that named them. The vector stays. */
   drop (keys: string | ReadonlySet<string>): LogEntry[] {
     const gone = typeof keys === 'string' ? new Set([keys]) : keys
-    const origins = new Set<string>()
+    // by number: to look up each key of a long log would take its time
+    const numbers = new Map<string, Set<number>>()
     const dropped: LogEntry[] = []
 
     for (const key of gone) {
       for (const position of this.#positions.get(key) ?? []) {
-        origins.add(position.origin)
+        numbers.set(position.origin, (numbers.get(position.origin) ?? new Set()).add(position.seq))
         dropped.push({ ...position, key })
       }
 
       this.#positions.delete(key)
     }
 
-    for (const origin of origins) {
+    for (const [origin, spent] of numbers) {
       const log = this.#logs.get(origin)!
-      const kept = log.keys.map(key => !gone.has(key))
 
-      log.seqs = log.seqs.filter((_, at) => kept[at])
-      log.keys = log.keys.filter((_, at) => kept[at])
+      log.keys = log.keys.filter((_, at) => !spent.has(log.seqs[at]!))
+      log.seqs = log.seqs.filter(seq => !spent.has(seq))
     }
 
     return dropped
