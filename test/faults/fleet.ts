@@ -34,6 +34,15 @@ export interface NodeRow {
   state: string
 }
 
+export interface JobRow {
+  id: string
+  name?: string
+  state: string
+  tasks: number
+  ended: number
+  failed: number
+}
+
 /**
  * Machines with a network, a data folder and a lock each: masters m1, m2, …,
  * workers w1, w2, … and one machine for clients. Every process is real, and can
@@ -264,9 +273,9 @@ export class Fleet {
       .map(other => `${one.mark} and ${other.mark} on ${this.workerOf(one)}`))
   }
 
-  /** The state and outcomes of a job by its id or name, from whichever master answers. */
-  async show (job: string): Promise<any> {
-    const { stdout } = await this.command(['show', job, '--format', 'json'])
+  /** Every job there is, as the master that answers knows it. */
+  async jobs (): Promise<JobRow[]> {
+    const { stdout } = await this.command(['jobs', '--limit', '1000', '--format', 'json'])
 
     return JSON.parse(stdout)
   }

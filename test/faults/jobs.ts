@@ -57,15 +57,18 @@ export class Jobs {
 
   /** Every job has ended; each of its tasks is done, and ran once. */
   async check ({ times = 1 }: { /** How often a task may have run: more than once only where the design says so. */ times?: number } = {}): Promise<void> {
-    for (const job of this.all) {
-      await eventually(`${job.mark} ends`, async () => (await this.#fleet.show(job.id)).state === 'finished')
-    }
+    await eventually('all jobs have ended', async () => {
+      const rows = await this.#fleet.jobs()
+
+      return this.all.every(({ id }) => rows.some(row => row.id === id && row.state === 'finished'))
+    })
+
+    const rows = await this.#fleet.jobs()
 
     for (const job of this.all) {
-      const shown = await this.#fleet.show(job.id)
       const starts = await this.#fleet.seen(job.mark)
 
-      expect(shown.tasks.map((task: any) => task.state), `tasks of ${job.mark}`).toEqual(Array.from({ length: job.tasks }, () => 'done'))
+      expect(rows.filter(({ id }) => id === job.id), `job of ${job.mark}`).toEqual([expect.objectContaining({ tasks: job.tasks, ended: job.tasks, failed: 0 })])
       expect(starts.length, `starts of ${job.mark}`).toBeGreaterThanOrEqual(job.tasks)
       expect(starts.length, `starts of ${job.mark}`).toBeLessThanOrEqual(job.tasks * times)
 

@@ -26,7 +26,7 @@ describe.skipIf(Namespaces.refusal() != null)('workers and clients of two master
     })
     await fleet.start('w1')
     expect((await command.ended).code).not.toBe(0)
-    expect((await fleet.show('killed')).tasks.map((task: any) => task.state)).toEqual(['interrupted'])
+    expect((await fleet.jobs()).find(({ name }) => name === 'killed')).toMatchObject({ state: 'finished', ended: 1, failed: 1 })
     expect(await fleet.seen(mark)).toHaveLength(1)
   })
 
