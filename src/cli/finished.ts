@@ -25,7 +25,8 @@ export function finishedJob ({ view, results }: JobOutcome): FinishedJob {
       state: task.state,
       ...(task.reason == null ? {} : { reason: task.reason }),
       ...(results.has(task.task) ? { result: results.get(task.task) } : {}),
-      ...(task.simultaneous == null ? {} : { simultaneous: task.simultaneous })
+      ...(task.simultaneous == null ? {} : { simultaneous: task.simultaneous }),
+      ...(task.duplicates == null ? {} : { duplicates: task.duplicates.map(({ workerName, outcome }) => ({ workerName, outcome })) })
     })),
     ...(view.startSkewNs == null ? {} : { startSkewNs: view.startSkewNs })
   }

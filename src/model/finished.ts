@@ -1,6 +1,6 @@
 import type { Job } from './job.ts'
 import type { WorkerInfo } from './machine.ts'
-import type { ExecutionResult } from './result.ts'
+import type { ExecutionResult, Outcome } from './result.ts'
 import type { TaskState } from './states.ts'
 
 /** A worker's share of a job and what became of it. */
@@ -14,6 +14,8 @@ export interface FinishedWorker {
   result?: ExecutionResult
   /** False when it started later than the others because it was busy. */
   simultaneous?: boolean
+  /** It ran elsewhere as well, and those records do not count. */
+  duplicates?: Array<{ workerName: string, outcome: Outcome }>
 }
 
 /** All that a rendering needs of a job that ended. */

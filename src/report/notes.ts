@@ -85,6 +85,7 @@ function workerTexts ({ worker, ended }: Row, finished: FinishedJob): string[] {
 
   return [
     ...(ended == null ? [] : [problemText(ended)]),
+    ...(worker.duplicates ?? []).map(({ workerName, outcome }) => `ran on ${printable(workerName)} as well (${outcome}), which does not count`),
     ...(late && !explained ? [`not simultaneous: ${waited ? 'another worker of its machine was measuring' : 'it was busy when the others started'}`] : []),
     ...(quietWaitMs < WORTH_TELLING_MS ? [] : [`waited ${formatDuration(quietWaitMs)} for a quiet machine`]),
     ...(result?.noCounters == null ? [] : [`no hardware counters: ${printable(result.noCounters)}`]),

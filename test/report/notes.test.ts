@@ -99,3 +99,9 @@ describe('what is said of the runs', () => {
     expect(about(waves)).toEqual([expect.stringMatching(/^neighbouring runs resemble each other \(autocorrelation 0\.9\d\): they tell less than as many independent ones$/)])
   })
 })
+
+describe('what is said of a task that ran twice', () => {
+  it('is where, how that ended, and that it does not count', () => {
+    expect(below({ worker: { duplicates: [{ workerName: 'b', outcome: 'interrupted' }] } }, { plan: { kind: 'fixed', runs: 40, warmup: 0 } })).toEqual(['ran on b as well (interrupted), which does not count'])
+  })
+})
