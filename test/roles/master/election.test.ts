@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MAX_TERM_STEP, newElection, PATIENCE_MS } from '../../../src/roles/master/election/state.ts'
+import { DETOUR_MS, MAX_TERM_STEP, newElection, PATIENCE_MS } from '../../../src/roles/master/election/state.ts'
 import { beatFor, livePeers, routeToCoordinator, stepElection } from '../../../src/roles/master/election/step.ts'
 import type { Beat, HeardClaim } from '../../../src/node/protocol/masters/messages.ts'
 import type { ElectionEffect, ElectionEvent, ElectionState } from '../../../src/roles/master/election/state.ts'
@@ -181,10 +181,50 @@ describe('a master', () => {
 
     life.beat('m1', { term: 3, claim: claimOf('m1', 3, 1) })
     expect(life.state.coordinator?.master).toBe('m1')
-    life.beat('m1', { term: 3 })
+    life.beat('m1', { term: 3, sentMs: 3 })
     expect(life.state.coordinator).toBeUndefined()
-    life.beat('m7', { term: 3, claim: claimOf('m1', 3, 1, 1) })
+    // a heartbeat that this master never had, and that came before the claimant took it back
+    life.beat('m7', { term: 3, claim: claimOf('m1', 3, 2, 1) })
     expect(life.state.coordinator).toBeUndefined()
+    life.beat('m7', { term: 4, claim: claimOf('m1', 4, 4, 1) })
+    expect(life.state.coordinator).toEqual({ term: 4, master: 'm1' })
+  })
+
+  it('passes over a heartbeat that comes late, after a later one or from before a restart', () => {
+    const life = started('m1')
+
+    life.beat('m1', { incarnation: 'm1.2', term: 3, sentMs: 9 })
+    life.beat('m1', { incarnation: 'm1.2', term: 3, sentMs: 8, claim: claimOf('m1', 3, 8) })
+    expect(life.state.coordinator).toBeUndefined()
+    life.beat('m1', { incarnation: 'm1.1', term: 3, sentMs: 99, claim: claimOf('m1', 3, 99) })
+    expect(life.state.coordinator).toBeUndefined()
+  })
+
+  it('answers at once who does not know yet that it is heard', () => {
+    const life = started('m1')
+
+    expect(life.beat('m1', { heard: undefined })).toContainEqual({ kind: 'beat', to: 'm1' })
+    expect(beatFor(life.state, 'm1', life.nowMs)?.heard).toEqual({ incarnation: 'm1.1', sentMs: 1 })
+    expect(life.beat('m1')).not.toContainEqual({ kind: 'beat', to: 'm1' })
+  })
+
+  it('that knew the coordinator through others only gives those time to find another way to it', () => {
+    const waits = [0, 1].map(hops => {
+      const life = started('m7', 'm9')
+
+      life.live(500, { m7: () => ({ term: 1, claim: claimOf(hops === 0 ? 'm7' : 'm8', 1, life.nowMs, hops) }), m9: () => ({ term: 1 }) })
+      expect(life.state.coordinator?.term).toBe(1)
+
+      const startMs = life.nowMs
+
+      while (life.state.reign == null) {
+        life.live(50, { m7: () => ({ term: 1 }), m9: () => ({ term: 1 }) })
+      }
+
+      return life.nowMs - startMs
+    })
+
+    expect(waits[1]).toBeGreaterThanOrEqual(waits[0]! + DETOUR_MS)
   })
 
   it('that was refused by a worker reads on for one heartbeat, and claims above', () => {
