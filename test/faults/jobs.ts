@@ -81,9 +81,9 @@ export class Jobs {
   }
 }
 
-/** Several workers' lines come in any order. */
+/** Several workers' lines come in any order, below the workers' names. */
 function lines (text: string): string[] {
-  return text.split('\n').filter(line => line !== '').map(line => line.replace(/^.*?(begin|end)$/, '$1')).sort()
+  return text.split('\n').filter(line => line !== '' && !line.startsWith('==> ')).sort()
 }
 
 /** An id that nobody else has: the clients of this fleet make them in order. */

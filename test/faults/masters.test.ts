@@ -67,17 +67,20 @@ describe.skipIf(refusal != null).each([2, 3])('%i masters, and the coordinator i
     const jobs = new Jobs(fleet)
     const coordinator = await fleet.settled()
 
-    await live(jobs, async () => { await fleet.kill(coordinator) })
+    try {
+      await live(jobs, async () => { await fleet.kill(coordinator) })
 
-    for (const { ended } of jobs.all) {
-      expect(await ended).toMatchObject({ code: 0, stderr: '' })
+      for (const { ended } of jobs.all) {
+        expect(await ended).toMatchObject({ code: 0, stderr: '' })
+      }
+
+      const others = fleet.masters.filter(name => name !== coordinator)
+
+      expect(others).toContain(await fleet.coordinator(others))
+      await jobs.check()
+    } finally {
+      await fleet.start(coordinator)
     }
-
-    const others = fleet.masters.filter(name => name !== coordinator)
-
-    expect(others).toContain(await fleet.coordinator(others))
-    await jobs.check()
-    await fleet.start(coordinator)
   })
 })
 
