@@ -198,6 +198,7 @@ describe('a master', () => {
     expect(life.state.coordinator).toBeUndefined()
     life.beat('m1', { incarnation: 'm1.1', term: 3, sentMs: 99, claim: claimOf('m1', 3, 99) })
     expect(life.state.coordinator).toBeUndefined()
+    expect(beatFor(life.state, 'm1', life.nowMs)?.heard).toEqual({ incarnation: 'm1.2', sentMs: 9 })
   })
 
   it('answers at once who does not know yet that it is heard', () => {
