@@ -1,556 +1,462 @@
-import { unmetDemand } from '../../src/machine/demands.ts'
-import { executionId, parseExecutionId } from '../../src/model/ids.ts'
-import { emptyCoordinator } from '../../src/roles/master/coordinator/state.ts'
-import { stepCoordinator } from '../../src/roles/master/coordinator/step.ts'
-import { freezeTargets } from '../../src/roles/master/coordinator/targets.ts'
-import { initialSlot, stepSlot } from '../../src/roles/worker/slot-state.ts'
-import type { Job } from '../../src/model/job.ts'
-import type { SandboxFacts, WorkerInfo } from '../../src/model/machine.ts'
-import type { Outcome } from '../../src/model/result.ts'
-import type { Held } from '../../src/node/protocol/register/messages.ts'
-import type { SlotReply, SlotRequest } from '../../src/node/protocol/slot/messages.ts'
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, Target } from '../../src/roles/master/coordinator/state.ts'
-import type { SlotEvent, SlotState } from '../../src/roles/worker/slot-state.ts'
+export { random } from './random.ts'
+import { Checker } from './checker.ts'
+import { Disk } from './disk.ts'
+import { nameOf, peerIdOf } from './ids.ts'
+import { newJob, workerInfo } from './jobs.ts'
+import { Network } from './network.ts'
+import { sealJob } from './sim-jobs.ts'
+import { MasterLife } from './sim-master.ts'
+import { WorkerLife } from './sim-worker.ts'
+import { Process, World } from './world.ts'
+import type { Node } from './network.ts'
+import type { Setting } from './setting.ts'
+import type { ClientReply, ClientRequest } from './sim-master.ts'
+import type { WorkerInfo } from '../../src/model/machine.ts'
 
-/** A small deterministic random source (mulberry32): a seed replays exactly. */
-export function random (seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6D2B79F5) | 0
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+interface Place<L> {
+  id: string
+  disk: Disk
+  life?: L
+  /** Its disk is gone for good, and it with it. */
+  lost: boolean
+  backup?: Map<string, Uint8Array>
+}
+
+interface MasterPlace extends Place<MasterLife> {
+  /** It is not the first of its mesh. */
+  joins: boolean
+}
+
+interface WorkerPlace extends Place<WorkerLife> { info: WorkerInfo, first: string[] }
+
+/** After an unanswered question another master is asked. */
+const CLIENT_PATIENCE_MS = 15_000
+const CLIENT_TRIES = 6
+
+/** Masters, workers and clients, and all that may befall them. */
+export class Mesh {
+  readonly world: World
+  readonly checker: Checker
+  readonly masters: Array<MasterPlace> = []
+  readonly workers: WorkerPlace[] = []
+  readonly #setting: Setting
+  readonly #network: Network
+  readonly #client: Process
+  readonly #lazyDisks: boolean
+  readonly #jobs: string[] = []
+  /** How often each disturbance happens in this life: some lives know only a few. */
+  readonly #weights: Array<{ weight: number, run: () => void }>
+  #births = { m: 0, w: 0 }
+
+  constructor (seed: number, { machines, tells, lazyDisks, journal }: { tells: boolean, lazyDisks: boolean } & Pick<Setting, 'machines' | 'journal'>) {
+    const world = this.world = new World(seed, tells)
+
+    this.checker = new Checker(world)
+    this.#lazyDisks = lazyDisks
+    this.#network = new Network(world)
+    this.#setting = { world, network: this.#network, machines, journal, checker: this.checker, ...(world.chance(0.3) ? { retainMs: world.between(1_000, 30_000) } : {}) }
+    this.#client = new Process(world, peerIdOf('c', 0), 0)
+    this.#network.listen({ process: this.#client, onStream: () => {} })
+    this.#weights = this.#disturbances().map(({ weight, run }) => ({ weight: world.chance(0.6) ? weight : 0, run }))
+    this.#weights.push({ weight: 10, run: () => { this.#submit() } })
   }
-}
 
-interface SimWorker {
-  info: WorkerInfo
-  slot: SlotState
-  up: boolean
-  connected: boolean
-  /** Counts its connections. */
-  connection: number
-  /** On disk: survives a kill. */
-  disk: { known: Map<string, Held['state']>, cancelled: Set<string>, results: Map<string, Outcome> }
-  running?: { execution: string, endsMs: number }
-  /** Requests of streams that are open, by number. */
-  streams: Map<number, { execution?: string }>
-}
+  begin (): void {
+    const { world } = this
+    const masters = world.chance(0.15) ? 1 : world.chance(0.75) ? 2 + Math.floor(world.between(0, 2)) : 4 + Math.floor(world.between(0, 4))
+    const workers = world.chance(0.9) ? 1 + Math.floor(world.between(0, 5)) : 6 + Math.floor(world.between(0, 45))
 
-/** The state machines under test; another one is put in to see whether its fault is found. */
-export interface Machines {
-  slot: typeof stepSlot
-  coordinator: typeof stepCoordinator
-}
-
-interface Disk {
-  jobs: Map<string, { job: Job, acceptedAtMs: number, targets: Target[] }>
-  assigned: Set<string>
-  results: Map<string, Outcome>
-  cancelled: Set<string>
-  ended: Map<string, number>
-}
-
-/**
- * One coordinator and some workers, the real state machines under virtual time:
- * messages take a random while, are lost with their stream, workers and the
- * coordinator are killed and come back from what is on disk.
- */
-export class SimMesh {
-  nowMs = 1_000
-  readonly starts = new Map<string, number>()
-  readonly violations: string[] = []
-  readonly history: string[] = []
-  readonly disk: Disk = { jobs: new Map(), assigned: new Set(), results: new Map(), cancelled: new Set(), ended: new Map() }
-  readonly workers = new Map<string, SimWorker>()
-  coordinator: CoordinatorState | undefined
-  readonly #random: () => number
-  /** Where each task has started. */
-  readonly #places = new Map<string, string>()
-  readonly #loss: number
-  #term = 0
-  #incarnation = 0
-  #request = 0
-  #events: Array<{ atMs: number, order: number, run: () => void }> = []
-  #order = 0
-
-  constructor (seed: number, workers: number, loss: number, private readonly machines: Machines = { slot: stepSlot, coordinator: stepCoordinator }) {
-    this.#random = random(seed)
-    this.#loss = loss
+    for (let i = 0; i < masters; i++) {
+      this.#newMaster(i > 0)
+    }
 
     for (let i = 0; i < workers; i++) {
-      const peerId = `12D3worker${i}`
-      const disk = { known: new Map(), cancelled: new Set<string>(), results: new Map() }
-      this.after(500, () => { this.#tickSlot(peerId) })
-      this.workers.set(peerId, { info: info(peerId, i), slot: initialSlot(), up: true, connected: false, connection: 0, disk, streams: new Map() })
+      this.#newWorker()
     }
   }
 
-  startCoordinator (): void {
-    this.#term++
-    const incarnation = ++this.#incarnation
-    this.coordinator = emptyCoordinator()
+  /** Something happens somewhere. */
+  disturb (): void {
+    const { world } = this
+    let at = world.between(0, this.#weights.reduce((sum, { weight }) => sum + weight, 0))
 
-    for (const [id, stored] of this.disk.jobs) {
-      const of = (executions: Iterable<string>) => [...executions].map(parseExecutionId).filter(key => key.job === id)
-      this.#toCoordinator({
-        kind: 'restore',
-        ...stored,
-        finishedAtMs: this.disk.ended.get(id),
-        ended: of(this.disk.results.keys()).map(key => ({ key, outcome: this.disk.results.get(executionId(key))! })),
-        assigned: of(this.disk.assigned),
-        cancelled: this.disk.cancelled.has(id),
-        nowMs: this.nowMs
-      })
-    }
+    for (const { weight, run } of this.#weights) {
+      at -= weight
 
-    // the only master
-    this.#toCoordinator({ kind: 'reign', nowMs: this.nowMs })
-
-    const tick = (): void => {
-      if (incarnation === this.#incarnation && this.coordinator != null) {
-        this.#toCoordinator({ kind: 'tick', nowMs: this.nowMs })
-        this.after(1_000, tick)
+      if (at < 0) {
+        return run()
       }
     }
-    tick()
-
-    for (const id of this.workers.keys()) {
-      this.after(this.#delay(), () => { this.connect(id) })
-    }
   }
 
-  killCoordinator (): void {
-    this.history.push(`${this.nowMs} coordinator killed`)
-    this.coordinator = undefined
-    this.#incarnation++
+  heal (): void {
+    const nodes = [...this.masters, ...this.workers, { id: this.#client.id }]
 
-    for (const [id, worker] of this.workers) {
-      worker.connected = false
-      this.#closeStreams(id)
-    }
-  }
-
-  killWorker (id: string): void {
-    const worker = this.workers.get(id)!
-
-    if (!worker.up) {
-      return
-    }
-
-    this.history.push(`${this.nowMs} ${id} killed`)
-    worker.up = false
-    worker.running = undefined
-    worker.streams.clear()
-    this.disconnect(id)
-  }
-
-  reviveWorker (id: string): void {
-    const worker = this.workers.get(id)!
-
-    if (worker.up) {
-      return
-    }
-
-    for (const [execution, state] of worker.disk.known) {
-      if (state === 'running') {
-        worker.disk.known.set(execution, 'finished')
-        worker.disk.results.set(execution, 'interrupted')
-      }
-    }
-
-    worker.up = true
-    worker.slot = initialSlot({ known: worker.disk.known, cancelled: worker.disk.cancelled })
-    this.connect(id)
-  }
-
-  disconnect (id: string): void {
-    const worker = this.workers.get(id)!
-
-    if (worker.connected) {
-      worker.connected = false
-      this.#closeStreams(id)
-      // a registration that comes first has replaced the stream: its end is no news then
-      this.#later(() => {
-        if (!worker.connected) {
-          this.#toCoordinator({ kind: 'worker-gone', worker: id, nowMs: this.nowMs })
+    for (const a of nodes) {
+      for (const b of nodes) {
+        if (a.id !== b.id) {
+          Object.assign(this.#network.way(a.id, b.id), { least: 0.2, most: 8 })
+          this.#network.setUp(a.id, b.id, true)
         }
-      })
+      }
     }
+
+    this.masters.forEach(master => { this.#startMaster(master) })
+    this.workers.forEach(worker => { this.#startWorker(worker) })
   }
 
-  connect (id: string): void {
-    const worker = this.workers.get(id)!
+  /** What is wrong, if this is the end. */
+  final (): string[] {
+    const lives = this.masters.flatMap(({ lost, life }) => lost ? [] : life?.process.alive === true && life.isReady ? [life] : [])
+    const missing = this.masters.filter(({ lost, life }) => !lost && life?.isReady !== true).map(({ id }) => `${nameOf(id)} is not there`)
 
-    if (!worker.up || worker.connected || this.coordinator == null) {
+    return [...missing, ...this.checker.final(lives, id => this.workers.some(worker => worker.id === id && !worker.lost))]
+  }
+
+  /** Tasks of which there is more than one record. */
+  duplicates (): number {
+    return [...this.masters[0]?.life?.state.jobs.values() ?? []].flatMap(({ tasks }) => [...tasks.values()]).filter(({ records }) => records.size > 1).length
+  }
+
+  #disturbances (): Array<{ weight: number, run: () => void }> {
+    const { world } = this
+    const master = (): MasterPlace => world.pick(this.masters.filter(({ lost }) => !lost))!
+    const worker = (): WorkerPlace => world.pick(this.workers.filter(({ lost }) => !lost))!
+    const node = (): string => world.chance(0.6) ? master().id : worker().id
+    const coordinator = (): MasterPlace => this.masters.find(({ life }) => life?.process.alive === true && life.claim != null) ?? master()
+
+    return [
+      { weight: 3, run: () => { this.#cancel() } },
+      { weight: 2, run: () => { this.#killMaster(master()) } },
+      { weight: 2, run: () => { this.#killMaster(coordinator()) } },
+      { weight: 4, run: () => { this.#startMaster(master()) } },
+      { weight: 2, run: () => { this.#killWorker(worker()) } },
+      { weight: 2, run: () => { this.#startWorker(worker()) } },
+      {
+        weight: 1,
+        run: () => {
+          const place = coordinator()
+
+          this.#killMaster(place)
+          this.#startMaster(place)
+        }
+      },
+      { weight: 0.5, run: () => { this.masters.forEach(place => { this.#killMaster(place) }) } },
+      {
+        weight: 0.5,
+        run: () => {
+          this.masters.forEach(place => { this.#killMaster(place) })
+          this.workers.forEach(place => { this.#killWorker(place) })
+        }
+      },
+      { weight: 1, run: () => { this.#loseMaster(world.chance(0.5) ? coordinator() : master()) } },
+      { weight: 0.5, run: () => { this.#loseWorker(worker()) } },
+      { weight: 2, run: () => { this.#back(master()) } },
+      { weight: 1, run: () => { this.#restore(world.chance(0.5) ? coordinator() : master()) } },
+      { weight: 2, run: () => { this.#pause(world.chance(0.5) ? coordinator() : world.pick([...this.masters, ...this.workers])!) } },
+      { weight: 0.5, run: () => { this.#jump(world.pick([...this.masters, ...this.workers])!) } },
+      { weight: 2, run: () => { this.#link(master().id, node(), false) } },
+      { weight: 2, run: () => { this.#oneWay(node(), master().id) } },
+      { weight: 2, run: () => { this.#partition() } },
+      { weight: 2, run: () => { this.#flap(master().id, node(), Math.floor(world.between(3, 20))) } },
+      { weight: 2, run: () => { this.#break(master().id, node()) } },
+      { weight: 1, run: () => { this.#slow(node(), master().id) } },
+      { weight: 3, run: () => { this.#link(master().id, node(), true) } },
+      { weight: 3, run: () => { this.#joinUp() } }
+    ]
+  }
+
+  #say (line: () => string): void {
+    this.world.say(line)
+  }
+
+  // lives
+
+  #newMaster (joins: boolean): void {
+    const place: MasterPlace = { id: peerIdOf('m', this.#births.m++), disk: new Disk(this.world, { lazy: this.#lazyDisks }), lost: false, joins }
+
+    this.masters.push(place)
+    this.#startMaster(place)
+  }
+
+  #startMaster (place: MasterPlace): void {
+    if (place.lost || place.life?.process.alive === true) {
       return
     }
 
-    worker.connected = true
-    const holds: Held[] = [...worker.disk.results.keys()].map(execution => ({ execution, state: 'finished' }))
+    const life = new MasterLife(this.#setting, new Process(this.world, place.id, this.world.between(-50, 50)), place.disk, place.joins ? () => this.masters.flatMap(({ id, lost }) => lost || id === place.id ? [] : [id]) : undefined)
 
-    if (worker.running != null && !worker.disk.results.has(worker.running.execution)) {
-      holds.push({ execution: worker.running.execution, state: 'running' })
-    }
-
-    this.#toCoordinator({ kind: 'worker-registered', info: worker.info, holds, draining: false, nowMs: this.nowMs })
-    this.#reportForEver(id, ++worker.connection)
-
-    for (const execution of worker.disk.results.keys()) {
-      this.#deliver(id, execution)
-    }
+    place.life = life
+    this.#say(() => `${nameOf(place.id)} starts`)
+    life.process.input(this.world.between(1, 200), () => {
+      this.world.stir()
+      life.start().catch(err => { this.checker.fault(`${nameOf(place.id)} cannot start: ${err.stack}`) })
+    })
   }
 
-  /** False when nobody can take it. */
-  submit (job: Job): boolean {
-    if (this.coordinator == null) {
+  #newWorker (): void {
+    const number = this.#births.w++
+    const id = peerIdOf('w', number)
+    const place: WorkerPlace = {
+      id,
+      disk: new Disk(this.world, { lazy: this.#lazyDisks }),
+      lost: false,
+      info: workerInfo(id, nameOf(id), number),
+      first: this.masters.filter(({ lost }) => !lost).map(({ id }) => id)
+    }
+
+    this.workers.push(place)
+    this.#startWorker(place)
+  }
+
+  #startWorker (place: WorkerPlace): void {
+    if (place.lost || place.life?.process.alive === true) {
+      return
+    }
+
+    const life = new WorkerLife(this.#setting, new Process(this.world, place.id, this.world.between(-50, 50)), place.disk, place.info, place.first)
+
+    place.life = life
+    this.#say(() => `${nameOf(place.id)} starts`)
+    life.process.input(this.world.between(1, 200), () => {
+      this.world.stir()
+      life.start().catch(err => { this.checker.fault(`${nameOf(place.id)} cannot start: ${err.stack}`) })
+    })
+  }
+
+  #kill (place: Place<Node>): boolean {
+    if (place.life?.process.alive !== true) {
       return false
     }
 
-    let targets: Target[]
+    const silently = this.world.chance(0.3)
 
-    try {
-      targets = freezeTargets(this.coordinator, job)
-    } catch {
-      return false
-    }
-
-    this.disk.jobs.set(job.id, { job, acceptedAtMs: this.nowMs, targets })
-    this.#toCoordinator({ kind: 'accept', job, acceptedAtMs: this.nowMs, targets, nowMs: this.nowMs })
+    this.#say(() => `${nameOf(place.id)} is killed${silently ? ', and its machine is gone' : ''}`)
+    place.life.process.kill()
+    place.disk.powerCut()
+    this.#network.died(place.id, silently)
 
     return true
   }
 
-  cancel (job: string): void {
-    if (this.coordinator != null) {
-      this.disk.cancelled.add(job)
-      this.#toCoordinator({ kind: 'cancel', job, nowMs: this.nowMs })
+  #killMaster (place: MasterPlace): void {
+    this.#kill(place)
+  }
+
+  #killWorker (place: WorkerPlace): void {
+    if (this.#kill(place)) {
+      this.checker.stops(place.id)
     }
   }
 
-  after (ms: number, run: () => void): void {
-    this.#events.push({ atMs: this.nowMs + ms, order: this.#order++, run })
-  }
-
-  run (untilMs: number): void {
-    while (true) {
-      let first = 0
-
-      for (let i = 1; i < this.#events.length; i++) {
-        const a = this.#events[i]!
-        const b = this.#events[first]!
-
-        if (a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)) {
-          first = i
-        }
-      }
-
-      const next = this.#events[first]
-
-      if (next == null || next.atMs > untilMs) {
-        this.nowMs = untilMs
-        return
-      }
-
-      this.#events.splice(first, 1)
-      this.nowMs = next.atMs
-      next.run()
-    }
-  }
-
-  #delay (): number {
-    return 1 + Math.floor(this.#random() * 40)
-  }
-
-  #later (run: () => void): void {
-    const incarnation = this.#incarnation
-
-    this.after(this.#delay(), () => {
-      if (incarnation === this.#incarnation) {
-        run()
-      }
-    })
-  }
-
-  #toCoordinator (event: CoordinatorEvent): void {
-    if (this.coordinator == null) {
+  /** Its disk with it. Another machine takes its place, when there is somebody to join. */
+  #loseMaster (place: MasterPlace): void {
+    if (!this.masters.some(other => other !== place && !other.lost && other.disk.has('local/member'))) {
       return
     }
 
-    for (const effect of this.machines.coordinator(this.coordinator, event)) {
-      this.#carryOut(effect)
+    this.#killMaster(place)
+    this.#say(() => `the disk of ${nameOf(place.id)} is lost`)
+    place.lost = true
+    this.checker.diskChanged(place.id)
+    this.#replace(place.id)
+  }
 
-      if (effect.kind === 'task-changed') {
-        this.#checkDone(effect.job, effect.task)
+  #replace (lost: string): void {
+    this.world.after(this.world.between(500, 5_000), () => {
+      const host = this.masters.find(({ life }) => life?.process.isAwake === true && life.isReady)
+
+      if (host == null) {
+        return this.#replace(lost)
       }
+
+      this.#say(() => `${nameOf(lost)} is put out of the mesh`)
+      this.world.stir()
+      void host.life!.remove(lost)
+      this.#newMaster(true)
+    })
+  }
+
+  #loseWorker (place: WorkerPlace): void {
+    this.#killWorker(place)
+    this.#say(() => `the disk of ${nameOf(place.id)} is lost`)
+    place.lost = true
+    this.#newWorker()
+  }
+
+  #back (place: MasterPlace): void {
+    place.backup = place.disk.copy()
+    this.#say(() => `a backup of ${nameOf(place.id)} is made`)
+  }
+
+  #restore (place: MasterPlace): void {
+    if (place.backup == null) {
+      return
+    }
+
+    this.#killMaster(place)
+    this.#say(() => `${nameOf(place.id)} is restored from its backup`)
+    place.disk = new Disk(this.world, { lazy: this.#lazyDisks, records: place.backup })
+    this.checker.diskChanged(place.id)
+    this.#startMaster(place)
+  }
+
+  #pause (place: Place<Node>): void {
+    const ms = this.world.between(100, this.world.chance(0.3) ? 30_000 : 5_000)
+
+    this.#say(() => `${nameOf(place.id)} stands still for ${Math.round(ms)} ms`)
+    place.life?.process.pause(ms)
+  }
+
+  #jump (place: Place<Node>): void {
+    const ms = this.world.between(-60_000, 60_000) * (this.world.chance(0.2) ? 60 : 1)
+
+    if (place.life != null) {
+      this.#say(() => `the clock of ${nameOf(place.id)} is set by ${Math.round(ms)} ms`)
+      place.life.process.wallAheadMs += ms
     }
   }
 
-  #checkDone (job: string, name: string): void {
-    const task = this.coordinator?.jobs.get(job)?.tasks.get(name)
+  // links
 
-    if (task?.state === 'done' && this.disk.results.get(`${job}/${name}/${task.worker}/${task.attempt}`) !== 'done') {
-      this.violations.push(`task ${name} of ${job} is done without a record of its worker`)
+  #link (a: string, b: string, up: boolean): void {
+    if (a !== b) {
+      this.#say(() => `${nameOf(a)} - ${nameOf(b)} ${up ? 'is up' : 'is down'}`)
+      this.#network.link(a, b, up)
     }
   }
 
-  #carryOut (effect: CoordinatorEffect): void {
-    const claim = { term: this.#term, master: 'master' }
+  #oneWay (from: string, to: string): void {
+    if (from !== to) {
+      const [a, b] = this.world.chance(0.5) ? [from, to] : [to, from]
 
-    switch (effect.kind) {
-      case 'persist-assign':
-        this.disk.assigned.add(effect.execution)
-        return
-      case 'ask':
-        return this.#request_(effect.worker, effect.execution, { kind: 'available', claim, execution: effect.execution, measured: true })
-      case 'rollback':
-        return this.#request_(effect.worker, effect.execution, { kind: 'rollback', claim, execution: effect.execution })
-      case 'send-payload':
-        return this.#later(() => {
-          this.#toCoordinator(this.#random() < this.#loss
-            ? { kind: 'payload-failed', execution: effect.execution, reason: 'lost', refused: false, nowMs: this.nowMs }
-            : { kind: 'payload-sent', execution: effect.execution, nowMs: this.nowMs })
-        })
-      case 'start':
-        for (const { worker, execution } of effect.starts) {
-          if (!this.disk.assigned.has(execution)) {
-            this.violations.push(`${execution} started before it was journaled`)
-          }
-          this.#request_(worker, execution, { kind: 'start', claim, execution, job: new Uint8Array(0) })
+      this.#say(() => `${nameOf(a)} -> ${nameOf(b)} is down`)
+      this.#network.setUp(a, b, false)
+    }
+  }
+
+  /** Workers are on one side, or between the two. */
+  #partition (): void {
+    const { world } = this
+    const side = (): number => world.chance(0.5) ? 0 : 1
+    const sides = new Map<string, number>([...this.masters.map(({ id }): [string, number] => [id, side()]), ...this.workers.map(({ id }): [string, number] => [id, world.chance(0.3) ? 2 : side()])])
+
+    this.#say(() => `partition: ${[0, 1, 2].map(number => [...sides].filter(([, own]) => own === number).map(([id]) => nameOf(id)).join(' ')).join(' | ')}`)
+
+    for (const [a, left] of sides) {
+      for (const [b, right] of sides) {
+        if (a < b && left + right === 1) {
+          this.#network.link(a, b, false)
         }
-        return
-      case 'cancel-on':
-        return this.#request_(effect.worker, '', { kind: 'cancel', claim, job: effect.job })
-      case 'job-ended':
-        this.disk.ended.set(effect.job, effect.atMs)
+      }
     }
   }
 
-  #request_ (id: string, execution: string, message: SlotRequest): void {
-    const incarnation = this.#incarnation
-    const fail = (): void => {
-      if (execution !== '' && message.kind !== 'rollback') {
-        this.#later(() => { this.#toCoordinator({ kind: 'ask-failed', worker: id, execution, reason: 'the stream broke', nowMs: this.nowMs }) })
-      }
-    }
+  #joinUp (): void {
+    this.#say(() => 'all links are up')
+    const nodes = [...this.masters, ...this.workers]
 
-    this.after(this.#delay(), () => {
-      const worker = this.workers.get(id)!
-
-      if (incarnation !== this.#incarnation) {
-        return
-      }
-
-      if (!worker.up || !worker.connected || this.#random() < this.#loss) {
-        return fail()
-      }
-
-      const request = this.#request++
-      worker.streams.set(request, { execution })
-      this.#toSlot(id, { kind: 'request', request, from: 'master', message, nowMs: this.nowMs, hasPayload: this.#random() < 0.5 }, reply => {
-        if (this.#random() < this.#loss) {
-          // the answer is lost with its stream
-          if (message.kind === 'available') {
-            this.#toSlot(id, { kind: 'stream-closed', execution, from: 'master' })
-          }
-          return fail()
+    nodes.forEach(a => {
+      nodes.forEach(b => {
+        if (a.id < b.id) {
+          this.#network.link(a.id, b.id, true)
         }
-
-        this.after(this.#delay(), () => {
-          if (incarnation !== this.#incarnation) {
-            return
-          }
-
-          this.#toCoordinator(message.kind === 'cancel'
-            ? { kind: 'cancel-answered', job: message.job, worker: id, nowMs: this.nowMs }
-            : { kind: 'answer', worker: id, execution, reply, nowMs: this.nowMs })
-        })
       })
     })
   }
 
-  readonly #replies = new Map<number, (reply: SlotReply) => void>()
-
-  #toSlot (id: string, event: SlotEvent, onReply?: (reply: SlotReply) => void): void {
-    const worker = this.workers.get(id)!
-
-    if (event.kind === 'request' && onReply != null) {
-      this.#replies.set(event.request, onReply)
-    }
-
-    const { state, effects } = this.machines.slot(worker.slot, event)
-    worker.slot = state
-
-    for (const effect of effects) {
-      switch (effect.kind) {
-        case 'persist-start':
-          worker.disk.known.set(effect.execution, 'running')
-          break
-        case 'persist-cancel':
-          worker.disk.cancelled.add(effect.job)
-          break
-        case 'reply':
-          this.#replies.get(effect.request)?.(effect.reply)
-          this.#replies.delete(effect.request)
-          break
-        case 'start':
-          this.#begin(id, effect.execution)
-          break
-        case 'stop':
-          this.after(5, () => { this.#end(id, effect.execution, 'cancelled') })
-          break
-        case 'changed':
-          this.#report(id)
-          break
-        case 'persist-claim':
-      }
-    }
-  }
-
-  #begin (id: string, execution: string): void {
-    const worker = this.workers.get(id)!
-
-    if (worker.running != null) {
-      this.violations.push(`${id} runs ${worker.running.execution} and ${execution} at once`)
-    }
-
-    this.history.push(`${this.nowMs} ${id} starts ${execution}`)
-    this.starts.set(execution, (this.starts.get(execution) ?? 0) + 1)
-
-    if (this.starts.get(execution)! > 1) {
-      this.violations.push(`${execution} started twice`)
-    }
-
-    const { job, task } = parseExecutionId(execution)
-    const unmet = unmetDemand(worker.info, this.disk.jobs.get(job)!.job)
-
-    if (unmet != null) {
-      this.violations.push(`${execution} runs where it must not: ${unmet}`)
-    }
-
-    const place = this.#places.get(`${job}/${task}`)
-
-    // attempts are never raised here
-    if (place != null && place !== id) {
-      this.violations.push(`task ${task} of ${job} ran on ${place} and on ${id}`)
-    }
-
-    this.#places.set(`${job}/${task}`, id)
-
-    if (this.disk.cancelled.has(parseExecutionId(execution).job) && worker.disk.cancelled.has(parseExecutionId(execution).job)) {
-      this.violations.push(`${execution} started after its worker had heard of the cancel`)
-    }
-
-    const endsMs = this.nowMs + 50 + Math.floor(this.#random() * 3_000)
-    worker.running = { execution, endsMs }
-    this.after(endsMs - this.nowMs, () => { this.#end(id, execution, 'done') })
-  }
-
-  #end (id: string, execution: string, outcome: Outcome): void {
-    const worker = this.workers.get(id)!
-
-    if (worker.running?.execution !== execution) {
+  #flap (a: string, b: string, times: number): void {
+    if (a === b) {
       return
     }
 
-    worker.running = undefined
-    worker.disk.known.set(execution, 'finished')
-    worker.disk.results.set(execution, outcome)
-    this.#toSlot(id, { kind: 'ended', execution })
-    this.#deliver(id, execution)
+    this.#network.link(a, b, times % 2 === 0)
+    this.#say(() => `${nameOf(a)} - ${nameOf(b)} flaps`)
+
+    if (times > 0) {
+      this.world.after(this.world.between(20, 900), () => { this.#flap(a, b, times - 1) })
+    }
   }
 
-  #deliver (id: string, execution: string): void {
-    const worker = this.workers.get(id)!
-    const incarnation = this.#incarnation
+  #break (a: string, b: string): void {
+    this.#say(() => `${nameOf(a)} - ${nameOf(b)} breaks`)
+    this.#network.connection(a, b)?.cut()
+  }
 
-    this.after(this.#delay(), () => {
-      const outcome = worker.disk.results.get(execution)
+  #slow (from: string, to: string): void {
+    const most = this.world.between(50, 3_000)
 
-      if (outcome == null || !worker.up || !worker.connected) {
+    this.#say(() => `${nameOf(from)} -> ${nameOf(to)} takes up to ${Math.round(most)} ms`)
+    this.#network.way(from, to).most = most
+  }
+
+  // clients
+
+  #submit (): void {
+    const job = newJob(this.world, this.#jobs.length, this.workers.map(({ info }) => info.name), this.masters.length)
+
+    this.#jobs.push(job.id)
+    this.#say(() => `a client submits ${job.id.slice(-3)}, ${job.placement.on}${job.retryLostMs == null ? '' : ', retry lost'}${job.replicas == null ? '' : `, ${job.replicas} replicas`}`)
+    this.world.stir()
+    void this.#ask({ kind: 'submit', job: sealJob(job) }, CLIENT_TRIES)
+  }
+
+  #cancel (): void {
+    const job = this.world.pick(this.#jobs)
+
+    if (job != null) {
+      this.#say(() => `a client cancels ${job.slice(-3)}`)
+      this.world.stir()
+      void this.#ask({ kind: 'cancel', id: job }, CLIENT_TRIES)
+    }
+  }
+
+  /** Says the same to one master after the other until one has answered. */
+  async #ask (request: ClientRequest, tries: number): Promise<void> {
+    const client = this.#client
+
+    for (let left = tries; left > 0; left--) {
+      const master = this.world.pick(this.masters.filter(({ lost }) => !lost))!.id
+      const reply = await this.#askOne(master, request).catch(() => undefined)
+
+      if (reply?.kind === 'accepted' || reply?.kind === 'cancelled' || (reply?.kind === 'refused' && reply.code !== 'failed' && reply.code !== 'no-worker')) {
         return
       }
 
-      if (incarnation !== this.#incarnation || this.coordinator == null || this.#random() < this.#loss) {
-        this.after(500, () => { this.#deliver(id, execution) })
-        return
+      await client.sleep(200)
+    }
+  }
+
+  async #askOne (master: string, request: ClientRequest): Promise<ClientReply | undefined> {
+    await this.#network.dial(this.#client, master)
+
+    const side = this.#network.open(this.#client, master, 'client')
+
+    if (side == null) {
+      return undefined
+    }
+
+    const { promise, resolve } = Promise.withResolvers<ClientReply | undefined>()
+    const settle = (reply?: ClientReply): void => {
+      this.world.stir()
+      resolve(reply)
+    }
+
+    side.listen((reply: ClientReply) => {
+      if (reply.kind === 'accepted') {
+        reply.onHeard()
+      } else if (reply.kind === 'cancelled') {
+        this.checker.cancelled(reply.id, reply.by, reply.pending)
       }
 
-      const known = this.disk.results.get(execution)
-
-      if (known != null && known !== outcome) {
-        this.violations.push(`${execution} has two results: ${known} and ${outcome}`)
-      }
-
-      this.disk.results.set(execution, outcome)
-      this.#toCoordinator({ kind: 'result', key: parseExecutionId(execution), outcome, nowMs: this.nowMs })
-      worker.disk.results.delete(execution)
+      settle(reply)
+    }, () => { settle() })
+    side.send({ request, hops: 0 })
+    this.#client.after(CLIENT_PATIENCE_MS, () => {
+      side.close()
+      settle()
     })
-  }
 
-  #tickSlot (id: string): void {
-    if (this.workers.get(id)!.up) {
-      this.#toSlot(id, { kind: 'tick', nowMs: this.nowMs })
-    }
-
-    this.after(500, () => { this.#tickSlot(id) })
-  }
-
-  #reportForEver (id: string, connection: number): void {
-    const worker = this.workers.get(id)!
-
-    if (worker.connected && worker.connection === connection) {
-      this.#report(id)
-      this.after(10_000, () => { this.#reportForEver(id, connection) })
-    }
-  }
-
-  #report (id: string): void {
-    const worker = this.workers.get(id)!
-    const { phase } = worker.slot
-    const state = phase.kind === 'free' ? 'waiting' : phase.kind
-
-    this.#later(() => {
-      if (worker.connected) {
-        this.#toCoordinator({ kind: 'worker-state', worker: id, state, sinceMs: 0, nowMs: this.nowMs })
-      }
-    })
-  }
-
-  #closeStreams (id: string): void {
-    const worker = this.workers.get(id)!
-
-    for (const { execution } of worker.streams.values()) {
-      if (execution != null && execution !== '') {
-        this.#toSlot(id, { kind: 'stream-closed', execution, from: 'master' })
-      }
-    }
-
-    worker.streams.clear()
-  }
-}
-
-const SHARED: SandboxFacts = {
-  builder: 'bubblewrap',
-  builderVersion: '0.8.0',
-  namespaces: [],
-  filterHash: '',
-  uidMode: 'shared',
-  cgroup: 'none',
-  methods: { cpu: 'rusage', memory: 'adopted-maxrss', processes: 'rlimit' },
-  proc: true,
-  kernel: '6',
-  canaries: {},
-  caveats: []
-}
-
-/** Some workers offer more protection, some allow less. */
-function info (peerId: string, index: number): WorkerInfo {
-  return {
-    peerId,
-    name: `w-${index}`,
-    labels: {},
-    sandbox: index % 2 === 0 ? SHARED : { ...SHARED, uidMode: 'two-uids' },
-    ...(index % 3 === 2 ? { ceilings: { memoryBytes: 2 ** 30 } } : {}),
-    resources: { machineId: `m${index}`, platform: 'linux', arch: 'x64', cpuModel: 'cpu', cores: 2, memoryBytes: 2 ** 30, kernel: '6', os: 'os', nodeVersion: '20' }
+    return promise
   }
 }

@@ -1,0 +1,345 @@
+import { unmetDemand } from '../../src/machine/demands.ts'
+import { executionId, parseExecutionId } from '../../src/model/ids.ts'
+import { isTaskEnd } from '../../src/model/states.ts'
+import { encodeResult } from '../../src/node/protocol/model/index.ts'
+import { compareClaims } from '../../src/roles/claim.ts'
+import { isFact } from '../../src/roles/master/replica/facts.ts'
+import { nameOf, shortExecution } from './ids.ts'
+import { openJob } from './sim-jobs.ts'
+import type { MasterLife } from './sim-master.ts'
+import type { WorkerLife } from './sim-worker.ts'
+import type { World } from './world.ts'
+import type { ExecutionResult } from '../../src/model/result.ts'
+import type { Claim } from '../../src/node/protocol/register/messages.ts'
+
+interface Acceptance {
+  /** Master -> the era of its disk when the answer was given. */
+  masters: Map<string, number>
+  received: boolean
+}
+
+/**
+ * Sees everything and believes nobody: counts starts where they happen, and
+ * keeps what was promised to whom, apart from all journals.
+ */
+export class Checker {
+  readonly faults: string[] = []
+  /** How often each execution was started. */
+  readonly #starts = new Map<string, number>()
+  readonly #running = new Map<string, string>()
+  /** Worker -> the highest claim that it has obeyed. */
+  readonly #obeyed = new Map<string, Claim>()
+  readonly #records = new Map<string, { worker: string, bytes: string, outcome: string }>()
+  readonly #accepted = new Map<string, Acceptance[]>()
+  readonly #cancelled = new Map<string, { by: string, pending: string[] }>()
+  /** Execution -> who sent START. */
+  readonly #commands = new Map<string, { master: string, knewOfCancel: boolean }>()
+  readonly #buried = new Map<string, Array<{ master: string, era: number }>>()
+  readonly #reigns = new Map<string, { claim: Claim, era: number }>()
+  /** Grows when a disk is lost or brought back from a backup. */
+  readonly #eras = new Map<string, number>()
+  readonly #world: World
+
+  constructor (world: World) {
+    this.#world = world
+  }
+
+  fault (what: string): void {
+    this.#world.say(() => `FAULT: ${what}`)
+    this.faults.push(what)
+  }
+
+  /** The disk is not what it was. */
+  diskChanged (id: string): void {
+    this.#eras.set(id, this.#era(id) + 1)
+  }
+
+  reigns (master: string, claim: Claim): void {
+    const before = this.#reigns.get(master)
+
+    if (before != null && before.era === this.#era(master) && claim.term <= before.claim.term) {
+      this.fault(`master ${nameOf(master)} claims term ${claim.term} after term ${before.claim.term}`)
+    }
+
+    this.#reigns.set(master, { claim, era: this.#era(master) })
+  }
+
+  /** A master is about to assign. */
+  assigns (master: MasterLife, execution: string): void {
+    const key = parseExecutionId(execution)
+
+    for (const other of this.#starts.keys()) {
+      if (other !== execution && other.startsWith(`${key.job}/${key.task}/`) && parseExecutionId(other).attempt === key.attempt && master.disk.has(`assign/${other}`)) {
+        this.fault(`master ${nameOf(master.id)} gives ${shortExecution(execution)} to be done, and knows that ${shortExecution(other)} was assigned, which has begun`)
+      }
+    }
+  }
+
+  /** START is sent. */
+  commands (master: MasterLife, execution: string): void {
+    const { job } = parseExecutionId(execution)
+
+    if (!master.disk.has(`assign/${execution}`) && !master.disk.has(`tombstone/${job}`)) {
+      this.fault(`START of ${shortExecution(execution)} is sent before it is journaled`)
+    }
+
+    this.#commands.set(execution, { master: master.id, knewOfCancel: this.#knewOfCancel(master, job) })
+  }
+
+  /** A worker has done what it was told under this claim. */
+  obeys (worker: string, claim: Claim): void {
+    const highest = this.#obeyed.get(worker)
+
+    if (highest != null && compareClaims(claim, highest) < 0) {
+      this.fault(`${nameOf(worker)} obeys ${nameOf(claim.master)} of term ${claim.term} after ${nameOf(highest.master)} of term ${highest.term}`)
+    } else {
+      this.#obeyed.set(worker, claim)
+    }
+  }
+
+  starts (worker: WorkerLife, execution: string, sealed: Uint8Array): void {
+    const key = parseExecutionId(execution)
+    const job = openJob(sealed)
+    const unmet = unmetDemand(worker.info, job)
+    const beside = this.#running.get(worker.id)
+    const cancelled = this.#cancelled.get(key.job)
+    const command = this.#commands.get(execution)
+
+    if (this.#starts.has(execution)) {
+      this.fault(`${shortExecution(execution)} starts again`)
+    }
+
+    if (beside != null) {
+      this.fault(`${shortExecution(execution)} starts beside ${shortExecution(beside)}`)
+    }
+
+    if (key.worker !== worker.id || (key.task !== 'any' && key.task !== worker.id)) {
+      this.fault(`${shortExecution(execution)} starts on ${nameOf(worker.id)}`)
+    }
+
+    if (unmet != null) {
+      this.fault(`${shortExecution(execution)} runs where it must not: ${unmet}`)
+    }
+
+    if (key.attempt > 0 && job.retryLostMs == null) {
+      this.fault(`${shortExecution(execution)} is a further attempt that nobody wanted`)
+    }
+
+    if (!worker.disk.has(`start/${execution}`)) {
+      this.fault(`${shortExecution(execution)} starts before the worker's journal says so`)
+    }
+
+    if (worker.disk.has(`cancelled/${key.job}`)) {
+      this.fault(`${shortExecution(execution)} starts although its worker knows that it is cancelled`)
+    }
+
+    // across a partition nobody can know of it
+    if (cancelled != null && !cancelled.pending.includes(worker.id) && (command?.master === cancelled.by || command?.knewOfCancel === true)) {
+      this.fault(`${shortExecution(execution)} starts after its cancel was answered`)
+    }
+
+    this.#starts.set(execution, 1)
+    this.#running.set(worker.id, execution)
+  }
+
+  /** The program is no more. */
+  stops (worker: string): void {
+    this.#running.delete(worker)
+  }
+
+  /** A worker's record is on its disk. */
+  records (worker: string, result: ExecutionResult): void {
+    const execution = executionId(result.key)
+    const bytes = Buffer.from(encodeResult(result)).toString('base64')
+    const known = this.#records.get(execution)
+
+    if (!this.#starts.has(execution)) {
+      this.fault(`${nameOf(worker)} has a record of ${shortExecution(execution)}, which has never started`)
+    }
+
+    if (known != null && known.bytes !== bytes) {
+      this.fault(`${nameOf(worker)} has two records of ${shortExecution(execution)}: ${known.outcome} and ${result.outcome}`)
+    }
+
+    this.#records.set(execution, { worker, bytes, outcome: result.outcome })
+  }
+
+  /** A master says that it has the result. */
+  takes (master: MasterLife, execution: string): void {
+    const { job } = parseExecutionId(execution)
+
+    if (!master.disk.has(`result/${execution}`) && !master.disk.has(`tombstone/${job}`)) {
+      this.fault(`master ${nameOf(master.id)} says that it has ${shortExecution(execution)}, and has not`)
+    }
+  }
+
+  /** A master answers a client; returns what is to be called when the client hears it. */
+  accepts (job: string, masters: string[]): () => void {
+    const acceptance: Acceptance = { masters: new Map(masters.map(master => [master, this.#era(master)])), received: false }
+
+    this.#accepted.set(job, [...this.#accepted.get(job) ?? [], acceptance])
+
+    return () => { acceptance.received = true }
+  }
+
+  /** A client hears that its job is cancelled. */
+  cancelled (job: string, by: string, pending: string[]): void {
+    this.#cancelled.set(job, { by, pending })
+  }
+
+  /** A tombstone is on this master's disk. */
+  buries (master: MasterLife, job: string): void {
+    this.#buried.set(job, [...this.#buried.get(job) ?? [], { master: master.id, era: this.#era(master.id) }])
+  }
+
+  /** What is wrong when everything has been whole for long enough. */
+  final (masters: MasterLife[], isWhole: (worker: string) => boolean): string[] {
+    const [first] = masters
+
+    return first == null ? ['there is no master'] : [...unity(masters), ...masters.flatMap(master => this.#ends(master)), ...this.#promises(first, isWhole)]
+  }
+
+  #era (id: string): number {
+    return this.#eras.get(id) ?? 0
+  }
+
+  #knewOfCancel (master: MasterLife, job: string): boolean {
+    return this.#cancelled.has(job) && master.disk.has(`cancel/${job}`)
+  }
+
+  /** Every job has ended, by records that there are. */
+  #ends (master: MasterLife): string[] {
+    const faults: string[] = []
+    const say = (what: string): void => { faults.push(`at ${nameOf(master.id)}: ${what}`) }
+
+    for (const key of master.disk.keys('job/')) {
+      const id = key.slice('job/'.length)
+      const entry = master.state.jobs.get(id)
+
+      if (entry == null) {
+        say(`job ${id.slice(-3)} is on disk and not known`)
+        continue
+      }
+
+      if (entry.finishedAtMs == null) {
+        say(`job ${id.slice(-3)} does not end`)
+      }
+
+      for (const task of entry.tasks.values()) {
+        const label = `task ${task.name.length > 20 ? nameOf(task.name) : task.name} of ${id.slice(-3)}`
+
+        if (!isTaskEnd(task.state)) {
+          say(`${label} does not end: it is ${task.state}`)
+        } else if (!['lost', 'cancelled'].includes(task.state) && task.records.size === 0 && !(task.state === 'not-run' && task.info != null && unmetDemand(task.info, entry.job) != null)) {
+          say(`${label} is ${task.state} without a record`)
+        }
+
+        const counted = countedOf(master.disk.keys(`result/${id}/${task.name}/`).map(key => key.slice('result/'.length)), execution => this.#records.get(execution)?.outcome ?? '')
+
+        if (counted != null && (task.state !== this.#records.get(counted)?.outcome || executionId({ job: id, task: task.name, worker: task.worker ?? '', attempt: task.attempt }) !== counted)) {
+          say(`${label} is ${task.state} at ${nameOf(task.worker ?? '')}, attempt ${task.attempt}, is counted, and not ${shortExecution(counted)}`)
+        }
+
+        for (const [execution, { outcome }] of task.records) {
+          if (this.#records.get(execution)?.outcome !== outcome) {
+            say(`${label} has a record ${outcome} of ${shortExecution(execution)}, which its worker has not: ${this.#records.get(execution)?.outcome}`)
+          }
+        }
+      }
+    }
+
+    return faults
+  }
+
+  /** What anybody was promised. All masters are known to have the same. */
+  #promises (master: MasterLife, isWhole: (worker: string) => boolean): string[] {
+    const faults: string[] = []
+    const { disk } = master
+
+    for (const [job, acceptances] of this.#accepted) {
+      const isHeld = acceptances.some(({ received, masters }) => received && [...masters].some(([id, era]) => this.#era(id) === era))
+
+      if (isHeld && !disk.has(`job/${job}`) && !disk.has(`tombstone/${job}`)) {
+        faults.push(`job ${job.slice(-3)} was accepted and is lost`)
+      }
+    }
+
+    for (const [job, witnesses] of this.#buried) {
+      if (disk.has(`job/${job}`) && witnesses.some(({ master, era }) => this.#era(master) === era)) {
+        faults.push(`job ${job.slice(-3)} was removed and is there again`)
+      }
+    }
+
+    for (const [execution, { worker, bytes }] of this.#records) {
+      const { job } = parseExecutionId(execution)
+      const kept = disk.get(`result/${execution}`)
+
+      if (kept == null ? disk.has(`job/${job}`) && isWhole(worker) : Buffer.from(kept).toString('base64') !== bytes) {
+        faults.push(`the result of ${shortExecution(execution)} is ${kept == null ? 'lost' : 'not what its worker wrote'}`)
+      }
+    }
+
+    for (const key of disk.keys('result/')) {
+      if (!this.#records.has(key.slice('result/'.length))) {
+        faults.push(`the result of ${shortExecution(key.slice('result/'.length))} is invented`)
+      }
+    }
+
+    for (const key of disk.keys('conflict/')) {
+      faults.push(`there are two of ${key}`)
+    }
+
+    return faults
+  }
+}
+
+/** Of several records of a task that which tells most, and of these the lowest. */
+function countedOf (executions: string[], outcomeOf: (execution: string) => string): string | undefined {
+  const weigh = (execution: string): number => ['done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted'].indexOf(outcomeOf(execution)) < 3 ? 0 : outcomeOf(execution) === 'interrupted' ? 2 : 1
+
+  return executions.sort((a, b) => weigh(a) - weigh(b) || (a < b ? -1 : 1))[0]
+}
+
+/** One coordinator, and the same facts and the same view of all jobs at all masters. */
+function unity (masters: MasterLife[]): string[] {
+  const faults: string[] = []
+  const [first, ...others] = masters
+  const reigning = masters.filter(({ claim }) => claim != null)
+
+  if (reigning.length !== 1) {
+    faults.push(`${reigning.length} masters reign: ${reigning.map(({ id }) => nameOf(id)).join()}`)
+  }
+
+  for (const master of masters) {
+    if (master.election.coordinator?.master !== reigning[0]?.id) {
+      faults.push(`${nameOf(master.id)} takes ${nameOf(master.election.coordinator?.master ?? '')} for the coordinator`)
+    }
+  }
+
+  const facts = factsOf(first!)
+  const views = viewsOf(first!)
+
+  for (const other of others) {
+    const names = `${nameOf(first!.id)} and ${nameOf(other.id)}`
+
+    faults.push(...differences(facts, factsOf(other)).map(key => `${names} differ in ${key}`))
+    faults.push(...differences(views, viewsOf(other)).map(key => `${names} differ in their view of ${key}: ${views.get(key)} and ${viewsOf(other).get(key)}`))
+  }
+
+  return faults
+}
+
+function factsOf ({ disk }: MasterLife): Map<string, string> {
+  return new Map(disk.keys('').filter(isFact).map(key => [key, Buffer.from(disk.get(key)!).toString('base64')]))
+}
+
+function viewsOf ({ state }: MasterLife): Map<string, string> {
+  return new Map([...state.jobs].flatMap(([id, { tasks }]) => [...tasks.values()].map(task => [
+    `${id.slice(-3)}/${task.name.length > 20 ? nameOf(task.name) : task.name}`,
+    `${task.state}${task.records.size === 0 ? '' : ` at ${nameOf(task.worker ?? '')}, attempt ${task.attempt}`}`
+  ])))
+}
+
+function differences (a: Map<string, string>, b: Map<string, string>): string[] {
+  return [...new Set([...a.keys(), ...b.keys()])].filter(key => a.get(key) !== b.get(key)).slice(0, 3)
+}
