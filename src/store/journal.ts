@@ -363,7 +363,6 @@ function checkKey (key: string): void {
   }
 }
 
-/** True when the journal is new. */
 /** Makes the folder and works in it; again when another process has just set it aside as damaged. */
 async function inDir<T> (dir: string, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
@@ -379,6 +378,7 @@ async function inDir<T> (dir: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** True when the journal is new. */
 async function checkVersion (level: Level, dir: string, version: number): Promise<boolean> {
   const stored = await level.get(VERSION_KEY)
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { isMeshmarkError, toError } from '../../model/errors.ts'
+import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { mastersBeat, mastersFollow } from '../../node/protocol/masters/index.ts'
 import { withDeadline } from '../../node/wait.ts'
 import { follow, Follower } from './follow.ts'
@@ -60,7 +60,7 @@ export class MasterLink {
   }
 
   async stop (): Promise<void> {
-    const reason = new Error('this master has no use for it any more')
+    const reason = new MeshmarkError('unreachable', 'this master has no use for it any more')
 
     this.#stop.abort(reason)
     this.#beats?.abort(reason)
@@ -110,7 +110,7 @@ export class MasterLink {
   async hearBeats (channel: Channel<Beat, Beat>): Promise<void> {
     const { signal } = this.#stop
 
-    this.#beats?.abort(new Error('the heartbeats come on another stream now'))
+    this.#beats?.abort(new MeshmarkError('unreachable', 'the heartbeats come on another stream now'))
     this.#beats = channel
     this.#sending = false
     this.sendBeat()
