@@ -124,12 +124,9 @@ export function startSkew (results: ExecutionResult[]): number | undefined {
 }
 
 function jobState (entry: JobEntry): JobState {
-  if (entry.cancelled && entry.finishedAtMs != null) {
-    return 'cancelled'
-  }
-
   if (entry.finishedAtMs != null) {
-    return 'finished'
+    // a cancel that came when everything had run changes nothing
+    return entry.cancelled && [...entry.tasks.values()].some(task => task.state === 'cancelled') ? 'cancelled' : 'finished'
   }
 
   return [...entry.tasks.values()].every(task => task.state === 'queued') ? 'queued' : 'running'

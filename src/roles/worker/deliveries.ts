@@ -140,14 +140,21 @@ export class Deliveries {
     }
   }
 
-  /** A master that had confirmed it asks for it: it has been restored from a backup. */
-  async redeliver (execution: string, master: string): Promise<void> {
+  /** A master asks for it: one that had confirmed it has been restored from a backup. False when the record is not here any more. */
+  redeliver (execution: string, master: string): boolean {
+    const { outbox, log } = this.#components
     const entry = this.#entries.get(execution)
 
-    if (entry?.parcel.result != null && entry.confirmed.delete(master)) {
-      await this.#components.outbox.dropConfirmed(execution, master)
+    if (entry == null || entry.closing != null) {
+      return false
+    }
+
+    if (entry.parcel.result != null && entry.confirmed.delete(master)) {
+      outbox.dropConfirmed(execution, master).catch(err => { log(`that a result has to be delivered again is not on disk: ${toError(err).message}`) })
       this.#couriers.get(master)?.add(entry.parcel)
     }
+
+    return true
   }
 
   /**

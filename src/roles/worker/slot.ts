@@ -28,8 +28,8 @@ export interface SlotComponents {
   /** Resolves when the machine is quiet, or after `maxMs`, with the milliseconds that it took. Rejects with the signal's reason. */
   settle: (maxMs: number, signal: AbortSignal) => Promise<number>
   onStop: (execution: string) => void
-  /** A master asks for what has ended here: does it have the record? */
-  onKnown: (execution: string, master: string) => void
+  /** A master asks for what has ended here, and so lacks the record: brings it there. False when it is not here any more. */
+  onKnown: (execution: string, master: string) => boolean
   onChange: () => void
   log: (line: string) => void
 }
@@ -87,17 +87,15 @@ export class Slot {
 
     try {
       for (let message = await channel.receive(); message != null; message = await channel.receive()) {
-        const reply = await this.#ask(message, peer)
+        const answer = await this.#ask(message, peer)
+        const isGone = answer.kind === 'known' && answer.state === 'finished' && 'execution' in message && !this.#components.onKnown(message.execution, peer.id)
+        const reply: SlotReply = isGone ? { kind: 'known', state: 'delivered' } : answer
 
         if (message.kind === 'available' && reply.kind === 'ready') {
           reserved.add(message.execution)
         } else if (message.kind === 'rollback') {
           // another stream may hold the same reservation by now: its end is not the end of this one
           reserved.delete(message.execution)
-        }
-
-        if (reply.kind === 'known' && reply.state === 'finished' && 'execution' in message) {
-          this.#components.onKnown(message.execution, peer.id)
         }
 
         await channel.send(reply)

@@ -173,7 +173,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       },
       settle: async (maxMs, signal) => quiet.wait(maxMs, signal),
       onStop: execution => { executions.cancel(execution) },
-      onKnown: (execution, master) => { deliveries.redeliver(execution, master).catch(err => { log(`${execution} is not delivered again: ${toError(err).message}`) }) },
+      onKnown: (execution, master) => deliveries.redeliver(execution, master),
       onChange: () => {
         if (slot.state.phase.kind !== 'free') {
           void floorMeter.giveWay()

@@ -3,6 +3,7 @@ import { DEFAULT_LIMITS } from '../../../src/model/limits.ts'
 import { emptyCoordinator } from '../../../src/roles/master/coordinator/state.ts'
 import { stepCoordinator } from '../../../src/roles/master/coordinator/step.ts'
 import { freezeTargets } from '../../../src/roles/master/coordinator/targets.ts'
+import { jobView } from '../../../src/roles/master/views.ts'
 import type { Job } from '../../../src/model/job.ts'
 import type { WorkerInfo } from '../../../src/model/machine.ts'
 import type { TaskState } from '../../../src/model/states.ts'
@@ -187,7 +188,7 @@ describe('a START of which nothing was heard', () => {
 })
 
 describe('a cancelled job', () => {
-  it('is cancelled on a worker that comes back running it after it counted as lost', () => {
+  it('is cancelled on a worker that comes back running it after it was given up', () => {
     register('w1')
     accept(job('all', false))
     answer('w1', READY, 'w1')
@@ -200,12 +201,13 @@ describe('a cancelled job', () => {
       step({ kind: 'tick' })
     }
 
-    expect(task('w1').state).toBe<TaskState>('lost')
+    expect(task('w1').state).toBe<TaskState>('cancelled')
+    expect(task('w1').reason).toBe('cancel pending: its worker is not connected')
     expect(state.jobs.get(JOB)?.finishedAtMs).toBeDefined()
     expect(register('w1', [{ execution: execution('w1', 'w1'), state: 'running' }])).toContainEqual({ kind: 'cancel-on', worker: 'w1', job: JOB })
   })
 
-  it('was not cancelled when it had ended before', () => {
+  it('keeps what has ended before as it is', () => {
     register('w1')
     accept(job('all', false))
     answer('w1', READY, 'w1')
@@ -213,7 +215,8 @@ describe('a cancelled job', () => {
     step({ kind: 'result', key: { job: JOB, task: 'w1', worker: 'w1', attempt: 0 }, outcome: 'done' })
     step({ kind: 'cancel', job: JOB })
 
-    expect(state.jobs.get(JOB)?.cancelled).toBe(false)
+    expect(task('w1').state).toBe<TaskState>('done')
+    expect(jobView(state.jobs.get(JOB)!, undefined).state).toBe('finished')
   })
 })
 

@@ -375,3 +375,40 @@ describe('--retry-lost', () => {
     expect(task(play).attempt).toBe(1)
   })
 })
+
+describe('what no master can know any more', () => {
+  it('ends as lost when its worker has run it and no longer has the record, until a master comes back that has it', () => {
+    const play = standby('a')
+
+    learn(play, JOB, at('a'))
+    reign(play)
+    play.step({ kind: 'answer', worker: '12D3a', execution: at('a'), reply: { kind: 'known', state: 'delivered' } })
+    expect(task(play)).toMatchObject({ state: 'lost', reason: 'it has run, and the masters that had its record have lost it' })
+    expect(play.state.jobs.get(JOB.id)!.finishedAtMs).toBeDefined()
+    result(play, 'a')
+    expect(task(play).state).toBe('done')
+  })
+
+  it('is called cancelled by all masters when the job was cancelled, whoever calls it ended and whenever the cancel comes', () => {
+    const silent = standby('a')
+
+    learn(silent, JOB, at('a'))
+    reign(silent)
+    silent.step({ kind: 'cancel', job: JOB.id })
+    silent.step({ kind: 'worker-gone', worker: '12D3a' })
+
+    for (let second = 0; second < 30; second++) {
+      silent.nowMs += 1_000
+      silent.step({ kind: 'tick' })
+    }
+
+    const late = standby('a')
+
+    learn(late, JOB, at('a'))
+    late.step({ kind: 'end', job: JOB.id, atMs: 7 })
+    expect(task(late).state).toBe('lost')
+    late.step({ kind: 'cancel', job: JOB.id })
+
+    expect([task(silent).state, task(late).state]).toEqual(['cancelled', 'cancelled'])
+  })
+})

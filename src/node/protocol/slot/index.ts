@@ -31,7 +31,7 @@ export const slot: Protocol<SlotRequest, SlotReply> = {
     ready: variant(1, { leaseMs: field(1, millis), hasPayload: field(2, bool) }),
     busy: variant(2, { reason: field(1, sentence) }),
     stale: variant(3, { highest: field(1, claim) }),
-    known: variant(4, { state: field(1, oneOf('KnownState', ['running', 'finished'] as const)) }),
+    known: variant(4, { state: field(1, oneOf('KnownState', ['running', 'finished', 'delivered'] as const)) }),
     renewed: variant(5, { leaseMs: field(1, millis) }),
     started: variant(6, {}),
     'rolled-back': variant(7, {}),

@@ -17,6 +17,9 @@ export type SlotRequest =
   /** Every execution of the job on this worker; later STARTs of it are refused. */
   | { kind: 'cancel', claim: Claim, job: string }
 
+/** `delivered`: every master that the worker knew has confirmed its record, and the worker has it no more. */
+export type KnownState = 'running' | 'finished' | 'delivered'
+
 /** What the worker answers, one reply for each request. */
 export type SlotReply =
   /** READY: reserved for you until the lease ends. `hasPayload` = nothing needs to be sent. */
@@ -26,7 +29,7 @@ export type SlotReply =
   /** A higher claim has been seen. */
   | { kind: 'stale', highest: Claim }
   /** This execution is in the worker's journal: it will not run again; its result comes by the task protocol. */
-  | { kind: 'known', state: 'running' | 'finished' }
+  | { kind: 'known', state: KnownState }
   | { kind: 'renewed', leaseMs: number }
   | { kind: 'started' }
   | { kind: 'rolled-back' }

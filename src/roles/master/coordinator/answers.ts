@@ -2,7 +2,7 @@ import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { backOff, cancelOn, change, conclude, disengage, findTask, keyOf, requeue, rollBack, settle } from './tasks.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
-import type { SlotReply } from '../../../node/protocol/slot/messages.ts'
+import type { KnownState, SlotReply } from '../../../node/protocol/slot/messages.ts'
 
 /** Pause before a worker that answered BUSY is asked again, should its own word not come first. */
 const BUSY_RETRY_MS = 1_000
@@ -88,7 +88,7 @@ function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
 }
 
 /** It ran there before, for an earlier coordinator or before our restart. Only of a worker that was asked: a task is at one worker. */
-function onKnown (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, held: 'running' | 'finished', nowMs: number, effects: CoordinatorEffect[]): void {
+function onKnown (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, held: KnownState, nowMs: number, effects: CoordinatorEffect[]): void {
   const wasAsked = task.asked.delete(worker) && task.worker == null
 
   if (isTaskEnd(task.state) || (!wasAsked && task.worker !== worker && !task.doubted.has(worker))) {
@@ -98,7 +98,11 @@ function onKnown (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
 
   choose(state, entry, task, worker, effects)
 
-  if (entry.cancelled) {
+  if (held === 'delivered') {
+    // masters had it that have lost it, as when they were restored from a backup; should one of them come back, its record counts
+    disengage(state, worker, executionId(keyOf(entry, task, worker)))
+    conclude(entry, task, entry.cancelled ? 'cancelled' : 'lost', 'it has run, and the masters that had its record have lost it', nowMs, effects)
+  } else if (entry.cancelled) {
     cancelOn(entry, task, worker, nowMs, effects)
   } else {
     change(entry, task, held === 'running' ? 'running' : 'starting', nowMs, effects)

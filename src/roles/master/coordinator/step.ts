@@ -184,11 +184,20 @@ function rollBackOthers (state: CoordinatorState, entry: JobEntry, task: TaskEnt
 function onCancel (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'cancel' }>, effects: CoordinatorEffect[]): void {
   const entry = state.jobs.get(event.job)
 
-  if (entry == null || entry.cancelled || entry.finishedAtMs != null) {
+  if (entry == null || entry.cancelled) {
     return
   }
 
   entry.cancelled = true
+
+  // it had ended before, for a master that knew of no cancel: all infer the same from what is on disk
+  if (entry.finishedAtMs != null) {
+    for (const task of entry.tasks.values()) {
+      change(entry, task, task.state === 'lost' ? 'cancelled' : task.state, event.nowMs, effects)
+    }
+
+    return
+  }
 
   for (const task of entry.tasks.values()) {
     switch (task.state) {

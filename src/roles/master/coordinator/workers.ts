@@ -261,7 +261,8 @@ function giveUp (state: CoordinatorState, nowMs: number, effects: CoordinatorEff
           : `nothing heard from its worker for ${WORKER_LOST_MS / 1_000} s`
 
         rollBack(state, entry, task, effects)
-        conclude(entry, task, 'lost', reason, nowMs, effects)
+        // all masters must infer the same from what is on disk
+        conclude(entry, task, entry.cancelled ? 'cancelled' : 'lost', reason, nowMs, effects)
       }
     }
   }
