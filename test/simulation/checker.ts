@@ -6,6 +6,7 @@ import { compareClaims } from '../../src/roles/claim.ts'
 import { isFact } from '../../src/roles/master/replica/facts.ts'
 import { nameOf, shortExecution } from './ids.ts'
 import { openJob } from './sim-jobs.ts'
+import type { Disk } from './disk.ts'
 import type { MasterLife } from './sim-master.ts'
 import type { WorkerLife } from './sim-worker.ts'
 import type { World } from './world.ts'
@@ -35,6 +36,8 @@ export class Checker {
   /** Execution -> who sent START. */
   readonly #commands = new Map<string, { master: string, knewOfCancel: boolean }>()
   readonly #buried = new Map<string, Array<{ master: string, era: number }>>()
+  /** Execution -> the masters that have confirmed its record. */
+  readonly #takers = new Map<string, Array<{ master: string, era: number }>>()
   readonly #reigns = new Map<string, { claim: Claim, era: number }>()
   /** Grows when a disk is lost or brought back from a backup. */
   readonly #eras = new Map<string, number>()
@@ -168,6 +171,8 @@ export class Checker {
   takes (master: MasterLife, execution: string): void {
     const { job } = parseExecutionId(execution)
 
+    this.#takers.set(execution, [...this.#takers.get(execution) ?? [], { master: master.id, era: this.#era(master.id) }])
+
     if (!master.disk.has(`result/${execution}`) && !master.disk.has(`tombstone/${job}`)) {
       this.fault(`master ${nameOf(master.id)} says that it has ${shortExecution(execution)}, and has not`)
     }
@@ -193,10 +198,10 @@ export class Checker {
   }
 
   /** What is wrong when everything has been whole for long enough. */
-  final (masters: MasterLife[], isWhole: (worker: string) => boolean): string[] {
+  final (masters: MasterLife[], diskOf: (worker: string) => Disk | undefined): string[] {
     const [first] = masters
 
-    return first == null ? ['there is no master'] : [...unity(masters), ...masters.flatMap(master => this.#ends(master)), ...this.#promises(first, isWhole)]
+    return first == null ? ['there is no master'] : [...unity(masters), ...masters.flatMap(master => this.#ends(master)), ...this.#promises(first, diskOf)]
   }
 
   #era (id: string): number {
@@ -252,7 +257,7 @@ export class Checker {
   }
 
   /** What anybody was promised. All masters are known to have the same. */
-  #promises (master: MasterLife, isWhole: (worker: string) => boolean): string[] {
+  #promises (master: MasterLife, diskOf: (worker: string) => Disk | undefined): string[] {
     const faults: string[] = []
     const { disk } = master
 
@@ -274,7 +279,11 @@ export class Checker {
       const { job } = parseExecutionId(execution)
       const kept = disk.get(`result/${execution}`)
 
-      if (kept == null ? disk.has(`job/${job}`) && isWhole(worker) : Buffer.from(kept).toString('base64') !== bytes) {
+      const takers = this.#takers.get(execution) ?? []
+      // all to whom it was given have lost it since
+      const isGone = takers.length > 0 && takers.every(({ master, era }) => this.#era(master) !== era)
+
+      if (kept == null ? disk.has(`job/${job}`) && diskOf(worker) != null && (!isGone || diskOf(worker)!.has(`result/${execution}`)) : Buffer.from(kept).toString('base64') !== bytes) {
         faults.push(`the result of ${shortExecution(execution)} is ${kept == null ? 'lost' : 'not what its worker wrote'}`)
       }
     }

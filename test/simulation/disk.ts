@@ -54,6 +54,11 @@ export class Disk {
 
   /** Calls back when it is on the disk, unless the process dies before. */
   write (process: Process, operations: Operation[], done: () => void): void {
+    // what a dead process was about to do
+    if (!process.alive) {
+      return
+    }
+
     this.#pending.push({ operations, resolve: done })
 
     if (!this.#busy) {

@@ -1,13 +1,25 @@
 import { live } from './life.ts'
 
-/** Called by scripts/simulation.js with the first seed, the number of seeds, and the step from one to the next. */
-const [first = 1, count = 1, step = 1] = process.argv.slice(2).map(Number)
+/**
+ * Started by scripts/simulation.js:
+ *
+ *   run FIRST COUNT STEP    so many seeds, each with its faults as a message
+ *   tell SEED               one, and its history on stdout
+ */
+const [what, ...numbers] = process.argv.slice(2)
+const [first = 1, count = 1, step = 1] = numbers.map(Number)
 
-for (let i = 0; i < count; i++) {
-  const seed = first + i * step
-  const { faults } = await live(seed)
+if (what === 'tell') {
+  const { history, faults } = await live(first, { tells: true })
 
-  process.send?.({ seed, faults })
+  console.log(history.join('\n'))
+  process.send?.({ seed: first, faults })
+} else {
+  for (let i = 0; i < count; i++) {
+    const seed = first + i * step
+
+    process.send?.({ seed, faults: (await live(seed)).faults })
+  }
 }
 
 process.disconnect?.()

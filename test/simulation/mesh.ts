@@ -47,6 +47,8 @@ export class Mesh {
   /** How often each disturbance happens in this life: some lives know only a few. */
   readonly #weights: Array<{ weight: number, run: () => void }>
   #births = { m: 0, w: 0 }
+  /** Questions of clients that are not settled. */
+  #asking = 0
 
   constructor (seed: number, { machines, tells, lazyDisks, journal }: { tells: boolean, lazyDisks: boolean } & Pick<Setting, 'machines' | 'journal'>) {
     const world = this.world = new World(seed, tells)
@@ -110,7 +112,7 @@ export class Mesh {
     const lives = this.masters.flatMap(({ lost, life }) => lost ? [] : life?.process.alive === true && life.isReady ? [life] : [])
     const missing = this.masters.filter(({ lost, life }) => !lost && life?.isReady !== true).map(({ id }) => `${nameOf(id)} is not there`)
 
-    return [...missing, ...this.checker.final(lives, id => this.workers.some(worker => worker.id === id && !worker.lost))]
+    return [...missing, ...this.#asking > 0 ? ['clients are asking'] : [], ...this.checker.final(lives, id => this.workers.find(worker => worker.id === id && !worker.lost)?.disk)]
   }
 
   /** Tasks of which there is more than one record. */
@@ -415,16 +417,20 @@ export class Mesh {
   async #ask (request: ClientRequest, tries: number): Promise<void> {
     const client = this.#client
 
+    this.#asking++
+
     for (let left = tries; left > 0; left--) {
       const master = this.world.pick(this.masters.filter(({ lost }) => !lost))!.id
       const reply = await this.#askOne(master, request).catch(() => undefined)
 
       if (reply?.kind === 'accepted' || reply?.kind === 'cancelled' || (reply?.kind === 'refused' && reply.code !== 'failed' && reply.code !== 'no-worker')) {
-        return
+        break
       }
 
       await client.sleep(200)
     }
+
+    this.#asking--
   }
 
   async #askOne (master: string, request: ClientRequest): Promise<ClientReply | undefined> {

@@ -241,6 +241,10 @@ export class Connection {
   send (from: Side, arrive: () => void): void {
     const { process, peer, other } = from
 
+    if (!process.alive) {
+      return
+    }
+
     if (!this.#network.way(process.id, peer).up) {
       this.#waiting.set(process.id, [...this.#waiting.get(process.id) ?? [], () => { this.send(from, arrive) }])
       return

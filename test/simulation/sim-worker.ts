@@ -236,7 +236,9 @@ export class WorkerLife implements Node {
     side.listen((message: SlotRequest) => {
       this.#setting.world.stir()
       turn = turn.then(async () => {
-        const reply = await this.#ask(message, from)
+        const answer = await this.#ask(message, from)
+        const isGone = answer.kind === 'known' && answer.state === 'finished' && 'execution' in message && !this.#redeliver(message.execution, from)
+        const reply: SlotReply = isGone ? { kind: 'known', state: 'delivered' } : answer
 
         if (reply.kind !== 'stale') {
           this.#setting.checker.obeys(this.id, message.claim)
@@ -246,10 +248,6 @@ export class WorkerLife implements Node {
           reserved.add(message.execution)
         } else if (message.kind === 'rollback') {
           reserved.delete(message.execution)
-        }
-
-        if (reply.kind === 'known' && reply.state === 'finished' && 'execution' in message) {
-          void this.#redeliver(message.execution, from)
         }
 
         side.send(reply)
@@ -430,14 +428,16 @@ export class WorkerLife implements Node {
     return forget
   }
 
-  /** A master that had confirmed it asks for it: it was restored from a backup. */
-  async #redeliver (execution: string, master: string): Promise<void> {
+  /** A master asks for it: one that had confirmed it was restored from a backup. False when it is not here any more. */
+  #redeliver (execution: string, master: string): boolean {
     const parcel = this.#parcels.get(execution)
 
     if (parcel?.result != null && parcel.confirmed.delete(master)) {
-      await this.#outbox.dropConfirmed(execution, master)
+      void this.#outbox.dropConfirmed(execution, master)
       this.#deliver(execution, parcel, master)
     }
+
+    return parcel != null
   }
 
   #say (line: () => string): void {
