@@ -249,7 +249,7 @@ describe('the journal', () => {
       await journal.close()
       expect(damage.length === 1 || found >= 11, `bit at ${at}: ${found} records, ${damage.length} said`).toBe(true)
     }
-  })
+  }, 60_000)
 
   it.each([
     ['CURRENT that names nothing', () => { writeFileSync(join(path(), 'CURRENT'), 'MANIFEST-000099\n') }],
