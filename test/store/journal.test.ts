@@ -296,7 +296,7 @@ describe('the journal', () => {
       await journal.close()
       expect(damage.length > 0 || found === 12, `bit at ${at}: ${found} records, nothing said`).toBe(true)
     }
-  })
+  }, 60_000)
 
   it('takes a table that a crash left unfinished as not there', async () => {
     await fill(12)
