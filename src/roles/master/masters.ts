@@ -67,6 +67,7 @@ export class Masters {
   readonly #undo: Array<() => void> = []
   #election: ElectionState
   #served = false
+  #obstacle?: string
 
   constructor (components: MastersComponents) {
     const { node, replica, log } = components
@@ -138,6 +139,11 @@ export class Masters {
   /** The live claim that is known here: of this master or of another. */
   get claim (): Claim | undefined {
     return this.#election.coordinator
+  }
+
+  /** Why it could not claim when it last tried; undefined when nothing keeps it from that. */
+  get obstacle (): string | undefined {
+    return this.#obstacle
   }
 
   get isCoordinator (): boolean {
@@ -379,9 +385,17 @@ export class Masters {
 
     try {
       await journal.put(TERM_KEY, Buffer.from(String(term)), { durable: true })
+      this.#obstacle = undefined
       this.#say({ kind: 'term-persisted', term })
     } catch (err) {
-      log(`term ${term} was not written, so this master cannot coordinate: ${toError(err).message}`)
+      const { message } = toError(err)
+
+      // tried several times a second, and said once
+      if (message !== this.#obstacle) {
+        log(`this master cannot coordinate, its term could not be written: ${message}`)
+      }
+
+      this.#obstacle = message
       this.#say({ kind: 'term-failed', term })
     }
   }

@@ -28,7 +28,7 @@ export interface Client extends Asker {
 
 export interface RelayComponents {
   node: MeshNode
-  masters: Pick<Masters, 'isCoordinator' | 'claim' | 'route' | 'whenCoordinator'>
+  masters: Pick<Masters, 'isCoordinator' | 'claim' | 'obstacle' | 'route' | 'whenCoordinator'>
 }
 
 /** What only the coordinator can do, said to any master: passed on, and the answer brought back. */
@@ -43,14 +43,14 @@ export class Relay {
   async carryOut (message: SubmitRequest, client: Client, here: () => Promise<SubmitReply>, hops = 0): Promise<SubmitReply> {
     const { masters } = this.components
     const untilMs = performance.now() + PATIENCE_MS
-    let trouble = 'there is none'
+    let trouble: string | undefined
 
     while (true) {
       const leftMs = untilMs - performance.now()
       const claim = leftMs <= 0 ? undefined : await withDeadline(leftMs, [], async signal => masters.whenCoordinator(signal)).catch(() => undefined)
 
       if (claim == null) {
-        throw new MeshmarkError('failed', `no coordinator took this within ${PATIENCE_MS / 1_000} s (${trouble}): see meshmark nodes`)
+        throw new MeshmarkError('failed', `no coordinator took this within ${PATIENCE_MS / 1_000} s (${trouble ?? masters.obstacle ?? 'there is none'}): see meshmark nodes`)
       }
 
       if (masters.isCoordinator) {
