@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { random } from '../simulation/mesh.ts'
+import { random } from '../simulation/random.ts'
 import { Namespaces } from '../e2e/namespaces.ts'
 import { Fleet } from './fleet.ts'
 import { Jobs } from './jobs.ts'
