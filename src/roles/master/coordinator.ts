@@ -1,5 +1,5 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
-import { executionId, parseExecutionId } from '../../model/ids.ts'
+import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { DEFAULT_QUIET_MS } from '../../model/plan.ts'
 import { measureOffset, monotonicNow } from '../../node/clock.ts'
 import { SETTLE_MS } from './coordinator/place.ts'
@@ -158,7 +158,7 @@ export class Coordinator {
    * or nothing is accepted.
    */
   async accept (job: Job, sealed: Uint8Array): Promise<Durable> {
-    const { jobs, content } = this.#components
+    const { jobs, content, replica } = this.#components
     const targets = freezeTargets(this.state, job)
     const acceptedAtMs = Date.now()
     const accepted = (): void => { this.dispatch({ kind: 'accept', job, acceptedAtMs, targets, nowMs: Date.now() }) }
@@ -170,7 +170,8 @@ export class Coordinator {
     }
 
     try {
-      const payload = job.replicas == null ? undefined : await this.#replicatePayload(job)
+      // before anything is written: who is slow to answer already would leave too few
+      const payload = job.replicas == null ? undefined : both([await this.#replicated(replica.position), await this.#replicatePayload(job)])
 
       this.#checkReplicas(job, payload?.on.length ?? Infinity)
 
@@ -185,7 +186,8 @@ export class Coordinator {
       if (job.replicas != null && durable.on.length < job.replicas) {
         // what some have already must not come to life anywhere
         await jobs.bury([job.id], Date.now())
-        this.#checkReplicas(job, durable.on.length)
+
+        throw new MeshmarkError('refused', `${job.replicas} masters are to have the job on disk (--replicas) and only ${durable.on.length} took it (${durable.leftOut.join(', ') || 'the others'} did not): nothing was accepted, and the id ${job.id} is spent; submit it again, as a new job, when meshmark nodes shows them`)
       }
 
       if (job.replicas != null) {
@@ -202,9 +204,17 @@ export class Coordinator {
     }
   }
 
-  /** Where a job is that was accepted before. */
-  async locate (id: string, sealed: Uint8Array): Promise<Durable> {
-    return this.#replicated(await this.#components.replica.write([{ key: `job/${id}`, value: sealed }]))
+  /** Where a job is that was accepted before; with its payload, as long as that may be needed. Throws `failed` when that is on fewer masters than it wants. */
+  async locate (job: Job): Promise<Durable> {
+    const isOver = this.state.jobs.get(job.id)?.finishedAtMs != null
+    const position = await this.#components.jobs.locate(job.id)
+    const durable = both(await Promise.all([this.#replicated(position), isOver ? undefined : this.#replicatePayload(job)]))
+
+    if (job.replicas != null && durable.on.length < job.replicas) {
+      throw new MeshmarkError('failed', `job ${shortJobId(job.id)} was accepted before and goes on, but only ${durable.on.length} of the ${job.replicas} masters that are to have it (--replicas) have it now: start more masters, or cancel it`)
+    }
+
+    return durable
   }
 
   async cancel (job: string): Promise<void> {
@@ -261,7 +271,7 @@ export class Coordinator {
 
   #checkReplicas ({ replicas }: Job, masters: number): void {
     if (replicas != null && masters < replicas) {
-      throw new MeshmarkError('refused', `${replicas} masters are to have the job on disk (--replicas) and only ${masters} can: nothing was accepted; start more masters, see meshmark nodes`)
+      throw new MeshmarkError('refused', `${replicas} masters are to have the job on disk (--replicas) and only ${masters} can: nothing was accepted; start more masters (see meshmark nodes) and submit it again, or ask for fewer`)
     }
   }
 

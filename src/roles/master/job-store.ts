@@ -34,6 +34,9 @@ export interface JobStoreComponents {
 
 const NONE = new Uint8Array(0)
 
+/** Records of one execution kept beside the one that counts: a restored worker may make one, a hostile one any number. */
+const MAX_CONFLICTS = 4
+
 /**
  * The masters' records of jobs, as facts (replica/facts.ts has their rules). The
  * log only grows: a job is immutable, results are keyed by execution, a cancel
@@ -80,6 +83,18 @@ export class JobStore {
     return this.#replica.get(`job/${id}`)
   }
 
+  /** A job may be here without: its acceptance was still on its way when the master that took it was lost. */
+  async isAccepted (id: string): Promise<boolean> {
+    return await this.#replica.get(`accepted/${id}`) != null
+  }
+
+  /** What another master must have reached to have an accepted job. */
+  async locate (id: string): Promise<Position> {
+    const records = await Promise.all([`job/${id}`, `accepted/${id}`].map(async key => ({ key, value: await this.#replica.get(key) })))
+
+    return this.#replica.write(records.flatMap(({ key, value }) => value == null ? [] : [{ key, value }]))
+  }
+
   async assign (executions: string[]): Promise<Position> {
     return this.#replica.write(executions.map(execution => ({ key: `assign/${execution}`, value: NONE })))
   }
@@ -89,17 +104,39 @@ export class JobStore {
     return await this.#replica.get(`assign/${execution}`) != null
   }
 
-  /** Another record of this execution may be here already: the replica keeps both, and one of them counts everywhere. */
+  /**
+   * Another record of this execution may be here already: the replica keeps
+   * both, and one of them counts everywhere. Rejects with `refused` when there
+   * are more than anything but a broken worker would make.
+   */
   async addResult (result: ExecutionResult): Promise<Position> {
-    const key = `result/${executionId(result.key)}`
+    const execution = executionId(result.key)
+    const key = `result/${execution}`
     const value = encodeResult(result)
     const known = await this.#replica.get(key)
 
     if (known != null && Buffer.compare(known, value) !== 0) {
-      this.#log(`a second record of execution ${executionId(result.key)}: both are kept`)
+      const others = await this.#conflictsWith(execution)
+
+      if (others.length >= MAX_CONFLICTS && !others.some(other => Buffer.compare(other, value) === 0)) {
+        throw new MeshmarkError('refused', `there are ${others.length + 1} different records of execution ${execution} already`)
+      }
+
+      this.#log(`a second record of execution ${execution}: both are kept`)
     }
 
     return this.#replica.write([{ key, value }])
+  }
+
+  /** Records of the job's executions that differ from those that count. */
+  async conflicting (id: string): Promise<ExecutionResult[]> {
+    const results: ExecutionResult[] = []
+
+    for await (const { key, value } of this.#replica.iterate(`conflict/${id}/`)) {
+      results.push(...optional(this.#read(key, () => decodeResult(value))))
+    }
+
+    return results
   }
 
   async cancel (id: string): Promise<Position> {
@@ -192,6 +229,16 @@ export class JobStore {
         yield stored
       }
     }
+  }
+
+  async #conflictsWith (execution: string): Promise<Uint8Array[]> {
+    const values: Uint8Array[] = []
+
+    for await (const { value } of this.#replica.iterate(`conflict/${execution}/`)) {
+      values.push(value)
+    }
+
+    return values
   }
 
   async #assigned (id: string): Promise<ExecutionKey[]> {

@@ -165,30 +165,28 @@ export class SubmitHandler {
 
     const known = await jobs.sealed(job.id)
 
-    if (known != null) {
-      if (!isSameJob(decodeJob((await open(known, JOB_DOMAIN)).payload), job)) {
-        throw new MeshmarkError('conflict', `job ${job.id} was submitted before with another content: leave out --id to make a new one`)
-      }
-
-      const { on, leftOut } = await coordinator.locate(job.id, known)
-
-      return { kind: 'accepted', id: job.id, masters: on, existing: true, ...named(leftOut) }
+    if (known != null && !isSameJob(decodeJob((await open(known, JOB_DOMAIN)).payload), job)) {
+      throw new MeshmarkError('conflict', `job ${job.id} was submitted before with another content: leave out --id to make a new one`)
     }
+
+    // of one that was being accepted when its coordinator died, parts may be missing here: the client still has them
+    const existing = known != null && await jobs.isAccepted(job.id)
+    const isOver = existing && coordinator.state.jobs.get(job.id)?.finishedAtMs != null
 
     checkJob(job)
 
     const hold = `submission of ${job.id}`
-    const id = job.payload?.id
+    const id = isOver ? undefined : job.payload?.id
 
-    if (job.payload != null) {
+    if (job.payload != null && id != null) {
       validateManifest(job.payload)
       // what is seen to be here must still be here when the job is accepted
-      content.pin(job.payload.id, hold)
+      content.pin(id, hold)
     }
 
     try {
       // a standby takes the files of its own clients, and the coordinator has them from it
-      if (id != null && !await (client.via == null ? content.has(id) : payloads.ensure(id, [client.via]))) {
+      if (id != null && !await content.has(id) && !((existing || client.via != null) && await payloads.ensure(id, client.via == null ? [] : [client.via]))) {
         if (client.via == null) {
           uploads.expect(id, client.peerId)
         }
@@ -198,6 +196,12 @@ export class SubmitHandler {
 
       if (id != null) {
         uploads.forget(id, client.peerId)
+      }
+
+      if (existing) {
+        const { on, leftOut } = await coordinator.locate(job)
+
+        return { kind: 'accepted', id: job.id, masters: on, existing, ...named(leftOut) }
       }
 
       const reply = await this.#relay.carryOut(message, client, async () => this.#accept(job, message.job, client), hops)

@@ -2,6 +2,7 @@ import { MeshmarkError } from '../../model/errors.ts'
 import { DEFAULT_LIMITS } from '../../model/limits.ts'
 import { executionId, parseExecutionId } from '../../model/ids.ts'
 import { task as taskProtocol } from '../../node/protocol/task/index.ts'
+import { resultEvent } from './fact-feed.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { JobStore } from './job-store.ts'
 import type { Outputs } from './outputs.ts'
@@ -144,6 +145,13 @@ async function store (report: Extract<TaskReport, { kind: 'result' }>, execution
     throw new MeshmarkError('refused', 'the result names another execution')
   }
 
+  const commands = coordinator.state.jobs.get(result.key.job)?.job.commands.length ?? 0
+  const stray = result.commands.flatMap(({ command, samples }) => [command, ...samples.map(sample => sample.command)]).find(command => command >= commands)
+
+  if (stray != null) {
+    throw new MeshmarkError('refused', `the result is of command ${stray}, and the job has ${commands}`)
+  }
+
   if (output.size('stdout') !== report.stdoutBytes || output.size('stderr') !== report.stderrBytes) {
     throw new MeshmarkError('refused', 'the result came before all of its output')
   }
@@ -152,12 +160,6 @@ async function store (report: Extract<TaskReport, { kind: 'result' }>, execution
   await jobs.addResult(result)
   await jobs.endOutput(execution)
 
-  coordinator.dispatch({
-    kind: 'result',
-    key: result.key,
-    outcome: result.outcome,
-    reason: result.reason,
-    simultaneous: result.start?.simultaneous,
-    nowMs: Date.now()
-  })
+  // of two different records the replica may have kept the other one as that which counts
+  coordinator.dispatch(resultEvent(await jobs.result(execution) ?? result))
 }

@@ -11,6 +11,7 @@ import { Journal } from '../../../src/store/journal.ts'
 import { useTemporaryDir } from '../../store/child.ts'
 import * as fixtures from './fixtures.ts'
 import type { Job } from '../../../src/model/job.ts'
+import type { ExecutionResult } from '../../../src/model/result.ts'
 import type { StoredJob } from '../../../src/roles/master/job-store.ts'
 
 const dir = useTemporaryDir()
@@ -114,5 +115,37 @@ describe('the store of jobs', () => {
 
     expect((await all(jobs)).map(({ job, cancelled }) => [job.id, cancelled])).toEqual([[job.id, true]])
     expect(entries.sort()).toEqual([`accepted/${job.id}`, `cancel/${job.id}`, `job/${job.id}`])
+  })
+
+  it('knows a job whose acceptance is missing from one that was accepted', async () => {
+    const { jobs, replica } = await openStore()
+    const [half, whole] = [exampleJob(1), exampleJob(2)]
+
+    await replica.write([{ key: `job/${half.id}`, value: await sealed(half) }])
+    await jobs.accept(whole, await sealed(whole), ACCEPTANCE)
+    expect(await Promise.all([half, whole].map(async job => jobs.isAccepted(job.id)))).toEqual([false, true])
+    // its job and its acceptance, however far the log went since
+    await jobs.cancel(half.id)
+    expect(await jobs.locate(whole.id)).toEqual({ origin: replica.origin, seq: 3 })
+  })
+
+  it('keeps the different records of one execution, but not any number of them', async () => {
+    const { jobs } = await openStore()
+    const job = exampleJob(1)
+    const key = { job: job.id, task: 'any', worker: '12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA', attempt: 0 }
+    const record = (startedAt: number): ExecutionResult => ({ key, outcome: 'done', commands: [], startedAt, finishedAt: startedAt, waitedMs: 0 })
+
+    await jobs.accept(job, await sealed(job), ACCEPTANCE)
+
+    for (const startedAt of [1, 2, 3, 4, 5]) {
+      await jobs.addResult(record(startedAt))
+    }
+
+    await expect(jobs.addResult(record(6))).rejects.toMatchObject({ code: 'refused' })
+    // what is here already may come again
+    await jobs.addResult(record(1))
+    await jobs.addResult(record(5))
+    expect([(await jobs.results(job.id)).length, (await jobs.conflicting(job.id)).length]).toEqual([1, 4])
+    expect([...await jobs.results(job.id), ...await jobs.conflicting(job.id)].map(({ startedAt }) => startedAt).sort()).toEqual([1, 2, 3, 4, 5])
   })
 })

@@ -411,4 +411,16 @@ describe('what no master can know any more', () => {
 
     expect([task(silent).state, task(late).state]).toEqual(['cancelled', 'cancelled'])
   })
+
+  it('goes by the other record of an execution when that is the one that is kept', () => {
+    const play = standby('a')
+
+    learn(play, JOB, at('a'))
+    result(play, 'a', 'interrupted')
+    expect(task(play).state).toBe('interrupted')
+    result(play, 'a')
+    expect(task(play).state).toBe('done')
+    expect(task(play).records.size).toBe(1)
+    expect(result(play, 'a')).toEqual([])
+  })
 })

@@ -134,11 +134,19 @@ function onResult (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
 
   disengage(state, key.worker, execution)
 
-  if (entry == null || task == null || task.records.has(execution)) {
+  const known = task?.records.get(execution)
+
+  if (entry == null || task == null || (known != null && known.outcome === event.outcome && known.reason === event.reason)) {
     return
   }
 
   note(task, { key, outcome: event.outcome, reason: event.reason, simultaneous: event.simultaneous, workerName: state.workers.get(key.worker)?.info.name })
+
+  // another record of the very same execution counts now: all masters keep the same of the two
+  if (known != null && isTaskEnd(task.state)) {
+    conclude(entry, task, 'lost', undefined, nowMs, effects)
+    return
+  }
 
   const isHere = task.worker === key.worker && task.attempt === key.attempt
   const counted = countedRecord(task)!

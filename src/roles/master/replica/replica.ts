@@ -78,6 +78,11 @@ export class Replica {
     return this.#index.origin
   }
 
+  /** What another master must have reached to have all that was written here. */
+  get position (): Position {
+    return { origin: this.origin, seq: this.#index.last(this.origin) }
+  }
+
   get graveyard (): Graveyard {
     return this.#graveyard
   }
