@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * A mesh of real processes on this machine, two real programs measured on it,
- * and nothing left behind.
+ * a coordinator that is killed while a program runs, and nothing left behind.
  *
  *   npm run demo [-- --keep] [-- --runs N]
  */
@@ -16,6 +16,9 @@ import { setup } from './setup.js'
 
 const WORKERS = 3
 const STOP_MS = 5_000
+
+/** Of the program whose coordinator is killed. */
+const LINES = 60
 
 /** What is measured, and what it must print. */
 const PROGRAMS = [
@@ -77,9 +80,10 @@ try {
 async function demo () {
   const programs = PROGRAMS.map(program => ({ ...program, ...prepare(program.name) }))
 
-  say(`demo: one master and ${WORKERS} workers, each a process of its own on 127.0.0.1`)
+  say(`demo: two masters and ${WORKERS} workers, each a process of its own on 127.0.0.1`)
 
-  const { addresses: [master] } = await start(['master', '--listen', '127.0.0.1:0', '--no-mdns', '--name', 'master'])
+  const { addresses: [master] } = await start(['master', '--listen', '127.0.0.1:0', '--no-mdns', '--name', 'master-1'])
+  const { addresses: [second] } = await start(['master', '--listen', '127.0.0.1:0', '--no-mdns', '--peer', master, '--name', 'master-2'])
 
   await Promise.all(Array.from({ length: WORKERS }, (_, index) =>
     start(['worker', '--master', master, '--no-mdns', '--name', nameOf(index)])))
@@ -101,7 +105,40 @@ async function demo () {
     }
   }
 
-  return exitCode
+  return await failOver(`${master},${second}`) ? exitCode : 1
+}
+
+/** Kills the coordinator while a program runs: every line of it must come all the same, and come once. */
+async function failOver (masters) {
+  const lines = Array.from({ length: LINES }, (_, index) => `line ${index + 1}\n`)
+  const script = `i=0; while [ $i -lt ${LINES} ]; do i=$((i + 1)); echo line $i; sleep 0.05; done`
+
+  say('\ndemo: a program prints a line every 50 ms, and meanwhile the coordinator is killed (kill -9)')
+
+  const job = meshmark(['exec', '--master', masters, '--no-mdns', '--quiet', '--', 'sh', '-c', script], { quiet: true })
+
+  await new Promise(resolve => setTimeout(resolve, LINES * 25))
+
+  const killed = await coordinator(masters)
+
+  nodes.find(({ name }) => name === killed)?.child.kill('SIGKILL')
+
+  const { code, output } = await job
+
+  if (code !== 0 || output !== lines.join('')) {
+    say(`demo: it exited with ${code}, and its lines are not all there once:\n${output}`)
+    return false
+  }
+
+  say(`demo: ${killed} is dead, ${await coordinator(masters)} coordinates; every one of the ${LINES} lines came once`)
+
+  return true
+}
+
+async function coordinator (masters) {
+  const { output } = await meshmark(['nodes', '--master', masters, '--no-mdns', '--quiet', '--format', 'json'], { quiet: true })
+
+  return JSON.parse(output).find(({ state }) => state === 'coordinator')?.name
 }
 
 /** The program compiled, where there is a compiler; else as a script for Node, which every worker has. */
@@ -160,7 +197,7 @@ async function start (args) {
   let lines = ''
   const ended = new Promise(resolve => child.once('close', resolve))
 
-  nodes.push({ child, ended })
+  nodes.push({ name, child, ended })
   child.stderr.setEncoding('utf8').on('data', text => { lines += text })
 
   const ready = await Promise.race([
@@ -178,13 +215,10 @@ async function start (args) {
 
 /** Workers first: what they hold is delivered while there is a master. */
 async function stopAll () {
-  const [master, ...workers] = nodes
+  const masters = nodes.filter(({ name }) => name.startsWith('master'))
 
-  await Promise.all(workers.map(stop))
-
-  if (master != null) {
-    await stop(master)
-  }
+  await Promise.all(nodes.filter(node => !masters.includes(node)).map(stop))
+  await Promise.all(masters.map(stop))
 }
 
 async function stop ({ child, ended }) {
