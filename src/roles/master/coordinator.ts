@@ -399,9 +399,14 @@ export class Coordinator {
 
     this.#transfers.set(execution, stop)
 
+    let isGone = false
+
     try {
-      if (!await payloads.ensure(payload)) {
-        throw new MeshmarkError('failed', 'no live master has the files of this job')
+      const found = await payloads.find(payload)
+
+      if (found !== 'here') {
+        isGone = found === 'nowhere'
+        throw new MeshmarkError('failed', isGone ? 'no master has the files of this job any more' : 'no live master has the files of this job; waiting for the others')
       }
 
       await payloads.send(worker, payload, {
@@ -415,7 +420,7 @@ export class Coordinator {
     } catch (err) {
       if (!stop.signal.aborted) {
         this.#components.log(`payload for ${worker.slice(-8)}: ${toError(err).message}`)
-        this.dispatch({ kind: 'payload-failed', execution, reason: toError(err).message, refused: isMeshmarkError(err) && err.code === 'refused', nowMs: Date.now() })
+        this.dispatch({ kind: 'payload-failed', execution, reason: toError(err).message, refused: isMeshmarkError(err) && err.code === 'refused', isGone, nowMs: Date.now() })
       }
     } finally {
       // it may have been rolled back, and have another transfer since

@@ -111,7 +111,10 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
 
     const masters = new Masters({ node, replica, journal, peers, log })
     const jobs = new JobStore({ replica, journal, log })
-    const content = await ContentStore.open(join(dir, 'payloads'), { maxBytes: options.payloadBytes ?? PAYLOAD_BYTES })
+    const content = await ContentStore.open(join(dir, 'payloads'), {
+      maxBytes: options.payloadBytes ?? PAYLOAD_BYTES,
+      onDamage: (path, reason) => { log(`${path} was damaged and is set aside, to be fetched again when it is needed: ${reason}`) }
+    })
     const outputs = await Outputs.open(join(dir, 'outputs'))
     cleanups.add(async () => outputs.close())
     const watchers = new Watchers()

@@ -28,14 +28,17 @@ export interface PayloadsComponents {
   identity: PrivateKey
   content: ContentStore
   uploads: Uploads
-  masters: Pick<Masters, 'live'>
+  masters: Pick<Masters, 'live' | 'views'>
   log: (line: string) => void
 }
+
+/** `nowhere`: all masters that there are have said that they lack it; `out of reach`: one may have it that could not be asked. */
+export type Whereabouts = 'here' | 'nowhere' | 'out of reach'
 
 /** Payloads on their way out, each with this master's ticket: to workers, and to and from other masters. */
 export class Payloads {
   readonly #components: PayloadsComponents
-  readonly #fetches = new Map<string, Promise<boolean>>()
+  readonly #fetches = new Map<string, Promise<Whereabouts>>()
   readonly #stop = new AbortController()
 
   constructor (components: PayloadsComponents) {
@@ -60,8 +63,13 @@ export class Payloads {
 
   /** True when it is here, or could be had from one of these masters or another live one. */
   async ensure (id: string, from: string[] = []): Promise<boolean> {
+    return await this.find(id, from) === 'here'
+  }
+
+  /** As `ensure`, and says what is known of it otherwise. */
+  async find (id: string, from: string[] = []): Promise<Whereabouts> {
     if (await this.#components.content.has(id)) {
-      return true
+      return 'here'
     }
 
     const fetching = this.#fetches.get(id) ?? this.#fetch(id, from).finally(() => { this.#fetches.delete(id) })
@@ -84,7 +92,10 @@ export class Payloads {
 
   /** What another master that lacks it is answered; it is on its way then. */
   async answer (id: string, to: string): Promise<AskReply> {
-    if (!await this.#components.content.has(id)) {
+    try {
+      // what is damaged is not promised
+      await (await this.#components.content.open(id)).close()
+    } catch {
       return { kind: 'none' }
     }
 
@@ -117,10 +128,12 @@ export class Payloads {
     }
   }
 
-  async #fetch (id: string, from: string[]): Promise<boolean> {
+  async #fetch (id: string, from: string[]): Promise<Whereabouts> {
     const { node, masters, content, uploads } = this.#components
+    const asked = new Set([...from, ...masters.live()])
+    let isNowhere = masters.views().every(({ peerId }) => peerId === node.peerId || asked.has(peerId))
 
-    for (const master of new Set([...from, ...masters.live()])) {
+    for (const master of asked) {
       const arrived = withDeadline(FETCH_MS, [this.#stop.signal], async signal => uploads.ended(id, signal))
       // another one may be asked before this one is heard of
       arrived.catch(() => {})
@@ -128,19 +141,22 @@ export class Payloads {
       try {
         const answer = await request(node, master, mastersAsk, { kind: 'want-payload', payload: id }, { signal: this.#stop.signal })
 
+        isNowhere &&= answer.kind === 'none'
+
         if (answer.kind === 'sending') {
           await arrived
         }
       } catch (err) {
+        isNowhere = false
         this.#tell(master, err)
       }
 
       if (await content.has(id)) {
-        return true
+        return 'here'
       }
     }
 
-    return false
+    return isNowhere ? 'nowhere' : 'out of reach'
   }
 
   #tell (master: string, err: unknown): void {

@@ -147,6 +147,32 @@ describe('a task that has moved on', () => {
     expect(task()).toMatchObject({ state: 'sending', worker: 'w2' })
   })
 
+  it('is lost when its files have been at no master for a minute, and waits while one may come back with them', () => {
+    const fail = (isGone: boolean): void => {
+      step({ kind: 'payload-failed', execution: execution('w2'), reason: 'no files', refused: false, isGone })
+    }
+    const tryAgain = (): void => {
+      for (let second = 0; second < 30; second++) {
+        nowMs += 1_000
+        step({ kind: 'worker-state', worker: 'w2', state: 'waiting', sinceMs: 0 })
+      }
+
+      answer('w2', READY)
+      expect(task()).toMatchObject({ state: 'sending', worker: 'w2' })
+    }
+
+    // without a pause, one that is out of reach begins the minute anew
+    for (const isGone of [true, true, false, true, true]) {
+      fail(isGone)
+      expect(task()).toMatchObject({ state: 'queued', reason: 'no files' })
+      tryAgain()
+    }
+
+    fail(true)
+    expect(task()).toMatchObject({ state: 'lost', reason: 'no files: submit it again' })
+    expect(state.jobs.get(JOB)!.finishedAtMs).toBe(nowMs)
+  })
+
   it('cannot be taken by a worker that says it ran there', () => {
     answer('w1', { kind: 'known', state: 'running' })
     expect(task()).toMatchObject({ state: 'sending', worker: 'w2' })

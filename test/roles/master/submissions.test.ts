@@ -28,10 +28,12 @@ const dir = useTemporaryDir()
 /** A master whose network reaches nobody. */
 class LonelyMaster {
   live: string[] = []
+  known: string[] = []
   /** What those that live have on disk, asked for one time after the other. */
   taken: string[][] = []
   readonly jobs: JobStore
   readonly coordinator: Coordinator
+  readonly payloads: Payloads
   readonly #handler: SubmitHandler
   readonly #client: PrivateKey
 
@@ -49,6 +51,7 @@ class LonelyMaster {
       claim,
       whenCoordinator: async () => claim,
       live: () => this.live,
+      views: () => ['m', ...this.known].map(peerId => ({ peerId })),
       replicated: async () => {
         const on = this.taken.shift() ?? this.live
 
@@ -56,7 +59,7 @@ class LonelyMaster {
       }
     }
     const uploads = new Uploads({ node, content })
-    const payloads = new Payloads({ node, identity, content, uploads, masters, log })
+    const payloads = this.payloads = new Payloads({ node, identity, content, uploads, masters, log })
 
     this.#client = client
     this.jobs = new JobStore({ replica, journal, log })
@@ -123,6 +126,9 @@ describe('a submission', () => {
     const withFiles = job({ payload: packed.manifest })
 
     await master.jobs.accept(withFiles, await master.seal(withFiles), { acceptedAtMs: 1, targets: [{ task: 'any' }] })
+    expect(await master.payloads.find(packed.manifest.id)).toBe('nowhere')
+    master.known = ['a master that is away']
+    expect(await master.payloads.find(packed.manifest.id)).toBe('out of reach')
     expect(await master.submit(withFiles)).toEqual({ kind: 'need-payload', payload: packed.manifest.id })
   })
 

@@ -72,8 +72,12 @@ export interface JobEntry {
   job: Job
   acceptedAtMs: number
   finishedAtMs?: number
+  /** Another master has called it ended, while this one reigns and judges for itself. */
+  endHeardAtMs?: number
   cancelled: boolean
   tasks: Map<string, TaskEntry>
+  /** Since when its files are at no master; absent while they are, or may be. */
+  goneSinceMs?: number
   /** Tasks that start together: reserved at the same time, started at one instant. */
   group?: { members: Set<string>, deadlineMs?: number, started: boolean }
 }
@@ -106,8 +110,8 @@ export type CoordinatorEvent =
   /** The slot stream broke, or nothing came in time. */
   | { kind: 'ask-failed', worker: string, execution: string, reason: string, nowMs: number }
   | { kind: 'payload-sent', execution: string, nowMs: number }
-  /** `refused`: the worker said no in words, and would again. */
-  | { kind: 'payload-failed', execution: string, reason: string, refused: boolean, nowMs: number }
+  /** `refused`: the worker said no in words, and would again. `isGone`: all masters that there are lack it. */
+  | { kind: 'payload-failed', execution: string, reason: string, refused: boolean, isGone?: boolean, nowMs: number }
   | { kind: 'result', key: ExecutionKey, outcome: Outcome, reason?: string, simultaneous?: boolean, nowMs: number }
   | { kind: 'cancel', job: string, nowMs: number }
   | { kind: 'cancel-answered', job: string, worker: string, nowMs: number }

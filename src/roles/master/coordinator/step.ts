@@ -10,6 +10,9 @@ import { backOff, cancelOn, change, conclude, disengage, findTask, hasBegun, rel
 import { onGone, onRegistered, onTick, onWorkerState } from './workers.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
 
+/** A client whose coordinator died while it accepted the job may be about to bring its files again. */
+const GONE_MS = 60_000
+
 /**
  * One step of a master: applies the event to the state (in place: it may hold
  * thousands of tasks) and returns what to do, in order. Pure otherwise: no
@@ -38,7 +41,7 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
       }
       return
     case 'restore':
-      return restore(state, event, effects)
+      return restore(state, event, effects, record => { onResult(state, { kind: 'result', ...record, nowMs: event.nowMs }, effects) })
     case 'reign':
       return reign(state, event.nowMs, effects)
     case 'stand-down':
@@ -63,30 +66,18 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
     case 'payload-sent': {
       const found = findTask(state, event.execution)
 
+      if (found != null) {
+        found.entry.goneSinceMs = undefined
+      }
+
       if (found != null && isAtWorkerOf(found.task, event.execution) && found.task.state === 'sending') {
         found.task.prepared = true
         change(found.entry, found.task, 'starting', event.nowMs, effects)
       }
       return
     }
-    case 'payload-failed': {
-      const found = findTask(state, event.execution)
-
-      if (found != null && isAtWorkerOf(found.task, event.execution) && found.task.state === 'sending') {
-        const worker = found.task.worker ?? ''
-
-        // nobody else can do it: it is started all the same, and the worker's record says what was wrong
-        if (event.refused && found.task.target === worker) {
-          found.task.prepared = true
-          change(found.entry, found.task, 'starting', event.nowMs, effects)
-          return
-        }
-
-        backOff(state.workers.get(worker), event.nowMs)
-        requeue(state, found.entry, found.task, event.reason, event.nowMs, effects)
-      }
-      return
-    }
+    case 'payload-failed':
+      return onPayloadFailed(state, event, effects)
     case 'result':
       return onResult(state, event, effects)
     case 'cancel':
@@ -124,6 +115,34 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
 /** A task that has moved on to another worker hears nothing of what was under way with the one before. */
 function isAtWorkerOf (task: TaskEntry, execution: string): boolean {
   return task.worker === parseExecutionId(execution).worker
+}
+
+function onPayloadFailed (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'payload-failed' }>, effects: CoordinatorEffect[]): void {
+  const found = findTask(state, event.execution)
+
+  if (found == null || !isAtWorkerOf(found.task, event.execution) || found.task.state !== 'sending') {
+    return
+  }
+
+  const { entry, task } = found
+  const worker = task.worker ?? ''
+
+  // nobody else can do it: it is started all the same, and the worker's record says what was wrong
+  if (event.refused && task.target === worker) {
+    task.prepared = true
+    change(entry, task, 'starting', event.nowMs, effects)
+    return
+  }
+
+  entry.goneSinceMs = event.isGone === true ? entry.goneSinceMs ?? event.nowMs : undefined
+  backOff(state.workers.get(worker), event.nowMs)
+
+  if (entry.goneSinceMs != null && event.nowMs - entry.goneSinceMs >= GONE_MS) {
+    rollBack(state, entry, task, effects)
+    conclude(entry, task, 'lost', `${event.reason}: submit it again`, event.nowMs, effects)
+  } else {
+    requeue(state, entry, task, event.reason, event.nowMs, effects)
+  }
 }
 
 function onResult (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'result' }>, effects: CoordinatorEffect[]): void {
