@@ -1,5 +1,6 @@
 import { toError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
+import { jobOf } from './replica/facts.ts'
 import type { CoordinatorEvent } from './coordinator/state.ts'
 import type { JobStore, StoredJob } from './job-store.ts'
 import type { Change, Replica } from './replica/replica.ts'
@@ -54,17 +55,17 @@ export class FactFeed {
     const slash = key.indexOf('/')
     const rest = key.slice(slash + 1)
     const nowMs = Date.now()
+    const kind = key.slice(0, slash)
+    const job = jobOf(key)
 
-    switch (key.slice(0, slash)) {
-      case 'job':
-      case 'accepted': {
-        const stored = await jobs.get(rest)
+    // this master may be about to accept the same job itself: what is said of it meanwhile must not be lost
+    if (job != null && (kind === 'job' || kind === 'accepted' || !knows(job))) {
+      const stored = await jobs.get(job)
 
-        if (stored != null) {
-          dispatch(restoreEvent(stored, await jobs.results(rest)))
-        }
-        return
-      }
+      return stored == null ? undefined : dispatch(restoreEvent(stored, await jobs.results(job)))
+    }
+
+    switch (kind) {
       case 'assign':
         return dispatch({ kind: 'assigned', key: parseExecutionId(rest), nowMs })
       case 'cancel':
@@ -76,7 +77,8 @@ export class FactFeed {
         return value == null ? undefined : dispatch({ kind: 'end', job: rest, atMs: Number(JSON.parse(Buffer.from(value).toString()).atMs), nowMs })
       }
       case 'result': {
-        const result = knows(parseExecutionId(rest).job) ? await jobs.result(rest) : undefined
+        const result = await jobs.result(rest)
+
         return result == null ? undefined : dispatch(resultEvent(result))
       }
     }

@@ -424,3 +424,27 @@ describe('what no master can know any more', () => {
     expect(result(play, 'a')).toEqual([])
   })
 })
+
+describe('while this master reigns', () => {
+  it('a job\'s records that come with the job count as any that come', () => {
+    const play = standby('a', 'b')
+
+    reign(play)
+    learn(play, JOB, at('b'))
+    result(play, 'b')
+    expect(task(play)).toMatchObject({ state: 'done', worker: '12D3b' })
+    play.step({ kind: 'restore', job: JOB, acceptedAtMs: 5, targets: freezeTargets(play.state, JOB), ended: [{ key: parseExecutionId(at('a')), outcome: 'done' }], assigned: [], cancelled: false })
+    expect(task(play)).toMatchObject({ state: 'done', worker: '12D3a' })
+  })
+
+  it('another master\'s word that a job has ended waits until this one stands down', () => {
+    const play = standby('a')
+
+    reign(play)
+    learn(play, JOB, at('a'))
+    play.step({ kind: 'end', job: JOB.id, atMs: 7 })
+    expect(task(play).state).toBe('starting')
+    expect(play.step({ kind: 'stand-down' })).toContainEqual({ kind: 'job-ended', job: JOB.id, atMs: 7 })
+    expect(task(play).state).toBe('lost')
+  })
+})

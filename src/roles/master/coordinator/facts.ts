@@ -3,7 +3,7 @@ import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { endBy, countedRecord, note, takeStock } from './records.ts'
 import { change, hasBegun, rollBack } from './tasks.ts'
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, Target, TaskEntry } from './state.ts'
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, Ended, JobEntry, Target, TaskEntry } from './state.ts'
 
 type EventOf<K extends CoordinatorEvent['kind']> = Extract<CoordinatorEvent, { kind: K }>
 
@@ -38,9 +38,10 @@ function newTask (job: JobEntry['job'], target: Target, nowMs: number): TaskEntr
 
 /**
  * A job as the journal has it. Of one that is known already only what is new
- * counts: records, assignments, targets, the cancel.
+ * counts: records, assignments, targets, the cancel. What its records mean is
+ * for `onRecord` to say, as of any that comes.
  */
-export function restore (state: CoordinatorState, event: EventOf<'restore'>, effects: CoordinatorEffect[]): void {
+export function restore (state: CoordinatorState, event: EventOf<'restore'>, effects: CoordinatorEffect[], onRecord: (record: Ended) => void): void {
   const known = state.jobs.get(event.job.id)
   const entry = known ?? newJob(event, event.nowMs)
 
@@ -60,7 +61,7 @@ export function restore (state: CoordinatorState, event: EventOf<'restore'>, eff
 
   event.assigned.forEach(key => entry.tasks.get(key.task)?.assigned.set(executionId(key), key))
 
-  for (const ended of event.ended) {
+  for (const ended of known == null ? event.ended : []) {
     const task = entry.tasks.get(ended.key.task)
 
     if (task != null) {
@@ -75,7 +76,13 @@ export function restore (state: CoordinatorState, event: EventOf<'restore'>, eff
     }
   }
 
-  if (event.finishedAtMs != null) {
+  if (known != null) {
+    event.ended.forEach(onRecord)
+  }
+
+  if (event.finishedAtMs != null && known != null && state.mode === 'reign' && entry.finishedAtMs == null) {
+    entry.endHeardAtMs = event.finishedAtMs
+  } else if (event.finishedAtMs != null) {
     finish(entry, event.finishedAtMs)
   }
 
@@ -139,8 +146,13 @@ export function onAssigned (state: CoordinatorState, { key, nowMs }: EventOf<'as
 export function onEnd (state: CoordinatorState, event: EventOf<'end'>, effects: CoordinatorEffect[]): void {
   const entry = state.jobs.get(event.job)
 
-  // who reigns judges for itself
-  if (entry == null || (state.mode === 'reign' && entry.finishedAtMs == null)) {
+  if (entry == null) {
+    return
+  }
+
+  // who reigns judges for itself, for as long as it reigns
+  if (state.mode === 'reign' && entry.finishedAtMs == null) {
+    entry.endHeardAtMs = event.atMs
     return
   }
 

@@ -1,5 +1,6 @@
 import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
+import { onEnd } from './facts.ts'
 import { takeStock } from './records.ts'
 import { cancelOn, change, disengage, isBeingArranged, keyOf, leaveGroup } from './tasks.ts'
 import type { CoordinatorEffect, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
@@ -89,6 +90,12 @@ export function standDown (state: CoordinatorState, nowMs: number, effects: Coor
 
     task.asked.clear()
   })
+
+  for (const { job, finishedAtMs, endHeardAtMs } of state.jobs.values()) {
+    if (finishedAtMs == null && endHeardAtMs != null) {
+      onEnd(state, { kind: 'end', job: job.id, atMs: endHeardAtMs, nowMs }, effects)
+    }
+  }
 }
 
 function forEachOpen (state: CoordinatorState, visit: (entry: JobEntry, task: TaskEntry) => void): void {
