@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /**
  * Masters, workers and clients as real processes on networks of their own,
- * which are killed, frozen, cut off and started again. Root, Linux, about half
- * an hour; ends with `N passed, N failed`.
+ * which are killed, frozen, cut off and started again; and the long form of
+ * test/e2e/failover. Root, Linux, about half an hour; ends with
+ * `N passed, N failed`.
  *
  *   node scripts/faults.js [FILE] [-t PATTERN]
  *
@@ -22,14 +23,15 @@ if (process.getuid?.() !== 0) {
 await setup()
 await installTestPackages()
 
+const args = process.argv.slice(2)
 const folder = mkdtempSync(join(tmpdir(), 'meshmark-test-'))
 const file = join(folder, 'report.json')
 
 try {
   const { code } = await run(process.execPath, [
-    'node_modules/vitest/vitest.mjs', 'run', ...process.argv.slice(2), '--project', 'faults',
+    'node_modules/vitest/vitest.mjs', 'run', ...(args.length === 0 ? ['test/faults', 'test/e2e/failover'] : args), '--project', 'faults', '--project', 'e2e',
     '--reporter', 'verbose', '--silent=passed-only', '--reporter', 'json', `--outputFile.json=${file}`
-  ])
+  ], { env: { FAULTS: 'all' } })
   const { passed, failed } = countTests(existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined, code)
 
   console.log(`${passed} passed, ${failed} failed`)

@@ -73,6 +73,9 @@ function expectCounted ({ code, stdout, stderr }: CommandResult): void {
   expect(code).toBe(7)
 }
 
+/** The rest takes minutes: npm run test:faults. */
+const withTime = it.runIf(process.env['FAULTS'] === 'all')
+
 describe('a client of a mesh with one master', () => {
   let mesh: TestMesh
   let boss: NodeProcess
@@ -96,7 +99,7 @@ describe('a client of a mesh with one master', () => {
     expectCounted(await exec.outcome)
   })
 
-  it('says that it waits when there is no master for over a second, and goes on', async () => {
+  withTime('says that it waits when there is no master for over a second, and goes on', async () => {
     const child = mesh.start(['exec', './count.sh'])
     const exec = new Watched(mesh, child)
     const waiting = new Promise<void>(resolve => {
@@ -192,7 +195,7 @@ describe('a client of a mesh with two masters', () => {
   }
 
   for (const role of ['coordinator', 'standby'] as const) {
-    it(`has every line once when the ${role} that it speaks to is killed, and the program is not started again`, async () => {
+    (role === 'coordinator' ? it : withTime)(`has every line once when the ${role} that it speaks to is killed, and the program is not started again`, async () => {
       const victim = role === 'coordinator' ? await coordinator() : await standby()
       const exec = new Watched(mesh, mesh.start(['exec', '--master', await mesh.addressOf(victim), './count.sh']))
 
@@ -203,7 +206,7 @@ describe('a client of a mesh with two masters', () => {
     })
   }
 
-  it('has every line once when the coordinator freezes, and when it wakes again', async () => {
+  withTime('has every line once when the coordinator freezes, and when it wakes again', async () => {
     const victim = await coordinator()
     const exec = new Watched(mesh, mesh.start(['exec', '--master', await mesh.addressOf(victim), './count.sh']))
 
@@ -229,7 +232,7 @@ describe('a client of a mesh with two masters', () => {
     await back(victim)
   })
 
-  it('follows the logs across the death of the coordinator', async () => {
+  withTime('follows the logs across the death of the coordinator', async () => {
     const victim = await coordinator()
     const { stdout: id } = await mesh.run(['exec', '--detach', './count.sh'])
     const logs = new Watched(mesh, mesh.start(['logs', '--follow', '--stdout', '--master', await mesh.addressOf(victim), id.trim()]))
@@ -253,7 +256,7 @@ describe('a client of a mesh with two masters', () => {
     await back(victim)
   })
 
-  it('uploads again, to the next master, what the one that died had not taken', async () => {
+  withTime('uploads again, to the next master, what the one that died had not taken', async () => {
     const victim = await coordinator()
     const bytes = 120 * 1024 * 1024
 
