@@ -26,7 +26,7 @@ export function finishedJob ({ view, results }: JobOutcome): FinishedJob {
       ...(task.reason == null ? {} : { reason: task.reason }),
       ...(results.has(task.task) ? { result: results.get(task.task) } : {}),
       ...(task.simultaneous == null ? {} : { simultaneous: task.simultaneous }),
-      ...(task.duplicates == null ? {} : { duplicates: task.duplicates.map(({ workerName, outcome }) => ({ workerName, outcome })) })
+      ...(task.duplicates == null ? {} : { duplicates: task.duplicates.map(({ workerName, outcome, conflict }) => ({ workerName, outcome, ...(conflict === true ? { conflict } : {}) })) })
     })),
     ...(view.startSkewNs == null ? {} : { startSkewNs: view.startSkewNs })
   }

@@ -14,8 +14,8 @@ export interface FinishedWorker {
   result?: ExecutionResult
   /** False when it started later than the others because it was busy. */
   simultaneous?: boolean
-  /** It ran elsewhere as well, and those records do not count. */
-  duplicates?: Array<{ workerName: string, outcome: Outcome }>
+  /** Records that do not count: it ran elsewhere as well, or (`conflict`) its worker has said two different things of one execution. */
+  duplicates?: Array<{ workerName: string, outcome: Outcome, conflict?: boolean }>
 }
 
 /** All that a rendering needs of a job that ended. */

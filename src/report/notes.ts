@@ -85,7 +85,9 @@ function workerTexts ({ worker, ended }: Row, finished: FinishedJob): string[] {
 
   return [
     ...(ended == null ? [] : [problemText(ended)]),
-    ...(worker.duplicates ?? []).map(({ workerName, outcome }) => `ran on ${printable(workerName)} as well (${outcome}), which does not count`),
+    ...(worker.duplicates ?? []).map(({ workerName, outcome, conflict }) => conflict === true
+      ? `${printable(workerName)} has delivered another record of the same execution (${outcome}), which does not count: do not trust this one either`
+      : `ran on ${printable(workerName)} as well (${outcome}), which does not count`),
     ...(late && !explained ? [`not simultaneous: ${waited ? 'another worker of its machine was measuring' : 'it was busy when the others started'}`] : []),
     ...(quietWaitMs < WORTH_TELLING_MS ? [] : [`waited ${formatDuration(quietWaitMs)} for a quiet machine`]),
     ...(result?.noCounters == null ? [] : [`no hardware counters: ${printable(result.noCounters)}`]),

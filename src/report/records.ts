@@ -3,7 +3,7 @@ import { commandTitle } from '../model/job.ts'
 import { mean } from '../stats/moments.ts'
 import { rowsOf } from './rows.ts'
 import type { Counter } from '../model/counters.ts'
-import type { FinishedJob } from '../model/finished.ts'
+import type { FinishedJob, FinishedWorker } from '../model/finished.ts'
 import type { Limits } from '../model/limits.ts'
 import type { SandboxFacts } from '../model/machine.ts'
 import type { Sample } from '../model/sample.ts'
@@ -73,6 +73,8 @@ export interface ResultRecord {
   cores?: number[]
   /** Started together with the other workers. */
   simultaneous?: boolean
+  /** Records of its task that do not count; with `conflict`, of the very same execution. */
+  duplicates?: FinishedWorker['duplicates']
   /** The half-width that was reached, as a fraction, when it is not the one asked for. */
   precision_reached?: number
   stdout_sha256?: string
@@ -163,6 +165,7 @@ function resultRecord (row: Row, statistics: Statistics, finished: FinishedJob, 
     ...(worker.result?.quietWaitMs == null ? {} : { quiet_wait: worker.result.quietWaitMs / 1e3 }),
     ...(worker.result?.cores == null ? {} : { cores: worker.result.cores }),
     ...(simultaneous == null ? {} : { simultaneous }),
+    ...(worker.duplicates == null ? {} : { duplicates: worker.duplicates }),
     ...(result?.reached == null ? {} : { precision_reached: result.reached }),
     ...(result?.output == null ? {} : { stdout_sha256: result.output.stdoutDigest, stdout_same: result.output.same }),
     ...(result == null ? {} : { memory_method: result.memoryMethod, cpu_method: result.cpuMethod }),

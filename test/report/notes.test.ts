@@ -104,4 +104,8 @@ describe('what is said of a task that ran twice', () => {
   it('is where, how that ended, and that it does not count', () => {
     expect(below({ worker: { duplicates: [{ workerName: 'b', outcome: 'interrupted' }] } }, { plan: { kind: 'fixed', runs: 40, warmup: 0 } })).toEqual(['ran on b as well (interrupted), which does not count'])
   })
+
+  it('is that its worker contradicts itself, where it does', () => {
+    expect(below({ worker: { duplicates: [{ workerName: 'b', outcome: 'failed', conflict: true }] } }, { plan: { kind: 'fixed', runs: 40, warmup: 0 } })).toEqual([expect.stringMatching(/^b has delivered another record of the same execution \(failed\)/)])
+  })
 })

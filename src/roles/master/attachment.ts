@@ -67,7 +67,7 @@ export class Attachment {
 
       await this.#sendOutput()
       await this.#sendResults()
-      await this.#channel.send({ kind: 'end', view: jobView(this.#entry, startSkew(this.#results)) })
+      await this.#channel.send({ kind: 'end', view: jobView(this.#entry, startSkew(this.#results), await this.#components.jobs.conflicting(this.#entry.job.id)) })
     } finally {
       watch.close()
     }

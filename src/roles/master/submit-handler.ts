@@ -137,7 +137,7 @@ export class SubmitHandler {
           await channel.send({ kind: 'result', task: result.key.task, result })
         }
 
-        return channel.send({ kind: 'end', view: jobView(entry, startSkew(results)) })
+        return channel.send({ kind: 'end', view: jobView(entry, startSkew(results), await jobs.conflicting(entry.job.id)) })
       }
     }
   }

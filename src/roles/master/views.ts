@@ -14,19 +14,19 @@ const MAX_TITLE = 2_000
 const MAX_DUPLICATES = 100
 const MAX_ADDRESSES = 64
 
-/** The coordinator's state as clients see it. */
-export function jobView (entry: JobEntry, startSkewNs?: number): JobView {
+/** The coordinator's state as clients see it. `conflicting` are records beside others of the very same executions. */
+export function jobView (entry: JobEntry, startSkewNs?: number, conflicting: ExecutionResult[] = []): JobView {
   return {
     job: entry.job,
     state: jobState(entry),
-    tasks: [...entry.tasks.values()].map(task => taskView(task, entry)),
+    tasks: [...entry.tasks.values()].map(task => taskView(task, entry, conflicting.filter(({ key }) => key.task === task.name))),
     acceptedAt: entry.acceptedAtMs,
     finishedAt: entry.finishedAtMs,
     startSkewNs
   }
 }
 
-export function taskView (task: TaskEntry, entry: JobEntry): TaskView {
+export function taskView (task: TaskEntry, entry: JobEntry, conflicting: ExecutionResult[] = []): TaskView {
   return {
     task: task.name,
     worker: task.worker,
@@ -36,16 +36,19 @@ export function taskView (task: TaskEntry, entry: JobEntry): TaskView {
     attempt: task.attempt,
     simultaneous: task.simultaneous,
     info: task.info,
-    ...duplicatesOf(task)
+    ...duplicatesOf(task, conflicting)
   }
 }
 
 /** What beside the record that counts is there; before the end, all of it. */
-function duplicatesOf (task: TaskEntry): Pick<TaskView, 'duplicates'> {
-  const duplicates = [...task.records.values()]
-    .filter(({ key }) => !isTaskEnd(task.state) || key.worker !== task.worker || key.attempt !== task.attempt)
-    .slice(0, MAX_DUPLICATES)
-    .map(({ key, outcome, reason, workerName }) => ({ execution: executionId(key), workerName: workerName ?? key.worker.slice(-8), outcome, reason }))
+function duplicatesOf (task: TaskEntry, conflicting: ExecutionResult[]): Pick<TaskView, 'duplicates'> {
+  const isOther = ({ key }: { key: ExecutionKey }): boolean => !isTaskEnd(task.state) || key.worker !== task.worker || key.attempt !== task.attempt
+  const nameOf = ({ worker }: ExecutionKey): string =>
+    [...task.records.values()].find(({ key }) => key.worker === worker)?.workerName ?? (worker === task.worker ? task.info?.name : undefined) ?? worker.slice(-8)
+  const duplicates = [
+    ...[...task.records.values()].filter(isOther).map(({ key, outcome, reason }) => ({ execution: executionId(key), workerName: nameOf(key), outcome, reason })),
+    ...conflicting.map(({ key, outcome, reason }) => ({ execution: executionId(key), workerName: nameOf(key), outcome, reason, conflict: true }))
+  ].slice(0, MAX_DUPLICATES)
 
   return duplicates.length === 0 ? {} : { duplicates }
 }

@@ -378,7 +378,7 @@ export const task = {
 const taskState = fc.constantFrom<TaskState[]>('queued', 'reserving', 'sending', 'starting', 'running', 'cancelling', 'done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted', 'lost')
 const jobState = fc.constantFrom<JobState[]>('queued', 'running', 'finished', 'cancelled')
 
-const duplicate: Arbitrary<Duplicate> = partly<Duplicate, 'reason'>({ execution: executionId, workerName: name, outcome, reason: sentence }, 'reason')
+const duplicate: Arbitrary<Duplicate> = partly<Duplicate, 'reason' | 'conflict'>({ execution: executionId, workerName: name, outcome, reason: sentence, conflict: fc.boolean() }, 'reason', 'conflict')
 
 const taskView: Arbitrary<TaskView> = partly<TaskView, 'worker' | 'reason' | 'simultaneous' | 'info' | 'duplicates'>({
   task: taskName,

@@ -120,6 +120,21 @@ describe('what is shown', () => {
     expect(workerRow(worker, play.nowMs - 700, '1.0.0')).toMatchObject({ sinceMs: 4_000, lastHeardMs: 0 })
   })
 
+  it('of a task: the other records of its own execution, flagged', () => {
+    const play = Play.with('w')
+    const job = exampleJob(1)
+
+    play.accept(job)
+    play.ready(job, 'any', '12D3w')
+    play.started(job, 'any', '12D3w')
+    play.done(job, 'any', '12D3w')
+
+    const other = { key: { job: job.id, task: 'any', worker: '12D3w', attempt: 0 }, outcome: 'failed' as const, reason: 'exit status 1', commands: [], startedAt: 1, finishedAt: 2, waitedMs: 0 }
+    const [task] = jobView(play.state.jobs.get(job.id)!, undefined, [other]).tasks
+
+    expect(task).toMatchObject({ state: 'done', duplicates: [{ execution: play.execution(job, 'any', '12D3w'), workerName: 'w', outcome: 'failed', reason: 'exit status 1', conflict: true }] })
+  })
+
   it('of a job: queued, running, finished, cancelled', () => {
     const play = Play.with('w')
     const job = exampleJob(1)

@@ -28,6 +28,8 @@ export interface Duplicate {
   workerName: string
   outcome: Outcome
   reason?: string
+  /** Of the very execution that counts: its worker has said two different things of it. */
+  conflict?: boolean
 }
 
 export interface TaskView {

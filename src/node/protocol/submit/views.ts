@@ -23,7 +23,8 @@ const duplicate = message<Duplicate>('Duplicate', {
   execution: field(1, execution),
   workerName: field(2, name),
   outcome: field(3, outcome),
-  reason: optional(4, sentence)
+  reason: optional(4, sentence),
+  conflict: optional(5, bool)
 })
 
 export const taskView = message<TaskView>('TaskView', {
