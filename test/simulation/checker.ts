@@ -89,13 +89,20 @@ export class Checker {
     this.#commands.set(execution, { master: master.id, knewOfCancel: this.#knewOfCancel(master, job) })
   }
 
-  /** A worker has done what it was told under this claim. */
+  /** A worker does what it is told under this claim. */
   obeys (worker: string, claim: Claim): void {
     const highest = this.#obeyed.get(worker)
 
     if (highest != null && compareClaims(claim, highest) < 0) {
       this.fault(`${nameOf(worker)} obeys ${nameOf(claim.master)} of term ${claim.term} after ${nameOf(highest.master)} of term ${highest.term}`)
-    } else {
+    }
+  }
+
+  /** And has said so. */
+  hasObeyed (worker: string, claim: Claim): void {
+    const highest = this.#obeyed.get(worker)
+
+    if (highest == null || compareClaims(claim, highest) > 0) {
       this.#obeyed.set(worker, claim)
     }
   }
@@ -156,7 +163,8 @@ export class Checker {
     const bytes = Buffer.from(encodeResult(result)).toString('base64')
     const known = this.#records.get(execution)
 
-    if (!this.#starts.has(execution)) {
+    // a worker that dies between its journal and the start cannot know that it did not begin
+    if (!this.#starts.has(execution) && result.outcome !== 'interrupted') {
       this.fault(`${nameOf(worker)} has a record of ${shortExecution(execution)}, which has never started`)
     }
 
@@ -283,7 +291,8 @@ export class Checker {
       // all to whom it was given have lost it since
       const isGone = takers.length > 0 && takers.every(({ master, era }) => this.#era(master) !== era)
 
-      if (kept == null ? disk.has(`job/${job}`) && diskOf(worker) != null && (!isGone || diskOf(worker)!.has(`result/${execution}`)) : Buffer.from(kept).toString('base64') !== bytes) {
+      // where nobody knows any more that it was assigned, nobody takes it
+      if (kept == null ? disk.has(`job/${job}`) && disk.has(`assign/${execution}`) && diskOf(worker) != null && (!isGone || diskOf(worker)!.has(`result/${execution}`)) : Buffer.from(kept).toString('base64') !== bytes) {
         faults.push(`the result of ${shortExecution(execution)} is ${kept == null ? 'lost' : 'not what its worker wrote'}`)
       }
     }

@@ -27,7 +27,7 @@ interface MasterPlace extends Place<MasterLife> {
   joins: boolean
 }
 
-interface WorkerPlace extends Place<WorkerLife> { info: WorkerInfo, first: string[] }
+interface WorkerPlace extends Place<WorkerLife> { info: WorkerInfo, kind: number }
 
 /** After an unanswered question another master is asked. */
 const CLIENT_PATIENCE_MS = 15_000
@@ -47,6 +47,9 @@ export class Mesh {
   /** How often each disturbance happens in this life: some lives know only a few. */
   readonly #weights: Array<{ weight: number, run: () => void }>
   #births = { m: 0, w: 0 }
+  #isHealed = false
+  /** Masters that are to take the place of others. */
+  #replacing = 0
   /** Questions of clients that are not settled. */
   #asking = 0
 
@@ -73,7 +76,7 @@ export class Mesh {
     }
 
     for (let i = 0; i < workers; i++) {
-      this.#newWorker()
+      this.#newWorker(i)
     }
   }
 
@@ -92,6 +95,8 @@ export class Mesh {
   }
 
   heal (): void {
+    this.#isHealed = true
+
     const nodes = [...this.masters, ...this.workers, { id: this.#client.id }]
 
     for (const a of nodes) {
@@ -112,7 +117,7 @@ export class Mesh {
     const lives = this.masters.flatMap(({ lost, life }) => lost ? [] : life?.process.alive === true && life.isReady ? [life] : [])
     const missing = this.masters.filter(({ lost, life }) => !lost && life?.isReady !== true).map(({ id }) => `${nameOf(id)} is not there`)
 
-    return [...missing, ...this.#asking > 0 ? ['clients are asking'] : [], ...this.checker.final(lives, id => this.workers.find(worker => worker.id === id && !worker.lost)?.disk)]
+    return [...missing, ...this.#asking > 0 ? ['clients are asking'] : [], ...this.#replacing > 0 ? ['a master is to come'] : [], ...this.checker.final(lives, id => this.workers.find(worker => worker.id === id && !worker.lost)?.disk)]
   }
 
   /** Tasks of which there is more than one record. */
@@ -196,15 +201,15 @@ export class Mesh {
     })
   }
 
-  #newWorker (): void {
-    const number = this.#births.w++
-    const id = peerIdOf('w', number)
+  /** `kind` = what it can do. */
+  #newWorker (kind: number): void {
+    const id = peerIdOf('w', this.#births.w++)
     const place: WorkerPlace = {
       id,
       disk: new Disk(this.world, { lazy: this.#lazyDisks }),
       lost: false,
-      info: workerInfo(id, nameOf(id), number),
-      first: this.masters.filter(({ lost }) => !lost).map(({ id }) => id)
+      info: workerInfo(id, nameOf(id), kind),
+      kind
     }
 
     this.workers.push(place)
@@ -216,7 +221,7 @@ export class Mesh {
       return
     }
 
-    const life = new WorkerLife(this.#setting, new Process(this.world, place.id, this.world.between(-50, 50)), place.disk, place.info, place.first)
+    const life = new WorkerLife(this.#setting, new Process(this.world, place.id, this.world.between(-50, 50)), place.disk, place.info, () => this.masters.flatMap(({ id, lost }) => lost ? [] : [id]))
 
     place.life = life
     this.#say(() => `${nameOf(place.id)} starts`)
@@ -265,7 +270,10 @@ export class Mesh {
   }
 
   #replace (lost: string): void {
+    this.#replacing++
     this.world.after(this.world.between(500, 5_000), () => {
+      this.#replacing--
+
       const host = this.masters.find(({ life }) => life?.process.isAwake === true && life.isReady)
 
       if (host == null) {
@@ -283,7 +291,8 @@ export class Mesh {
     this.#killWorker(place)
     this.#say(() => `the disk of ${nameOf(place.id)} is lost`)
     place.lost = true
-    this.#newWorker()
+    // a job may have been accepted because of what this one can do
+    this.#newWorker(place.kind)
   }
 
   #back (place: MasterPlace): void {
@@ -368,7 +377,7 @@ export class Mesh {
   }
 
   #flap (a: string, b: string, times: number): void {
-    if (a === b) {
+    if (a === b || this.#isHealed) {
       return
     }
 

@@ -100,7 +100,7 @@ export class MasterLife implements Node {
 
   async start (): Promise<void> {
     const { process } = this
-    const peers = this.disk.has('local/member') ? [] : await this.#join()
+    const peers = this.disk.has('local/member') ? this.#hosts?.() ?? [] : await this.#join()
     const replica = await Replica.open(this.#journal, { peerId: this.id, onProblem: line => { this.#say(() => line) } })
     const term = await this.#journal.get('term')
 

@@ -19,6 +19,7 @@ import type { KnownMasters } from '../../src/roles/worker/known-masters.ts'
 import type { SlotEffect, SlotEvent, SlotState } from '../../src/roles/worker/slot-state.ts'
 
 const REPORT_MS = 10_000
+const SEEK_MS = 2_000
 const RETRY_MS = { first: 200, most: 1_000 }
 const REGISTER_MS = 2_000
 const SLOT_TICK_MS = 500
@@ -41,7 +42,7 @@ export class WorkerLife implements Node {
   slot!: SlotState
   readonly #setting: Setting
   readonly #outbox: Outbox
-  readonly #first: readonly string[]
+  readonly #found: () => string[]
   readonly #controls = new Map<string, { side?: Side }>()
   readonly #parcels = new Map<string, Parcel>()
   readonly #replies = new Map<number, (reply: SlotReply) => void>()
@@ -50,13 +51,13 @@ export class WorkerLife implements Node {
   #queue: Promise<void> = Promise.resolve()
   #requests = 0
 
-  /** `first` are the masters that it was told of. */
-  constructor (setting: Setting, process: Process, disk: Disk, info: WorkerInfo, first: readonly string[]) {
+  /** `found` are the masters that it can find, as on the local network. */
+  constructor (setting: Setting, process: Process, disk: Disk, info: WorkerInfo, found: () => string[]) {
     this.#setting = setting
     this.process = process
     this.disk = disk
     this.info = info
-    this.#first = first
+    this.#found = found
     this.#outbox = new Outbox(setting.journal(journalOn(setting.world, process, disk), process), line => { this.#say(() => line) })
   }
 
@@ -83,9 +84,9 @@ export class WorkerLife implements Node {
     this.#setting.network.listen(this)
     this.process.every(SLOT_TICK_MS, () => { void this.#dispatch({ kind: 'tick', nowMs: this.process.monotonic() }) })
 
-    for (const master of new Set([...presentMasters(this.#known).map(({ peerId }) => peerId), ...this.#known.size === 0 ? this.#first : []])) {
-      this.#open(master)
-    }
+    presentMasters(this.#known).forEach(({ peerId }) => { this.#open(peerId) })
+    this.#seek()
+    this.process.every(SEEK_MS, () => { this.#seek() })
   }
 
   onStream (side: Side, protocol: string, from: string): void {
@@ -95,6 +96,12 @@ export class WorkerLife implements Node {
   }
 
   // masters
+
+  #seek (): void {
+    if (![...this.#controls.values()].some(({ side }) => side != null)) {
+      this.#found().forEach(master => { this.#open(master) })
+    }
+  }
 
   #open (master: string): void {
     if (!this.#controls.has(master)) {
@@ -241,7 +248,7 @@ export class WorkerLife implements Node {
         const reply: SlotReply = isGone ? { kind: 'known', state: 'delivered' } : answer
 
         if (reply.kind !== 'stale') {
-          this.#setting.checker.obeys(this.id, message.claim)
+          this.#setting.checker.hasObeyed(this.id, message.claim)
         }
 
         if (message.kind === 'available' && reply.kind === 'ready') {
@@ -278,6 +285,10 @@ export class WorkerLife implements Node {
 
     const turn = this.#queue.then(async () => {
       const { state, effects } = this.#setting.machines.slot(this.slot, event)
+
+      if (event.kind === 'request' && !effects.some(effect => effect.kind === 'reply' && effect.reply.kind === 'stale')) {
+        this.#setting.checker.obeys(this.id, event.message.claim)
+      }
 
       for (const effect of effects) {
         await this.#carryOut(effect, state)
