@@ -532,7 +532,7 @@ export class MasterLife implements Node {
         case 'job-ended':
           this.#say(() => `job ${effect.job.slice(-3)} has ended`)
 
-          if (this.claim != null) {
+          if (claim != null) {
             await this.#jobs.end(effect.job, effect.atMs)
           }
           break

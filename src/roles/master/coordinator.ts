@@ -334,7 +334,7 @@ export class Coordinator {
           this.#listeners.forEach(listener => { listener.onJobEnd?.(effect.job.id) })
           break
         case 'job-ended':
-          await this.#onJobEnd(effect.job, effect.atMs)
+          await this.#onJobEnd(effect.job, effect.atMs, claim)
           break
       }
     }
@@ -372,11 +372,11 @@ export class Coordinator {
     this.dispatch({ kind: 'answer', worker, execution, reply: { kind: 'refused', reason }, nowMs: Date.now() })
   }
 
-  async #onJobEnd (id: string, atMs: number): Promise<void> {
+  async #onJobEnd (id: string, atMs: number, claim: Claim | undefined): Promise<void> {
     const entry = this.state.jobs.get(id)
 
-    // only who coordinates can say of what has no record that it is lost; a restart works the rest out again
-    if (this.#claim != null) {
+    // only who coordinated then could say of what has no record that it is lost; a standby says the rest when it reigns
+    if (claim != null) {
       await this.#components.jobs.end(id, atMs).catch(err => { this.#components.log(`end of job ${id.slice(-8).toLowerCase()}: ${toError(err).message}`) })
     }
 

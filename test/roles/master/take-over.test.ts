@@ -437,6 +437,16 @@ describe('while this master reigns', () => {
     expect(task(play)).toMatchObject({ state: 'done', worker: '12D3a' })
   })
 
+  it('says once of what has ended while it stood by that it has', () => {
+    const play = standby('a')
+
+    learn(play, JOB, at('a'))
+    result(play, 'a')
+    expect(reign(play)).toContainEqual({ kind: 'job-ended', job: JOB.id, atMs: play.nowMs })
+    play.step({ kind: 'stand-down' })
+    expect(reign(play).map(({ kind }) => kind)).not.toContain('job-ended')
+  })
+
   it('another master\'s word that a job has ended waits until this one stands down', () => {
     const play = standby('a')
 

@@ -83,6 +83,7 @@ export function restore (state: CoordinatorState, event: EventOf<'restore'>, eff
   if (event.finishedAtMs != null && known != null && state.mode === 'reign' && entry.finishedAtMs == null) {
     entry.endHeardAtMs = event.finishedAtMs
   } else if (event.finishedAtMs != null) {
+    entry.endSaid = true
     finish(entry, event.finishedAtMs)
   }
 
@@ -158,6 +159,7 @@ export function onEnd (state: CoordinatorState, event: EventOf<'end'>, effects: 
 
   const isNews = entry.finishedAtMs == null
 
+  entry.endSaid = true
   finish(entry, event.atMs)
 
   if (isNews) {

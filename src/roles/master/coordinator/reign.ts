@@ -32,6 +32,14 @@ export function reign (state: CoordinatorState, nowMs: number, effects: Coordina
     }
   }
 
+  // while it stood by it had nothing to say
+  for (const entry of state.jobs.values()) {
+    if (entry.finishedAtMs != null && entry.endSaid !== true) {
+      entry.endSaid = true
+      effects.push({ kind: 'job-ended', job: entry.job.id, atMs: entry.finishedAtMs })
+    }
+  }
+
   forEachOpen(state, (entry, task) => { takeOver(state, entry, task, nowMs, effects) })
 }
 

@@ -72,6 +72,8 @@ export interface JobEntry {
   job: Job
   acceptedAtMs: number
   finishedAtMs?: number
+  /** A coordinator has said so: all masters know, or will. */
+  endSaid?: boolean
   /** Another master has called it ended, while this one reigns and judges for itself. */
   endHeardAtMs?: number
   cancelled: boolean

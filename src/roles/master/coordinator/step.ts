@@ -270,6 +270,7 @@ function endJobs (state: CoordinatorState, nowMs: number, effects: CoordinatorEf
 
     if (entry != null && entry.finishedAtMs == null && [...entry.tasks.values()].every(task => isTaskEnd(task.state))) {
       entry.finishedAtMs = nowMs
+      entry.endSaid = state.mode === 'reign'
       effects.push({ kind: 'job-ended', job: id, atMs: nowMs })
     }
   }
