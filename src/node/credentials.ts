@@ -42,6 +42,11 @@ export class Credentials {
     }
   }
 
+  /** Has none to show until it keeps the next one: what has expired is refused by everybody. */
+  drop (): void {
+    this.#membership = undefined
+  }
+
   /** Takes a membership, first or renewed, unless it is for somebody else. */
   keep (envelope: Uint8Array): void {
     const { membership, meshId } = readMembership(envelope)

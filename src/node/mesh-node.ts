@@ -303,6 +303,11 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
     }
   }
 
+  /** To have an expired one renewed it comes as a stranger. */
+  dropMembership (): void {
+    this.#credentials.drop()
+  }
+
   /** A master says where all of them are, itself first: every member hears it with hello, and soon when it has changed. */
   setMasters (addresses: readonly string[]): void {
     const known = this.#masters ?? this.addresses()

@@ -3,7 +3,7 @@ import { openMembership } from '../node/membership.ts'
 import { join } from '../node/protocol/join/index.ts'
 import { request } from '../node/request.ts'
 import { linkOrder } from './link-order.ts'
-import { loadMember, rememberMasters, saveMembership } from './member.ts'
+import { loadExpired, loadMember, rememberMasters, saveMembership } from './member.ts'
 import type { Member } from './member.ts'
 import type { FoundMesh } from './find-mesh.ts'
 import type { MeshNode, Peer } from '../node/mesh-node.ts'
@@ -34,7 +34,8 @@ export const RENEW_CHECK_MS = 5 * 60 * 1000
  * Connects to a master of the mesh, as a member:
  *
  * 1. take the stored membership, if it is valid still
- * 2. otherwise connect as a stranger and turn the token into one
+ * 2. otherwise connect as a stranger, and have the expired one renewed, or turn
+ *    the token into one
  * 3. connect (again) as that member
  *
  * Whoever is reached says where all masters are; that is kept for the next time.
@@ -43,22 +44,27 @@ export async function linkToMaster (node: MeshNode, mesh: FoundMesh, options: Li
   const stored = await loadMember(options.dir, node.peerId)
   const member = stored?.meshId === mesh.meshId ? stored : undefined
 
+  const kept = member == null ? await loadExpired(options.dir, node.peerId) : undefined
+  const expired = kept?.meshId === mesh.meshId ? kept : undefined
+
   if (member != null) {
     node.setMembership(member.membership)
+  } else if (expired != null) {
+    node.dropMembership()
   } else if (mesh.token == null) {
-    throw new MeshmarkError('refused', 'the membership of this machine has ended: join again with meshmark join TOKEN@HOST (a master prints the line with meshmark token create)')
+    throw hasEnded()
   }
 
   const addresses = linkOrder({
     given: mesh.addresses,
     typed: mesh.typed === true,
-    stored: options.typedOnly === true ? [] : member?.masters ?? [],
+    stored: options.typedOnly === true ? [] : (member ?? expired)?.masters ?? [],
     lost: options.lost
   })
   const peer = await reach(node, addresses, mesh.meshId, options)
 
-  if (member == null && mesh.token != null) {
-    await joinThrough(node, peer, mesh.token, mesh.addresses, options)
+  if (member == null) {
+    await comeBack(node, peer, mesh, expired, options)
 
     // says hello again, as a member now
     const master = await node.connect([peer.reachedAt ?? [], peer.addresses].flat(), { expectMesh: mesh.meshId, signal: options.signal })
@@ -115,6 +121,32 @@ async function isAgeing ({ membership, meshId }: Member, meshTimeMs: number): Pr
   const { issuedAt, expiresAt } = await openMembership(membership, meshId)
 
   return meshTimeMs > issuedAt + (expiresAt - issuedAt) / 3
+}
+
+/** As a member again, or for the first time. A token may be older than the membership, so it is shown last. */
+async function comeBack (node: MeshNode, master: Peer, mesh: FoundMesh, expired: Member | undefined, options: LinkOptions): Promise<void> {
+  try {
+    if (expired != null) {
+      await askMembership(node, master, { kind: 'renew', membership: expired.membership }, mesh.meshId, expired.masters, options)
+      return
+    }
+  } catch (err) {
+    if (!isMeshmarkError(err) || err.code !== 'refused') {
+      throw err
+    }
+
+    if (mesh.token == null) {
+      throw hasEnded(err)
+    }
+  }
+
+  if (mesh.token != null) {
+    await joinThrough(node, master, mesh.token, mesh.addresses, options)
+  }
+}
+
+function hasEnded (cause?: MeshmarkError): MeshmarkError {
+  return new MeshmarkError('refused', `the membership of this machine has ended${cause == null ? '' : ` (${cause.message})`}: join again with meshmark join TOKEN@HOST (a master prints the line with meshmark token create)`, { cause })
 }
 
 /** Says the token's secret to a master whose membership has been verified against the token's mesh. */

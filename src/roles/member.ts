@@ -22,8 +22,17 @@ const VERSION = 1
 /** By folder: who reads, changes and writes waits for whoever does so already. */
 const turns = new Map<string, Promise<unknown>>()
 
-/** Undefined when there is none, or when it has expired: then a token is needed again. */
+/** Undefined when there is none, or when it has expired: see `loadExpired`. */
 export async function loadMember (dir: string, peerId: string): Promise<Member | undefined> {
+  return load(dir, peerId, expiresAt => expiresAt > Date.now())
+}
+
+/** One that has expired: a master may renew it all the same. */
+export async function loadExpired (dir: string, peerId: string): Promise<Member | undefined> {
+  return load(dir, peerId, expiresAt => expiresAt <= Date.now())
+}
+
+async function load (dir: string, peerId: string, isWanted: (expiresAt: number) => boolean): Promise<Member | undefined> {
   let text: string
 
   try {
@@ -46,7 +55,7 @@ export async function loadMember (dir: string, peerId: string): Promise<Member |
     const member = { meshId: stored.meshId, membership: Buffer.from(stored.membership, 'base64'), masters: addressesOf(stored.masters) }
     const membership = await openMembership(member.membership, member.meshId)
 
-    return membership.peerId === peerId && membership.expiresAt > Date.now() ? member : undefined
+    return membership.peerId === peerId && isWanted(membership.expiresAt) ? member : undefined
   } catch (err: any) {
     throw new MeshmarkError(isMeshmarkError(err) ? err.code : 'failed', `${join(dir, FILE)} is damaged (${err.message}): remove it and join again`, { cause: err })
   }

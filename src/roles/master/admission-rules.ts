@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
+import type { Membership } from '../../model/membership.ts'
 import type { Role } from '../../model/roles.ts'
 
 /** A join token as the master keeps it: never the secret, only its hash. */
@@ -66,6 +67,30 @@ export function laterMember (known: MemberRecord | undefined, stored: MemberReco
   const atMs = stored.atMs ?? stored.joinedAt
 
   return known != null && known.atMs > atMs ? known : { ...stored, atMs }
+}
+
+/** Machines are switched off for longer than a membership lives; whoever was away for so long has to be invited again. */
+export const RENEWABLE_MS = 90 * 24 * 60 * 60 * 1000
+
+/**
+ * Why a membership of this mesh, opened and not revoked, earns no next one for
+ * the peer that shows it as a stranger; undefined = it does. Expiry is what ends
+ * a membership whose revocation some master has not heard of, and such a master
+ * would have renewed it before its end as well: nothing is given away. Those who
+ * steer the mesh are not let in by what may lie about on an old disk.
+ */
+export function refuseRenewal ({ peerId, roles, expiresAt }: Pick<Membership, 'peerId' | 'roles' | 'expiresAt'>, shownBy: string, nowMs: number): string | undefined {
+  if (peerId !== shownBy) {
+    return 'this membership is another node\'s'
+  }
+
+  if (roles.length === 0 || roles.some(role => role !== 'worker' && role !== 'client')) {
+    return `a membership as ${roles.join(' and ')} is not renewed once it has expired: join with a new token`
+  }
+
+  if (nowMs - expiresAt > RENEWABLE_MS) {
+    return `this membership expired at ${new Date(expiresAt).toISOString()}, too long ago to be renewed: join with a new token`
+  }
 }
 
 /** What a token of this role lets its bearer be. */

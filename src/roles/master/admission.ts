@@ -1,9 +1,9 @@
 import { MeshmarkError, toError } from '../../model/errors.ts'
 import { join } from '../../node/protocol/join/index.ts'
-import { sealMembership } from '../../node/membership.ts'
+import { openMembership, sealMembership } from '../../node/membership.ts'
 import { createToken, formatToken, parseToken, tokenHash } from '../../node/token.ts'
 import { readLocalMeshes } from '../local.ts'
-import { laterMember, laterToken, membersNamed, nameOfMember, refuseToken, rolesOf } from './admission-rules.ts'
+import { laterMember, laterToken, membersNamed, nameOfMember, refuseRenewal, refuseToken, rolesOf } from './admission-rules.ts'
 import type { MasterRecord, MemberRecord, TokenRecord } from './admission-rules.ts'
 import type { Change, FactRecord, Position, Replica } from './replica/replica.ts'
 import type { Role } from '../../model/roles.ts'
@@ -282,9 +282,7 @@ export class Admission {
     }
 
     if (message.kind === 'renew') {
-      return peer.stranger
-        ? { kind: 'refused', reason: 'only a member can renew: join with a token' }
-        : this.#joined(await this.#admit(peer.id, [...peer.roles], peer.name))
+      return peer.stranger ? this.#renew(message.membership, peer) : this.#joined(await this.#admit(peer.id, [...peer.roles], peer.name))
     }
 
     const hash = tokenHash(message.secret)
@@ -305,6 +303,24 @@ export class Admission {
     this.#components.log(`admitted ${this.nameOf(peer.id)} as ${record.role}`)
 
     return this.#joined(membership)
+  }
+
+  /** Of somebody who was away when its membership ran out. */
+  async #renew (shown: Uint8Array | undefined, peer: Peer): Promise<JoinReply> {
+    if (shown == null) {
+      return { kind: 'refused', reason: 'only a member can renew: join with a token' }
+    }
+
+    const membership = await openMembership(shown, this.#components.meshId)
+    const refusal = refuseRenewal(membership, peer.id, Date.now())
+
+    if (refusal != null) {
+      return { kind: 'refused', reason: refusal }
+    }
+
+    this.#components.log(`renewed the membership of ${membership.name}, which expired at ${new Date(membership.expiresAt).toISOString()}`)
+
+    return this.#joined(await this.#admit(peer.id, membership.roles, membership.name))
   }
 
   #joined (membership: Uint8Array): JoinReply {

@@ -287,7 +287,7 @@ const refused = kind('refused', { reason: sentence })
 const busy = kind('busy', { reason: sentence })
 
 export const join = {
-  request: fc.oneof<Array<Arbitrary<JoinRequest>>>(kind('join', { tokenId: of('abcdef234567', 10), secret: bytes(16), name }), bare('renew')),
+  request: fc.oneof<Array<Arbitrary<JoinRequest>>>(kind('join', { tokenId: of('abcdef234567', 10), secret: bytes(16), name }), kind('renew', { membership: bytes(100) }, 'membership')),
   reply: fc.oneof<Array<Arbitrary<JoinReply>>>(kind('joined', { membership: bytes(200), masters: fc.array(address, { maxLength: 3 }) }), refused)
 }
 

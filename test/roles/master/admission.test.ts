@@ -4,16 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createMeshKey, meshIdOf, openMembership } from '../../../src/node/membership.ts'
+import { createMeshKey, meshIdOf, openMembership, sealMembership } from '../../../src/node/membership.ts'
 import { MeshNode } from '../../../src/node/mesh-node.ts'
 import { join as joinProtocol } from '../../../src/node/protocol/join/index.ts'
 import { request } from '../../../src/node/request.ts'
 import { parseToken } from '../../../src/node/token.ts'
+import { linkToMaster } from '../../../src/roles/link.ts'
 import { writeLocalMaster } from '../../../src/roles/local.ts'
 import { Admission, REMOVED } from '../../../src/roles/master/admission.ts'
 import { Drains } from '../../../src/roles/master/drains.ts'
+import { loadMember, saveMembership } from '../../../src/roles/member.ts'
 import { covers, Replica } from '../../../src/roles/master/replica/replica.ts'
 import { Journal } from '../../../src/store/journal.ts'
+import type { Role } from '../../../src/model/roles.ts'
 import type { PrivateKey } from '@libp2p/interface'
 
 /** One master without the rest: who comes in, and what it shares. */
@@ -195,5 +198,62 @@ describe('two masters', () => {
     expect(admission.listTokens()).toContainEqual(row)
     expect(admission.nameOf(a.node.peerId)).toBe('a')
     expect(drains.isDraining('w')).toBe(true)
+  })
+})
+
+describe('a member that was away when its membership ran out', () => {
+  const DAY_MS = 24 * 60 * 60 * 1000
+
+  /** Comes to master a with what it kept; resolves with the name that it has there. */
+  async function comeBack (roles: Role[], awayMs: number, revoke = false): Promise<string> {
+    const identity = await generateKeyPair('Ed25519')
+    const node = await MeshNode.create({ identity, meshId })
+    const home = join(dir, node.peerId)
+    const expiresAt = Date.now() - awayMs
+    const membership = await sealMembership(meshKey, { peerId: node.peerId, roles, name: 'lab', issuedAt: expiresAt - DAY_MS, expiresAt })
+
+    nodes.push(node)
+    await node.start()
+    // as it was while it ran
+    node.setMembership(membership)
+    await saveMembership(home, { meshId, membership, masters: [a.address] })
+
+    if (revoke) {
+      await a.replica.write([{ key: `revoked/${node.peerId}`, value: new Uint8Array(0) }])
+    }
+
+    const master = await linkToMaster(node, { meshId, addresses: [], typed: false }, { dir: home, name: 'other' })
+
+    expect(master.roles.has('master')).toBe(true)
+    expect(a.node.peer(node.peerId)).toMatchObject({ stranger: false, roles: new Set(roles) })
+    expect(await loadMember(home, node.peerId)).toBeDefined()
+
+    return a.admission.nameOf(node.peerId)!
+  }
+
+  it('has it renewed without a token, under its name', async () => {
+    expect(await comeBack(['worker'], 30 * DAY_MS)).toBe('lab')
+    expect(await comeBack(['client'], 1_000)).toBe('lab-2')
+  })
+
+  it('is not let in when it was put out meanwhile, was away for too long, or steers the mesh', async () => {
+    await expect(comeBack(['worker'], DAY_MS, true)).rejects.toThrow(/has ended \(.*was revoked.*join again with/)
+    await expect(comeBack(['worker'], 91 * DAY_MS)).rejects.toThrow(/too long ago/)
+    await expect(comeBack(['admin', 'client'], DAY_MS)).rejects.toThrow(/admin and client is not renewed/)
+  })
+
+  it('must show one of its own, sealed by this mesh', async () => {
+    const node = await MeshNode.create({ identity: await generateKeyPair('Ed25519'), meshId })
+    const renew = async (key: PrivateKey, peerId: string): Promise<unknown> => request(node, a.node.peerId, joinProtocol, {
+      kind: 'renew',
+      membership: await sealMembership(key, { peerId, roles: ['worker'], name: 'lab', issuedAt: 1, expiresAt: Date.now() - 1 })
+    })
+
+    nodes.push(node)
+    await node.start()
+    await node.connect(a.address, { expectMesh: meshId })
+    expect(await renew(meshKey, b.node.peerId)).toMatchObject({ kind: 'refused', reason: expect.stringContaining('another node') })
+    await expect(renew(await createMeshKey(), node.peerId)).rejects.toMatchObject({ code: 'refused' })
+    expect(await renew(meshKey, node.peerId)).toMatchObject({ kind: 'joined' })
   })
 })

@@ -1,6 +1,6 @@
 import { address, MAX_SEALED, name, sentence } from '../model/words.ts'
 import { codec } from '../schema/codec.ts'
-import { field, list } from '../schema/message.ts'
+import { field, list, optional } from '../schema/message.ts'
 import { bytes, text } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import type { JoinReply, JoinRequest } from './messages.ts'
@@ -18,7 +18,7 @@ export const join: Protocol<JoinRequest, JoinReply> = {
   maxStreams: 2,
   request: codec('join', union<JoinRequest, 'kind'>('JoinRequest', 'kind', {
     join: variant(1, { tokenId: field(1, text({ max: 64 })), secret: field(2, bytes({ max: 64 })), name: field(3, name) }),
-    renew: variant(2, {})
+    renew: variant(2, { membership: optional(1, bytes({ max: MAX_SEALED })) })
   })),
   reply: codec('join answer', union<JoinReply, 'kind'>('JoinReply', 'kind', {
     joined: variant(1, { membership: field(1, bytes({ max: MAX_SEALED })), masters: list(2, address, 64) }),
