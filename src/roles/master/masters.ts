@@ -2,7 +2,7 @@ import { toError } from '../../model/errors.ts'
 import { mastersBeat, mastersFollow } from '../../node/protocol/masters/index.ts'
 import { onAbort } from '../../node/wait.ts'
 import { BEAT_MS, newElection } from './election/state.ts'
-import { beatFor, livePeers, routeToCoordinator, stepElection } from './election/step.ts'
+import { beatFor, isLie, livePeers, routeToCoordinator, stepElection } from './election/step.ts'
 import { isSameClaim } from './election/claims.ts'
 import { countBehind, isCovered } from './follow.ts'
 import { MasterDirectory } from './master-directory.ts'
@@ -66,6 +66,8 @@ export class Masters {
   readonly #stop = new AbortController()
   readonly #undo: Array<() => void> = []
   #election: ElectionState
+  /** The last term that was not believed. */
+  #lie?: number
   #served = false
   #obstacle?: string
 
@@ -219,12 +221,22 @@ export class Masters {
 
   /** A worker has seen this claim. */
   heardClaim (claim: Claim): void {
+    this.#tellLie(claim)
     this.#say({ kind: 'worker-claim', claim })
   }
 
   /** A worker has answered STALE. */
   stale (highest: Claim): void {
+    this.#tellLie(highest)
     this.#say({ kind: 'stale', highest })
+  }
+
+  /** Each number once: it comes with every word of that worker. */
+  #tellLie ({ term }: Claim): void {
+    if (isLie(this.#election, term) && this.#lie !== term) {
+      this.#lie = term
+      this.#components.log(`a worker claims to have seen term ${term}, and this is term ${this.#election.term}: not believed`)
+    }
   }
 
   /** The claim that is live, as soon as there is one. Rejects with the signal's reason. */

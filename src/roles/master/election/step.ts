@@ -191,7 +191,7 @@ function isOutdated (link: PeerLink, beat: Beat, nowMs: number): boolean {
 function onRefused (state: ElectionState, highest: Claim, effects: ElectionEffect[]): void {
   const { reign } = state
 
-  if (highest.term - state.term > MAX_TERM_STEP) {
+  if (isLie(state, highest.term)) {
     return
   }
 
@@ -315,4 +315,9 @@ function leavesItToUs (state: ElectionState, peer: string, link: PeerLink, since
   }
 
   return link.unreachable || state.clockMs - link.contactMs >= SETTLE_MS || (link.heardAtMs != null && state.clockMs - link.heardAtMs >= SUSPECT_MS)
+}
+
+/** No history explains so many terms: whoever says it would use them up for everybody. */
+export function isLie (state: ElectionState, term: number): boolean {
+  return term - state.term > MAX_TERM_STEP
 }
