@@ -115,7 +115,7 @@ export class Mesh {
   /** What is wrong, if this is the end. */
   final (): string[] {
     const lives = this.masters.flatMap(({ lost, life }) => lost ? [] : life?.process.alive === true && life.isReady ? [life] : [])
-    const missing = this.masters.filter(({ lost, life }) => !lost && life?.isReady !== true).map(({ id }) => `${nameOf(id)} is not there`)
+    const missing = this.masters.filter(({ lost, life }) => !lost && (life?.isReady !== true || !life.process.isAwake)).map(({ id }) => `${nameOf(id)} is not there`)
 
     return [...missing, ...this.#asking > 0 ? ['clients are asking'] : [], ...this.#replacing > 0 ? ['a master is to come'] : [], ...this.checker.final(lives, id => this.workers.find(worker => worker.id === id && !worker.lost)?.disk)]
   }

@@ -805,6 +805,7 @@ export class MasterLife implements Node {
 
     if (job.replicas != null && on.length < job.replicas) {
       await this.#jobs.bury([job.id], Date.now())
+      this.#dispatch({ kind: 'forget', job: job.id })
       check(on.length)
     }
 

@@ -186,6 +186,8 @@ export class Coordinator {
       if (job.replicas != null && durable.on.length < job.replicas) {
         // what some have already must not come to life anywhere
         await jobs.bury([job.id], Date.now())
+        // others may have spoken of it already
+        this.dispatch({ kind: 'forget', job: job.id, nowMs: Date.now() })
 
         throw new MeshmarkError('refused', `${job.replicas} masters are to have the job on disk (--replicas) and only ${durable.on.length} took it (${durable.leftOut.join(', ') || 'the others'} did not): nothing was accepted, and the id ${job.id} is spent; submit it again, as a new job, when meshmark nodes shows them`)
       }
