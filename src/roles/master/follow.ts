@@ -1,4 +1,4 @@
-import { toError } from '../../model/errors.ts'
+import { MeshmarkError, toError } from '../../model/errors.ts'
 import { onAbort } from '../../node/wait.ts'
 import { MAX_ENTRIES } from '../../node/protocol/masters/index.ts'
 import { covers } from './replica/replica.ts'
@@ -50,7 +50,7 @@ export class Follower {
     await this.#replica.graveyard.meet(first.forgottenMs)
     await channel.send({ kind: 'forgotten', forgottenMs: this.#replica.graveyard.forgotten })
 
-    this.#serving?.abort(new Error('it follows on another stream now'))
+    this.#serving?.abort(new MeshmarkError('unreachable', 'it follows on another stream now'))
     this.#serving = channel
     this.#vector = new Map()
     this.#confirm(first.vector)

@@ -1,3 +1,4 @@
+import { MeshmarkError } from '../../model/errors.ts'
 import { register } from '../../node/protocol/register/index.ts'
 import { ListedMasters } from './listed-masters.ts'
 import type { Coordinator } from './coordinator.ts'
@@ -66,7 +67,7 @@ export class Registry {
     const previous = this.#streams.get(peer.id)
 
     this.#streams.set(peer.id, channel)
-    previous?.abort(new Error('replaced by a newer registration'))
+    previous?.abort(new MeshmarkError('unreachable', 'replaced by a newer registration'))
 
     try {
       this.#heed(first)

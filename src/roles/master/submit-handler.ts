@@ -108,7 +108,7 @@ export class SubmitHandler {
         const gone = new AbortController()
 
         // the client says nothing more: an end of its stream means that it has left
-        channel.receive().then(() => { gone.abort(new Error('the client has left')) }, err => { gone.abort(err) })
+        channel.receive().then(() => { gone.abort(new MeshmarkError('unreachable', 'the client has left')) }, err => { gone.abort(err) })
 
         return new Attachment(this.#components, entry, channel, message).follow(message.follow, gone.signal)
       }

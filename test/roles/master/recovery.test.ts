@@ -184,6 +184,29 @@ describe('a task that has moved on', () => {
   })
 })
 
+describe('a task of one worker', () => {
+  it('is not taken away by another one that says it has it', () => {
+    register('w1')
+    register('w2')
+    accept(job('all'))
+    answer('w1', READY, 'w1')
+    expect(task('w1')).toMatchObject({ state: 'sending', worker: 'w1' })
+
+    const lie = `${JOB}/w1/w2/0`
+
+    expect(rollbacks(register('w2', [{ execution: lie, state: 'running' }]))).not.toContain('w1')
+    step({ kind: 'worker-state', worker: 'w2', state: 'running', execution: lie, sinceMs: 0 })
+    expect(task('w1')).toMatchObject({ state: 'sending', worker: 'w1' })
+  })
+
+  it('has no attempt that was never given out', () => {
+    register('w1')
+    accept(job('any', false))
+    step({ kind: 'worker-state', worker: 'w1', state: 'running', execution: `${JOB}/any/w1/999999999`, sinceMs: 0 })
+    expect(task().attempt).toBe(0)
+  })
+})
+
 describe('a START of which nothing was heard', () => {
   beforeEach(() => {
     register('w1')

@@ -1,7 +1,7 @@
 import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd, WORKER_LOST_MS } from '../../../model/states.ts'
 import { formatDuration } from '../../../model/units.ts'
-import { mayRetry } from './records.ts'
+import { MAX_ATTEMPTS, mayRetry } from './records.ts'
 import { cancelOn, change, conclude, forEachTaskOf, hasBegun, isBeingArranged, keyOf, requeue, rollBack, runAgain, settle } from './tasks.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
 import type { Held } from '../../../node/protocol/register/messages.ts'
@@ -92,6 +92,11 @@ function adopt (state: CoordinatorState, worker: string, execution: string, held
   const task = entry?.tasks.get(key.task)
 
   if (entry == null || task == null || key.worker !== worker || task.records.has(execution)) {
+    return
+  }
+
+  // nobody gave it that: a task of another machine would be taken away from it
+  if ((task.target != null && task.target !== worker) || key.attempt >= MAX_ATTEMPTS) {
     return
   }
 
