@@ -53,6 +53,10 @@ async function master (name: string, peers: string[] = []): Promise<One> {
 
 async function three (): Promise<One[]> {
   const first = await master('a')
+
+  // it is there first only when it coordinates before others are heard
+  await first.masters.whenCoordinator(AbortSignal.timeout(5_000))
+
   const second = await master('b', first.node.addresses())
   const third = await master('c', first.node.addresses())
   const all = [first, second, third]
