@@ -57,7 +57,12 @@ export class Checker {
     this.#eras.set(id, this.#era(id) + 1)
   }
 
-  reigns (master: string, claim: Claim): void {
+  /** `displaced` = one that reigns and is there, as this master must know. */
+  reigns (master: string, claim: Claim, displaced: string | undefined): void {
+    if (displaced != null) {
+      this.fault(`master ${nameOf(master)} displaces ${nameOf(displaced)}, which is there and reigns`)
+    }
+
     const before = this.#reigns.get(master)
 
     if (before != null && before.era === this.#era(master) && claim.term <= before.claim.term) {

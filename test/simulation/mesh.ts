@@ -59,7 +59,7 @@ export class Mesh {
     this.checker = new Checker(world)
     this.#lazyDisks = lazyDisks
     this.#network = new Network(world)
-    this.#setting = { world, network: this.#network, machines, journal, checker: this.checker, ...(world.chance(0.3) ? { retainMs: world.between(1_000, 30_000) } : {}) }
+    this.#setting = { world, network: this.#network, machines, journal, checker: this.checker, ...(world.chance(0.4) ? { retainMs: world.between(500, 15_000) } : {}) }
     this.#client = new Process(world, peerIdOf('c', 0), 0)
     this.#network.listen({ process: this.#client, onStream: () => {} })
     this.#weights = this.#disturbances().map(({ weight, run }) => ({ weight: world.chance(0.6) ? weight : 0, run }))
@@ -102,7 +102,7 @@ export class Mesh {
     for (const a of nodes) {
       for (const b of nodes) {
         if (a.id !== b.id) {
-          Object.assign(this.#network.way(a.id, b.id), { least: 0.2, most: 8 })
+          Object.assign(this.#network.way(a.id, b.id), { least: 0.2, most: 8, changedAtMs: this.world.nowMs })
           this.#network.setUp(a.id, b.id, true)
         }
       }
@@ -167,6 +167,7 @@ export class Mesh {
       { weight: 2, run: () => { this.#partition() } },
       { weight: 2, run: () => { this.#flap(master().id, node(), Math.floor(world.between(3, 20))) } },
       { weight: 2, run: () => { this.#break(master().id, node()) } },
+      { weight: 2, run: () => { this.#break(coordinator().id, worker().id) } },
       { weight: 1, run: () => { this.#slow(node(), master().id) } },
       { weight: 3, run: () => { this.#link(master().id, node(), true) } },
       { weight: 3, run: () => { this.#joinUp() } }
@@ -398,7 +399,7 @@ export class Mesh {
     const most = this.world.between(50, 3_000)
 
     this.#say(() => `${nameOf(from)} -> ${nameOf(to)} takes up to ${Math.round(most)} ms`)
-    this.#network.way(from, to).most = most
+    Object.assign(this.#network.way(from, to), { most, changedAtMs: this.world.nowMs })
   }
 
   // clients

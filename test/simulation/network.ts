@@ -2,7 +2,7 @@ import type { Channel } from '../../src/node/protocol/protocol.ts'
 import type { Process, World } from './world.ts'
 
 /** One direction between two nodes. */
-export interface Way { up: boolean, least: number, most: number }
+export interface Way { up: boolean, least: number, most: number, changedAtMs: number }
 
 /** So long after a direction went down its connections break, if it still is. */
 const BREAK_MS = { least: 4_000, most: 12_000 }
@@ -59,7 +59,7 @@ export class Network {
     let way = this.#ways.get(key)
 
     if (way == null) {
-      way = { up: true, least: 0.2, most: 8 }
+      way = { up: true, least: 0.2, most: 8, changedAtMs: this.#world.nowMs }
       this.#ways.set(key, way)
     }
 
@@ -74,6 +74,7 @@ export class Network {
     }
 
     way.up = up
+    way.changedAtMs = this.#world.nowMs
 
     if (up) {
       this.connection(from, to)?.flush(from)
@@ -99,6 +100,14 @@ export class Network {
 
   isUp (a: string, b: string): boolean {
     return this.way(a, b).up && this.way(b, a).up
+  }
+
+  /** The two have been connected for so long, and nothing was wrong between them. */
+  isSteady (a: string, b: string, ms: number): boolean {
+    const beforeMs = this.#world.nowMs - ms
+    const connection = this.connection(a, b)
+
+    return connection != null && connection.sinceMs <= beforeMs && [this.way(a, b), this.way(b, a)].every(({ up, most, changedAtMs }) => up && most <= 20 && changedAtMs <= beforeMs)
   }
 
   connection (a: string, b: string): Connection | undefined {
@@ -199,6 +208,7 @@ function pairOf (a: string, b: string): string {
 
 export class Connection {
   isOpen = true
+  readonly sinceMs: number
   readonly #world: World
   readonly #network: Network
   readonly #nodes: readonly [Node, Node]
@@ -212,6 +222,7 @@ export class Connection {
     this.#world = world
     this.#network = network
     this.#nodes = [a, b]
+    this.sinceMs = world.nowMs
   }
 
   isOf (process: Process): boolean {

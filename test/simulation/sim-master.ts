@@ -39,6 +39,7 @@ const AGAIN_MS = 100
 const CANCEL_PATIENCE_MS = 20_000
 const MAX_HOPS = 8
 const PRUNE_MS = 5_000
+const STEADY_MS = 4_000
 
 export type ClientRequest = { kind: 'submit', job: Uint8Array } | { kind: 'cancel', id: string }
 export type ClientReply =
@@ -76,6 +77,7 @@ export class MasterLife implements Node {
   readonly #claimWaiters = new Set<() => void>()
   /** Other masters of the mesh that this one is to join. */
   readonly #hosts?: () => string[]
+  #reignedMs = 0
   #slots!: SimSlots
   #jobs!: SimJobs
   #effects: Promise<void> = Promise.resolve()
@@ -423,7 +425,7 @@ export class MasterLife implements Node {
           break
         case 'reign':
           this.#say(() => `reigns, term ${effect.claim.term}`)
-          this.#setting.checker.reigns(this.id, effect.claim)
+          this.#setting.checker.reigns(this.id, effect.claim, this.#displaced())
           this.#reign(effect.claim)
           break
         case 'stand-down':
@@ -457,12 +459,26 @@ export class MasterLife implements Node {
     }
 
     this.claim = claim
+    this.#reignedMs = this.#setting.world.nowMs
     this.#dispatch({ kind: 'reign' })
     this.process.after(SETTLE_MS, () => {
       if (this.claim === claim) {
         this.#dispatch({ kind: 'tick' })
       }
     })
+  }
+
+  /** A master that reigns, to whom nothing has happened for a while, nor on the way to it. */
+  #displaced (): string | undefined {
+    const { world, network } = this.#setting
+
+    return !this.process.isSteady(STEADY_MS)
+      ? undefined
+      : [...this.#links.keys()].find(peer => {
+          const other = network.node(peer)
+
+          return other instanceof MasterLife && other.claim != null && other.#reignedMs <= world.nowMs - STEADY_MS && other.process.isSteady(STEADY_MS) && network.isSteady(this.id, peer, STEADY_MS)
+        })
   }
 
   #standDown (): void {

@@ -153,7 +153,7 @@ export class Process {
   wallAheadMs: number
   readonly #world: World
   readonly #monotonicMs: number
-  #pausedUntilMs = 0
+  #pausedUntilMs: number
   readonly #dueTimers: Array<() => void> = []
   readonly #dueInput: Array<() => void> = []
 
@@ -162,10 +162,16 @@ export class Process {
     this.id = id
     this.wallAheadMs = wallAheadMs
     this.#monotonicMs = world.between(0, 1e6)
+    this.#pausedUntilMs = world.nowMs
   }
 
   get isAwake (): boolean {
     return this.alive && this.#pausedUntilMs <= this.#world.nowMs
+  }
+
+  /** It has lived and not stood still for so long. */
+  isSteady (ms: number): boolean {
+    return this.alive && this.#pausedUntilMs <= this.#world.nowMs - ms
   }
 
   monotonic (): number {
