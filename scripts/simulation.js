@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * Lives of meshes of masters, workers and clients under virtual time, in which
- * everything goes wrong (test/simulation), on all cores; and one line at the
+ * everything goes wrong (test/simulation), on all cores; then faults that are
+ * put into the machines on purpose, which must be found; and one line at the
  * end: `N passed, N failed`.
  *
  *   node scripts/simulation.js [--seeds 20000] [--first 1]
@@ -13,7 +14,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { fail, ROOT, say } from './lib/process.js'
+import { fail, ROOT, run, say } from './lib/process.js'
 import { setup } from './setup.js'
 
 const PROGRESS_MS = 10_000
@@ -43,8 +44,8 @@ process.once('SIGTERM', () => { process.exit(143) })
 
 await build({ entryPoints: [join(ROOT, 'test/simulation/main.ts')], outfile: program, bundle: true, platform: 'node', format: 'esm', packages: 'external', logLevel: 'error', sourcemap: 'inline' })
 
-const failed = values.seed == null ? await runAll() : await replay()
-const total = values.seed == null ? seeds : 1
+const failed = values.seed == null ? await runAll() + await mutations() : await replay()
+const total = values.seed == null ? seeds + 1 : 1
 
 console.log(`${total - failed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1
@@ -92,6 +93,13 @@ async function runAll () {
   }
 
   return failures.length
+}
+
+/** Does the checker find faults that are put in on purpose, the rare ones too? Counts as one. */
+async function mutations () {
+  const { code } = await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'test/simulation/mutations', '--project', 'unit'], { env: { SIMULATION: 'all' } })
+
+  return code === 0 ? 0 : 1
 }
 
 async function replay () {

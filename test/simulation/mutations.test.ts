@@ -206,14 +206,25 @@ const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
   ['a master that forgets at a restart whom a job must not run on', { coordinator: before((_state, event) => event.kind === 'restore' ? { ...event, targets: event.targets.map(({ task, worker }) => ({ task, worker })) } : event) }, /runs where it must not|differ in their view/]
 ]
 
+/** Faults that few lives meet; npm run test:simulation waits for one that does. */
+const RARE = new Set([
+  'a master that no longer knows after a restart what was removed',
+  'a master that counts the result that came last',
+  'a master that does not ask again after a lost answer',
+  'a master that does not hear that a cancel was carried out, nor says it again'
+])
+
+const PATIENT = process.env['SIMULATION'] === 'all'
+const LIVES = PATIENT ? 40 * SEEDS : SEEDS
+
 describe('the simulation finds', () => {
-  it.each(FAULTS)('%s', async (_title, { lazyDisks, journal, ...machines }, pattern) => {
+  it.each(FAULTS.filter(([title]) => PATIENT || !RARE.has(title)))('%s', async (_title, { lazyDisks, journal, ...machines }, pattern) => {
     const found: string[] = []
 
-    for (let seed = 1; seed <= SEEDS && !found.some(fault => pattern.test(fault)); seed++) {
+    for (let seed = 1; seed <= LIVES && !found.some(fault => pattern.test(fault)); seed++) {
       found.push(...(await live(seed, { lazyDisks, journal, machines: { ...REAL, ...machines } })).faults)
     }
 
     expect(found.some(fault => pattern.test(fault)), found.slice(0, 5).join('\n') || 'nothing was found').toBe(true)
-  }, 120_000)
+  }, PATIENT ? 30 * 60_000 : 120_000)
 })
