@@ -32,7 +32,7 @@ export class Checker {
   readonly #obeyed = new Map<string, Claim>()
   readonly #records = new Map<string, { worker: string, bytes: string, outcome: string }>()
   readonly #accepted = new Map<string, Acceptance[]>()
-  readonly #cancelled = new Map<string, { by: string, pending: string[] }>()
+  readonly #cancelled = new Map<string, { by: string, era: number, pending: string[] }>()
   /** Execution -> who sent START. */
   readonly #commands = new Map<string, { master: string, knewOfCancel: boolean }>()
   readonly #buried = new Map<string, Array<{ master: string, era: number }>>()
@@ -148,8 +148,8 @@ export class Checker {
       this.fault(`${shortExecution(execution)} starts although its worker knows that it is cancelled`)
     }
 
-    // across a partition nobody can know of it
-    if (cancelled != null && !cancelled.pending.includes(worker.id) && (command?.master === cancelled.by || command?.knewOfCancel === true)) {
+    // across a partition nobody can know of it, nor who was restored from a backup that is older
+    if (cancelled != null && !cancelled.pending.includes(worker.id) && ((command?.master === cancelled.by && this.#era(cancelled.by) === cancelled.era) || command?.knewOfCancel === true)) {
       this.fault(`${shortExecution(execution)} starts after its cancel was answered`)
     }
 
@@ -202,7 +202,7 @@ export class Checker {
 
   /** A client hears that its job is cancelled. */
   cancelled (job: string, by: string, pending: string[]): void {
-    this.#cancelled.set(job, { by, pending })
+    this.#cancelled.set(job, { by, era: this.#era(by), pending })
   }
 
   /** A tombstone is on this master's disk. */

@@ -826,6 +826,10 @@ export class MasterLife implements Node {
     }
 
     if (job.replicas != null) {
+      if (this.replica.isBuried(job.id)) {
+        throw new MeshmarkError('refused', 'another master has refused it meanwhile')
+      }
+
       accepted()
     }
 

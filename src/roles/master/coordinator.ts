@@ -193,6 +193,11 @@ export class Coordinator {
       }
 
       if (job.replicas != null) {
+        // another master that was asked for the very same job may have refused it meanwhile
+        if (jobs.isBuried(job.id)) {
+          throw new MeshmarkError('refused', `too few masters took job ${job.id} on disk (--replicas) when it was first submitted: nothing was accepted, and its id is spent; submit it again, as a new job`)
+        }
+
         accepted()
       }
 
