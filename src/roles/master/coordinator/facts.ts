@@ -16,6 +16,15 @@ export function newJob (init: { job: JobEntry['job'], acceptedAtMs: number, targ
   }
 }
 
+/** Those that it does not have yet. */
+export function addTargets (entry: JobEntry, targets: readonly Target[], nowMs: number): void {
+  for (const target of targets) {
+    if (!entry.tasks.has(target.task)) {
+      entry.tasks.set(target.task, newTask(entry.job, target, nowMs))
+    }
+  }
+}
+
 /** What its worker must not do ends before it begins; that follows from what was frozen, so it needs no record. */
 function newTask (job: JobEntry['job'], target: Target, nowMs: number): TaskEntry {
   const reason = target.info == null ? undefined : unmetDemand(target.info, job)
@@ -53,11 +62,7 @@ export function restore (state: CoordinatorState, event: EventOf<'restore'>, eff
     entry.cancelled = event.cancelled
   }
 
-  for (const target of event.targets) {
-    if (!entry.tasks.has(target.task)) {
-      entry.tasks.set(target.task, newTask(event.job, target, event.nowMs))
-    }
-  }
+  addTargets(entry, event.targets, event.nowMs)
 
   event.assigned.forEach(key => entry.tasks.get(key.task)?.assigned.set(executionId(key), key))
 

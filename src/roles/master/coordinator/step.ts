@@ -1,7 +1,7 @@
 import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { onAnswer, onAskFailed } from './answers.ts'
-import { newJob, onAssigned, onEnd, onForget, restore } from './facts.ts'
+import { addTargets, newJob, onAssigned, onEnd, onForget, restore } from './facts.ts'
 import { place } from './place.ts'
 import { countedRecord, isFinal, note } from './records.ts'
 import { reign, standDown } from './reign.ts'
@@ -31,15 +31,21 @@ export function stepCoordinator (state: CoordinatorState, event: CoordinatorEven
 
 function apply (state: CoordinatorState, event: CoordinatorEvent, effects: CoordinatorEffect[]): void {
   switch (event.kind) {
-    case 'accept':
-      if (!state.jobs.has(event.job.id)) {
-        const entry = newJob(event, event.nowMs)
+    case 'accept': {
+      const known = state.jobs.get(event.job.id)
+      const entry = known ?? newJob(event, event.nowMs)
 
-        state.jobs.set(event.job.id, entry)
-        effects.push(...[...entry.tasks.values()].filter(task => isTaskEnd(task.state))
-          .map((task): CoordinatorEffect => ({ kind: 'task-changed', job: event.job.id, task: task.name })))
+      state.jobs.set(event.job.id, entry)
+
+      // another master has accepted it as well: it is for the workers of both, as the merged record says
+      if (known?.finishedAtMs == null) {
+        addTargets(entry, event.targets, event.nowMs)
       }
+
+      effects.push(...[...entry.tasks.values()].filter(task => isTaskEnd(task.state))
+        .map((task): CoordinatorEffect => ({ kind: 'task-changed', job: event.job.id, task: task.name })))
       return
+    }
     case 'restore':
       return restore(state, event, effects, record => { onResult(state, { kind: 'result', ...record, nowMs: event.nowMs }, effects) })
     case 'reign':
