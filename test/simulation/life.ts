@@ -53,8 +53,12 @@ export async function live (seed: number, { machines = REAL, tells = false, lazy
     final = mesh.final()
   }
 
-  // nothing more comes after the end
+  // nothing more comes after the end, but for a removal that is on its way just then
   await world.run(5_000)
+
+  for (let looks = 0; looks < 5 && mesh.final().length > 0; looks++) {
+    await world.run(LOOK_MS)
+  }
 
   return { faults: [...checker.faults, ...mesh.final()], history: world.history, duplicates: mesh.duplicates(), ms: world.nowMs }
 }
