@@ -55,6 +55,16 @@ describe('a standby', () => {
     expect(task(play).state).toBe('done')
   })
 
+  it('accepts a job that it has heard of for the workers that it sees itself as well', () => {
+    const all = { ...JOB, placement: { on: 'all' as const, where: [] } }
+    const play = standby('a')
+
+    learn(play, all)
+    play.register(workerInfo('b'))
+    play.step({ kind: 'accept', job: all, acceptedAtMs: 6, targets: freezeTargets(play.state, all) })
+    expect([...play.state.jobs.get(all.id)!.tasks.keys()]).toEqual(['12D3a', '12D3b'])
+  })
+
   it('does not judge who is silent: only the coordinator calls a task lost, and its word ends the job here too', () => {
     const play = standby('a')
 
