@@ -2,7 +2,7 @@
 /**
  * Masters, workers and clients as real processes on networks of their own,
  * which are killed, frozen, cut off and started again; and the long form of
- * test/e2e/failover. Root, Linux, about half an hour; ends with
+ * what test/e2e has about it. Root, Linux, about half an hour; ends with
  * `N passed, N failed`.
  *
  *   node scripts/faults.js [FILE] [-t PATTERN]
@@ -29,7 +29,7 @@ const file = join(folder, 'report.json')
 
 try {
   const { code } = await run(process.execPath, [
-    'node_modules/vitest/vitest.mjs', 'run', ...(args.length === 0 ? ['test/faults', 'test/e2e/failover'] : args), '--project', 'faults', '--project', 'e2e',
+    'node_modules/vitest/vitest.mjs', 'run', ...(args.length === 0 ? ['test/faults', 'test/e2e/failover', 'test/e2e/persistence', 'test/e2e/workers-and-masters'] : args), '--project', 'faults', '--project', 'e2e',
     '--reporter', 'verbose', '--silent=passed-only', '--reporter', 'json', `--outputFile.json=${file}`
   ], { env: { FAULTS: 'all' } })
   const { passed, failed } = countTests(existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined, code)

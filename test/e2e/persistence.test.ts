@@ -216,7 +216,8 @@ describe('two masters and a worker', () => {
   })
 })
 
-describe('a master alone', () => {
+// with the time of npm run test:faults
+describe.runIf(process.env['FAULTS'] === 'all')('a master alone', () => {
   let mesh: TestMesh
   let disk: string
   let boss: NodeProcess

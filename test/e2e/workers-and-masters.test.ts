@@ -11,7 +11,8 @@ async function paths (dir: string): Promise<string[]> {
   return entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
 }
 
-describe('a worker of two masters', () => {
+// takes a minute: npm run test:faults
+describe.runIf(process.env['FAULTS'] === 'all')('a worker of two masters', () => {
   let mesh: TestMesh
   let boss: NodeProcess
   let second: NodeProcess
