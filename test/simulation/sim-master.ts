@@ -7,7 +7,7 @@ import { SETTLE_MS } from '../../src/roles/master/coordinator/place.ts'
 import { BEAT_MS, newElection } from '../../src/roles/master/election/state.ts'
 import { beatFor, livePeers, routeToCoordinator } from '../../src/roles/master/election/step.ts'
 import { FactFeed, restoreEvent, resultEvent } from '../../src/roles/master/fact-feed.ts'
-import { follow, Follower, isCovered } from '../../src/roles/master/follow.ts'
+import { countBehind, follow, Follower, isCovered } from '../../src/roles/master/follow.ts'
 import { Replica } from '../../src/roles/master/replica/replica.ts'
 import { nameOf, shortExecution } from './ids.ts'
 import { journalOn } from './disk.ts'
@@ -25,13 +25,15 @@ import type { TaskReport } from '../../src/node/protocol/task/messages.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from '../../src/roles/master/coordinator/state.ts'
 import type { ElectionEvent, ElectionState } from '../../src/roles/master/election/state.ts'
 import type { JobStore } from '../../src/roles/master/job-store.ts'
-import type { Position } from '../../src/roles/master/replica/replica.ts'
+import type { Position, Vector } from '../../src/roles/master/replica/replica.ts'
 import type { Journal } from '../../src/store/journal.ts'
 
 const TICK_MS = 75
 const COORDINATOR_TICK_MS = 1_000
 const PROGRESS_MS = 500
 const FIRST_DIAL_MS = 1_000
+const CATCH_UP_MS = 1_000
+const RETURN_MS = 1_500
 const RETRY_MS = { first: 50, most: 1_000 }
 const FOLLOW_AGAIN_MS = 1_000
 const PATIENCE_MS = 10_000
@@ -78,6 +80,10 @@ export class MasterLife implements Node {
   /** Other masters of the mesh that this one is to join. */
   readonly #hosts?: () => string[]
   #reignedMs = 0
+  #startedAtMs = 0
+  /** What each live master knew of what has begun when this reign began. */
+  #known = new Map<string, Set<string>>()
+  #feed!: FactFeed
   #slots!: SimSlots
   #jobs!: SimJobs
   #effects: Promise<void> = Promise.resolve()
@@ -129,13 +135,14 @@ export class MasterLife implements Node {
       }
     })
 
-    new FactFeed({
+    this.#feed = new FactFeed({
       replica,
       jobs: this.#jobs as unknown as JobStore,
       knows: job => this.state.jobs.has(job),
       dispatch: event => { this.#learn(event) },
       log: line => { this.#say(() => line) }
-    }).start()
+    })
+    this.#feed.start()
 
     for await (const stored of this.#jobs.all()) {
       this.#learn(restoreEvent(stored, await this.#jobs.results(stored.job.id)))
@@ -161,6 +168,7 @@ export class MasterLife implements Node {
       await replica.write([{ key: `master/${this.id}`, value: toBytes({ name: nameOf(this.id), addresses: [], atMs: Date.now() }) }])
     }
 
+    this.#startedAtMs = process.monotonic()
     this.#setting.network.listen(this)
     peers.forEach(peer => { this.#meet(peer) })
     process.every(BEAT_MS, () => { this.#links.forEach(link => { this.#sendBeat(link) }) })
@@ -225,6 +233,9 @@ export class MasterLife implements Node {
       }
       case 'follow':
         this.#meet(from)?.follower.serve(channelOf(this.#setting.world, side)).catch(() => {})
+        return
+      case 'vector':
+        side.listen(() => { side.send(this.replica.vector()) }, () => {})
         return
       case 'register':
         return this.#register(side, from)
@@ -384,8 +395,17 @@ export class MasterLife implements Node {
   async #hasIt (peer: string, position: Position): Promise<boolean> {
     const follower = this.#links.get(peer)?.follower
 
-    if (follower == null || isCovered(follower.vector, position)) {
-      return follower != null
+    return follower != null && this.#reached(() => isCovered(follower.vector, position), listener => follower.watch(() => {
+      if (follower.vector != null) {
+        listener()
+      }
+    }), PROGRESS_MS)
+  }
+
+  /** roles/master/progress.ts on simulated time. */
+  async #reached (condition: () => boolean, watch: (listener: () => void) => () => void, patienceMs: number): Promise<boolean> {
+    if (condition()) {
+      return true
     }
 
     const { promise, resolve } = Promise.withResolvers<boolean>()
@@ -393,17 +413,17 @@ export class MasterLife implements Node {
     const giveUpLater = (): void => {
       const mine = ++deadline
 
-      this.process.after(PROGRESS_MS, () => {
+      this.process.after(patienceMs, () => {
         if (mine === deadline) {
           this.#setting.world.stir()
           resolve(false)
         }
       })
     }
-    const forget = follower.watch(() => {
-      if (isCovered(follower.vector, position)) {
+    const forget = watch(() => {
+      if (condition()) {
         resolve(true)
-      } else if (follower.vector != null) {
+      } else {
         giveUpLater()
       }
     })
@@ -411,6 +431,42 @@ export class MasterLife implements Node {
     giveUpLater()
 
     return promise.finally(forget)
+  }
+
+  async #catchUp (claim: Claim): Promise<void> {
+    const live = this.live()
+    const returnsMs = this.#links.size > live.length ? this.#startedAtMs + RETURN_MS - this.process.monotonic() : 0
+
+    await Promise.all([...live.map(async peer => this.#catchUpWith(peer)), returnsMs > 0 ? this.process.sleep(returnsMs) : undefined])
+    await this.#feed.said()
+
+    if (this.claim === claim) {
+      this.#say(() => 'has caught up')
+      this.#dispatch({ kind: 'caught-up' })
+    }
+  }
+
+  async #catchUpWith (peer: string): Promise<void> {
+    const side = this.#setting.network.open(this.process, peer, 'vector')
+
+    if (side == null) {
+      return
+    }
+
+    const theirs = await new Promise<Vector | undefined>(resolve => {
+      const settle = (vector?: Vector): void => {
+        this.#setting.world.stir()
+        resolve(vector)
+      }
+
+      side.listen(settle, () => { settle() })
+      side.send('want-vector')
+      this.process.after(CATCH_UP_MS, () => { settle() })
+    })
+
+    if (theirs != null) {
+      await this.#reached(() => countBehind(theirs, this.replica.vector()) === 0, listener => this.replica.onChange(listener), CATCH_UP_MS)
+    }
   }
 
   #elect (event: OneElectionEvent): void {
@@ -460,12 +516,28 @@ export class MasterLife implements Node {
 
     this.claim = claim
     this.#reignedMs = this.#setting.world.nowMs
-    this.#dispatch({ kind: 'reign' })
+    this.#known = new Map(this.live().flatMap(peer => {
+      const other = this.#setting.network.node(peer)
+
+      return other instanceof MasterLife ? [[peer, this.#setting.checker.begunBy(other)]] : []
+    }))
+    this.#dispatch({ kind: 'reign', catchingUp: true })
+    void this.#catchUp(claim)
     this.process.after(SETTLE_MS, () => {
       if (this.claim === claim) {
         this.#dispatch({ kind: 'tick' })
       }
     })
+  }
+
+  /** A master that was there when this reign began and has been since, as this one must know, and had this execution on its disk then. */
+  witnessOf (execution: string): string | undefined {
+    const { world, network } = this.#setting
+    const forMs = world.nowMs - this.#reignedMs + BEAT_MS
+
+    return !this.process.isSteady(forMs)
+      ? undefined
+      : [...this.#known].find(([peer, known]) => known.has(execution) && network.node(peer)?.process.isSteady(forMs) && network.isSteady(this.id, peer, forMs))?.[0]
   }
 
   /** A master that reigns, to whom nothing has happened for a while, nor on the way to it. */

@@ -32,7 +32,7 @@ export interface CoordinatorComponents {
   jobs: JobStore
   content: ContentStore
   payloads: Payloads
-  masters: Pick<Masters, 'live' | 'replicated' | 'stale'>
+  masters: Pick<Masters, 'live' | 'replicated' | 'stale' | 'catchUp'>
   log: (line: string) => void
 }
 
@@ -127,7 +127,8 @@ export class Coordinator {
     }
 
     this.#claim = claim
-    this.dispatch({ kind: 'reign', nowMs: Date.now() })
+    this.dispatch({ kind: 'reign', catchingUp: true, nowMs: Date.now() })
+    void this.#catchUp(claim)
     // what waits for workers to speak waits no longer than this
     this.#settling = setTimeout(() => { this.dispatch({ kind: 'tick', nowMs: Date.now() }) }, SETTLE_MS)
   }
@@ -265,6 +266,16 @@ export class Coordinator {
       this.#effects = this.#effects.then(async () => this.#carryOut(effects, claim)).catch(err => {
         this.#components.log(`coordinator: ${toError(err).message}`)
       })
+    }
+  }
+
+  /** What other masters have assigned must be known here before anything is offered. */
+  async #catchUp (claim: Claim): Promise<void> {
+    await this.#components.masters.catchUp()
+    await this.#feed.said()
+
+    if (this.#claim === claim) {
+      this.dispatch({ kind: 'caught-up', nowMs: Date.now() })
     }
   }
 

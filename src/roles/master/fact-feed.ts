@@ -35,6 +35,11 @@ export class FactFeed {
     })
   }
 
+  /** Resolves when all that is on the disk by now has been said. */
+  async said (): Promise<void> {
+    await this.#turn
+  }
+
   async stop (): Promise<void> {
     this.#unlisten()
     await this.#turn

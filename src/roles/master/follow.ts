@@ -185,7 +185,11 @@ export function countBehind (ours: Vector, theirs: Vector): number {
   return behind
 }
 
-function positions (vector: Vector): OriginPosition[] {
+export function vectorOf (positions: OriginPosition[]): Map<string, number> {
+  return new Map(positions.map(({ origin, seq }) => [origin, seq]))
+}
+
+export function positions (vector: Vector): OriginPosition[] {
   return [...vector].filter(([, seq]) => seq > 0).map(([origin, seq]) => ({ origin, seq }))
 }
 

@@ -14,6 +14,7 @@ import { handleAsk } from './ask-handler.ts'
 import { Coordinator } from './coordinator.ts'
 import { Drains } from './drains.ts'
 import { heedRemoval, meetDiscovered } from './fellows.ts'
+import { positions } from './follow.ts'
 import { markRemoved } from './home.ts'
 import { JobStore } from './job-store.ts'
 import { settle } from './join.ts'
@@ -166,6 +167,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     handleAsk(node, {
       'want-key': async () => ({ kind: 'key', key: encodeMeshKey(meshKey) }),
       'want-payload': async ({ payload }, peer) => payloads.answer(payload, peer.id),
+      'want-vector': async () => ({ kind: 'vector', vector: positions(replica.vector()) }),
       'want-output': async message => missingOutput.answer(message),
       relay: async (message, peer) => submissions.relayed(message, peer)
     })

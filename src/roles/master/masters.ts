@@ -1,13 +1,16 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { toError } from '../../model/errors.ts'
-import { mastersBeat, mastersFollow } from '../../node/protocol/masters/index.ts'
+import { mastersAsk, mastersBeat, mastersFollow } from '../../node/protocol/masters/index.ts'
+import { request } from '../../node/request.ts'
 import { onAbort } from '../../node/wait.ts'
 import { BEAT_MS, newElection } from './election/state.ts'
 import { beatFor, isLie, livePeers, routeToCoordinator, stepElection } from './election/step.ts'
 import { isSameClaim } from './election/claims.ts'
-import { countBehind, isCovered } from './follow.ts'
+import { countBehind, isCovered, vectorOf } from './follow.ts'
 import { MasterDirectory } from './master-directory.ts'
 import { MasterLink } from './master-link.ts'
 import { meetTyped } from './meet.ts'
+import { reached } from './progress.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Claim } from '../../node/protocol/register/messages.ts'
 import type { Journal } from '../../store/journal.ts'
@@ -19,6 +22,10 @@ const TICK_MS = 75
 const PROGRESS_MS = 500
 /** Before the first claim, whoever was typed is dialled once. */
 const FIRST_DIAL_MS = 1_000
+/** Whom a new coordinator has asked what it knows may take so long to answer, or to make progress. */
+const CATCH_UP_MS = 1_000
+/** Workers find a master again within this of its start. */
+const RETURN_MS = 1_500
 const TERM_KEY = 'term'
 
 export interface MastersComponents {
@@ -69,6 +76,7 @@ export class Masters {
   /** The last term that was not believed. */
   #lie?: number
   #served = false
+  #startedAtMs = 0
   #obstacle?: string
 
   constructor (components: MastersComponents) {
@@ -105,6 +113,7 @@ export class Masters {
 
     this.#election.term = Math.max(this.#election.term, stored == null ? 0 : Number(Buffer.from(stored).toString()))
     this.serve()
+    this.#startedAtMs = performance.now()
     node.addEventListener('peer', onPeer)
     node.addEventListener('peer:gone', onGone)
     this.#undo.push(
@@ -219,6 +228,22 @@ export class Masters {
     return { on: [this.#components.node.name, ...named(true)], leftOut: named(false) }
   }
 
+  /**
+   * Resolves when all that the live masters had on disk at this moment is on
+   * the disk here; whoever makes no progress is left out. A master that has
+   * only just started, and misses others, gives workers the time to register:
+   * they alone may know what those have begun.
+   */
+  async catchUp (): Promise<void> {
+    const live = this.live()
+    const returnsMs = this.#links.size > live.length ? this.#startedAtMs + RETURN_MS - performance.now() : 0
+
+    await Promise.all([
+      ...live.map(async peer => this.#catchUpWith(peer)),
+      returnsMs > 0 ? delay(returnsMs, undefined, { signal: this.#stop.signal }).catch(() => {}) : undefined
+    ])
+  }
+
   /** A worker has seen this claim. */
   heardClaim (claim: Claim): void {
     this.#tellLie(claim)
@@ -270,29 +295,40 @@ export class Masters {
   async #hasIt (peer: string, position: Position, signal?: AbortSignal): Promise<boolean> {
     const follower = this.#links.get(peer)?.follower
 
-    if (follower == null || isCovered(follower.vector, position)) {
-      return follower != null
-    }
-
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    const giveUp = setTimeout(() => { resolve(false) }, PROGRESS_MS)
-    const undo = [
-      follower.watch(() => {
-        if (isCovered(follower.vector, position)) {
-          resolve(true)
-        } else if (follower.vector != null) {
-          giveUp.refresh()
+    return follower != null && reached({
+      condition: () => isCovered(follower.vector, position),
+      // that it follows no more is no progress
+      watch: listener => follower.watch(() => {
+        if (follower.vector != null) {
+          listener()
         }
       }),
-      onAbort(signal, () => { resolve(false) }),
-      onAbort(this.#stop.signal, () => { resolve(false) })
-    ]
+      patienceMs: PROGRESS_MS,
+      signals: [signal, this.#stop.signal]
+    })
+  }
+
+  async #catchUpWith (peer: string): Promise<void> {
+    const { node, replica, log } = this.#components
+    const { signal } = this.#stop
 
     try {
-      return await promise
-    } finally {
-      clearTimeout(giveUp)
-      undo.forEach(stop => { stop() })
+      const answer = await request(node, peer, mastersAsk, { kind: 'want-vector' }, { timeoutMs: CATCH_UP_MS, signal })
+
+      if (answer.kind !== 'vector') {
+        throw new Error(`it answered ${answer.kind}`)
+      }
+
+      const theirs = vectorOf(answer.vector)
+      const has = await reached({ condition: () => countBehind(theirs, replica.vector()) === 0, watch: listener => replica.onChange(listener), patienceMs: CATCH_UP_MS, signals: [signal] })
+
+      if (!has) {
+        throw new Error('nothing comes of what is missing here')
+      }
+    } catch (err) {
+      if (!signal.aborted) {
+        log(`what master ${this.#directory.name(peer)} knows is not waited for: ${toError(err).message}`)
+      }
     }
   }
 

@@ -6,12 +6,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { generateKeyPair, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { toString } from 'uint8arrays/to-string'
+import { handleAsk } from '../../../src/roles/master/ask-handler.ts'
+import { positions } from '../../../src/roles/master/follow.ts'
 import { Masters } from '../../../src/roles/master/masters.ts'
 import { Replica } from '../../../src/roles/master/replica/replica.ts'
 import { Journal } from '../../../src/store/journal.ts'
 import { Children } from '../../node/child.ts'
 import { LOOPBACK, TestMesh } from '../../node/mesh.ts'
 import type { MeshNode } from '../../../src/node/mesh-node.ts'
+import type { Answers } from '../../../src/roles/master/ask-handler.ts'
 import type { Child } from '../../node/child.ts'
 
 let mesh: TestMesh
@@ -33,7 +36,7 @@ afterEach(async () => {
 interface One { name: string, masters: Masters, replica: Replica, node: MeshNode, stop: () => Promise<void> }
 
 /** A master that does nothing but know the others. */
-async function master (name: string, peers: string[] = []): Promise<One> {
+async function master (name: string, peers: string[] = [], { answers }: { answers?: Answers } = {}): Promise<One> {
   const identity = await generateKeyPair('Ed25519')
   const node = await mesh.node(['master'], { identity, as: { name }, uniqueRoles: ['master'] })
   const journal = await Journal.open(join(root, name))
@@ -46,6 +49,7 @@ async function master (name: string, peers: string[] = []): Promise<One> {
   }
 
   ends.push(stop)
+  handleAsk(node, answers ?? { 'want-vector': async () => ({ kind: 'vector', vector: positions(replica.vector()) }) })
   await masters.start()
 
   return { name, masters, replica, node, stop }
@@ -124,6 +128,30 @@ describe('masters of one mesh', () => {
     }
   })
 
+  it('one that catches up has what another had at that moment, also when it has only just begun to follow', async () => {
+    const first = await master('a')
+    const values = Array.from({ length: 40 }, (_, index) => ({ key: `conflict/large/${index}`, value: new Uint8Array(1024 * 1024).fill(index) }))
+
+    await first.masters.whenCoordinator()
+    await first.replica.write(values)
+
+    const { seq } = first.replica.position
+    const second = await master('b', first.node.addresses())
+
+    await until(() => second.masters.live().length === 1)
+    await second.masters.catchUp()
+    expect(second.replica.vector().get(first.replica.origin)).toBeGreaterThanOrEqual(seq)
+  })
+
+  it('one that catches up does not wait for a master that does not answer', async () => {
+    const first = await master('a', [], { answers: {} })
+    const second = await master('b', first.node.addresses())
+
+    await until(() => second.masters.live().length === 1)
+    await second.masters.catchUp()
+    expect(second.masters.live()).toEqual([first.node.peerId])
+  })
+
   it('one that comes later is told everything, also what is large, while the coordinator stays', async () => {
     const first = await master('a')
     const value = new Uint8Array(15 * 1024 * 1024).fill(7)
@@ -141,8 +169,7 @@ describe('masters of one mesh', () => {
     expect(first.masters.claim).toEqual({ term: 1, master: first.node.peerId })
   })
 
-  // where nobody gets a processor for a second, the coordinator rightly counts as silent
-  it('another one coordinates when the coordinator has gone, and who comes back displaces nobody', { retry: 2 }, async () => {
+  it('another one coordinates when the coordinator has gone, and who comes back displaces nobody', async () => {
     const all = await three()
     const [first, ...others] = all
 
@@ -150,10 +177,11 @@ describe('masters of one mesh', () => {
     await first?.stop()
     await until(() => agreed(others) != null && agreed(others) !== first?.node.peerId)
 
-    const reigning = agreed(others)
     const again = await master('d', others[0]?.node.addresses())
 
-    await until(() => agreed([...others, again]) === reigning)
+    // which of the two may change where nobody gets a processor for a second: the coordinator rightly counts as silent then
+    await until(() => others.some(({ node }) => agreed([...others, again]) === node.peerId))
+    expect(again.masters.isCoordinator).toBe(false)
     expect(others.map(({ masters }) => masters.isCoordinator).sort()).toEqual([false, true])
     expect(others[0]?.masters.views().find(({ name }) => name === 'a')?.state).toBe('lost')
   })

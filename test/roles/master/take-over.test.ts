@@ -128,6 +128,33 @@ describe('taking over', () => {
     }
   })
 
+  it('offers nothing before it knows what the other masters know, for as long as that takes', () => {
+    const play = standby('a', 'b')
+
+    learn(play, JOB)
+    play.step({ kind: 'reign', catchingUp: true })
+    expect(asked(allSpeak(play))).toEqual([])
+    play.nowMs += 20_000
+    expect(asked(play.step({ kind: 'tick' }))).toEqual([])
+    // what it had not heard of when the reign began
+    expect(asked(play.step({ kind: 'assigned', key: parseExecutionId(at('b')) }))).toEqual([{ job: JOB.id, worker: '12D3b' }])
+    expect(asked(play.step({ kind: 'caught-up' }))).toEqual([])
+    play.step({ kind: 'answer', worker: '12D3b', execution: at('b'), reply: { kind: 'known', state: 'running' } })
+    expect(task(play)).toMatchObject({ state: 'running', worker: '12D3b' })
+  })
+
+  it('offers what nobody has assigned as soon as it knows that, and not in a later reign that still has to find out', () => {
+    const play = standby('a')
+
+    learn(play, JOB)
+    play.step({ kind: 'reign', catchingUp: true })
+    allSpeak(play)
+    play.step({ kind: 'stand-down' })
+    play.step({ kind: 'reign', catchingUp: true })
+    expect(asked(allSpeak(play))).toEqual([])
+    expect(asked(play.step({ kind: 'caught-up' }))).toEqual([{ job: JOB.id, worker: '12D3a' }])
+  })
+
   it('asks at once those to whom something was assigned, and leaves to them what runs', () => {
     const play = standby('a', 'b')
 

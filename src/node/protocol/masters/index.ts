@@ -100,7 +100,8 @@ export const mastersAsk: Protocol<AskRequest, AskReply> = {
       clientName: field(3, name),
       admin: field(4, bool),
       hops: field(5, uint({ max: MAX_HOPS }))
-    })
+    }),
+    'want-vector': variant(5, {})
   })),
   reply: codec('masters-ask answer', union<AskReply, 'kind'>('AskReply', 'kind', {
     key: variant(1, { key: field(1, bytes({ max: 1_024 })) }),
@@ -108,6 +109,7 @@ export const mastersAsk: Protocol<AskRequest, AskReply> = {
     none: variant(3, {}),
     output: variant(4, { data: field(1, piece), size: field(2, size) }),
     relayed: variant(5, { reply: field(1, bytes({ max: MAX_JOB_BYTES })) }),
-    refused: variant(6, { reason: field(1, sentence) })
+    refused: variant(6, { reason: field(1, sentence) }),
+    vector: variant(7, { vector: list(1, position, MAX_ORIGINS) })
   }))
 }

@@ -61,6 +61,8 @@ export type AskRequest =
   /** A new master of this mesh asks for the mesh key. */
   | { kind: 'want-key' }
   | { kind: 'want-payload', payload: string }
+  /** What the listener knows: a new coordinator waits until it knows that as well. */
+  | { kind: 'want-vector' }
   | { kind: 'want-output', execution: string, stream: OutputStream, offset: number }
   /**
    * What a client said to a standby, as an encoded SubmitRequest. `hops` counts
@@ -79,4 +81,6 @@ export type AskReply =
   | { kind: 'output', data: Uint8Array, size: number }
   /** An encoded SubmitReply. */
   | { kind: 'relayed', reply: Uint8Array }
+  /** On the disk there, as in `follow`. */
+  | { kind: 'vector', vector: OriginPosition[] }
   | { kind: 'refused', reason: string }

@@ -53,7 +53,7 @@ function isSettled (state: CoordinatorState, nowMs: number): boolean {
     state.unheard.clear()
   }
 
-  return state.unheard.size === 0
+  return !state.catchingUp && state.unheard.size === 0
 }
 
 /** Did START arrive? AVAILABLE is answered with `known` if it did, and with anything else if it did not. */

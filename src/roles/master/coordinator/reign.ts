@@ -3,19 +3,21 @@ import { isTaskEnd } from '../../../model/states.ts'
 import { onEnd } from './facts.ts'
 import { takeStock } from './records.ts'
 import { cancelOn, change, disengage, isBeingArranged, keyOf, leaveGroup } from './tasks.ts'
-import type { CoordinatorEffect, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
 
 /**
  * Takes over: what may have begun is asked of those that it was assigned to,
  * what runs goes on, the rest is arranged anew. Nothing new is offered before
- * all connected workers have said what they hold, or the settling time is over.
+ * this master knows what the others know, and all connected workers have said
+ * what they hold, or the settling time is over.
  */
-export function reign (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
+export function reign (state: CoordinatorState, { catchingUp = false, nowMs }: Extract<CoordinatorEvent, { kind: 'reign' }>, effects: CoordinatorEffect[]): void {
   if (state.mode === 'reign') {
     return
   }
 
   state.mode = 'reign'
+  state.catchingUp = catchingUp
   state.reignedMs = nowMs
   state.unheard.clear()
 
@@ -77,6 +79,7 @@ export function standDown (state: CoordinatorState, nowMs: number, effects: Coor
   }
 
   state.mode = 'standby'
+  state.catchingUp = false
   state.unheard.clear()
 
   for (const entry of state.jobs.values()) {

@@ -17,6 +17,8 @@ export interface CoordinatorState {
   reignedMs?: number
   /** Connected workers that have not said yet in this reign what they hold: nothing new is offered while there are any, for SETTLE_MS at most. */
   unheard: Set<string>
+  /** Others may have assigned what is not known here yet: nothing new is offered. */
+  catchingUp: boolean
   workers: Map<string, WorkerEntry>
   jobs: Map<string, JobEntry>
   /** When the last tick came. */
@@ -96,7 +98,9 @@ export type CoordinatorEvent =
   /** A job as the journal has it: at the start, or because another master has written of it. */
   | { kind: 'restore', job: Job, acceptedAtMs: number, finishedAtMs?: number, targets: Target[], ended: Ended[], assigned: ExecutionKey[], cancelled: boolean, nowMs: number }
   /** The election is won: from now on this master places, asks, starts, cancels. */
-  | { kind: 'reign', nowMs: number }
+  | { kind: 'reign', catchingUp?: boolean, nowMs: number }
+  /** What the other live masters knew when this reign began is known here. */
+  | { kind: 'caught-up', nowMs: number }
   /** Another master reigns: nothing is said to workers any more. */
   | { kind: 'stand-down', nowMs: number }
   /** Another master has assigned it. */
@@ -149,5 +153,5 @@ export type CoordinatorEffect =
 export const COMMANDS: ReadonlySet<CoordinatorEffect['kind']> = new Set(['ask', 'rollback', 'send-payload', 'persist-assign', 'start', 'cancel-on'])
 
 export function emptyCoordinator (): CoordinatorState {
-  return { mode: 'standby', unheard: new Set(), workers: new Map(), jobs: new Map() }
+  return { mode: 'standby', unheard: new Set(), catchingUp: false, workers: new Map(), jobs: new Map() }
 }

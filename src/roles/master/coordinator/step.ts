@@ -49,7 +49,10 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
     case 'restore':
       return restore(state, event, effects, record => { onResult(state, { kind: 'result', ...record, nowMs: event.nowMs }, effects) })
     case 'reign':
-      return reign(state, event.nowMs, effects)
+      return reign(state, event, effects)
+    case 'caught-up':
+      state.catchingUp = false
+      return
     case 'stand-down':
       return standDown(state, event.nowMs, effects)
     case 'assigned':
