@@ -88,6 +88,8 @@ export interface Job {
   replicas?: number
   /** Its worker lost for so long, a task for any worker is run again elsewhere; it may then have run twice. Absent = never. */
   retryLostMs?: number
+  /** One task for each item, `1` to `N` in this order, its command made by `argvFor` (each.ts); only of `exec`, placed on any worker. */
+  each?: { items: string[] }
   /** The client's clock, milliseconds since 1970. For people; nothing is decided by it. */
   submittedAt: number
 }

@@ -1,9 +1,10 @@
+import { MAX_ITEMS_BYTES } from '../../model/each.ts'
 import { MeshmarkError } from '../../model/errors.ts'
 import { encodeJob } from '../../node/protocol/model/index.ts'
 import type { Job } from '../../model/job.ts'
 
 /** What a job must be beyond its fields' own bounds, or it would never end. Throws `refused`; what our own clients make always passes. */
-export function checkJob ({ kind, commands, placement }: Job): void {
+export function checkJob ({ kind, commands, placement, each }: Job): void {
   if (commands.length < 1 || (kind === 'exec' && commands.length > 1)) {
     throw refused(`it has ${commands.length} commands, and ${kind === 'exec' ? 'exactly' : 'at least'} one is needed`)
   }
@@ -14,6 +15,26 @@ export function checkJob ({ kind, commands, placement }: Job): void {
 
   if (placement.on === 'names' && placement.names.length === 0) {
     throw refused('it names no worker')
+  }
+
+  if (each != null) {
+    checkItems(each.items, kind, placement)
+  }
+}
+
+function checkItems (items: string[], kind: Job['kind'], placement: Job['placement']): void {
+  if (kind !== 'exec' || placement.on !== 'any') {
+    throw refused('its items are not handed out to any free worker')
+  }
+
+  if (items.length === 0) {
+    throw refused('it has no items')
+  }
+
+  const bytes = items.reduce((sum, item) => sum + Buffer.byteLength(item), 0)
+
+  if (bytes > MAX_ITEMS_BYTES) {
+    throw refused(`its items have ${bytes} bytes, and ${MAX_ITEMS_BYTES} are allowed`)
   }
 }
 

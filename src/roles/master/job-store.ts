@@ -1,3 +1,4 @@
+import { itemTasks } from '../../model/each.ts'
 import { MeshmarkError, toError } from '../../model/errors.ts'
 import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { decodeJob, decodeResult, encodeResult } from '../../node/protocol/model/index.ts'
@@ -75,7 +76,8 @@ export class JobStore {
 
     return this.#replica.write([
       { key: `job/${job.id}`, value: sealed },
-      { key: `accepted/${job.id}`, value: toBytes(acceptance) }
+      // of a job with items they follow from these
+      { key: `accepted/${job.id}`, value: toBytes(job.each == null ? acceptance : { ...acceptance, targets: [] }) }
     ])
   }
 
@@ -217,7 +219,9 @@ export class JobStore {
       return undefined
     }
 
-    return { job, sealed, ...accepted, finishedAtMs: ended?.atMs, cancelled: cancel != null, assigned: await this.#assigned(id) }
+    const targets = job.each == null ? accepted.targets : itemTasks(job.each.items.length).map(task => ({ task }))
+
+    return { job, sealed, ...accepted, targets, finishedAtMs: ended?.atMs, cancelled: cancel != null, assigned: await this.#assigned(id) }
   }
 
   /** Every job that can be read. */

@@ -1,3 +1,4 @@
+import { argvFor, itemOf } from '../../model/each.ts'
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
 import { DEFAULT_QUIET_MS } from '../../model/plan.ts'
@@ -13,7 +14,7 @@ import type { SlotStart } from './slot.ts'
 import type { NoiseScope } from '../../machine/noise.ts'
 import type { QuietWatch } from '../../machine/quiet-watch.ts'
 import type { Output } from '../output.ts'
-import type { Job } from '../../model/job.ts'
+import type { Command, Job } from '../../model/job.ts'
 import type { Limits, SomeLimits } from '../../model/limits.ts'
 import type { Grant } from '../../model/machine.ts'
 import type { PayloadManifest } from '../../model/payload.ts'
@@ -177,10 +178,17 @@ function limitsOf (box: Box, { ceilings, grants }: ExecutionInit, job: Job): Lim
   return met.limits
 }
 
+/** As they are for the item of this task, where the job has items. */
+function commandsFor (job: Job, task: string): Command[] {
+  const item = itemOf(job, task)
+
+  return item === undefined ? job.commands : job.commands.map(command => ({ ...command, argv: argvFor(command, item) }))
+}
+
 async function runIn (box: Box, init: ExecutionInit, job: Job, limits: Limits, waited: boolean, record: ExecutionResult, payload: ContentReader | undefined): Promise<BoxReport> {
   return box.run({
     kind: job.kind,
-    commands: job.commands,
+    commands: commandsFor(job, record.key.task),
     files: payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? [],
     stdin: job.stdin,
     env: job.env,

@@ -1,4 +1,5 @@
 import { METRICS } from '../../../model/comparison.ts'
+import { MAX_ITEM_BYTES, MAX_ITEMS } from '../../../model/each.ts'
 import { MAX_COMMANDS, MAX_MASTERS } from '../../../model/job.ts'
 import { CHUNK_SIZE, MAX_CHUNKS, MAX_FILES } from '../../../model/payload.ts'
 import { REQUIREMENTS } from '../../../model/requirements.ts'
@@ -108,7 +109,8 @@ export const job = message<Job>('Job', {
   counters: optional(17, bool),
   quietMs: optional(18, uint({ max: MAX_MS })),
   replicas: optional(19, uint({ min: 1, max: MAX_MASTERS })),
-  retryLostMs: optional(20, uint({ min: 1, max: MAX_MS }))
+  retryLostMs: optional(20, uint({ min: 1, max: MAX_MS })),
+  each: optional(21, message<NonNullable<Job['each']>>('Each', { items: list(1, text({ max: MAX_ITEM_BYTES }), MAX_ITEMS) }))
 })
 
 /** The bytes that a client seals; the same job always has the same. */

@@ -1,12 +1,13 @@
 import { unmetDemand } from '../../../machine/demands.ts'
 import { matches } from '../../../machine/match.ts'
+import { itemTasks } from '../../../model/each.ts'
 import { MeshmarkError } from '../../../model/errors.ts'
 import type { CoordinatorState, Target, WorkerEntry } from './state.ts'
 import type { Job } from '../../../model/job.ts'
 import type { Placement } from '../../../model/placement.ts'
 
 /** What of a job decides who may do it. */
-export type Demand = Pick<Job, 'placement' | 'require' | 'limits'>
+export type Demand = Pick<Job, 'placement' | 'require' | 'limits' | 'each'>
 
 /**
  * Who a job is for, decided once, when it is accepted. Every worker that is
@@ -55,6 +56,10 @@ export function freezeTargets (state: CoordinatorState, job: Demand): Target[] {
 
   if (able.length === 0) {
     throw noWorker('no worker can take this job', rejected, state)
+  }
+
+  if (job.each != null) {
+    return itemTasks(job.each.items.length).map(task => ({ task }))
   }
 
   return placement.on === 'any' ? [{ task: 'any' }] : fitting.map(fixedTarget)
