@@ -21,6 +21,10 @@ export class Random {
     return (sum >>> 0) / 2 ** 32
   }
 
+  shuffled (values) {
+    return values.map(value => ({ value, at: this.uniform() })).sort((a, b) => a.at - b.at).map(({ value }) => value)
+  }
+
   /** Standard normal, by the polar method of Marsaglia. */
   normal () {
     if (this.#spare != null) {
