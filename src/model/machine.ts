@@ -61,8 +61,12 @@ export interface WorkerInfo {
   floor?: { minNs: number, medianNs: number }
   /** Logical processors to which its programs are bound: whole cores, which no other measuring worker of the machine uses. */
   boundTo?: number[]
+  /** How many executions that are not measured it runs at the same time; absent = 1. What is measured has all of them. */
+  slots?: number
   /** What its owner lets jobs do to the machine. */
   grants?: Grant[]
+  /** Multiaddrs at which other workers reach it, to be given payloads; absent = at none. */
+  addresses?: string[]
 }
 
 /** `cold-cache`: empty the machine's file cache. */

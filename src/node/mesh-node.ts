@@ -348,6 +348,11 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
     }
   }
 
+  /** Closes the connections to a peer on which nothing is under way. */
+  async hangUp (peerId: string): Promise<void> {
+    await Promise.all(this.#reception.sessions(peerId).map(async session => session.closeIfIdle()))
+  }
+
   /** Tells a peer why, and closes its connections. It may come again unless `isRevoked` says no. */
   async expel (peerId: string, reason: string): Promise<void> {
     const error = new MeshmarkError('refused', reason)

@@ -1,6 +1,5 @@
-import { toError } from '../model/errors.ts'
+import { MeshmarkError, toError } from '../model/errors.ts'
 import { shortId } from './membership.ts'
-import type { MeshmarkError } from '../model/errors.ts'
 import type { Membership } from '../model/membership.ts'
 import type { StreamChannel } from './channel.ts'
 import type { Hello } from './protocol/hello/messages.ts'
@@ -80,6 +79,13 @@ export class Session {
       await this.connection.close({ signal: AbortSignal.timeout(CLOSE_MS) })
     } catch (err) {
       this.connection.abort(toError(err))
+    }
+  }
+
+  /** Closes the connection unless a stream is open on it. */
+  async closeIfIdle (): Promise<void> {
+    if (this.#channels.size === 0) {
+      await this.end(new MeshmarkError('unreachable', 'it is not needed any more'))
     }
   }
 

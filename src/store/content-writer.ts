@@ -18,6 +18,19 @@ export interface IncomingContent {
   abort: () => Promise<void>
 }
 
+/** Content that is read while it arrives; complete content is read the same way. */
+export interface ArrivingContent {
+  readonly manifest: PayloadManifest
+  /** Of those chunks, one that is here; waits for it where none is. Undefined when none of them will come any more. */
+  next: (wanted: ReadonlySet<number>, signal?: AbortSignal) => Promise<number | undefined>
+  /** Verified, and here: see `next`. The bytes must not be written to. */
+  readChunk: (index: number) => Promise<Uint8Array>
+  /** How many chunks are here, now and whenever one more is, until the listening ends. */
+  onChunks: (listener: (chunks: number) => void) => () => void
+  /** Idempotent. */
+  close: () => Promise<void>
+}
+
 /** The sender lied, or something damaged the chunk on its way. */
 export class ChunkMismatchError extends MeshmarkError {
   static override name = 'ChunkMismatchError'
@@ -34,6 +47,9 @@ export interface ContentWriterInit {
   /** Nobody writes any more. */
   onIdle: () => void
 }
+
+/** Chunks kept in memory for those who pass them on at the pace at which they come. */
+const RECENT_CHUNKS = 4
 
 /** Numbers of the chunks that are not in the folder as they should be. A folder that is not there has none. */
 export async function missingChunks (dir: string, manifest: PayloadManifest): Promise<number[]> {
@@ -54,6 +70,16 @@ export async function missingChunks (dir: string, manifest: PayloadManifest): Pr
   } finally {
     await file.close()
   }
+}
+
+async function readVerified (file: FileHandle, manifest: PayloadManifest, index: number): Promise<Uint8Array> {
+  const chunk = new Uint8Array(chunkLength(manifest, index))
+
+  if (!await readFully(file, chunk, index * manifest.chunkSize) || sha256(chunk) !== Buffer.from(manifest.chunks[index] ?? []).toString('hex')) {
+    throw new MeshmarkError('failed', `payload ${manifest.id.slice(0, 12)} was damaged in the store: chunk ${index}`)
+  }
+
+  return chunk
 }
 
 async function verifyChunks (file: FileHandle, manifest: PayloadManifest): Promise<number[]> {
@@ -83,6 +109,11 @@ export class ContentWriter {
   /** Everybody who has joined and neither finished nor given up. */
   #users = 0
   #inFlight = 0
+  #followers = 0
+  /** Told of every chunk that is written. */
+  readonly #listeners = new Set<() => void>()
+  /** The chunks written last, while somebody follows: whoever passes them on need not fetch them from the disk. */
+  readonly #recent = new Map<number, Uint8Array>()
   #finishing?: Promise<void>
   #finished = false
   #closing?: Promise<void>
@@ -147,6 +178,93 @@ export class ContentWriter {
     }
   }
 
+  /** Keeps the file open, and with it whatever of the content is here, until it is closed. */
+  follow (): ArrivingContent {
+    const closed = new AbortController()
+
+    this.#users++
+    this.#followers++
+
+    return {
+      manifest: this.#manifest,
+      next: async (wanted, signal) => {
+        for (;;) {
+          signal?.throwIfAborted()
+          closed.signal.throwIfAborted()
+
+          const found = this.#firstHere(wanted)
+
+          if (found != null || wanted.size === 0) {
+            return found
+          }
+
+          await this.#change([signal, closed.signal])
+        }
+      },
+      readChunk: async index => {
+        closed.signal.throwIfAborted()
+
+        return this.#recent.get(index) ?? await readVerified(this.#file, this.#manifest, index)
+      },
+      onChunks: listener => {
+        const tell = (): void => { listener(this.#manifest.chunks.length - this.#missing.size) }
+
+        this.#listeners.add(tell)
+        tell()
+
+        return () => { this.#listeners.delete(tell) }
+      },
+      close: async () => {
+        if (!closed.signal.aborted) {
+          closed.abort(new Error('nobody reads it any more'))
+          this.#users--
+          this.#followers--
+
+          if (this.#followers === 0) {
+            this.#recent.clear()
+          }
+
+          await this.#closeIfIdle()
+        }
+      }
+    }
+  }
+
+  #firstHere (wanted: ReadonlySet<number>): number | undefined {
+    for (const index of wanted) {
+      if (!this.#missing.has(index) && this.#manifest.chunks[index] != null) {
+        return index
+      }
+    }
+  }
+
+  async #change (signals: Array<AbortSignal | undefined>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const listener = (): void => { resolve() }
+
+    this.#listeners.add(listener)
+    signals.forEach(signal => signal?.addEventListener('abort', listener))
+
+    try {
+      await promise
+    } finally {
+      this.#listeners.delete(listener)
+      signals.forEach(signal => signal?.removeEventListener('abort', listener))
+    }
+  }
+
+  #keep (index: number, bytes: Uint8Array): void {
+    if (this.#followers > 0) {
+      const [oldest] = this.#recent.keys()
+
+      this.#recent.set(index, bytes)
+
+      if (this.#recent.size > RECENT_CHUNKS) {
+        this.#recent.delete(oldest!)
+      }
+    }
+  }
+
   async #write (index: number, bytes: Uint8Array): Promise<void> {
     const { id, chunks, chunkSize } = this.#manifest
     const digest = chunks[index]
@@ -174,7 +292,9 @@ export class ContentWriter {
 
     try {
       await writeFully(this.#file, bytes, index * chunkSize)
+      this.#keep(index, bytes)
       this.#missing.delete(index)
+      this.#listeners.forEach(tell => { tell() })
     } catch (err) {
       throw explainDiskFull(err, this.#dir)
     } finally {

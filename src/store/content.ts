@@ -8,7 +8,7 @@ import { ContentReader } from './content-reader.ts'
 import { ContentWriter, missingChunks } from './content-writer.ts'
 import { diskFullError, ensurePrivateDir, freeBytes, syncDir } from './files.ts'
 import type { PayloadManifest } from '../model/payload.ts'
-import type { IncomingContent } from './content-writer.ts'
+import type { ArrivingContent, IncomingContent } from './content-writer.ts'
 
 export interface ContentOptions {
   /** Bytes of content kept, complete or in part. */
@@ -47,6 +47,8 @@ export class ContentStore {
   readonly #options: ContentOptions
   readonly #entries = new Map<string, Entry>()
   readonly #pins = new Map<string, Set<string>>()
+  /** Those who wait for a payload to begin to come. */
+  readonly #begun = new Map<string, Set<() => void>>()
   #lastUseMs = 0
   /** Tail of the queue of everything that adds or removes an entry. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -112,7 +114,11 @@ export class ContentStore {
       await this.#use(entry, this.#partial(manifest.id))
       this.#entries.set(manifest.id, entry)
 
-      return writer.join()
+      const joined = writer.join()
+
+      this.#begun.get(manifest.id)?.forEach(tell => { tell() })
+
+      return joined
     })
   }
 
@@ -146,6 +152,29 @@ export class ContentStore {
         throw new MeshmarkError('failed', `payload ${short(id)} was damaged in the store and must be fetched again: ${toError(err).message}`, { cause: err })
       }
     })
+  }
+
+  /**
+   * Reads a payload from what is here of it, and from what comes in: waits for
+   * its first transfer to begin. Rejects when the signal fires before.
+   */
+  async follow (id: string, signal: AbortSignal): Promise<ArrivingContent> {
+    checkId(id)
+
+    for (;;) {
+      const entry = this.#entries.get(id)
+
+      // at once: it closes when nobody uses it
+      if (entry?.writer != null) {
+        return entry.writer.follow()
+      }
+
+      if (entry?.complete === true) {
+        return readAsArrived(await this.open(id))
+      }
+
+      await this.#nextBegin(id, signal)
+    }
   }
 
   /** Keeps a payload, here or yet to come, until the same `by` unpins it. In memory: pin anew after a start, before anything is taken in. */
@@ -187,6 +216,28 @@ export class ContentStore {
 
   #isHeld (id: string, entry: Entry): boolean {
     return this.#pins.has(id) || entry.readers > 0 || entry.writer != null
+  }
+
+  async #nextBegin (id: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const waiting = this.#begun.get(id) ?? new Set()
+    const abort = (): void => { reject(toError(signal.reason)) }
+
+    this.#begun.set(id, waiting.add(resolve))
+    signal.addEventListener('abort', abort)
+
+    try {
+      await promise
+    } finally {
+      signal.removeEventListener('abort', abort)
+      waiting.delete(resolve)
+
+      if (waiting.size === 0) {
+        this.#begun.delete(id)
+      }
+    }
   }
 
   async #exclusive<T> (work: () => Promise<T>): Promise<T> {
@@ -330,6 +381,26 @@ const COMPLETE: IncomingContent = {
   write: async () => {},
   finish: async () => {},
   abort: async () => {}
+}
+
+function readAsArrived (reader: ContentReader): ArrivingContent {
+  const { manifest } = reader
+
+  return {
+    manifest,
+    next: async wanted => {
+      const [first] = wanted
+
+      return first
+    },
+    readChunk: async index => reader.readChunk(index),
+    onChunks: listener => {
+      listener(manifest.chunks.length)
+
+      return () => {}
+    },
+    close: async () => reader.close()
+  }
 }
 
 function sum (entries: Array<[string, Entry]>): number {

@@ -17,7 +17,20 @@ export interface ReceiveOptions {
   content: ContentStore
   /** Why this peer may not send this, or why not now; undefined = welcome. */
   admit: (offer: Extract<PayloadRequest, { kind: 'offer' }>, peer: Peer) => Promise<Extract<PayloadReply, { kind: 'refused' | 'busy' }> | undefined>
+  /** Where a newer transfer of a payload takes the place of an older one: the transfers under way, by payload. */
+  underway?: Map<string, Channel<PayloadRequest, PayloadReply>>
+  /** An admitted transfer has ended. */
+  onEnd?: (payload: string, peer: Peer, end: TransferEnd) => void
 }
+
+export type TransferEnd =
+  | { kind: 'complete' }
+  /** It cannot be taken here, whoever sends it. */
+  | { kind: 'refused', reason: string }
+  /** The sender sent what is not the payload. */
+  | { kind: 'lied', reason: string }
+  /** It stopped in the middle. */
+  | { kind: 'broken', reason: string }
 
 /** Answers one transfer: the mirror of sendPayload. Every chunk is verified before it counts. */
 export async function receivePayload (channel: Channel<PayloadRequest, PayloadReply>, peer: Peer, options: ReceiveOptions): Promise<void> {
@@ -34,12 +47,34 @@ export async function receivePayload (channel: Channel<PayloadRequest, PayloadRe
     return
   }
 
-  if (await options.content.has(offer.manifest.id)) {
+  const { id } = offer.manifest
+
+  if (await options.content.has(id)) {
     await channel.send({ kind: 'have' })
+    options.onEnd?.(id, peer, { kind: 'complete' })
     return
   }
 
-  await receiveChunks(channel, offer.manifest, options.content)
+  try {
+    await receiveChunks(channel, offer.manifest, options)
+  } catch (err) {
+    options.onEnd?.(id, peer, endOf(err))
+    throw err
+  }
+
+  options.onEnd?.(id, peer, { kind: 'complete' })
+}
+
+/** What went wrong here, rather than on the way. */
+class Own extends MeshmarkError {}
+
+/** The sender's doing. */
+class Lie extends MeshmarkError {}
+
+function endOf (err: unknown): TransferEnd {
+  const reason = toError(err).message
+
+  return { kind: err instanceof Own ? 'refused' : err instanceof Lie ? 'lied' : 'broken', reason }
 }
 
 async function admitted (offer: Extract<PayloadRequest, { kind: 'offer' }>, peer: Peer, options: ReceiveOptions): Promise<PayloadReply | undefined> {
@@ -52,15 +87,20 @@ async function admitted (offer: Extract<PayloadRequest, { kind: 'offer' }>, peer
   return options.admit(offer, peer)
 }
 
-async function receiveChunks (channel: Channel<PayloadRequest, PayloadReply>, manifest: PayloadManifest, content: ContentStore): Promise<void> {
+async function receiveChunks (channel: Channel<PayloadRequest, PayloadReply>, manifest: PayloadManifest, { content, underway }: ReceiveOptions): Promise<void> {
   let incoming: Awaited<ReturnType<ContentStore['begin']>>
 
   try {
     incoming = await content.begin(manifest)
   } catch (err) {
-    await channel.send({ kind: 'refused', reason: toError(err).message })
-    return
+    throw new Own('refused', `the payload was refused: ${toError(err).message}`, { cause: err })
   }
+
+  const older = underway?.get(manifest.id)
+
+  // only now: what the older one has written is kept for as long as somebody writes
+  underway?.set(manifest.id, channel)
+  older?.abort(new MeshmarkError('failed', 'a newer transfer of this payload has taken over'))
 
   try {
     const missing = new Set(incoming.missing)
@@ -77,14 +117,16 @@ async function receiveChunks (channel: Channel<PayloadRequest, PayloadReply>, ma
 
       if (message.kind !== 'chunk' || !missing.has(message.index)) {
         await channel.send({ kind: 'refused', reason: 'not a chunk that was asked for' })
-        throw new MeshmarkError('refused', 'the sender sent what was not asked for')
+        throw new Lie('refused', 'the sender sent what was not asked for')
       }
 
       try {
         await incoming.write(message.index, message.data)
       } catch (err) {
-        await channel.send(isDigestMismatch(err) ? { kind: 'corrupt', index: message.index } : { kind: 'refused', reason: toError(err).message })
-        throw err
+        const lied = isDigestMismatch(err)
+
+        await channel.send(lied ? { kind: 'corrupt', index: message.index } : { kind: 'refused', reason: toError(err).message }).catch(() => {})
+        throw new (lied ? Lie : Own)('failed', toError(err).message, { cause: err })
       }
 
       missing.delete(message.index)
@@ -95,11 +137,15 @@ async function receiveChunks (channel: Channel<PayloadRequest, PayloadReply>, ma
       }
     }
 
-    await incoming.finish()
+    await incoming.finish().catch(err => { throw new Own('failed', toError(err).message, { cause: err }) })
     await channel.send({ kind: 'complete' })
   } catch (err) {
     await incoming.abort()
     throw err
+  } finally {
+    if (underway?.get(manifest.id) === channel) {
+      underway.delete(manifest.id)
+    }
   }
 }
 

@@ -8,6 +8,8 @@ import type { Channel } from '../protocol/protocol.ts'
 export interface SendOptions {
   manifest: PayloadManifest
   readChunk: (index: number) => Promise<Uint8Array>
+  /** Which of the chunks that are left is sent next; undefined = none of them will ever be here. @default in the order in which they were asked for */
+  next?: (left: ReadonlySet<number>, signal: AbortSignal) => Promise<number | undefined>
   /** Sealed by the coordinator. */
   ticket?: Uint8Array
   /** The client's own job, for an upload to a master. */
@@ -48,7 +50,15 @@ export async function sendPayload (node: MeshNode, peerId: string, options: Send
     const finished = awaitCompletion(channel, received => options.onProgress?.(had + received, manifest.chunks.length), signal)
     finished.catch(err => { stop.abort(err) })
 
-    for (const index of answer.missing) {
+    const left = new Set(answer.missing)
+
+    while (left.size > 0) {
+      const index = await (options.next ?? firstOf)(left, sending)
+
+      if (index == null || !left.delete(index)) {
+        throw new MeshmarkError('failed', `${left.size} chunks of the payload are not here`)
+      }
+
       await channel.send({ kind: 'chunk', index, data: await options.readChunk(index) }, { signal: sending })
     }
 
@@ -60,6 +70,12 @@ export async function sendPayload (node: MeshNode, peerId: string, options: Send
     channel.abort(err)
     throw err
   }
+}
+
+async function firstOf (left: ReadonlySet<number>): Promise<number | undefined> {
+  const [first] = left
+
+  return first
 }
 
 async function awaitCompletion (channel: Channel<PayloadReply, PayloadRequest>, onReceived: (chunks: number) => void, signal: AbortSignal | undefined): Promise<void> {

@@ -2,11 +2,17 @@ import { field, list, map, message, optional, optionalList, since } from '../sch
 import { CPU_METHODS, MEMORY_METHODS, PROCESS_METHODS } from '../../../model/methods.ts'
 import { bool, oneOf, text, uint } from '../schema/scalars.ts'
 import { someLimits } from './limits.ts'
-import { digest, name, nanos, peerId, sentence, size, word } from './words.ts'
+import { address, digest, name, nanos, peerId, sentence, size, word } from './words.ts'
 import { GRANTS } from '../../../model/machine.ts'
 import type { Resources, SandboxFacts, WorkerInfo } from '../../../model/machine.ts'
 
 export const MAX_PROCESSORS = 8_192
+
+/** Places of one worker. */
+export const MAX_SLOTS = 1_024
+
+/** At which other workers reach one. */
+export const MAX_WORKER_ADDRESSES = 16
 
 /** Number of a logical processor. */
 export const processor = uint({ max: 1_000_000 })
@@ -62,7 +68,9 @@ export const workerInfo = message<WorkerInfo>('WorkerInfo', {
   ceilings: optional(7, someLimits),
   floor: optional(8, floor),
   boundTo: optionalList(9, processor, MAX_PROCESSORS),
-  grants: optionalList(10, oneOf('Grant', GRANTS), 16)
+  grants: optionalList(10, oneOf('Grant', GRANTS), 16),
+  slots: optional(11, uint({ min: 1, max: MAX_SLOTS })),
+  addresses: optionalList(12, address, MAX_WORKER_ADDRESSES)
 })
 
 /** Environment of a program: names as POSIX has them. */
