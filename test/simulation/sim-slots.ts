@@ -1,7 +1,7 @@
 import type { Network, Side } from './network.ts'
 import type { Process, World } from './world.ts'
 import type { Claim } from '../../src/node/protocol/register/messages.ts'
-import type { SlotReply, SlotRequest } from '../../src/node/protocol/slot/messages.ts'
+import type { SlotReply, SlotRequest } from '../../src/node/protocol/slot/first-messages.ts'
 
 const ANSWER_MS = 5_000
 const RENEW_MS = 2_000

@@ -1,9 +1,9 @@
 import { toError } from '../../model/errors.ts'
-import { slot } from '../../node/protocol/slot/index.ts'
+import { firstSlot as slot } from '../../node/protocol/slot/first.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { Claim } from '../../node/protocol/register/messages.ts'
-import type { SlotReply, SlotRequest } from '../../node/protocol/slot/messages.ts'
+import type { SlotReply, SlotRequest } from '../../node/protocol/slot/first-messages.ts'
 
 /** A worker that does not answer within this has not been reserved. */
 const ANSWER_MS = 5_000

@@ -24,9 +24,10 @@ import type { ClockReply, ClockRequest } from '../../../src/node/protocol/clock/
 import type { Hello, HelloReply } from '../../../src/node/protocol/hello/messages.ts'
 import type { JoinReply, JoinRequest } from '../../../src/node/protocol/join/messages.ts'
 import type { AskReply, AskRequest, Beat, FactEntry, FollowReply, FollowRequest } from '../../../src/node/protocol/masters/messages.ts'
+import type { Blame, RelayReply, RelayRequest } from '../../../src/node/protocol/relay/messages.ts'
 import type { PayloadReply, PayloadRequest, Ticket } from '../../../src/node/protocol/payload/messages.ts'
 import type { Claim, ListedMaster, MasterMessage, WorkerMessage } from '../../../src/node/protocol/register/messages.ts'
-import type { SlotReply, SlotRequest } from '../../../src/node/protocol/slot/messages.ts'
+import type { SlotReply, SlotRequest, StartOutcome } from '../../../src/node/protocol/slot/messages.ts'
 import type { Duplicate, JobRow, JobView, NodeRow, SubmitReply, SubmitRequest, TaskView } from '../../../src/node/protocol/submit/messages.ts'
 import type { OutputStream, TaskConfirm, TaskReport } from '../../../src/node/protocol/task/messages.ts'
 import type { Arbitrary } from 'fast-check'
@@ -191,7 +192,7 @@ export const sandbox: Arbitrary<SandboxFacts> = partly<SandboxFacts, 'bounds'>({
 const floor = fc.record({ minNs: whole, medianNs: whole })
 const processors = fc.array(fc.nat(1_000_000), { minLength: 1, maxLength: 5 })
 
-export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 'refusal' | 'ceilings' | 'floor' | 'boundTo' | 'grants'>({
+export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 'refusal' | 'ceilings' | 'floor' | 'boundTo' | 'slots' | 'grants' | 'addresses'>({
   peerId,
   name,
   resources,
@@ -201,8 +202,10 @@ export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 
   ceilings: someLimits,
   floor,
   boundTo: processors,
-  grants: fc.subarray([...GRANTS], { minLength: 1 })
-}, 'sandbox', 'refusal', 'ceilings', 'floor', 'boundTo', 'grants')
+  slots: fc.integer({ min: 1, max: 1_024 }),
+  grants: fc.subarray([...GRANTS], { minLength: 1 }),
+  addresses: fc.array(text(60), { minLength: 1, maxLength: 4 })
+}, 'sandbox', 'refusal', 'ceilings', 'floor', 'boundTo', 'slots', 'grants', 'addresses')
 
 export const sample = (command: number): Arbitrary<Sample> => partly<Sample, 'limit' | 'memoryBytes' | 'counters'>({
   command: fc.constant(command),
@@ -305,7 +308,7 @@ const listedMaster = partly<ListedMaster, 'removed'>({
 export const register = {
   request: fc.oneof<Array<Arbitrary<WorkerMessage>>>(
     kind('register', { info: workerInfo, highest: claim, holds: fc.array(held, { maxLength: 3 }) }, 'highest'),
-    kind('state', { state: workerState, execution: executionId, detail: sentence, sinceMs: whole, highest: claim, floor }, 'execution', 'detail', 'highest', 'floor')
+    kind('state', { state: workerState, execution: executionId, executions: fc.array(executionId, { minLength: 1, maxLength: 3 }), detail: sentence, sinceMs: whole, highest: claim, floor }, 'execution', 'executions', 'detail', 'highest', 'floor')
   ),
   reply: fc.oneof<Array<Arbitrary<MasterMessage>>>(
     kind('registered', { name, claim, meshTimeMs: finite, masters: fc.array(listedMaster, { minLength: 1, maxLength: 3 }) }, 'claim', 'masters'),
@@ -315,26 +318,32 @@ export const register = {
   )
 }
 
-const reservation = { claim, execution: executionId }
+const numbered = { id: whole, claim }
+const reservation = { ...numbered, execution: executionId }
+const knownState = fc.constantFrom('queued' as const, 'running' as const, 'finished' as const, 'delivered' as const)
+
+const startOutcome = fc.oneof<Array<Arbitrary<StartOutcome>>>(bare('started'), bare('queued'), busy, bare('no-payload'), kind('known', { state: knownState }), refused)
 
 export const slot = {
   request: fc.oneof<Array<Arbitrary<SlotRequest>>>(
     kind('available', { ...reservation, measured: fc.boolean(), payload: digest }, 'payload'),
     kind('renew', { ...reservation, quietMs: whole }, 'quietMs'),
-    kind('start', { ...reservation, job: bytes(200), startAtMs: finite, startErrorMs: finite }, 'startAtMs', 'startErrorMs'),
+    kind('start', { ...numbered, jobId, job: bytes(200), executions: fc.array(executionId, { maxLength: 5 }), reserved: fc.boolean(), startAtMs: finite, startErrorMs: finite }, 'job', 'startAtMs', 'startErrorMs'),
     kind('rollback', reservation),
-    kind('cancel', { claim, job: jobId })
+    kind('cancel', { ...numbered, job: jobId })
   ),
   reply: fc.oneof<Array<Arbitrary<SlotReply>>>(
-    kind('ready', { leaseMs: whole, hasPayload: fc.boolean() }),
-    busy,
-    kind('stale', { highest: claim }),
-    kind('known', { state: fc.constantFrom('running' as const, 'finished' as const) }),
-    kind('renewed', { leaseMs: whole }),
-    bare('started'),
-    bare('rolled-back'),
-    kind('cancelled', { stopped: fc.array(executionId, { maxLength: 3 }) }),
-    refused
+    kind('ready', { id: whole, leaseMs: whole, hasPayload: fc.boolean() }),
+    kind('busy', { id: whole, reason: sentence }),
+    kind('stale', { id: whole, highest: claim }),
+    kind('known', { id: whole, state: knownState }),
+    kind('renewed', { id: whole, leaseMs: whole }),
+    kind('started', { id: whole, outcomes: fc.array(startOutcome, { maxLength: 5 }) }),
+    kind('unknown-job', { id: whole }),
+    kind('returned', { id: whole, executions: fc.array(executionId, { maxLength: 5 }), reason: sentence }),
+    kind('rolled-back', { id: whole }),
+    kind('cancelled', { id: whole, stopped: fc.array(executionId, { maxLength: 3 }) }),
+    kind('refused', { id: whole, reason: sentence })
   )
 }
 
@@ -353,6 +362,23 @@ export const payload = {
     kind('received', { chunks: fc.nat(MAX_CHUNKS) }),
     bare('complete'),
     kind('corrupt', { index: chunkIndex })
+  )
+}
+
+const blame = fc.constantFrom<Blame>('own', 'receiver', 'network')
+const addresses = fc.array(text(60), { maxLength: 4 })
+
+export const relay = {
+  request: fc.oneof<Array<Arbitrary<RelayRequest>>>(
+    kind('send', { payload: digest, ticket: bytes(200), to: peerId, addresses }),
+    kind('watch', { payload: digest }),
+    kind('meet', { peer: peerId, addresses })
+  ),
+  reply: fc.oneof<Array<Arbitrary<RelayReply>>>(
+    kind('progress', { chunks: fc.nat(MAX_CHUNKS) }),
+    kind('done', { sent: fc.nat(MAX_CHUNKS) }),
+    kind('failed', { reason: sentence, blame }),
+    kind('lied', { sender: peerId, reason: sentence })
   )
 }
 

@@ -4,6 +4,7 @@ import { MeshmarkError } from '../../../src/model/errors.ts'
 import { CHUNK_SIZE, MAX_CHUNKS, MAX_FILES } from '../../../src/model/payload.ts'
 import { payload } from '../../../src/node/protocol/payload/index.ts'
 import { slot } from '../../../src/node/protocol/slot/index.ts'
+import { MAX_BATCH } from '../../../src/node/protocol/slot/messages.ts'
 import { submit } from '../../../src/node/protocol/submit/index.ts'
 import { task } from '../../../src/node/protocol/task/index.ts'
 import { decodeJob, encodeJob } from '../../../src/node/protocol/model/index.ts'
@@ -24,6 +25,7 @@ const EXPECTED: Record<string, { openers: string[], listeners: string[] }> = {
   register: { openers: ['worker'], listeners: ['master'] },
   slot: { openers: ['master'], listeners: ['worker'] },
   payload: { openers: ['master', 'worker', 'client'], listeners: ['master', 'worker'] },
+  relay: { openers: ['master'], listeners: ['worker'] },
   task: { openers: ['worker'], listeners: ['master'] },
   submit: { openers: ['client', 'admin'], listeners: ['master'] },
   admin: { openers: ['admin'], listeners: ['master'] },
@@ -37,7 +39,7 @@ describe('who may say what to whom', () => {
   it.each(Object.keys(PROTOCOLS))('%s', name => {
     const { id, openers, listeners, maxMessage, maxStreams, firstMessageMs, rate } = PROTOCOLS[name]!
 
-    expect(id).toBe(`/meshmark/${name}/1.0.0`)
+    expect(id).toBe(`/meshmark/${name}/${name === 'slot' ? 2 : 1}.0.0`)
     expect([...openers].sort()).toEqual(EXPECTED[name]?.openers.sort())
     expect([...listeners].sort()).toEqual(EXPECTED[name]?.listeners.sort())
     expect(Math.min(maxMessage, maxStreams, firstMessageMs, rate.perSecond, rate.burst)).toBeGreaterThan(0)
@@ -60,7 +62,7 @@ describe('the largest that is allowed fits into a message', () => {
 
   it('a job with that manifest, sealed, as a client submits it and a coordinator starts it', () => {
     const job = encodeJob({ ...one(arbitrary.job), kind: 'run', payload: largestManifest() })
-    const request = { claim: one(arbitrary.claim), execution: one(arbitrary.executionId), job }
+    const request = { id: 1, claim: one(arbitrary.claim), jobId: one(arbitrary.jobId), executions: Array<string>(MAX_BATCH).fill(one(arbitrary.executionId)), reserved: false, job }
 
     expect(submit.request.encode({ kind: 'submit', job }).byteLength).toBeLessThan(submit.maxMessage)
     expect(slot.request.encode({ kind: 'start', ...request, startAtMs: 1e12 }).byteLength).toBeLessThan(slot.maxMessage)

@@ -5,6 +5,7 @@ import { join } from '../../../src/node/protocol/join/index.ts'
 import { decodeJob, decodeResult, encodeJob, encodeResult } from '../../../src/node/protocol/model/index.ts'
 import { mastersAsk, mastersBeat, mastersFollow } from '../../../src/node/protocol/masters/index.ts'
 import { payload } from '../../../src/node/protocol/payload/index.ts'
+import { relay } from '../../../src/node/protocol/relay/index.ts'
 import { register } from '../../../src/node/protocol/register/index.ts'
 import { decodeMembership, decodeTicket, encodeMembership, encodeTicket } from '../../../src/node/protocol/sealed/index.ts'
 import { slot } from '../../../src/node/protocol/slot/index.ts'
@@ -14,7 +15,7 @@ import * as arbitrary from './arbitraries.ts'
 import type { Codec, Protocol } from '../../../src/node/protocol/protocol.ts'
 import type { Arbitrary } from 'fast-check'
 
-export const PROTOCOLS: Record<string, Protocol<any, any>> = { hello, join, register, slot, payload, task, submit, admin, clock, 'masters-beat': mastersBeat, 'masters-follow': mastersFollow, 'masters-ask': mastersAsk }
+export const PROTOCOLS: Record<string, Protocol<any, any>> = { hello, join, register, slot, payload, relay, task, submit, admin, clock, 'masters-beat': mastersBeat, 'masters-follow': mastersFollow, 'masters-ask': mastersAsk }
 
 export interface Row {
   name: string

@@ -7,7 +7,7 @@ import { freezeTargets } from '../../../src/roles/master/coordinator/targets.ts'
 import { initialSlot, stepSlot } from '../../../src/roles/worker/slot-state.ts'
 import { exampleJob, workerInfo } from './fixtures.ts'
 import type { Job } from '../../../src/model/job.ts'
-import type { SlotRequest } from '../../../src/node/protocol/slot/messages.ts'
+import type { SlotRequest } from '../../../src/node/protocol/slot/first-messages.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from '../../../src/roles/master/coordinator/state.ts'
 import type { SlotState } from '../../../src/roles/worker/slot-state.ts'
 

@@ -8,7 +8,7 @@ import type { Job } from '../../../src/model/job.ts'
 import type { WorkerInfo } from '../../../src/model/machine.ts'
 import type { TaskState } from '../../../src/model/states.ts'
 import type { Held } from '../../../src/node/protocol/register/messages.ts'
-import type { SlotReply } from '../../../src/node/protocol/slot/messages.ts'
+import type { SlotReply } from '../../../src/node/protocol/slot/first-messages.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, TaskEntry } from '../../../src/roles/master/coordinator/state.ts'
 
 type Timeless<E> = E extends unknown ? Omit<E, 'nowMs'> : never

@@ -1,4 +1,4 @@
-import { floor, workerInfo } from '../model/machine.ts'
+import { floor, MAX_SLOTS, workerInfo } from '../model/machine.ts'
 import { address, execution, millis, name, peerId, sentence } from '../model/words.ts'
 import { codec } from '../schema/codec.ts'
 import { field, list, message, optional, optionalList } from '../schema/message.ts'
@@ -19,7 +19,7 @@ export const MAX_LISTED_ADDRESSES = 16
 
 const held = message<Held>('Held', {
   execution: field(1, execution),
-  state: field(2, oneOf('HeldState', ['running', 'finished'] as const))
+  state: field(2, oneOf('HeldState', ['running', 'finished', 'queued'] as const satisfies Array<Held['state']>))
 })
 
 const listedMaster = message<ListedMaster>('ListedMaster', {
@@ -48,7 +48,8 @@ export const register: Protocol<WorkerMessage, MasterMessage> = {
       detail: optional(3, sentence),
       sinceMs: field(4, millis),
       highest: optional(5, claim),
-      floor: optional(6, floor)
+      floor: optional(6, floor),
+      executions: optionalList(7, execution, MAX_SLOTS)
     })
   })),
   reply: codec('register answer', union<MasterMessage, 'kind'>('MasterMessage', 'kind', {

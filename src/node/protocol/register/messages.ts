@@ -12,12 +12,12 @@ export interface Claim {
 export type WorkerMessage =
   | { kind: 'register', info: WorkerInfo, highest?: Claim, holds: Held[] }
   /** On each change and at least every ten seconds. The floor is measured after the registration as a rule. */
-  | { kind: 'state', state: WorkerState, execution?: string, detail?: string, sinceMs: number, highest?: Claim, floor?: WorkerInfo['floor'] }
+  | { kind: 'state', state: WorkerState, execution?: string, /** All that have begun and run now. Absent from earlier versions. */ executions?: string[], detail?: string, sinceMs: number, highest?: Claim, floor?: WorkerInfo['floor'] }
 
-/** An execution that the worker has on disk: running, or finished and not yet confirmed. */
+/** An execution that the worker has on disk: accepted behind another one of its START, running, or finished and not yet confirmed. */
 export interface Held {
   execution: string
-  state: 'running' | 'finished'
+  state: 'queued' | 'running' | 'finished'
 }
 
 /** A master of the mesh, as the others know it. */

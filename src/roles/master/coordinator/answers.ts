@@ -2,7 +2,7 @@ import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { backOff, cancelOn, change, conclude, disengage, findTask, keyOf, requeue, rollBack, settle } from './tasks.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
-import type { KnownState, SlotReply } from '../../../node/protocol/slot/messages.ts'
+import type { KnownState, SlotReply } from '../../../node/protocol/slot/first-messages.ts'
 
 /** Pause before a worker that answered BUSY is asked again, should its own word not come first. */
 const BUSY_RETRY_MS = 1_000

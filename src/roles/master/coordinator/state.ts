@@ -4,7 +4,7 @@ import type { WorkerInfo } from '../../../model/machine.ts'
 import type { Outcome } from '../../../model/result.ts'
 import type { TaskState, WorkerState } from '../../../model/states.ts'
 import type { Held } from '../../../node/protocol/register/messages.ts'
-import type { SlotReply } from '../../../node/protocol/slot/messages.ts'
+import type { SlotReply } from '../../../node/protocol/slot/first-messages.ts'
 
 /**
  * What a master knows: its workers and its jobs. The journal holds what a
