@@ -141,6 +141,8 @@ async function measure ({ workers, rounds, restS, nodeOptions }, signal) {
 /** Of each round: milliseconds from the submission of an empty job for all workers to the last of its results. */
 async function fanOut ({ master, env, workers, rounds }, signal) {
   Object.assign(process.env, env)
+  await import(join(dirname(MAIN), 'node/polyfill.js'))
+
   const { connectClient } = await import(join(dirname(MAIN), 'roles/client/client.js'))
   const client = await connectClient({ masters: [master.address], mdns: false, signal })
   const times = []

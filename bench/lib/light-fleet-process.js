@@ -4,9 +4,11 @@
  * trouble.
  */
 import { join } from 'node:path'
-import { LightWorker } from './light-worker.js'
 import { MAIN } from './local-mesh.js'
 
+await import(join(MAIN, '../node/polyfill.js'))
+
+const { LightWorker } = await import('./light-worker.js')
 const { findMesh } = await import(join(MAIN, '../roles/find-mesh.js'))
 const workers = []
 

@@ -29,7 +29,7 @@ const SANDBOX = {
   filterHash: 'ab'.repeat(32),
   uidMode: 'two-uids',
   cgroup: 'v2',
-  methods: { cpu: 'cgroup', memory: 'cgroup', processes: 'cgroup' },
+  methods: { cpu: 'cgroup-v2', memory: 'cgroup-v2-peak', processes: 'cgroup-v2' },
   proc: true,
   kernel: RESOURCES.kernel,
   canaries: { network: 'refused', 'host files': 'not visible' },
@@ -124,7 +124,7 @@ export class LightWorker {
     const result = {
       key: parseExecutionId(execution),
       outcome: 'done',
-      commands: [{ command: 0, samples: [sampleOf()], warmups: 0, memoryMethod: 'cgroup', cpuMethod: 'cgroup' }],
+      commands: [{ command: 0, samples: [sampleOf()], warmups: 0, memoryMethod: 'cgroup-v2-peak', cpuMethod: 'cgroup-v2' }],
       sandbox: SANDBOX,
       startedAt,
       finishedAt: startedAt,

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { MAIN } from './local-mesh.js'
 
+await import(join(MAIN, '../node/polyfill.js'))
+
 const { runMaster } = await import(join(MAIN, '../roles/master/master.js'))
 const { listen, data } = JSON.parse(process.argv[2])
 const delay = monitorEventLoopDelay({ resolution: 10 })

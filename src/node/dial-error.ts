@@ -37,6 +37,11 @@ export function dialError (err: unknown, place: string): MeshmarkError {
     return fail('refused', `what answers at ${place} is a libp2p node, but not meshmark`)
   }
 
+  // noise keeps only the words of what ended it
+  if (/aborted due to timeout|timed out/i.test(text) && names.has('EncryptionFailedError')) {
+    return fail('unreachable', `${place} accepted the connection, but did not answer in time: it is very busy, or no meshmark node`)
+  }
+
   if (names.has('EncryptionFailedError') || names.has('UnexpectedEOFError') || names.has('InvalidCryptoExchangeError')) {
     return fail('unreachable', `what answers at ${place} is not a meshmark node (${first(text)}): check the port`)
   }

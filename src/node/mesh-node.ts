@@ -31,9 +31,10 @@ export type { Peer } from './peer.ts'
 const OPEN_TIMEOUT_MS = 10_000
 /** A handler has this long to notice that its channel is gone. */
 const STOP_TIMEOUT_MS = 5_000
-/** Whoever has many connections probes them slowly: a hundred every second cost a fifth of a core. */
-const MASTER_PING_INTERVAL_MS = 10_000
-const PING_INTERVAL_MS = 2_000
+/** After so long a silence a connection is probed. A master has many, and hears from those who ask it. */
+const ASK_AFTER_MS = { master: 10_000, other: 2_000 }
+/** For the answer: a master with a thousand workers may be busy for a moment. */
+const GIVE_UP_AFTER_MS = 5_000
 const KEEP_ALIVE_TAG = `${KEEP_ALIVE}-meshmark`
 /** What libp2p lets through beyond our own limit, so that the refusal can be said in words. */
 const REFUSAL_STREAMS = 64
@@ -76,6 +77,10 @@ export interface MeshNodeEvents {
 export interface ConnectOptions extends AbortOptions {
   /** Only a master of this mesh will do, proven before anything else is said. */
   expectMesh?: MeshId
+  /** From the moment in which somebody accepts the connection to hello. A master that a whole fleet comes to at once lets it in one after the other. @default 10_000 */
+  answerMs?: number
+  /** Somebody has accepted the connection. */
+  onReached?: () => void
   /** Redial the same address for ever when the connection is lost; a refusal in words ends that. */
   keepAlive?: boolean
 }
@@ -110,7 +115,8 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
     const transport = await createTransport({
       identity: init.identity,
       listen: init.listen ?? [],
-      pingIntervalMs: roles.includes('master') ? MASTER_PING_INTERVAL_MS : PING_INTERVAL_MS
+      askAfterMs: roles.includes('master') ? ASK_AFTER_MS.master : ASK_AFTER_MS.other,
+      giveUpAfterMs: GIVE_UP_AFTER_MS
     })
 
     return new MeshNode(init, transport)
@@ -229,7 +235,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
    * to see that it lives. Several addresses are tried almost at once, and the
    * first that answers is taken. Rejects with one clear line.
    */
-  async connect (address: string | string[], { signal, expectMesh, keepAlive }: ConnectOptions = {}): Promise<Peer> {
+  async connect (address: string | string[], { signal, expectMesh, answerMs, onReached, keepAlive }: ConnectOptions = {}): Promise<Peer> {
     const all = [address].flat().map(parseAddress)
     const others = all.filter(candidate => !candidate.toString().endsWith(`/p2p/${this.peerId}`))
     // a list of masters may well hold our own address
@@ -243,7 +249,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
       this.#credentials.commitTo(expectMesh)
     }
 
-    const session = await dialAny(this.#transport, this.#reception, candidates, { masterOf: expectMesh, signals: [signal, this.#stopping.signal] }).catch(err => {
+    const session = await dialAny(this.#transport, this.#reception, candidates, { masterOf: expectMesh, answerMs, onReached, signals: [signal, this.#stopping.signal] }).catch(err => {
       signal?.throwIfAborted()
 
       throw err
