@@ -122,7 +122,7 @@ process.on('disconnect', () => {
 })
 
 async function start (listen) {
-  transport = await createTransport({ identity: await generateKeyPair('Ed25519'), listen, pingIntervalMs: 10_000 })
+  transport = await createTransport({ identity: await generateKeyPair('Ed25519'), listen, pingIntervalMs: 10_000, askAfterMs: 10_000, giveUpAfterMs: 10_000 })
   await transport.start()
 }
 

@@ -66,7 +66,8 @@ export async function createTransport ({ identity, listen, askAfterMs, giveUpAft
       reconnectBackoffFactor: 1
     },
     connectionMonitor: { enabled: false },
-    services: { identify: identify(), ping: ping() }
+    // whoever dials asks where the other one listens; those who come need not be asked
+    services: { identify: identify({ runOnConnectionOpen: false }), ping: ping() }
   } satisfies Libp2pOptions)
 }
 

@@ -14,7 +14,9 @@ export interface DocumentedCodec<T> extends Codec<T> {
  * bounds with a MeshmarkError `refused` that names the protocol and the field.
  */
 export function codec<T> (what: string, type: Type<T>): DocumentedCodec<T> {
-  if (type.defines == null) {
+  const { readBody } = type
+
+  if (type.defines == null || readBody == null) {
     throw new Error(`${what}: only messages travel alone`)
   }
 
@@ -37,10 +39,7 @@ export function codec<T> (what: string, type: Type<T>): DocumentedCodec<T> {
     },
     decode: bytes => {
       try {
-        const source = reader(prefixed(bytes))
-        const value = type.read(source)
-
-        return value
+        return readBody(reader(bytes), bytes.byteLength)
       } catch (err) {
         if (err instanceof Invalid) {
           throw new MeshmarkError('refused', `${what}: ${err.message}`, { cause: err })
@@ -60,13 +59,4 @@ function lengthOfLength (framed: Uint8Array): number {
   }
 
   return length
-}
-
-function prefixed (bytes: Uint8Array): Uint8Array {
-  const head = writer().uint32(bytes.byteLength).finish()
-  const whole = new Uint8Array(head.byteLength + bytes.byteLength)
-  whole.set(head)
-  whole.set(bytes, head.byteLength)
-
-  return whole
 }

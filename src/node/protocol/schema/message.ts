@@ -189,6 +189,7 @@ export function message<T extends object> (name: string, fields: Fields<T>): Typ
       writeFields(writer, names, fields, value)
       writer.ldelim()
     },
+    readBody: (reader, end) => readFields(reader, end, names, fields, byNumber),
     read: reader => readFields(reader, readLength(reader) + reader.pos, names, fields, byNumber)
   }
 }

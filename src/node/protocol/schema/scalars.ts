@@ -1,7 +1,11 @@
 import { Invalid, readLength } from './type.ts'
 import type { Type } from './type.ts'
+import type { Reader } from 'protons-runtime'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** From this length on a field is no copy. */
+const SHARED_BYTES = 64 * 1024
 
 export interface TextRule {
   /** Bytes in UTF-8. */
@@ -65,12 +69,22 @@ export function bytes ({ max, min = 0 }: { max: number, min?: number }): Type<Ui
         throw new Invalid(`has ${length} bytes, and ${length > max ? `${max} are allowed` : `${min} are the least`}`)
       }
 
-      const value = reader.buf.slice(reader.pos, reader.pos + length)
+      const value = take(reader, length)
       reader.pos += length
 
       return value
     }
   }
+}
+
+/**
+ * A copy, so that a short field does not keep the message alive that it came
+ * in; a long one is most of its message, and the decoder's caller hands that over.
+ */
+function take ({ buf, pos }: Reader, length: number): Uint8Array {
+  const part = new Uint8Array(buf.buffer, buf.byteOffset + pos, length)
+
+  return length < SHARED_BYTES ? part.slice() : part
 }
 
 /** A whole number from `min` (0) to `max` (2^53 - 1). */

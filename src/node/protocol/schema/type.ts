@@ -12,6 +12,8 @@ export interface Type<T> {
   write: (writer: Writer, value: T) => void
   /** The same; throws Invalid. */
   read: (reader: Reader) => T
+  /** Of messages: as `read`, without the length in front and up to `end`. A type made from another must not keep the other's. */
+  readBody?: (reader: Reader, end: number) => T
   /** Its name in a .proto document. */
   proto: string
   /** Messages and enums that the document must define before it. */

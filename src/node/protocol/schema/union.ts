@@ -2,6 +2,7 @@ import { inField, message } from './message.ts'
 import { Invalid, readLength } from './type.ts'
 import type { Fields } from './message.ts'
 import type { Type } from './type.ts'
+import type { Reader } from 'protons-runtime'
 
 /** One variant: its number in the oneof, and its fields. */
 export interface Variant<T> {
@@ -24,6 +25,31 @@ export function union<T extends object, D extends keyof T & string> (name: strin
   const types = new Map(kinds.map(kind => [kind, message<any>(`${name}${camel(kind)}`, variants[kind].fields as Fields<any>)]))
   const byNumber = new Map(kinds.map(kind => [variants[kind].number, kind]))
 
+  const readBody = (reader: Reader, end: number): T => {
+    let found: T | undefined
+
+    while (reader.pos < end) {
+      const tag = reader.uint32()
+      const kind = byNumber.get(tag >>> 3)
+
+      if (kind == null || (tag & 7) !== 2) {
+        throw new Invalid(`is of a kind (${tag >>> 3}) that is not known here`)
+      }
+
+      if (found != null) {
+        throw new Invalid('says two things at once')
+      }
+
+      found = inField(kind, () => ({ [key]: kind, ...types.get(kind)!.read(reader) } as unknown as T))
+    }
+
+    if (found == null || reader.pos !== end) {
+      throw new Invalid('is empty')
+    }
+
+    return found
+  }
+
   return {
     wire: 2,
     proto: name,
@@ -38,31 +64,8 @@ export function union<T extends object, D extends keyof T & string> (name: strin
       inField(kind, () => { types.get(kind)!.write(writer, value) })
       writer.ldelim()
     },
-    read: reader => {
-      const end = readLength(reader) + reader.pos
-      let found: T | undefined
-
-      while (reader.pos < end) {
-        const tag = reader.uint32()
-        const kind = byNumber.get(tag >>> 3)
-
-        if (kind == null || (tag & 7) !== 2) {
-          throw new Invalid(`is of a kind (${tag >>> 3}) that is not known here`)
-        }
-
-        if (found != null) {
-          throw new Invalid('says two things at once')
-        }
-
-        found = inField(kind, () => ({ [key]: kind, ...types.get(kind)!.read(reader) } as unknown as T))
-      }
-
-      if (found == null || reader.pos !== end) {
-        throw new Invalid('is empty')
-      }
-
-      return found
-    }
+    readBody,
+    read: reader => readBody(reader, readLength(reader) + reader.pos)
   }
 }
 
