@@ -17,6 +17,7 @@ export interface WorkerSettings extends ConnectionOptions {
   ceilings?: SomeLimits
   grants?: Grant[]
   bind?: BindingRequest
+  slots?: number
 }
 
 /** Is a worker until told to stop. */
@@ -27,8 +28,13 @@ export async function serveAsWorker (settings: WorkerSettings, context: Context)
 
   useDataDirectory(settings.data)
 
+  const { keepFreedMemory } = await import('../sandbox/native/allocator.ts')
   const { runWorker } = await import('../roles/worker/worker.ts')
   const { masters, token, mesh, mdns } = connectOptions(settings)
+
+  // payloads pass through
+  keepFreedMemory()
+
   const worker = await runWorker({
     masters,
     token,
@@ -43,6 +49,7 @@ export async function serveAsWorker (settings: WorkerSettings, context: Context)
     ceilings: settings.ceilings,
     grants: settings.grants,
     bind: settings.bind,
+    slots: settings.slots,
     log: line => { note(context, line) }
   })
 

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { MeshmarkError } from '../model/errors.ts'
-import { chunkLength, isConsistent, openData, readFully, readStoredManifest, sha256 } from './content-files.ts'
+import { chunkLength, isConsistent, openData, readFully, readStoredManifest } from './content-files.ts'
+import { matches } from './digest.ts'
 import type { PayloadFile, PayloadManifest } from '../model/payload.ts'
 import type { FileHandle } from 'node:fs/promises'
 
@@ -90,7 +91,7 @@ export class ContentReader {
     const chunk = new Uint8Array(chunkLength(this.manifest, index))
     const read = await readFully(this.#file, chunk, index * chunkSize)
 
-    if (!read || sha256(chunk) !== Buffer.from(chunks[index] as Uint8Array).toString('hex')) {
+    if (!read || !await matches(chunk, chunks[index])) {
       const reason = `chunk ${index} ${read ? 'does not match its digest' : 'is cut short'}`
 
       await this.#init.onDamage(reason)

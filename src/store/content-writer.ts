@@ -1,7 +1,8 @@
 import { constants } from 'node:fs'
 import { MeshmarkError } from '../model/errors.ts'
 import { payloadSize } from '../model/payload.ts'
-import { chunkLength, openData, readFully, sha256, writeFully, writeStoredManifest } from './content-files.ts'
+import { chunkLength, openData, readFully, writeFully, writeStoredManifest } from './content-files.ts'
+import { matches } from './digest.ts'
 import { ensurePrivateDir, explainDiskFull, syncDir } from './files.ts'
 import type { PayloadManifest } from '../model/payload.ts'
 import type { FileHandle } from 'node:fs/promises'
@@ -75,7 +76,7 @@ export async function missingChunks (dir: string, manifest: PayloadManifest): Pr
 async function readVerified (file: FileHandle, manifest: PayloadManifest, index: number): Promise<Uint8Array> {
   const chunk = new Uint8Array(chunkLength(manifest, index))
 
-  if (!await readFully(file, chunk, index * manifest.chunkSize) || sha256(chunk) !== Buffer.from(manifest.chunks[index] ?? []).toString('hex')) {
+  if (!await readFully(file, chunk, index * manifest.chunkSize) || !await matches(chunk, manifest.chunks[index])) {
     throw new MeshmarkError('failed', `payload ${manifest.id.slice(0, 12)} was damaged in the store: chunk ${index}`)
   }
 
@@ -91,7 +92,7 @@ async function verifyChunks (file: FileHandle, manifest: PayloadManifest): Promi
     const chunk = buffer.subarray(0, chunkLength(manifest, index))
     const position = index * manifest.chunkSize
 
-    if (position + chunk.byteLength > size || !await readFully(file, chunk, position) || sha256(chunk) !== Buffer.from(digest).toString('hex')) {
+    if (position + chunk.byteLength > size || !await readFully(file, chunk, position) || !await matches(chunk, digest)) {
       missing.push(index)
     }
   }
@@ -279,18 +280,18 @@ export class ContentWriter {
       throw new ChunkMismatchError(id, index, `has ${bytes.byteLength} bytes instead of ${length}`)
     }
 
-    if (sha256(bytes) !== Buffer.from(digest).toString('hex')) {
-      throw new ChunkMismatchError(id, index, 'does not match its digest')
-    }
-
-    // somebody else brought it
-    if (!this.#missing.has(index)) {
-      return
-    }
-
     this.#inFlight++
 
     try {
+      if (!await matches(bytes, digest)) {
+        throw new ChunkMismatchError(id, index, 'does not match its digest')
+      }
+
+      // somebody else brought it
+      if (!this.#missing.has(index)) {
+        return
+      }
+
       await writeFully(this.#file, bytes, index * chunkSize)
       this.#keep(index, bytes)
       this.#missing.delete(index)
