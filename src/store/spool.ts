@@ -1,4 +1,4 @@
-import { readdir, rm, stat } from 'node:fs/promises'
+import { opendir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshmarkError } from '../model/errors.ts'
 import { executionId, parseExecutionId } from '../model/ids.ts'
@@ -65,6 +65,17 @@ export class Spools {
     const names = await readdir(this.#dir)
 
     return names.flatMap(name => parseFileName(name) ?? [])
+  }
+
+  /** The same, without all names in memory at once. */
+  async * each (): AsyncGenerator<{ key: ExecutionKey, stream: OutputStream }> {
+    for await (const { name } of await opendir(this.#dir, { bufferSize: 1_024 })) {
+      const spool = parseFileName(name)
+
+      if (spool != null) {
+        yield spool
+      }
+    }
   }
 
   /** Of both streams on the disk, without opening them. */

@@ -36,7 +36,8 @@ export class Attachment {
   /** Executions of each task of which the client has output. */
   readonly #begun = new Map<string, Set<string>>()
   readonly #told = new Set<string>()
-  readonly #results: ExecutionResult[] = []
+  /** Of the results that were told: all that is needed of them later. */
+  readonly #starts: Array<Pick<ExecutionResult, 'start'>> = []
 
   constructor (components: AttachmentComponents, entry: JobEntry, channel: Channel<SubmitRequest, SubmitReply>, request: Extract<SubmitRequest, { kind: 'attach' }>) {
     this.#components = components
@@ -58,16 +59,14 @@ export class Attachment {
 
     try {
       await this.#channel.send({ kind: 'job', view: jobView(this.#entry) })
-      await this.#sendOutput()
-      await this.#sendResults()
+      await this.#sendAll()
 
       if (follow) {
         await this.#tellUntilItEnds(watch, signal)
       }
 
-      await this.#sendOutput()
-      await this.#sendResults()
-      await this.#channel.send({ kind: 'end', view: jobView(this.#entry, startSkew(this.#results), await this.#components.jobs.conflicting(this.#entry.job.id)) })
+      await this.#sendAll()
+      await this.#channel.send({ kind: 'end', view: jobView(this.#entry, startSkew(this.#starts), await this.#components.jobs.conflicting(this.#entry.job.id)) })
     } finally {
       watch.close()
     }
@@ -80,16 +79,17 @@ export class Attachment {
   }
 
   async #tell (changes: Changes): Promise<void> {
+    const changed = [...changes.tasks].flatMap(name => this.#entry.tasks.get(name) ?? [])
+
     for (const [task, { chunks, of }] of changes.transfers) {
       await this.#channel.send({ kind: 'transfer', task, chunks, of })
     }
 
-    for (const name of changes.tasks) {
-      const task = this.#entry.tasks.get(name)
+    for (const task of changed) {
+      // what its worker is has been told, or comes with the end
+      const { info, ...view } = taskView(task, this.#entry)
 
-      if (task != null) {
-        await this.#channel.send({ kind: 'task', view: taskView(task, this.#entry) })
-      }
+      await this.#channel.send({ kind: 'task', view })
     }
 
     for (const [task, phase] of changes.phases) {
@@ -101,32 +101,42 @@ export class Attachment {
     }
 
     // output before the result that it belongs to
-    await this.#sendOutput()
-    await this.#sendResults()
+    await this.#sendOutput(changes.output, changed)
+
+    for (const task of changed) {
+      await this.#sendResult(task)
+    }
   }
 
-  async #sendOutput (): Promise<void> {
+  /** What there is of every task. */
+  async #sendAll (): Promise<void> {
+    for (const task of this.#entry.tasks.values()) {
+      await this.#sendOutput(this.#begun.get(task.name) ?? [], [task])
+      await this.#sendResult(task)
+    }
+  }
+
+  /** Of executions that have printed more, and of tasks that may have ended. */
+  async #sendOutput (grown: Iterable<string>, tasks: readonly TaskEntry[]): Promise<void> {
     if (!this.#output) {
       return
     }
 
-    const { outputs, missingOutput } = this.#components
-    const { job, tasks } = this.#entry
-    const printing = outputs.executionsOf(job.id)
+    const executions = new Set(grown)
 
-    for (const task of tasks.values()) {
-      const execution = currentExecution(job.id, task)
+    for (const task of tasks) {
+      const execution = currentExecution(this.#entry.job.id, task)
 
       if (execution != null && isTaskEnd(task.state)) {
-        await missingOutput.fetch(execution)
+        await this.#components.missingOutput.fetch(execution)
       }
 
-      if (execution != null && !printing.includes(execution)) {
-        printing.push(execution)
+      if (execution != null) {
+        executions.add(execution)
       }
     }
 
-    for (const execution of printing) {
+    for (const execution of executions) {
       if (this.#isWanted(execution)) {
         for (const stream of OUTPUT_STREAMS) {
           await this.#sendStream(execution, stream)
@@ -171,19 +181,17 @@ export class Attachment {
     }
   }
 
-  async #sendResults (): Promise<void> {
-    for (const task of this.#entry.tasks.values()) {
-      if (this.#told.has(task.name) || !isTaskEnd(task.state) || task.worker == null) {
-        continue
-      }
+  async #sendResult (task: TaskEntry): Promise<void> {
+    if (this.#told.has(task.name) || !isTaskEnd(task.state) || task.worker == null) {
+      return
+    }
 
-      const result = await this.#components.jobs.result(executionId({ job: this.#entry.job.id, task: task.name, worker: task.worker, attempt: task.attempt }))
+    const result = await this.#components.jobs.result(executionId({ job: this.#entry.job.id, task: task.name, worker: task.worker, attempt: task.attempt }))
 
-      if (result != null) {
-        this.#told.add(task.name)
-        this.#results.push(result)
-        await this.#channel.send({ kind: 'result', task: task.name, result })
-      }
+    if (result != null) {
+      this.#told.add(task.name)
+      this.#starts.push({ start: result.start })
+      await this.#channel.send({ kind: 'result', task: task.name, result })
     }
   }
 }

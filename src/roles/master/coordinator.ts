@@ -1,5 +1,5 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
-import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
+import { parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { DEFAULT_QUIET_MS } from '../../model/plan.ts'
 import { measureOffset, monotonicNow } from '../../node/clock.ts'
 import { SETTLE_MS } from './coordinator/place.ts'
@@ -63,8 +63,6 @@ export class Coordinator {
   readonly #feed: FactFeed
   readonly #listeners = new Set<CoordinatorListener>()
   readonly #transfers = new Map<string, AbortController>()
-  /** Executions whose output has come here from their own workers. */
-  readonly #delivered = new Set<string>()
   #effects: Promise<void> = Promise.resolve()
   #claim?: Claim
   #timer?: NodeJS.Timeout
@@ -91,18 +89,32 @@ export class Coordinator {
     this.#feed = new FactFeed({ replica, jobs, log, knows: job => this.state.jobs.has(job), dispatch: event => { this.#learn(event) } })
   }
 
+  /** Brings a job back of which a record may come late, or which a worker still holds. False when there is no such job. */
+  async recall (id: string): Promise<boolean> {
+    const { jobs } = this.#components
+    const stored = this.state.jobs.has(id) ? undefined : await jobs.get(id)
+    const results = stored == null ? [] : await jobs.results(id)
+
+    // it may have come back by itself meanwhile
+    if (stored != null && !this.state.jobs.has(id)) {
+      this.#learn(restoreEvent(stored, results))
+    }
+
+    return this.state.jobs.has(id)
+  }
+
   /** Of this master's own reign; undefined while it stands by. */
   get claim (): Claim | undefined {
     return this.#claim
   }
 
-  /** Takes up what the journal holds, and follows what other masters write. */
-  async start (): Promise<void> {
+  /** Takes up what the journal holds, but for jobs that are over and done with, and follows what other masters write. */
+  async start (isOver: (job: string) => boolean): Promise<void> {
     const { jobs } = this.#components
 
     this.#feed.start()
 
-    for await (const stored of jobs.all()) {
+    for await (const stored of jobs.all(isOver)) {
       this.#learn(restoreEvent(stored, await jobs.results(stored.job.id)))
     }
 
@@ -140,11 +152,6 @@ export class Coordinator {
     this.dispatch({ kind: 'stand-down', nowMs: Date.now() })
     this.#dropTransfers('another master coordinates')
     this.#slots.drop('another master coordinates')
-  }
-
-  /** Is all that this execution has printed here, as far as its worker brought it itself? */
-  isDelivered (execution: string): boolean {
-    return this.#delivered.has(execution)
   }
 
   listen (listener: CoordinatorListener): () => void {
@@ -213,8 +220,7 @@ export class Coordinator {
   }
 
   /** Where a job is that was accepted before; with its payload, as long as that may be needed. Throws `failed` when that is on fewer masters than it wants. */
-  async locate (job: Job): Promise<Durable> {
-    const isOver = this.state.jobs.get(job.id)?.finishedAtMs != null
+  async locate (job: Job, isOver: boolean): Promise<Durable> {
     const position = await this.#components.jobs.locate(job.id)
     const durable = both(await Promise.all([this.#replicated(position), isOver ? undefined : this.#replicatePayload(job)]))
 
@@ -238,10 +244,6 @@ export class Coordinator {
   }
 
   dispatch (event: CoordinatorEvent): void {
-    if (event.kind === 'result') {
-      this.#delivered.add(executionId(event.key))
-    }
-
     this.#learn(event)
   }
 

@@ -1,6 +1,4 @@
 import { MeshmarkError } from '../../model/errors.ts'
-import { shortJobId } from '../../model/ids.ts'
-import type { CoordinatorState, JobEntry } from './coordinator/state.ts'
 
 export interface Asker {
   peerId: string
@@ -8,41 +6,71 @@ export interface Asker {
   admin: boolean
 }
 
+/** What a job is found by. */
+export interface Findable {
+  id: string
+  client: string
+  name?: string
+  acceptedAtMs: number
+}
+
 /**
  * The one job that is meant: an id, a unique suffix of one, a --name (the
  * latest of that name), or @last. Throws a MeshmarkError: `usage` when nothing
  * or more than one fits, `refused` when it is somebody else's.
  */
-export function findJob (state: CoordinatorState, selector: string, asker: Asker): JobEntry {
-  const own = [...state.jobs.values()].filter(entry => asker.admin || entry.job.client === asker.peerId)
-  const found = select(own, selector)
+export function findJob<T extends Findable> (jobs: Iterable<T>, selector: string, asker: Asker): T {
+  const fitting = new Fitting<T>(selector)
+  const others = new Fitting<T>(selector)
+
+  for (const job of jobs) {
+    (asker.admin || job.client === asker.peerId ? fitting : others).take(job)
+  }
+
+  const found = fitting.found
 
   if (found.length === 1) {
     return found[0]!
   }
 
   if (found.length > 1) {
-    throw new MeshmarkError('usage', `'${selector}' fits ${found.length} jobs: give more characters (${found.slice(0, 5).map(entry => entry.job.id.toLowerCase()).join(', ')})`)
+    throw new MeshmarkError('usage', `'${selector}' fits ${found.length} jobs: give more characters (${found.slice(0, 5).map(({ id }) => id.toLowerCase()).join(', ')})`)
   }
 
-  if (selector !== '@last' && select([...state.jobs.values()], selector).length > 0) {
+  if (selector !== '@last' && others.found.length > 0) {
     throw new MeshmarkError('refused', `job '${selector}' belongs to another client: only that client or an administrator may read or steer it`)
   }
 
   throw new MeshmarkError('usage', selector === '@last' ? 'you have not submitted a job to this mesh yet' : `no job '${selector}': see meshmark jobs`)
 }
 
-function select (entries: JobEntry[], selector: string): JobEntry[] {
-  if (selector === '@last') {
-    return latest(entries)
+/** An id counts before a name, and of the jobs of one name the latest. */
+class Fitting<T extends Findable> {
+  readonly #selector: string
+  readonly #suffix?: string
+  readonly #byId: T[] = []
+  #latest?: T
+
+  constructor (selector: string) {
+    this.#selector = selector
+    this.#suffix = selector === '@last' || selector.length < 4 ? undefined : selector.toUpperCase()
   }
 
-  const wanted = selector.toUpperCase()
-  const byId = wanted.length < 4 ? [] : entries.filter(entry => entry.job.id.endsWith(wanted))
+  get found (): T[] {
+    return this.#byId.length > 0 ? this.#byId : this.#latest == null ? [] : [this.#latest]
+  }
 
-  return byId.length > 0 ? byId : latest(entries.filter(entry => entry.job.name === selector))
+  take (job: T): void {
+    if (this.#suffix != null && job.id.endsWith(this.#suffix)) {
+      this.#byId.push(job)
+    }
+
+    if ((this.#selector === '@last' || job.name === this.#selector) && (this.#latest == null || isLater(job, this.#latest))) {
+      this.#latest = job
+    }
+  }
 }
 
-function latest (entries: JobEntry[]): JobEntry[] {
-  return entries.length === 0 ? [] : [entries.reduce((a, b) => a.acceptedAtMs > b.acceptedAtMs || (a.acceptedAtMs === b.acceptedAtMs && shortJobId(a.job.id) > shortJobId(b.job.id)) ? a : b)]
+function isLater (a: Findable, b: Findable): boolean {
+  return a.acceptedAtMs > b.acceptedAtMs || (a.acceptedAtMs === b.acceptedAtMs && a.id.slice(-8) > b.id.slice(-8))
 }

@@ -186,11 +186,18 @@ export class JobStore {
   async results (id: string): Promise<ExecutionResult[]> {
     const results: ExecutionResult[] = []
 
-    for await (const { key, value } of this.#replica.iterate(`result/${id}/`)) {
-      results.push(...optional(this.#read(key, () => decodeResult(value))))
+    for await (const result of this.eachResult(id)) {
+      results.push(result)
     }
 
     return results
+  }
+
+  /** One after the other: all samples of many workers at once may be more than fits. */
+  async * eachResult (id: string): AsyncGenerator<ExecutionResult> {
+    for await (const { key, value } of this.#replica.iterate(`result/${id}/`)) {
+      yield * optional(this.#read(key, () => decodeResult(value)))
+    }
   }
 
   async resultBytes (id: string): Promise<number> {
@@ -224,10 +231,22 @@ export class JobStore {
     return { job, sealed, ...accepted, targets, finishedAtMs: ended?.atMs, cancelled: cancel != null, assigned: await this.#assigned(id) }
   }
 
-  /** Every job that can be read. */
-  async * all (): AsyncGenerator<StoredJob> {
+  /** Ids of the jobs that have been called ended. */
+  async ended (): Promise<Set<string>> {
+    const ids = new Set<string>()
+
+    for await (const { key } of this.#replica.iterate('end/')) {
+      ids.add(key.slice('end/'.length))
+    }
+
+    return ids
+  }
+
+  /** Every job that can be read, but for those that are left out. */
+  async * all (isLeftOut: (id: string) => boolean = () => false): AsyncGenerator<StoredJob> {
     for await (const { key } of this.#replica.iterate('accepted/')) {
-      const stored = await this.get(key.slice('accepted/'.length))
+      const id = key.slice('accepted/'.length)
+      const stored = isLeftOut(id) ? undefined : await this.get(id)
 
       if (stored != null) {
         yield stored

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { toError } from '../../model/errors.ts'
+import { isTaskEnd } from '../../model/states.ts'
 import { meshIdOf } from '../../node/membership.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
 import { VERSION } from '../../node/version.ts'
@@ -10,6 +11,7 @@ import { Cleanups } from '../cleanups.ts'
 import { removeLocalMaster, writeLocalMaster } from '../local.ts'
 import { handleAdmin } from './admin-handler.ts'
 import { Admission } from './admission.ts'
+import { Archive } from './archive.ts'
 import { handleAsk } from './ask-handler.ts'
 import { Coordinator } from './coordinator.ts'
 import { Drains } from './drains.ts'
@@ -122,7 +124,8 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     const uploads = new Uploads({ node, content })
     const payloads = new Payloads({ node, identity, content, uploads, masters, log })
     const coordinator = new Coordinator({ node, replica, jobs, content, payloads, masters, log })
-    const missingOutput = new MissingOutput({ node, masters, coordinator, outputs, log })
+    const missingOutput = new MissingOutput({ node, masters, jobs, outputs, log })
+    const archive = new Archive({ replica, journal, jobs, coordinator, log })
     const drains = new Drains({ replica, peerId: node.peerId, onDrain: (worker, record) => { registry.drain(worker, record) } })
     const registry = new Registry({ node, replica, drains, coordinator, masters, log })
 
@@ -131,11 +134,11 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       onStandDown: () => { coordinator.standDown() }
     })
     coordinator.listen({
-      onTask: (job, task) => { watchers.task(job, task) },
+      onTask: (job, task) => { watchers.task(job, task, isTaskEnd(coordinator.state.jobs.get(job)?.tasks.get(task)?.state ?? 'queued')) },
       onTransfer: (job, task, chunks, of) => { watchers.transfer(job, task, chunks, of) },
       onJobEnd: job => { watchers.end(job) }
     })
-    outputs.onGrown = job => { watchers.output(job) }
+    outputs.onGrown = (job, execution) => { watchers.output(job, execution) }
 
     // by the clock: timers stand still while a machine sleeps, and memberships do not
     let renewedAtMs = Date.now()
@@ -152,14 +155,17 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     // handlers first, then the doors are opened
     admission.serve(node, masters)
     masters.serve()
-    await coordinator.start()
+    await archive.load()
+    await coordinator.start(job => archive.has(job))
     cleanups.add(async () => coordinator.stop())
+    archive.start()
+    cleanups.add(async () => archive.stop())
     await drains.load()
     await registry.start()
     cleanups.add(async () => registry.stop())
     handleTasks({ node, jobs, outputs, coordinator, watchers, log })
     handleAdmin({ node, admission, drains, coordinator, replicated: async position => { await masters.replicated(position) }, addresses: () => masters.addresses() })
-    const submissions = new SubmitHandler({ node, version: VERSION, coordinator, masters, jobs, content, uploads, payloads, outputs, missingOutput, watchers, log })
+    const submissions = new SubmitHandler({ node, version: VERSION, coordinator, archive, masters, jobs, content, uploads, payloads, outputs, missingOutput, watchers, log })
 
     submissions.start()
     uploads.start()
@@ -189,7 +195,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       jobs,
       outputs,
       retention: options.retention ?? {},
-      known: () => coordinator.state.jobs.values(),
+      known: () => archive.known(),
       isCoordinator: () => coordinator.state.mode === 'reign',
       onPruned: job => { coordinator.dispatch({ kind: 'forget', job, nowMs: Date.now() }) },
       log

@@ -2,11 +2,12 @@ import { toError } from '../../model/errors.ts'
 import { mastersAsk } from '../../node/protocol/masters/index.ts'
 import { request } from '../../node/request.ts'
 import { OUTPUT_STREAMS } from '../output.ts'
-import type { Coordinator } from './coordinator.ts'
+import type { JobStore } from './job-store.ts'
 import type { Masters } from './masters.ts'
 import type { Outputs } from './outputs.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { AskReply, AskRequest } from '../../node/protocol/masters/messages.ts'
+import type { ExecutionResult, OutputFacts } from '../../model/result.ts'
 import type { OutputStream } from '../../node/protocol/task/messages.ts'
 
 /** Output travels between masters in pieces of this size at most. */
@@ -15,7 +16,7 @@ const PIECE = 256 * 1024
 export interface MissingOutputComponents {
   node: MeshNode
   masters: Pick<Masters, 'live'>
-  coordinator: Pick<Coordinator, 'isDelivered'>
+  jobs: Pick<JobStore, 'hasOutput'>
   outputs: Outputs
   log: (line: string) => void
 }
@@ -29,16 +30,16 @@ export class MissingOutput {
     this.#components = components
   }
 
-  /** Resolves when there is no more of it to be had from the masters that are live. */
-  async fetch (execution: string): Promise<void> {
-    const { coordinator, masters } = this.#components
+  /** Resolves when there is no more of it to be had from the masters that are live. What its record says that it printed is not asked for when it is here. */
+  async fetch (execution: string, result?: ExecutionResult): Promise<void> {
+    const { jobs, masters } = this.#components
     const live = masters.live()
 
-    if (coordinator.isDelivered(execution) || live.length === 0) {
+    if (live.length === 0 || await jobs.hasOutput(execution) || await this.#isHere(execution, result?.commands[0]?.output)) {
       return
     }
 
-    const fetching = this.#asked.get(execution) ?? this.#fetchFrom(live, execution)
+    const fetching = this.#asked.get(execution) ?? this.#fetchFrom(live, execution).finally(() => { this.#asked.delete(execution) })
     this.#asked.set(execution, fetching)
 
     return fetching
@@ -52,6 +53,13 @@ export class MissingOutput {
     return size === 0 ? { kind: 'none' } : { kind: 'output', data: await outputs.read(execution, stream, offset, PIECE), size }
   }
 
+  async #isHere (execution: string, printed: OutputFacts | undefined): Promise<boolean> {
+    const { outputs } = this.#components
+
+    return printed != null && !printed.truncated &&
+      await outputs.sizeOf(execution, 'stdout') >= printed.stdoutBytes && await outputs.sizeOf(execution, 'stderr') >= printed.stderrBytes
+  }
+
   async #fetchFrom (masters: string[], execution: string): Promise<void> {
     for (const master of masters) {
       try {
@@ -59,8 +67,6 @@ export class MissingOutput {
           await this.#fetchStream(master, execution, stream)
         }
       } catch (err) {
-        // asked again by the next client
-        this.#asked.delete(execution)
         this.#components.log(`output of ${execution}, master ${master.slice(-8)}: ${toError(err).message}`)
       }
     }
@@ -77,7 +83,11 @@ export class MissingOutput {
         return
       }
 
-      await (await outputs.of(execution)).appendAt(stream, offset, answer.data)
+      await outputs.use(execution, async output => output.appendAt(stream, offset, answer.data))
+
+      if (offset + answer.data.byteLength >= answer.size) {
+        return
+      }
     }
   }
 }

@@ -3,83 +3,118 @@ import { Spools } from '../../store/spool.ts'
 import { Output } from '../output.ts'
 import type { OutputStream } from '../../node/protocol/task/messages.ts'
 
-/** What executions have printed, kept by the master: written by deliveries, read by attached clients. */
+/**
+ * What executions have printed, kept by the master: written by deliveries, read
+ * by attached clients. In memory are only those that are in use.
+ */
 export class Outputs {
-  /** Called when there is more output of a job. */
-  onGrown: (job: string) => void = () => {}
+  /** Called when there is more output of an execution. */
+  onGrown: (job: string, execution: string) => void = () => {}
   readonly #spools: Spools
-  readonly #executions = new Map<string, Set<string>>()
+  readonly #open = new Map<string, { output: Promise<Output>, users: number }>()
+  /** Closed by their last user: nobody opens them anew before that is done. */
+  readonly #closing = new Map<string, Promise<void>>()
 
   private constructor (spools: Spools) {
     this.#spools = spools
   }
 
   static async open (dir: string): Promise<Outputs> {
-    const outputs = new Outputs(await Spools.open(dir))
+    return new Outputs(await Spools.open(dir))
+  }
 
-    for (const { key } of await outputs.#spools.list()) {
-      outputs.#remember(executionId(key))
+  /** The same for all who use the same execution. `release` it in the end. */
+  async of (execution: string): Promise<Output> {
+    const known = this.#open.get(execution) ?? { output: this.#openOutput(execution), users: 0 }
+
+    this.#open.set(execution, known)
+    known.users++
+
+    return known.output
+  }
+
+  /** One user less; after the last one it takes no memory. */
+  async release (execution: string): Promise<void> {
+    const known = this.#open.get(execution)
+
+    if (known == null || --known.users > 0) {
+      return
     }
 
-    return outputs
+    this.#open.delete(execution)
+
+    const closing = known.output.then(async output => output.close(), () => {}).finally(() => { this.#closing.delete(execution) })
+
+    this.#closing.set(execution, closing)
+    await closing
   }
 
-  async of (execution: string): Promise<Output> {
-    const output = await Output.open(this.#spools, execution)
-    const { job } = parseExecutionId(execution)
-
-    this.#remember(execution)
-    output.onGrown = () => { this.onGrown(job) }
-
-    return output
+  /** Lends it for as long as `use` needs it. */
+  async use<T> (execution: string, use: (output: Output) => Promise<T>): Promise<T> {
+    try {
+      return await use(await this.of(execution))
+    } finally {
+      await this.release(execution)
+    }
   }
 
-  /** In the order in which they began to print. */
-  executionsOf (job: string): string[] {
-    return [...this.#executions.get(job) ?? []]
-  }
+  /** Bytes of all that these jobs have printed here, by job. */
+  async bytesOf (jobs: ReadonlySet<string>): Promise<Map<string, number>> {
+    const bytes = new Map<string, number>()
 
-  /** Those that have printed something. */
-  jobs (): string[] {
-    return [...this.#executions.keys()]
-  }
+    for await (const execution of this.#executionsOf(jobs)) {
+      const { job } = parseExecutionId(execution)
 
-  async bytesOf (job: string): Promise<number> {
-    let bytes = 0
-
-    for (const execution of this.executionsOf(job)) {
-      bytes += await this.#spools.bytesOf(parseExecutionId(execution))
+      bytes.set(job, (bytes.get(job) ?? 0) + await this.#spools.bytesOf(parseExecutionId(execution)))
     }
 
     return bytes
   }
 
-  /** With all that its executions have printed. */
-  async remove (job: string): Promise<void> {
-    for (const execution of this.executionsOf(job)) {
-      await (await Output.open(this.#spools, execution)).remove()
+  /** All that was printed by executions of jobs that are gone. */
+  async removeOf (isGone: (job: string) => boolean): Promise<void> {
+    for await (const { key } of this.#spools.each()) {
+      if (isGone(key.job)) {
+        await this.use(executionId(key), async output => output.remove())
+      }
     }
-
-    this.#executions.delete(job)
   }
 
   async read (execution: string, stream: OutputStream, from: number, maxBytes: number): Promise<Uint8Array> {
-    return (await Output.open(this.#spools, execution)).read(stream, from, maxBytes)
+    return this.use(execution, async output => output.read(stream, from, maxBytes))
   }
 
   /** Bytes that are here. */
   async sizeOf (execution: string, stream: OutputStream): Promise<number> {
-    return (await Output.open(this.#spools, execution)).size(stream)
+    return this.use(execution, async output => output.size(stream))
   }
 
   async close (): Promise<void> {
     await this.#spools.close()
   }
 
-  #remember (execution: string): void {
-    const { job } = parseExecutionId(execution)
-    const executions = this.#executions.get(job) ?? new Set()
+  /** Each once, whatever streams it has. */
+  async * #executionsOf (jobs: ReadonlySet<string>): AsyncGenerator<string> {
+    const seen = new Set<string>()
 
-    this.#executions.set(job, executions.add(execution))
+    for await (const { key } of this.#spools.each()) {
+      const execution = executionId(key)
+
+      if (jobs.has(key.job) && !seen.has(execution)) {
+        seen.add(execution)
+        yield execution
+      }
+    }
+  }
+
+  async #openOutput (execution: string): Promise<Output> {
+    await this.#closing.get(execution)
+
+    const output = await Output.open(this.#spools, execution)
+    const { job } = parseExecutionId(execution)
+
+    output.onGrown = () => { this.onGrown(job, execution) }
+
+    return output
   }
 }

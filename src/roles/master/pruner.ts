@@ -2,7 +2,6 @@ import { toError } from '../../model/errors.ts'
 import { shortJobId } from '../../model/ids.ts'
 import { chooseExpired, TOMBSTONE_MS } from './retention.ts'
 import { buriedBy } from './replica/facts.ts'
-import type { JobEntry } from './coordinator/state.ts'
 import type { JobStore } from './job-store.ts'
 import type { Outputs } from './outputs.ts'
 import type { Replica } from './replica/replica.ts'
@@ -20,7 +19,7 @@ export interface PrunerComponents {
   outputs: Outputs
   retention: Retention
   /** What is known of jobs. */
-  known: () => Iterable<JobEntry>
+  known: () => Iterable<{ id: string, finishedAtMs?: number }>
   /** Only the coordinator chooses: it alone says when a job has ended. */
   isCoordinator: () => boolean
   /** Its records are gone. */
@@ -37,6 +36,8 @@ export class Pruner {
   readonly #components: PrunerComponents
   /** Bytes of finished jobs: they do not change any more. */
   readonly #bytes = new Map<string, number>()
+  /** Buried, and their outputs not removed yet. */
+  readonly #gone = new Set<string>()
   #timer?: NodeJS.Timeout
   #unlisten = (): void => {}
   #turn: Promise<void> = Promise.resolve()
@@ -54,16 +55,16 @@ export class Pruner {
 
         if (job != null) {
           this.#bytes.delete(job)
-          void this.#inTurn(async () => this.#removeLocal(job))
+          this.#gone.add(job)
+          // many at once cost one look at all outputs
+          void this.#inTurn(async () => this.#removeGone())
         }
       }
     })
 
     // a tombstone whose outputs were not removed before the last stop
     void this.#inTurn(async () => {
-      for (const job of outputs.jobs().filter(job => replica.isBuried(job))) {
-        await this.#removeLocal(job)
-      }
+      await outputs.removeOf(job => replica.isBuried(job))
     })
     this.#timer = setInterval(() => { void this.pruneNow() }, PRUNE_MS)
     void this.pruneNow()
@@ -103,30 +104,43 @@ export class Pruner {
     return expired
   }
 
-  async #removeLocal (job: string): Promise<void> {
-    await this.#components.outputs.remove(job)
-    await this.#components.jobs.forgetLocal(job)
+  async #removeGone (): Promise<void> {
+    const gone = new Set(this.#gone)
+
+    this.#gone.clear()
+
+    if (gone.size > 0) {
+      await this.#components.outputs.removeOf(job => gone.has(job))
+    }
+
+    for (const job of gone) {
+      await this.#components.jobs.forgetLocal(job)
+    }
   }
 
   async #finished (): Promise<FinishedJob[]> {
+    const { known, retention } = this.#components
     const finished: FinishedJob[] = []
 
-    for (const { job: { id }, finishedAtMs } of this.#components.known()) {
+    for (const { id, finishedAtMs } of known()) {
       if (finishedAtMs != null) {
-        finished.push({ id, finishedAtMs, bytes: this.#components.retention.bytes == null ? 0 : await this.#bytesOf(id) })
+        finished.push({ id, finishedAtMs, bytes: 0 })
       }
     }
 
-    return finished
+    if (retention.bytes != null) {
+      await this.#weigh(finished.filter(({ id }) => !this.#bytes.has(id)).map(({ id }) => id))
+    }
+
+    return finished.map(job => ({ ...job, bytes: this.#bytes.get(job.id) ?? 0 }))
   }
 
-  async #bytesOf (job: string): Promise<number> {
-    const known = this.#bytes.get(job)
-    const bytes = known ?? await this.#components.outputs.bytesOf(job) + await this.#components.jobs.resultBytes(job)
+  async #weigh (ids: string[]): Promise<void> {
+    const printed = ids.length === 0 ? new Map<string, number>() : await this.#components.outputs.bytesOf(new Set(ids))
 
-    this.#bytes.set(job, bytes)
-
-    return bytes
+    for (const id of ids) {
+      this.#bytes.set(id, (printed.get(id) ?? 0) + await this.#components.jobs.resultBytes(id))
+    }
   }
 
   async #inTurn (work: () => Promise<unknown>): Promise<void> {

@@ -1,19 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isMeshmarkError, MeshmarkError } from '../../model/errors.ts'
+import { executionId, shortJobId } from '../../model/ids.ts'
 import { payloadSize } from '../../model/payload.ts'
+import { isTaskEnd } from '../../model/states.ts'
 import { open } from '../../node/membership.ts'
 import { validateManifest } from '../../node/payload/manifest.ts'
 import { decodeJob } from '../../node/protocol/model/index.ts'
 import { submit } from '../../node/protocol/submit/index.ts'
 import { Attachment } from './attachment.ts'
+import { ItemAttachment } from './item-attachment.ts'
 import { findJob } from './find-job.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
 import { checkJob, isSameJob } from './job-rules.ts'
 import { Relay } from './relay.ts'
-import { isCounted, jobRow, jobView, masterRow, startSkew, workerRow } from './views.ts'
+import { isCounted, itemEnd, itemsJobView, jobRow, jobView, masterRow, startSkew, workerRow } from './views.ts'
+import type { Archive } from './archive.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { JobEntry, TaskEntry } from './coordinator/state.ts'
-import type { Asker } from './find-job.ts'
+import type { Asker, Findable } from './find-job.ts'
 import type { JobStore } from './job-store.ts'
 import type { Masters } from './masters.ts'
 import type { MissingOutput } from './missing-output.ts'
@@ -23,6 +27,7 @@ import type { Client } from './relay.ts'
 import type { Uploads } from './uploads.ts'
 import type { Watchers } from './watchers.ts'
 import type { Job } from '../../model/job.ts'
+import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { AskReply, AskRequest } from '../../node/protocol/masters/messages.ts'
@@ -39,10 +44,14 @@ const CANCEL_PATIENCE_MS = 20_000
 const ARRIVAL_MS = 2_000
 const ARRIVAL_CHECK_MS = 50
 
+/** Items of one message of `show`. */
+const ITEMS_PAGE = 256
+
 export interface SubmitComponents {
   node: MeshNode
   version: string
   coordinator: Coordinator
+  archive: Archive
   masters: Masters
   jobs: JobStore
   content: ContentStore
@@ -96,7 +105,6 @@ export class SubmitHandler {
   }
 
   async #answer (message: SubmitRequest, channel: Channel<SubmitRequest, SubmitReply>, peer: Peer): Promise<void> {
-    const { coordinator, jobs } = this.#components
     const asker: Client = { peerId: peer.id, admin: peer.roles.has('admin'), name: peer.name }
 
     switch (message.kind) {
@@ -105,41 +113,95 @@ export class SubmitHandler {
         return channel.send(await this.#steer(message, asker))
       case 'attach': {
         const entry = await this.#find(message.selector, asker)
-        const gone = new AbortController()
 
-        // the client says nothing more: an end of its stream means that it has left
-        channel.receive().then(() => { gone.abort(new MeshmarkError('unreachable', 'the client has left')) }, err => { gone.abort(err) })
+        return new Attachment(this.#components, entry, channel, message).follow(message.follow, leaving(channel))
+      }
+      case 'attach-items': {
+        const entry = await this.#find(message.selector, asker)
 
-        return new Attachment(this.#components, entry, channel, message).follow(message.follow, gone.signal)
+        if (entry.job.each == null) {
+          throw new MeshmarkError('usage', `job ${shortJobId(entry.job.id)} has no items: follow it as any other`)
+        }
+
+        return new ItemAttachment(this.#components, entry, channel, message).follow(leaving(channel))
       }
       case 'nodes':
         for (const row of this.#nodes()) {
           await channel.send({ kind: 'node', row })
         }
         return
-      case 'jobs': {
-        const visible = [...coordinator.state.jobs.values()]
-          .filter(entry => asker.admin || entry.job.client === peer.id)
-          .sort((a, b) => b.acceptedAtMs - a.acceptedAtMs)
-          .slice(0, message.limit)
+      case 'jobs':
+        return this.#list(message.limit, channel, asker)
+      case 'show':
+        return this.#show(await this.#find(message.selector, asker), message.items, channel)
+    }
+  }
 
-        for (const entry of visible) {
-          await channel.send({ kind: 'row', row: jobRow(entry, peer.id) })
-        }
+  async #list (limit: number, channel: Channel<SubmitRequest, SubmitReply>, asker: Client): Promise<void> {
+    const { coordinator: { state }, archive } = this.#components
+    const isVisible = (client: string): boolean => asker.admin || client === asker.peerId
+    const inMemory = [...state.jobs.values()].filter(({ job }) => isVisible(job.client)).sort((a, b) => b.acceptedAtMs - a.acceptedAtMs)
+    let left = limit
+    let at = 0
+
+    // the finished ones come in order, so both are merged as they are sent
+    for (const { id, client, acceptedAtMs } of archive.latest()) {
+      if (left === 0) {
         return
       }
-      case 'show': {
-        const entry = await this.#find(message.selector, asker)
-        // of a task that ran twice one record counts; the view names the others
-        const results = (await jobs.results(entry.job.id)).filter(result => isCounted(entry, result.key))
 
-        for (const result of results) {
-          await channel.send({ kind: 'result', task: result.key.task, result })
-        }
+      if (!isVisible(client) || state.jobs.has(id)) {
+        continue
+      }
 
-        return channel.send({ kind: 'end', view: jobView(entry, startSkew(results), await jobs.conflicting(entry.job.id)) })
+      for (; left > 0 && at < inMemory.length && inMemory[at]!.acceptedAtMs >= acceptedAtMs; left--) {
+        await channel.send({ kind: 'row', row: jobRow(inMemory[at++]!, asker.peerId) })
+      }
+
+      const row = left === 0 ? undefined : await archive.row(id, asker.peerId)
+
+      if (row != null) {
+        left--
+        await channel.send({ kind: 'row', row })
       }
     }
+
+    for (const entry of inMemory.slice(at, at + left)) {
+      await channel.send({ kind: 'row', row: jobRow(entry, asker.peerId) })
+    }
+  }
+
+  async #show (entry: JobEntry, items: Extract<SubmitRequest, { kind: 'show' }>['items'], channel: Channel<SubmitRequest, SubmitReply>): Promise<void> {
+    const { jobs } = this.#components
+
+    if (items != null && entry.job.each != null) {
+      return this.#showItems(entry, items, channel)
+    }
+
+    const starts: Array<Pick<ExecutionResult, 'start'>> = []
+
+    // of a task that ran twice one record counts; the view names the others
+    for await (const result of items === 'none' ? [] : jobs.eachResult(entry.job.id)) {
+      if (isCounted(entry, result.key)) {
+        starts.push({ start: result.start })
+        await channel.send({ kind: 'result', task: result.key.task, result })
+      }
+    }
+
+    return channel.send({ kind: 'end', view: jobView(entry, startSkew(starts), await jobs.conflicting(entry.job.id)) })
+  }
+
+  async #showItems (entry: JobEntry, items: 'failed' | 'all' | 'none', channel: Channel<SubmitRequest, SubmitReply>): Promise<void> {
+    const shown = items === 'none' ? [] : [...entry.tasks.values()].filter(({ state }) => isTaskEnd(state) && (items === 'all' || state !== 'done'))
+
+    for (let start = 0; start < shown.length; start += ITEMS_PAGE) {
+      const page = await Promise.all(shown.slice(start, start + ITEMS_PAGE).map(async task =>
+        itemEnd(task, task.worker == null ? undefined : await this.#components.jobs.result(executionId({ job: entry.job.id, task: task.name, worker: task.worker, attempt: task.attempt })))))
+
+      await channel.send({ kind: 'items', items: page })
+    }
+
+    await channel.send({ kind: 'end', view: itemsJobView(entry, true) })
   }
 
   /** What only the coordinator can do. */
@@ -155,7 +217,7 @@ export class SubmitHandler {
   }
 
   async #submit (message: Extract<SubmitRequest, { kind: 'submit' }>, client: Client, hops: number): Promise<SubmitReply> {
-    const { coordinator, jobs, content, payloads, uploads, masters } = this.#components
+    const { coordinator, archive, jobs, content, payloads, uploads, masters } = this.#components
     const { payload: bytes, signer } = await open(message.job, JOB_DOMAIN)
     const job = decodeJob(bytes)
 
@@ -171,7 +233,7 @@ export class SubmitHandler {
 
     // of one that was being accepted when its coordinator died, parts may be missing here: the client still has them
     const existing = known != null && await jobs.isAccepted(job.id)
-    const isOver = existing && coordinator.state.jobs.get(job.id)?.finishedAtMs != null
+    const isOver = existing && (coordinator.state.jobs.get(job.id)?.finishedAtMs != null || archive.has(job.id))
 
     checkJob(job)
 
@@ -199,7 +261,7 @@ export class SubmitHandler {
       }
 
       if (existing) {
-        const { on, leftOut } = await coordinator.locate(job)
+        const { on, leftOut } = await coordinator.locate(job, isOver)
 
         return { kind: 'accepted', id: job.id, masters: on, existing, ...named(leftOut) }
       }
@@ -232,27 +294,63 @@ export class SubmitHandler {
   async #cancel (selector: string, client: Client): Promise<SubmitReply> {
     const entry = await this.#find(selector, client)
 
-    await this.#components.coordinator.cancel(entry.job.id)
+    // what has ended was not cancelled
+    if (entry.finishedAtMs == null) {
+      await this.#components.coordinator.cancel(entry.job.id)
+    }
 
     return { kind: 'cancelled', id: entry.job.id, pending: await this.#cancelled(entry) }
   }
 
   /** Among several masters a job may be a moment behind its client. */
   async #find (selector: string, asker: Asker): Promise<JobEntry> {
-    const { coordinator, masters } = this.#components
+    const { masters } = this.#components
     const untilMs = performance.now() + (masters.live().length === 0 ? 0 : ARRIVAL_MS)
 
     while (true) {
       try {
-        return findJob(coordinator.state, selector, asker)
+        return await this.#entryOf(findJob(this.#findable(), selector, asker).id)
       } catch (err) {
         if (performance.now() >= untilMs || !isMeshmarkError(err) || err.code !== 'usage') {
-          throw err
+          throw this.#withHint(err)
         }
       }
 
       await delay(ARRIVAL_CHECK_MS)
     }
+  }
+
+  * #findable (): Generator<Findable> {
+    const { coordinator: { state }, archive } = this.#components
+
+    for (const { job: { id, client, name }, acceptedAtMs } of state.jobs.values()) {
+      yield { id, client, name, acceptedAtMs }
+    }
+
+    for (const job of archive.latest()) {
+      if (!state.jobs.has(job.id)) {
+        yield job
+      }
+    }
+  }
+
+  async #entryOf (id: string): Promise<JobEntry> {
+    const { coordinator, archive } = this.#components
+    const entry = coordinator.state.jobs.get(id) ?? await archive.entry(id)
+
+    if (entry == null) {
+      throw new MeshmarkError('failed', `the records of job ${shortJobId(id)} cannot be read here: see this master's log, or ask another master`)
+    }
+
+    return entry
+  }
+
+  #withHint (err: unknown): unknown {
+    const { missing } = this.#components.archive
+
+    return missing > 0 && isMeshmarkError(err) && err.code === 'usage'
+      ? new MeshmarkError('failed', `${err.message}; this master is still making its list of finished jobs anew, and ${missing} are missing in it: try again in a while`)
+      : err
   }
 
   async #inTurn<T> (client: string, work: () => Promise<T>): Promise<T> {
@@ -317,6 +415,15 @@ export class SubmitHandler {
         .map(worker => workerRow(worker, nowMs, peers.get(worker.info.peerId)?.version ?? ''))
     ]
   }
+}
+
+/** Fires when the client has left: it says nothing more, so any end of its stream means that. */
+function leaving (channel: Channel<SubmitRequest, SubmitReply>): AbortSignal {
+  const gone = new AbortController()
+
+  channel.receive().then(() => { gone.abort(new MeshmarkError('unreachable', 'the client has left')) }, err => { gone.abort(err) })
+
+  return gone.signal
 }
 
 function named (leftOut: string[]): { leftOut?: string[] } {

@@ -5,8 +5,8 @@ import type { JobEntry, TaskEntry, WorkerEntry } from './coordinator/state.ts'
 import type { MasterView } from './masters.ts'
 import type { ExecutionKey } from '../../model/ids.ts'
 import type { ExecutionResult } from '../../model/result.ts'
-import type { JobState } from '../../model/states.ts'
-import type { JobRow, JobView, NodeRow, TaskView } from '../../node/protocol/submit/messages.ts'
+import type { JobState, TaskState } from '../../model/states.ts'
+import type { ItemEnd, JobRow, JobView, NodeRow, StateCount, TaskView } from '../../node/protocol/submit/messages.ts'
 
 /** Characters: a row of a list must not be longer than its reader takes. */
 const MAX_TITLE = 2_000
@@ -23,6 +23,49 @@ export function jobView (entry: JobEntry, startSkewNs?: number, conflicting: Exe
     acceptedAt: entry.acceptedAtMs,
     finishedAt: entry.finishedAtMs,
     startSkewNs
+  }
+}
+
+/** Of a job with items: no task by name, and its items only where they are asked for. */
+export function itemsJobView (entry: JobEntry, texts: boolean): JobView {
+  const { job } = entry
+
+  return {
+    job: texts || job.each == null ? job : { ...job, each: { items: [] } },
+    state: jobState(entry),
+    tasks: [],
+    counts: countStates(entry),
+    acceptedAt: entry.acceptedAtMs,
+    finishedAt: entry.finishedAtMs
+  }
+}
+
+export function countStates (entry: JobEntry): StateCount[] {
+  const counts = new Map<TaskState, number>()
+
+  for (const { state } of entry.tasks.values()) {
+    counts.set(state, (counts.get(state) ?? 0) + 1)
+  }
+
+  return [...counts].map(([state, count]) => ({ state, count }))
+}
+
+/** What became of an item, without its output. `result` is the record that counts, where there is one. */
+export function itemEnd (task: TaskEntry, result: ExecutionResult | undefined): ItemEnd {
+  const command = result?.commands[0]
+  const sample = command?.samples.at(-1)
+  const reason = task.reason ?? result?.reason ?? command?.notRun?.message
+
+  return {
+    task: task.name,
+    ...(result == null ? {} : { execution: executionId(result.key) }),
+    workerName: task.info?.name ?? '',
+    state: task.state,
+    ...(reason == null ? {} : { reason }),
+    ...(sample == null ? {} : { exit: sample.exit, wallNs: sample.wallNs }),
+    ...(sample?.limit == null ? {} : { limit: sample.limit }),
+    stdoutBytes: 0,
+    stderrBytes: 0
   }
 }
 
@@ -59,7 +102,7 @@ export function jobRow (entry: JobEntry, viewer: string): JobRow {
   return {
     id: entry.job.id,
     name: entry.job.name,
-    title: entry.job.commands.map(commandTitle).join(' · ').slice(0, MAX_TITLE).toWellFormed(),
+    title: [...entry.job.commands.map(commandTitle), ...(entry.job.each == null ? [] : [`${entry.job.each.items.length} items`])].join(' · ').slice(0, MAX_TITLE).toWellFormed(),
     kind: entry.job.kind,
     state: jobState(entry),
     acceptedAt: entry.acceptedAtMs,
@@ -120,7 +163,7 @@ export function workerRow (worker: WorkerEntry, nowMs: number, version: string):
  * each may have been earlier or later by what is not known of its clock.
  * Undefined for fewer than two.
  */
-export function startSkew (results: ExecutionResult[]): number | undefined {
+export function startSkew (results: Array<Pick<ExecutionResult, 'start'>>): number | undefined {
   const starts = results.flatMap(({ start }) => start?.simultaneous === true ? [{ at: start.skewNs, error: start.errorNs ?? 0 }] : [])
 
   return starts.length < 2 ? undefined : Math.max(...starts.map(({ at, error }) => at + error)) - Math.min(...starts.map(({ at, error }) => at - error))

@@ -1,3 +1,5 @@
+import { onAbort } from '../../node/wait.ts'
+import { ItemSet } from '../item-set.ts'
 import type { TaskReport } from '../../node/protocol/task/messages.ts'
 
 export type Phase = Extract<TaskReport, { kind: 'phase' }>
@@ -10,8 +12,8 @@ export interface Changes {
   /** By task and command. */
   progress: Map<string, { task: string, report: Progress }>
   transfers: Map<string, { chunks: number, of: number }>
-  /** There is more output on disk. */
-  output: boolean
+  /** Executions of which there is more output on disk. */
+  output: Set<string>
   ended: boolean
 }
 
@@ -52,9 +54,55 @@ export class Watch {
   }
 }
 
+/** One client that follows the items of one job: a bit for each that has ended and is not told yet. */
+export class ItemWatch {
+  readonly ended: ItemSet
+  /** A task has changed since this was set to false. */
+  changed = false
+  #wake = Promise.withResolvers<void>()
+
+  constructor (size: number, private readonly onClose: (watch: ItemWatch) => void) {
+    this.ended = new ItemSet(size)
+  }
+
+  note (task: string, ended: boolean): void {
+    this.changed = true
+
+    if (ended) {
+      this.ended.add(Number(task))
+    }
+
+    this.wake()
+  }
+
+  wake (): void {
+    this.#wake.resolve()
+  }
+
+  /** Resolves at the next word since it was called last, and after `timeoutMs` where there is one; rejects when the signal aborts. */
+  async next (timeoutMs: number | undefined, signal: AbortSignal): Promise<void> {
+    const { promise, reject } = Promise.withResolvers<never>()
+    const forget = onAbort(signal, reject)
+    const timer = timeoutMs == null ? undefined : setTimeout(() => { this.wake() }, timeoutMs)
+
+    try {
+      await Promise.race([this.#wake.promise, promise])
+    } finally {
+      this.#wake = Promise.withResolvers()
+      clearTimeout(timer)
+      forget()
+    }
+  }
+
+  close (): void {
+    this.onClose(this)
+  }
+}
+
 /** Who follows which job, and what the workers said last of it. */
 export class Watchers {
   readonly #watches = new Map<string, Set<Watch>>()
+  readonly #itemWatches = new Map<string, Set<ItemWatch>>()
   /** Last word of each task that is under way, for clients that come later. */
   readonly #latest = new Map<string, Latest>()
 
@@ -82,6 +130,22 @@ export class Watchers {
     return watch
   }
 
+  /** @param size - items of the job */
+  watchItems (job: string, size: number): ItemWatch {
+    const watches = this.#itemWatches.get(job) ?? new Set()
+    const watch = new ItemWatch(size, closed => {
+      watches.delete(closed)
+
+      if (watches.size === 0) {
+        this.#itemWatches.delete(job)
+      }
+    })
+
+    this.#itemWatches.set(job, watches.add(watch))
+
+    return watch
+  }
+
   phase (job: string, task: string, phase: Phase): void {
     this.#latestOf(job).phases.set(task, phase)
     this.#note(job, changes => { changes.phases.set(task, phase) })
@@ -97,18 +161,34 @@ export class Watchers {
     this.#note(job, changes => { changes.transfers.set(task, { chunks, of }) })
   }
 
-  task (job: string, task: string): void {
+  /** @param ended - nothing of it is under way any more */
+  task (job: string, task: string, ended: boolean): void {
+    const latest = ended ? this.#latest.get(job) : undefined
+
+    if (latest != null) {
+      latest.phases.delete(task)
+      latest.transfers.delete(task)
+
+      for (const [key, { task: name }] of latest.progress) {
+        if (name === task) {
+          latest.progress.delete(key)
+        }
+      }
+    }
+
     this.#note(job, changes => { changes.tasks.add(task) })
+    this.#itemWatches.get(job)?.forEach(watch => { watch.note(task, ended) })
   }
 
   /** More output is on disk; there is nothing to say but that. */
-  output (job: string): void {
-    this.#note(job, changes => { changes.output = true })
+  output (job: string, execution: string): void {
+    this.#note(job, changes => { changes.output.add(execution) })
   }
 
   end (job: string): void {
     this.#latest.delete(job)
     this.#note(job, changes => { changes.ended = true })
+    this.#itemWatches.get(job)?.forEach(watch => { watch.wake() })
   }
 
   #note (job: string, update: (changes: Changes) => void): void {
@@ -124,9 +204,9 @@ export class Watchers {
 }
 
 function noChanges (): Changes {
-  return { tasks: new Set(), phases: new Map(), progress: new Map(), transfers: new Map(), output: false, ended: false }
+  return { tasks: new Set(), phases: new Map(), progress: new Map(), transfers: new Map(), output: new Set(), ended: false }
 }
 
 function isEmpty (changes: Changes): boolean {
-  return !changes.ended && !changes.output && changes.tasks.size + changes.phases.size + changes.progress.size + changes.transfers.size === 0
+  return !changes.ended && changes.output.size + changes.tasks.size + changes.phases.size + changes.progress.size + changes.transfers.size === 0
 }

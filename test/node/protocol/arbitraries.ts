@@ -28,7 +28,7 @@ import type { Blame, RelayReply, RelayRequest } from '../../../src/node/protocol
 import type { PayloadReply, PayloadRequest, Ticket } from '../../../src/node/protocol/payload/messages.ts'
 import type { Claim, ListedMaster, MasterMessage, WorkerMessage } from '../../../src/node/protocol/register/messages.ts'
 import type { SlotReply, SlotRequest, StartOutcome } from '../../../src/node/protocol/slot/messages.ts'
-import type { Duplicate, JobRow, JobView, NodeRow, SubmitReply, SubmitRequest, TaskView } from '../../../src/node/protocol/submit/messages.ts'
+import type { Duplicate, ItemEnd, JobRow, JobView, NodeRow, SubmitReply, SubmitRequest, TaskView } from '../../../src/node/protocol/submit/messages.ts'
 import type { OutputStream, TaskConfirm, TaskReport } from '../../../src/node/protocol/task/messages.ts'
 import type { Arbitrary } from 'fast-check'
 
@@ -139,7 +139,7 @@ const plan: Arbitrary<Plan> = fc.oneof(
   bare('once')
 )
 
-export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require' | 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs'>({
+export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require' | 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each'>({
   id: jobId,
   client: peerId,
   name,
@@ -159,8 +159,9 @@ export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'r
   counters: fc.boolean(),
   quietMs: fc.nat(86_400_000),
   replicas: fc.integer({ min: 1, max: 64 }),
-  retryLostMs: fc.integer({ min: 1, max: 86_400_000 })
-}, 'name', 'payload', 'stdin', 'require', 'comparison', 'ignoreFailure', 'coldCache', 'counters', 'quietMs', 'replicas', 'retryLostMs')
+  retryLostMs: fc.integer({ min: 1, max: 86_400_000 }),
+  each: fc.record({ items: fc.array(word, { maxLength: 5 }) })
+}, 'name', 'payload', 'stdin', 'require', 'comparison', 'ignoreFailure', 'coldCache', 'counters', 'quietMs', 'replicas', 'retryLostMs', 'each')
 
 const resources: Arbitrary<Resources> = fc.record({
   machineId: fact,
@@ -207,6 +208,8 @@ export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 
   addresses: fc.array(text(60), { minLength: 1, maxLength: 4 })
 }, 'sandbox', 'refusal', 'ceilings', 'floor', 'boundTo', 'slots', 'grants', 'addresses')
 
+const exit = fc.oneof(kind('code', { code: fc.nat(255) }), kind('signal', { signal: fc.constantFrom('SIGSEGV', 'SIGKILL', 'signal 34') }))
+
 export const sample = (command: number): Arbitrary<Sample> => partly<Sample, 'limit' | 'memoryBytes' | 'counters'>({
   command: fc.constant(command),
   run: small,
@@ -219,7 +222,7 @@ export const sample = (command: number): Arbitrary<Sample> => partly<Sample, 'li
   majorFaults: whole,
   voluntarySwitches: whole,
   involuntarySwitches: whole,
-  exit: fc.oneof(kind('code', { code: fc.nat(255) }), kind('signal', { signal: fc.constantFrom('SIGSEGV', 'SIGKILL', 'signal 34') })),
+  exit,
   limit: fc.constantFrom(...LIMIT_NAMES),
   leftovers: whole,
   memoryBytes: whole,
@@ -418,9 +421,26 @@ const taskView: Arbitrary<TaskView> = partly<TaskView, 'worker' | 'reason' | 'si
   duplicates: fc.array(duplicate, { minLength: 1, maxLength: 3 })
 }, 'worker', 'reason', 'simultaneous', 'info', 'duplicates')
 
-const jobView: Arbitrary<JobView> = partly<JobView, 'finishedAt' | 'startSkewNs'>({
-  job, state: jobState, tasks: fc.array(taskView, { maxLength: 3 }), acceptedAt: whole, finishedAt: whole, startSkewNs: whole
-}, 'finishedAt', 'startSkewNs')
+const stateCount = fc.record({ state: taskState, count: small })
+
+const jobView: Arbitrary<JobView> = partly<JobView, 'finishedAt' | 'startSkewNs' | 'counts'>({
+  job, state: jobState, tasks: fc.array(taskView, { maxLength: 3 }), acceptedAt: whole, finishedAt: whole, startSkewNs: whole, counts: fc.array(stateCount, { minLength: 1, maxLength: 5 })
+}, 'finishedAt', 'startSkewNs', 'counts')
+
+const itemEnd: Arbitrary<ItemEnd> = partly<ItemEnd, 'execution' | 'reason' | 'exit' | 'limit' | 'wallNs' | 'stdout' | 'stderr'>({
+  task: taskName,
+  execution: executionId,
+  workerName: name,
+  state: taskState,
+  reason: sentence,
+  exit,
+  limit: fc.constantFrom(...LIMIT_NAMES),
+  wallNs: whole,
+  stdoutBytes: whole,
+  stderrBytes: whole,
+  stdout: bytes(200),
+  stderr: bytes(200)
+}, 'execution', 'reason', 'exit', 'limit', 'wallNs', 'stdout', 'stderr')
 
 const jobRow: Arbitrary<JobRow> = partly<JobRow, 'name' | 'finishedAt'>({
   id: jobId, name, title: text(80), kind: fc.constantFrom('run' as const, 'exec' as const), state: jobState, acceptedAt: whole, finishedAt: whole, tasks: small, ended: small, failed: small, mine: fc.boolean()
@@ -450,7 +470,8 @@ export const submit = {
     kind('cancel', { selector: text(24) }),
     bare('nodes'),
     kind('jobs', { limit: fc.integer({ min: 1, max: 1_000_000 }) }),
-    kind('show', { selector: text(24) })
+    kind('show', { selector: text(24), items: fc.constantFrom('failed' as const, 'all' as const, 'none' as const) }, 'items'),
+    kind('attach-items', { selector: text(24), follow: fc.boolean(), ordered: fc.boolean(), texts: fc.boolean(), told: bytes(100), offsets: fc.array(offset, { maxLength: 2 }) })
   ),
   reply: fc.oneof<Array<Arbitrary<SubmitReply>>>(
     kind('accepted', { id: jobId, masters: fc.array(name, { maxLength: 3 }), existing: fc.boolean(), leftOut: fc.array(name, { minLength: 1, maxLength: 3 }) }, 'leftOut'),
@@ -466,7 +487,9 @@ export const submit = {
     kind('end', { view: jobView }),
     kind('cancelled', { id: jobId, pending: fc.array(name, { maxLength: 3 }) }),
     kind('node', { row: nodeRow }),
-    kind('row', { row: jobRow })
+    kind('row', { row: jobRow }),
+    kind('counts', { counts: fc.array(stateCount, { maxLength: 5 }) }),
+    kind('items', { items: fc.array(itemEnd, { maxLength: 3 }) })
   )
 }
 

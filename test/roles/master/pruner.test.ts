@@ -49,7 +49,7 @@ class Master {
       jobs: this.jobs,
       outputs: this.outputs,
       retention,
-      known: () => this.known.values(),
+      known: () => [...this.known.values()].map(({ job: { id }, finishedAtMs }) => ({ id, finishedAtMs })),
       isCoordinator: () => this.reigns,
       onPruned: job => { this.known.delete(job) },
       log: line => { this.lines.push(line) }

@@ -20,10 +20,12 @@ const executionKey = message<ExecutionKey>('ExecutionKey', {
   attempt: field(4, uint({ max: 999_999_999 }))
 })
 
-const exit = union<Exit, 'kind'>('Exit', 'kind', {
+export const exit = union<Exit, 'kind'>('Exit', 'kind', {
   code: variant(1, { code: field(1, uint({ max: 255 })) }),
   signal: variant(2, { signal: field(1, text({ max: 32 })) })
 })
+
+export const limitName = oneOf('LimitName', LIMIT_NAMES)
 
 const sample = message<Sample>('Sample', {
   command: field(1, commandIndex),
@@ -38,7 +40,7 @@ const sample = message<Sample>('Sample', {
   voluntarySwitches: field(10, count),
   involuntarySwitches: field(11, count),
   exit: field(12, exit),
-  limit: optional(13, oneOf('LimitName', LIMIT_NAMES)),
+  limit: optional(13, limitName),
   leftovers: field(14, count),
   memoryBytes: optional(15, size),
   counters: optional(16, message<Counts>('Counts', {

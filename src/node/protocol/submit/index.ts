@@ -1,11 +1,11 @@
 import { executionResult } from '../model/result.ts'
 import { count, execution, jobId, name, payloadId, selector, sentence, size, taskName } from '../model/words.ts'
 import { codec } from '../schema/codec.ts'
-import { field, list, message, optionalList } from '../schema/message.ts'
+import { field, list, message, optional, optionalList } from '../schema/message.ts'
 import { bool, bytes, oneOf, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { MAX_RESULT_BYTES, phaseFields, piece, progressFields, stream } from '../task/fields.ts'
-import { jobRow, jobView, MAX_TASKS, nodeRow, taskView } from './views.ts'
+import { itemEnd, jobRow, jobView, MAX_ITEM_ENDS, MAX_TASKS, nodeRow, stateCounts, taskView } from './views.ts'
 import type { OutputOffset, SubmitReply, SubmitRequest } from './messages.ts'
 import type { Protocol } from '../protocol.ts'
 
@@ -30,7 +30,15 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
     cancel: variant(3, { selector: field(1, selector) }),
     nodes: variant(4, {}),
     jobs: variant(5, { limit: field(1, uint({ min: 1, max: 1_000_000 })) }),
-    show: variant(6, { selector: field(1, selector) })
+    show: variant(6, { selector: field(1, selector), items: optional(2, oneOf('ShownItems', ['failed', 'all', 'none'] as const)) }),
+    'attach-items': variant(7, {
+      selector: field(1, selector),
+      follow: field(2, bool),
+      ordered: field(3, bool),
+      texts: field(4, bool),
+      told: field(5, bytes({ max: Math.ceil(MAX_TASKS / 8) })),
+      offsets: list(6, offset, 2)
+    })
   })),
   reply: codec('submit answer', union<SubmitReply, 'kind'>('SubmitReply', 'kind', {
     accepted: variant(1, { id: field(1, jobId), masters: list(2, name, 64), existing: field(3, bool), leftOut: optionalList(4, name, 64) }),
@@ -46,6 +54,8 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
     end: variant(11, { view: field(1, jobView) }),
     cancelled: variant(12, { id: field(1, jobId), pending: list(2, name, MAX_TASKS) }),
     node: variant(13, { row: field(1, nodeRow) }),
-    row: variant(14, { row: field(1, jobRow) })
+    row: variant(14, { row: field(1, jobRow) }),
+    counts: variant(15, { counts: stateCounts }),
+    items: variant(16, { items: list(1, itemEnd, MAX_ITEM_ENDS) })
   }))
 }

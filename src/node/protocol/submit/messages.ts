@@ -1,6 +1,8 @@
 import type { Job } from '../../../model/job.ts'
 import type { WorkerInfo } from '../../../model/machine.ts'
+import type { LimitName } from '../../../model/limits.ts'
 import type { ExecutionResult, Outcome } from '../../../model/result.ts'
+import type { Exit } from '../../../model/sample.ts'
 import type { JobState, TaskState, WorkerState } from '../../../model/states.ts'
 import type { OutputStream } from '../task/messages.ts'
 
@@ -17,10 +19,25 @@ export type SubmitRequest =
   | { kind: 'submit', job: Uint8Array }
   /** Follow a job to its end; `selector` is an id, a unique suffix, a --name or @last. */
   | { kind: 'attach', selector: string, output: boolean, offsets: OutputOffset[], follow: boolean }
+  /** Follow a job with items: counts, and each item that has ended, once, with its output. */
+  | {
+    kind: 'attach-items'
+    selector: string
+    follow: boolean
+    /** In the order of the items; otherwise as they end. */
+    ordered: boolean
+    /** Send the items themselves with the job. */
+    texts: boolean
+    /** Items that the client has been told of already: bit n - 1 of task n, the lowest bit of each byte first. */
+    told: Uint8Array
+    /** Of the one item whose output it has in part. */
+    offsets: OutputOffset[]
+  }
   | { kind: 'cancel', selector: string }
   | { kind: 'nodes' }
   | { kind: 'jobs', limit: number }
-  | { kind: 'show', selector: string }
+  /** `items`: of a job with items, these, without their results; absent = all results of any job. */
+  | { kind: 'show', selector: string, items?: 'failed' | 'all' | 'none' }
 
 /** Another record of a task than the one that counts: it ran on both sides of a partition, or was run again. */
 export interface Duplicate {
@@ -47,10 +64,38 @@ export interface TaskView {
   duplicates?: Duplicate[]
 }
 
+/** How many tasks of a job are in a state; states in which there is none are left out. */
+export interface StateCount {
+  state: TaskState
+  count: number
+}
+
+/** How an item ended, in short. */
+export interface ItemEnd {
+  /** Number of the item. */
+  task: string
+  /** Absent when no worker has recorded an end. */
+  execution?: string
+  workerName: string
+  state: TaskState
+  reason?: string
+  exit?: Exit
+  limit?: LimitName
+  wallNs?: number
+  /** Bytes that it has printed and that are told: here, or in the `output` messages that follow before anything of another item. */
+  stdoutBytes: number
+  stderrBytes: number
+  stdout?: Uint8Array
+  stderr?: Uint8Array
+}
+
 export interface JobView {
+  /** Its items may be left out: then there are none. */
   job: Job
   state: JobState
+  /** Empty where only counts were asked for. */
   tasks: TaskView[]
+  counts?: StateCount[]
   /** The coordinator's clock, milliseconds since 1970. */
   acceptedAt: number
   finishedAt?: number
@@ -103,6 +148,8 @@ export type SubmitReply =
   | { kind: 'progress', task: string, command: number, runs: number, of?: number, medianNs?: number }
   | { kind: 'output', execution: string, task: string, stream: OutputStream, offset: number, data: Uint8Array }
   | { kind: 'result', task: string, result: ExecutionResult }
+  | { kind: 'counts', counts: StateCount[] }
+  | { kind: 'items', items: ItemEnd[] }
   /** No more will come: the job has ended, or (without follow) this is all there is. */
   | { kind: 'end', view: JobView }
   | { kind: 'cancelled', id: string, pending: string[] }

@@ -1,10 +1,10 @@
 import { job } from '../model/job.ts'
 import { workerInfo } from '../model/machine.ts'
-import { outcome } from '../model/result.ts'
-import { address, count, execution, jobId, millis, name, nanos, peerId, sentence, taskName, version } from '../model/words.ts'
+import { exit, limitName, outcome } from '../model/result.ts'
+import { address, count, execution, jobId, millis, name, nanos, peerId, sentence, size, taskName, version } from '../model/words.ts'
 import { field, list, message, optional, optionalList } from '../schema/message.ts'
-import { bool, oneOf, text, uint } from '../schema/scalars.ts'
-import type { Duplicate, JobRow, JobView, NodeRow, TaskView } from './messages.ts'
+import { bool, bytes, oneOf, text, uint } from '../schema/scalars.ts'
+import type { Duplicate, ItemEnd, JobRow, JobView, NodeRow, StateCount, TaskView } from './messages.ts'
 import type { JobState, TaskState } from '../../../model/states.ts'
 
 /** Tasks of one job. */
@@ -15,6 +15,7 @@ const TASK_STATES: readonly TaskState[] = ['queued', 'reserving', 'sending', 'st
 const NODE_STATES: ReadonlyArray<NodeRow['state']> = ['waiting', 'running', 'failed, restarting', 'finished, delivering', 'reserved', 'draining', 'lost', 'coordinator', 'standby']
 
 const jobState = oneOf('JobState', JOB_STATES)
+const taskState = oneOf('TaskState', TASK_STATES)
 
 /** An attempt more each time, on as many sides as there are masters. */
 const MAX_DUPLICATES = 100
@@ -31,12 +32,38 @@ export const taskView = message<TaskView>('TaskView', {
   task: field(1, taskName),
   worker: optional(2, peerId),
   workerName: field(3, name),
-  state: field(4, oneOf('TaskState', TASK_STATES)),
+  state: field(4, taskState),
   reason: optional(5, sentence),
   attempt: field(6, uint()),
   simultaneous: optional(7, bool),
   info: optional(8, workerInfo),
   duplicates: optionalList(9, duplicate, MAX_DUPLICATES)
+})
+
+const stateCount = message<StateCount>('StateCount', { state: field(1, taskState), count: field(2, count) })
+
+export const stateCounts = list(1, stateCount, TASK_STATES.length)
+
+/** Items of one message. */
+export const MAX_ITEM_ENDS = 1_024
+/** Of an item's output inside its end; what is longer follows in pieces. */
+export const MAX_INLINE_BYTES = 64 * 1024
+
+const inline = bytes({ max: MAX_INLINE_BYTES })
+
+export const itemEnd = message<ItemEnd>('ItemEnd', {
+  task: field(1, taskName),
+  execution: optional(2, execution),
+  workerName: field(3, name),
+  state: field(4, taskState),
+  reason: optional(5, sentence),
+  exit: optional(6, exit),
+  limit: optional(7, limitName),
+  wallNs: optional(8, nanos),
+  stdoutBytes: field(9, size),
+  stderrBytes: field(10, size),
+  stdout: optional(11, inline),
+  stderr: optional(12, inline)
 })
 
 export const jobView = message<JobView>('JobView', {
@@ -45,7 +72,8 @@ export const jobView = message<JobView>('JobView', {
   tasks: list(3, taskView, MAX_TASKS),
   acceptedAt: field(4, millis),
   finishedAt: optional(5, millis),
-  startSkewNs: optional(6, nanos)
+  startSkewNs: optional(6, nanos),
+  counts: optionalList(7, stateCount, TASK_STATES.length)
 })
 
 export const jobRow = message<JobRow>('JobRow', {
