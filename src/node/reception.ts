@@ -4,10 +4,11 @@ import { printable } from '../model/text.ts'
 import { formatAddress } from './address.ts'
 import { judgeHello, objectTo, protocolName } from './admission.ts'
 import { dialError } from './dial-error.ts'
-import { HELLO_TIMEOUT_MS, acceptHello, exchangeHello } from './hello.ts'
+import { ANSWER_TIMEOUT_MS, HELLO_TIMEOUT_MS, acceptHello, exchangeHello } from './hello.ts'
 import { withMaster } from './master-addresses.ts'
 import { shortId } from './membership.ts'
 import { hello as helloProtocol } from './protocol/hello/index.ts'
+import { join as joinProtocol } from './protocol/join/index.ts'
 import { RateLimiter } from './rate.ts'
 import { Session } from './session.ts'
 import { Twins } from './twins.ts'
@@ -24,6 +25,8 @@ import type { Connection, IdentifyResult, PeerId, Stream } from '@libp2p/interfa
 /** A twin that does not answer within this time is no twin, but the past of a node that was restarted. */
 const TWIN_TIMEOUT_MS = 2_000
 const MAX_ADDRESSES = 16
+/** However long its joining takes: this node may be busy with a whole fleet, which is not the stranger's fault. */
+const MAX_STRANGER_MS = 60_000
 
 /** What the reception needs to know of its node. */
 export interface House {
@@ -134,13 +137,31 @@ export class Reception {
       return
     }
 
-    const timer = setTimeout(() => {
-      if (session.membership == null) {
+    this.#watchStranger(session)
+  }
+
+  /** A stranger has a moment to say hello, another one to ask to join, and is then heard to the end. */
+  #watchStranger (session: Session): void {
+    const openedAt = performance.now()
+    let timer: NodeJS.Timeout | undefined
+
+    const look = (): void => {
+      if (session.membership != null) {
+        return
+      }
+
+      const now = performance.now()
+      const leftMs = session.count(joinProtocol.id) > 0 ? HELLO_TIMEOUT_MS : (session.greetedAt ?? openedAt) + HELLO_TIMEOUT_MS - now
+
+      if (leftMs > 0 && now - openedAt < MAX_STRANGER_MS) {
+        timer = setTimeout(look, leftMs)
+      } else {
         this.#house.track(session.end(new MeshmarkError('refused', `a stranger may stay for ${HELLO_TIMEOUT_MS / 1_000} s: join this mesh (meshmark join TOKEN@HOST)`)))
       }
-    }, HELLO_TIMEOUT_MS)
+    }
 
-    connection.addEventListener('close', () => { clearTimeout(timer) })
+    timer = setTimeout(look, HELLO_TIMEOUT_MS)
+    session.connection.addEventListener('close', () => { clearTimeout(timer) })
   }
 
   onConnectionClosed (connection: Connection): void {
@@ -187,7 +208,7 @@ export class Reception {
   }
 
   /** Says hello, first or again, and judges what is answered. */
-  async greet (session: Session, timeoutMs = HELLO_TIMEOUT_MS, signal?: AbortSignal): Promise<void> {
+  async greet (session: Session, timeoutMs = ANSWER_TIMEOUT_MS, signal?: AbortSignal): Promise<void> {
     const reply = await this.#exchange(session, timeoutMs, signal)
 
     if (reply.kind === 'refused') {

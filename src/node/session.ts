@@ -23,6 +23,8 @@ export class Session {
   membership?: Membership
   /** Their idea of mesh time minus ours, when they said hello. */
   clockOffsetMs = 0
+  /** When both sides had said hello for the first time, on the monotonic clock. */
+  greetedAt?: number
   /** Where the peer says that it listens. */
   addresses: string[] = []
   state: 'new' | 'open' | 'ended' = 'new'
@@ -46,6 +48,7 @@ export class Session {
 
     if (this.state === 'new') {
       this.state = 'open'
+      this.greetedAt = performance.now()
       this.#ready.resolve()
     }
   }

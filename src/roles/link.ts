@@ -19,6 +19,10 @@ export interface LinkOptions {
   typedOnly?: boolean
   /** A master that has just been lost: it is tried after all others. */
   lost?: Pick<Peer, 'id' | 'reachedAt' | 'addresses'>
+  /** How long a master that has accepted the connection may take for each answer. @default 10_000 */
+  answerMs?: number
+  /** A master has accepted the connection. */
+  onReached?: () => void
   /** How long mDNS may take when no address is known. */
   discoveryMs?: number
   signal?: AbortSignal
@@ -67,7 +71,7 @@ export async function linkToMaster (node: MeshNode, mesh: FoundMesh, options: Li
     await comeBack(node, peer, mesh, expired, options)
 
     // says hello again, as a member now
-    const master = await node.connect([peer.reachedAt ?? [], peer.addresses].flat(), { expectMesh: mesh.meshId, signal: options.signal })
+    const master = await node.connect([peer.reachedAt ?? [], peer.addresses].flat(), { expectMesh: mesh.meshId, answerMs: options.answerMs, signal: options.signal })
 
     await rememberMasters(options.dir, node.peerId, master)
 
@@ -98,7 +102,7 @@ async function reach (node: MeshNode, addresses: string[], meshId: string, optio
   }
 
   try {
-    return await node.connect(addresses, { expectMesh: meshId, signal: options.signal })
+    return await node.connect(addresses, { expectMesh: meshId, answerMs: options.answerMs, onReached: options.onReached, signal: options.signal })
   } catch (err) {
     // a master of this machine alone is not on the local network
     const hasMoved = options.typedOnly !== true && isMeshmarkError(err) && err.code === 'unreachable' &&
@@ -162,7 +166,7 @@ async function renewMembership (node: MeshNode, master: Peer, meshId: string, op
 }
 
 async function askMembership (node: MeshNode, master: Peer, message: JoinRequest, meshId: string, addresses: string[], options: LinkOptions): Promise<void> {
-  const reply: JoinReply = await request(node, master.id, join, message, { signal: options.signal, timeoutMs: JOIN_TIMEOUT_MS })
+  const reply: JoinReply = await request(node, master.id, join, message, { signal: options.signal, timeoutMs: options.answerMs ?? JOIN_TIMEOUT_MS })
 
   if (reply.kind === 'refused') {
     throw new MeshmarkError('refused', `the master refused: ${reply.reason}`)

@@ -1,5 +1,6 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { WORKER_REPORT_MS } from '../../model/states.ts'
+import { LatestSender } from '../../node/latest.ts'
 import { register } from '../../node/protocol/register/index.ts'
 import type { DrainWord } from './drain-word.ts'
 import type { WorkerInfo } from '../../model/machine.ts'
@@ -18,12 +19,20 @@ const RETRY_MS = { first: 200, most: 1_000, refused: 10_000 }
  */
 const ATTEMPT_MS = { short: 2_000, long: 10_000, longEvery: 4 }
 
+/**
+ * A master that has accepted the connection lets its fleet in one after the
+ * other: whoever gives up has to queue again, and is more patient then.
+ */
+const ANSWER_MS = { first: 5_000, most: 30_000 }
+
 /** After so many failures the master may have moved. */
 const MOVED_AFTER = 3
 
 export interface Standing {
   state: WorkerState
   execution?: string
+  /** All that run. */
+  executions?: string[]
   detail?: string
   sinceMs: number
   highest?: Claim
@@ -59,6 +68,7 @@ export class Control {
   #attempt?: AbortController
   #wake = (): void => {}
   #channel?: Channel<MasterMessage, WorkerMessage>
+  #sender?: LatestSender<WorkerMessage>
   #running?: Promise<void>
   #failures = 0
 
@@ -126,7 +136,7 @@ export class Control {
   report (): void {
     const { standing, info } = this.#components
 
-    this.#channel?.send({ kind: 'state', ...standing(), floor: info().floor }).catch(() => {})
+    this.#sender?.say('state', { kind: 'state', ...standing(), floor: info().floor })
   }
 
   async #run (): Promise<void> {
@@ -162,7 +172,7 @@ export class Control {
         this.#failed(error)
       }
 
-      const timer = setTimeout(resolve, wait)
+      const timer = setTimeout(resolve, jittered(wait))
       await woken
       clearTimeout(timer)
     }
@@ -178,11 +188,12 @@ export class Control {
     // nothing is waited for between the answer and this: a word to all masters must not miss this one
     this.#peer = peer
     this.#channel = channel
+    this.#sender = new LatestSender(channel)
     this.#failures = 0
     this.#found = []
     onRegistered()
     this.report()
-    const timer = setInterval(() => { this.report() }, WORKER_REPORT_MS)
+    const timer = everySoOften(() => { this.report() }, WORKER_REPORT_MS)
 
     try {
       this.#components.onRegistered(peer, answer.name, answer.masters ?? [])
@@ -201,9 +212,10 @@ export class Control {
       channel.abort(toError(err))
       throw err
     } finally {
-      clearInterval(timer)
+      timer.stop()
       this.#peer = undefined
       this.#channel = undefined
+      this.#sender = undefined
       onLost(this.#master)
     }
   }
@@ -212,11 +224,17 @@ export class Control {
     const { node, meshId, info, holds, standing } = this.#components
     const attempt = this.#attempt = new AbortController()
     const ms = (this.#failures + 1) % ATTEMPT_MS.longEvery === 0 ? ATTEMPT_MS.long : ATTEMPT_MS.short
-    const timer = setTimeout(() => { attempt.abort(new MeshmarkError('unreachable', 'no answer')) }, ms)
+    const giveUp = (): void => { attempt.abort(new MeshmarkError('unreachable', 'no answer')) }
+    const answerMs = Math.min(ANSWER_MS.first * 2 ** this.#failures, ANSWER_MS.most)
+    let timer = setTimeout(giveUp, ms)
     const { signal } = attempt
+    const onReached = (): void => {
+      clearTimeout(timer)
+      timer = setTimeout(giveUp, answerMs)
+    }
 
     try {
-      const peer = await node.connect(this.#dialable(), { expectMesh: meshId, signal })
+      const peer = await node.connect(this.#dialable(), { expectMesh: meshId, answerMs, onReached, signal })
       const channel = await node.openChannel(peer.id, register, { signal })
 
       try {
@@ -265,4 +283,24 @@ export class Control {
 
     this.#waiting.clear()
   }
+}
+
+/** Those that lost one master at one moment must not all come back at one moment. */
+function jittered (ms: number): number {
+  return ms * (0.5 + Math.random())
+}
+
+/** At least so often; a fleet that registered at one moment spreads over the time between two words. */
+function everySoOften (say: () => void, ms: number): { stop: () => void } {
+  let timer: NodeJS.Timeout | undefined
+  const again = (): void => {
+    timer = setTimeout(() => {
+      say()
+      again()
+    }, ms * (0.8 + 0.2 * Math.random()))
+  }
+
+  again()
+
+  return { stop: () => { clearTimeout(timer) } }
 }

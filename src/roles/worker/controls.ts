@@ -17,6 +17,12 @@ import type { ListedMaster } from '../../node/protocol/register/messages.ts'
 
 const SEEK_MS = { first: 200, most: 1_000, refused: 10_000 }
 
+/** A master that has accepted a connection lets its fleet in one after the other. */
+const ANSWER_MS = 30_000
+
+/** Once a master was there, so long does a worker that starts try to be let in: it may be busy with many others. */
+const BUSY_MS = 5 * 60 * 1000
+
 export interface ControlsComponents extends Pick<ControlComponents, 'node' | 'info' | 'holds' | 'standing' | 'onDrain' | 'log'> {
   mesh: FoundMesh
   link: LinkOptions
@@ -91,7 +97,9 @@ export class Controls {
     const { node, mesh, link, log } = this.#components
     const { signal } = this.#stop
     let wait = SEEK_MS.first
+    const beganMs = performance.now()
     let first = true
+    let reached = false
     let said: string | undefined
 
     while (!signal.aborted) {
@@ -100,7 +108,7 @@ export class Controls {
 
       try {
         if (this.#registered.length === 0) {
-          await this.#adopt(await linkToMaster(node, mesh, { ...link, signal }))
+          await this.#adopt(await linkToMaster(node, mesh, { ...link, answerMs: ANSWER_MS, onReached: () => { reached = true }, signal }))
         }
 
         onFirst()
@@ -116,7 +124,9 @@ export class Controls {
         const refused = isMeshmarkError(err) && (err.code === 'refused' || err.code === 'usage')
 
         if (this.#registered.length === 0) {
-          if (first && (refused || !patient)) {
+          const mayBeBusy = reached && performance.now() - beganMs < BUSY_MS
+
+          if (first && (refused || !(patient || mayBeBusy))) {
             onHopeless(toError(err))
             break
           }
@@ -131,7 +141,8 @@ export class Controls {
         wait = Math.min(wait * 1.5, refused ? SEEK_MS.refused : SEEK_MS.most)
       }
 
-      await delay(wait, undefined, { signal }).catch(() => {})
+      // those that lost one master at one moment must not all come back at one moment
+      await delay(wait * (0.5 + Math.random()), undefined, { signal }).catch(() => {})
     }
   }
 
