@@ -1,4 +1,6 @@
 import { MeshmarkError } from '../../model/errors.ts'
+import { parseExecutionId } from '../../model/ids.ts'
+import { LatestSender } from '../../node/latest.ts'
 import { register } from '../../node/protocol/register/index.ts'
 import { ListedMasters } from './listed-masters.ts'
 import type { Coordinator } from './coordinator.ts'
@@ -18,6 +20,12 @@ export interface RegistryComponents {
   log: (line: string) => void
 }
 
+interface Stream {
+  channel: Channel<WorkerMessage, MasterMessage>
+  /** For what is said besides the answer to the registration: a worker that does not read holds up nothing here. */
+  sender: LatestSender<MasterMessage>
+}
+
 /**
  * The workers' control streams: registration, their word on every change, and
  * what the master tells them. A worker that registers anew replaces its older
@@ -26,7 +34,7 @@ export interface RegistryComponents {
  */
 export class Registry {
   readonly #components: RegistryComponents
-  readonly #streams = new Map<string, Channel<WorkerMessage, MasterMessage>>()
+  readonly #streams = new Map<string, Stream>()
   readonly #listed: ListedMasters
 
   constructor (components: RegistryComponents) {
@@ -40,13 +48,13 @@ export class Registry {
   }
 
   async stop (): Promise<void> {
-    await Promise.all([...this.#streams.values()].map(async channel => channel.close().catch(() => {})))
+    await Promise.all([...this.#streams.values()].map(async ({ channel }) => channel.close().catch(() => {})))
   }
 
   /** Told to the worker where it is connected, and in force here. */
   drain (worker: string, record: DrainRecord): void {
     this.#components.coordinator.dispatch({ kind: 'drain', worker, drain: record.drain, nowMs: Date.now() })
-    this.#streams.get(worker)?.send(drainMessage(record)).catch(() => {})
+    this.#streams.get(worker)?.sender.say('drain', drainMessage(record))
   }
 
   async #serve (channel: Channel<WorkerMessage, MasterMessage>, peer: Peer): Promise<void> {
@@ -66,8 +74,8 @@ export class Registry {
     const info = { ...first.info, name: peer.name }
     const previous = this.#streams.get(peer.id)
 
-    this.#streams.set(peer.id, channel)
-    previous?.abort(new MeshmarkError('unreachable', 'replaced by a newer registration'))
+    this.#streams.set(peer.id, { channel, sender: new LatestSender(channel) })
+    previous?.channel.abort(new MeshmarkError('unreachable', 'replaced by a newer registration'))
 
     try {
       this.#heed(first)
@@ -78,6 +86,16 @@ export class Registry {
 
       if (drain != null) {
         await channel.send(drainMessage(drain))
+      }
+
+      // what runs there may be of a job that counts as over
+      for (const job of new Set(first.holds.filter(({ state }) => state === 'running').map(({ execution }) => parseExecutionId(execution).job))) {
+        await coordinator.recall(job)
+      }
+
+      // it may have registered anew meanwhile
+      if (this.#streams.get(peer.id)?.channel !== channel) {
+        return
       }
 
       coordinator.dispatch({ kind: 'worker-registered', info, holds: first.holds, draining: drains.isDraining(peer.id), nowMs: Date.now() })
@@ -91,7 +109,7 @@ export class Registry {
         }
       }
     } finally {
-      if (this.#streams.get(peer.id) === channel) {
+      if (this.#streams.get(peer.id)?.channel === channel) {
         this.#streams.delete(peer.id)
         coordinator.dispatch({ kind: 'worker-gone', worker: peer.id, nowMs: Date.now() })
         log(`worker ${info.name} is gone`)
@@ -102,7 +120,7 @@ export class Registry {
   #tellMasters (): void {
     const message: MasterMessage = { kind: 'masters', masters: this.#listed.all() }
 
-    this.#streams.forEach(channel => { channel.send(message).catch(() => {}) })
+    this.#streams.forEach(({ sender }) => { sender.say('masters', message) })
   }
 
   /** Workers pass the highest claim on, so masters that share a worker settle on one. */
