@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { withClient } from './connect.ts'
 import type { Context } from './context.ts'
 import { followJob } from './follow.ts'
+import { followItems } from './item-follow.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
 import { followProgram } from './program-follow.ts'
 import { addResultOptions, checkExports, presentResults, type ResultOptions, wantsResults } from './results.ts'
@@ -21,10 +22,14 @@ exec with the output of its program (unless --format or an export asks for resul
     await checkExports(options)
 
     context.exitCode = await withClient(options, async client => {
-      const { view } = await client.show(job)
+      const { view } = await client.show(job, 'none')
       const begin = async (): Promise<string> => view.job.id
 
       // As a table exec's job is nothing: whoever ran it wants what it prints.
+      if (view.job.each != null && !wantsResults(options)) {
+        return await followItems(client, begin, context, { ordered: false, items: view.job.each.items })
+      }
+
       if (view.job.kind === 'exec' && !wantsResults(options)) {
         return await followProgram(client, begin, context)
       }

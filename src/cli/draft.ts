@@ -1,4 +1,5 @@
 import { existsSync, statSync } from 'node:fs'
+import { ITEM_MARK } from '../model/each.ts'
 import { MeshmarkError } from '../model/errors.ts'
 import { isJobId } from '../model/ids.ts'
 import type { Command, JobKind } from '../model/job.ts'
@@ -31,6 +32,8 @@ export interface DraftRequest {
   measuring?: Measuring
   /** A file with what came in on standard input, for `--stdin -`. */
   stdinCopy?: string
+  /** A task for each of them. */
+  items?: string[]
 }
 
 /**
@@ -47,8 +50,16 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
 
   checkNames(options)
 
+  if (request.items != null && options.shell === true) {
+    typed.forEach(giveItemToShell)
+  }
+
   if (options.retryLost != null && placement.on !== 'any') {
     throw new MeshmarkError('usage', '--retry-lost has a meaning only with --on any: what one worker is asked to do, no other one can')
+  }
+
+  if (request.items != null && placement.on !== 'any') {
+    throw new MeshmarkError('usage', '--on must be any, or left out, for items: each goes to whichever worker is free; choose among workers with --where')
   }
 
   const files = new PayloadFiles()
@@ -87,12 +98,22 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
       placement,
       ...(require.length === 0 ? {} : { require }),
       plan,
+      ...(request.items == null ? {} : { each: { items: request.items } }),
       ...(options.replicas == null ? {} : { replicas: options.replicas }),
       ...(options.retryLost == null ? {} : { retryLostMs: options.retryLost }),
       ...request.measuring
     },
     hints: [...forgottenFiles(commands, files.all.map(({ path }) => path)), ...unusedParameters(request)]
   }
+}
+
+/** An item in the text of a line would be taken for shell text: it is handed over as `$1`. */
+function giveItemToShell ({ argv }: { argv: string[] }): void {
+  if (argv.some(word => word.includes(ITEM_MARK))) {
+    throw new MeshmarkError('usage', `with --shell the item is "$1" of the line, not ${ITEM_MARK}, so that nothing in it is taken for shell: write "$1" instead`)
+  }
+
+  argv.push('sh')
 }
 
 function readEnv (pairs: readonly string[]): Record<string, string> {

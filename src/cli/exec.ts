@@ -1,8 +1,11 @@
 import type { Command } from 'commander'
+import { MeshmarkError } from '../model/errors.ts'
 import { shortJobId } from '../model/ids.ts'
 import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
 import { type DraftRequest, draftJob } from './draft.ts'
+import { followItems } from './item-follow.ts'
+import { checkItemCommand, type Items, ITEMS_FOLLOW, itemsOfWords, readItems, splitItems } from './items.ts'
 import { addJobOptions, type JobOptions } from './job-options.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
 import { followProgram } from './program-follow.ts'
@@ -10,26 +13,50 @@ import { requirementHelp } from './require-option.ts'
 import { withSpooledStdin } from './spool.ts'
 import { submitting } from './submit.ts'
 
+interface ExecOptions extends JobOptions, ConnectionOptions {
+  each?: string
+  keepOrder?: boolean
+}
+
 export function define (command: Command, context: Context): void {
   command.argument('<program>', 'a path of this machine, the name of a program of the worker, or worker:/path')
     .argument('[args...]', 'handed to the program')
     .passThroughOptions()
+    .optionsGroup('Many times:')
+    .option('--each <file>', 'run it once for each line of a file, on all free workers; - reads standard input')
+    .option('-k, --keep-order', 'with --each or :::, print in the order of the items')
 
   addJobOptions(command, 'any')
   addConnectionOptions(command)
   addExamples(command, [
     ['meshmark exec ./solve 42', 'on whichever worker is free'],
     ['meshmark exec --stdin - python3 < script.py', 'a script for the interpreter there'],
-    ['meshmark exec --on pi-kitchen uname -a', 'on one worker']
+    ['meshmark exec --on pi-kitchen uname -a', 'on one worker'],
+    ['meshmark exec ./solve --size {} ::: 10 20 30', 'three tasks, {} is the item'],
+    ['meshmark exec --each urls.txt -k ./check', 'a task for each line, as its last argument']
   ], `
 Standard output and error of the program come through unchanged. The exit status is the
 program's own, 128 + n after signal n; 125: Meshmark failed, 126: not executable, 127: not found.
 Ctrl-C leaves the program running, a second one cancels it.
 
+With --each FILE, or items behind ${ITEMS_FOLLOW}, every {} in the arguments becomes the item, exactly as it is;
+without one the item is the last argument. What an item prints is printed when it has ended, all
+of it together. The exit status is 0 when every item succeeded, otherwise 1, or 125.
+
 ${requirementHelp()}`)
 
-  command.action(async (program: string, args: string[], options: JobOptions & ConnectionOptions) => {
-    const request: DraftRequest = { kind: 'exec', words: [program, ...args], commands: [], names: [], options, on: 'any', plan: { kind: 'once' } }
+  command.action(async (program: string, args: string[], options: ExecOptions) => {
+    const { words, items: behind } = splitItems([program, ...args])
+    const items = await itemsOf(behind, options, context)
+    const request: DraftRequest = { kind: 'exec', words, commands: [], names: [], options, on: 'any', plan: { kind: 'once' }, items: items?.items }
+
+    if (items != null) {
+      checkItemCommand(words, items)
+    }
+
+    if (items != null && items.empty > 0) {
+      note(context, `${items.empty} empty ${items.empty === 1 ? 'item is' : 'items are'} left out`)
+    }
 
     context.exitCode = options.stdin === '-'
       ? await withSpooledStdin(context, async stdinCopy => await execute({ ...request, stdinCopy }, options, context))
@@ -37,7 +64,23 @@ ${requirementHelp()}`)
   })
 }
 
-async function execute (request: DraftRequest, options: JobOptions & ConnectionOptions, context: Context): Promise<number> {
+async function itemsOf (behind: string[] | undefined, { each, stdin, keepOrder }: ExecOptions, context: Context): Promise<Items | undefined> {
+  if (behind != null && each != null) {
+    throw new MeshmarkError('usage', `--each and ${ITEMS_FOLLOW} both give items: leave one of them out`)
+  }
+
+  if (each === '-' && stdin === '-') {
+    throw new MeshmarkError('usage', '--each - and --stdin - both read standard input: name a file for one of them')
+  }
+
+  if (behind == null && each == null && keepOrder === true) {
+    throw new MeshmarkError('usage', `--keep-order has a meaning only for items: add --each FILE, or items behind ${ITEMS_FOLLOW}`)
+  }
+
+  return behind != null ? itemsOfWords(behind) : each != null ? await readItems(each, context) : undefined
+}
+
+async function execute (request: DraftRequest, options: ExecOptions, context: Context): Promise<number> {
   const { draft, hints } = await draftJob(request)
 
   for (const hint of hints) {
@@ -45,14 +88,18 @@ async function execute (request: DraftRequest, options: JobOptions & ConnectionO
   }
 
   return await withClient(options, async client => {
+    const begin = submitting(client, draft, context)
+
     if (options.detach === true) {
-      const id = await submitting(client, draft, context)(new AbortController().signal, () => {})
+      const id = await begin(new AbortController().signal, () => {})
 
       context.stdout.write(`${shortJobId(id)}\n`)
 
       return 0
     }
 
-    return await followProgram(client, submitting(client, draft, context), context)
+    return draft.each == null
+      ? await followProgram(client, begin, context)
+      : await followItems(client, begin, context, { ordered: options.keepOrder === true, items: draft.each.items })
   })
 }

@@ -36,31 +36,54 @@ export type Begin = (signal: AbortSignal, say: (text: string) => void) => Promis
  * 3. a first Ctrl-C leaves the job to itself, a second one cancels it.
  */
 export async function followJob (client: Client, begin: Begin, context: Context, options: FollowOptions): Promise<Followed> {
-  const interrupts = catchInterrupts(context.signals)
   const progress = showProgress(options.progress ? context : { ...context, quiet: true })
   const results = new Map<string, ExecutionResult>()
-  let selector: string | undefined
 
-  // moving lines must not be torn apart
-  client.onWaiting = () => { (options.progress ? progress.note : (text: string) => { note(context, text) })(WAITING) }
-
-  try {
-    selector = await begin(interrupts.detached, progress.say)
-
-    for await (const event of client.attach(selector, { output: options.onOutput != null, signal: interrupts.detached })) {
+  const ended = await followEvents(client, begin, context, {
+    attach: (selector, signal) => client.attach(selector, { output: options.onOutput != null, signal }),
+    progress: options.progress ? progress : { ...progress, note: text => { note(context, text) } },
+    take: async event => {
       progress.take(event)
 
-      if (event.kind === 'job') {
-        // From now on the very job that was found: @last may be another one a moment later.
-        selector = event.view.job.id
-      } else if (event.kind === 'output') {
+      if (event.kind === 'output') {
         // Moving lines would tear the program's own output apart.
         progress.stop()
         await options.onOutput?.(event)
       } else if (event.kind === 'result') {
         results.set(event.task, event.result)
+      }
+    }
+  })
+
+  return ended.kind === 'finished' ? { ...ended, results } : ended
+}
+
+export interface EventsOptions {
+  attach: (selector: string, signal: AbortSignal) => AsyncIterable<SubmitReply>
+  progress: { say: (text: string) => void, note: (text: string) => void, stop: () => void }
+  /** Called for every event, in order, and awaited. */
+  take: (event: SubmitReply) => Promise<void>
+}
+
+/** The frame of following any job: it begins, events come until its end, or Ctrl-C leaves it. */
+export async function followEvents (client: Client, begin: Begin, context: Context, { attach, progress, take }: EventsOptions): Promise<{ kind: 'finished', view: JobView } | Extract<Followed, { kind: 'left' }>> {
+  const interrupts = catchInterrupts(context.signals)
+  let selector: string | undefined
+
+  // moving lines must not be torn apart
+  client.onWaiting = () => { progress.note(WAITING) }
+
+  try {
+    selector = await begin(interrupts.detached, progress.say)
+
+    for await (const event of attach(selector, interrupts.detached)) {
+      await take(event)
+
+      if (event.kind === 'job') {
+        // From now on the very job that was found: @last may be another one a moment later.
+        selector = event.view.job.id
       } else if (event.kind === 'end') {
-        return { kind: 'finished', view: event.view, results }
+        return { kind: 'finished', view: event.view }
       }
     }
 

@@ -1,6 +1,9 @@
 import type { Command } from 'commander'
 import { MeshmarkError } from '../model/errors.ts'
-import type { JobView, TaskView } from '../node/protocol/submit/messages.ts'
+import { printable } from '../model/text.ts'
+import type { ItemEnd, JobView, TaskView } from '../node/protocol/submit/messages.ts'
+import type { Client } from '../roles/client/types.ts'
+import { itemTitle } from '../report/items.ts'
 import { withClient } from './connect.ts'
 import type { Context } from './context.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
@@ -27,6 +30,12 @@ export function define (command: Command, context: Context): void {
 
   command.action(async (job: string, options: LogsOptions) => {
     await withClient(options, async client => {
+      const { view } = await client.show(job, 'none')
+
+      if (view.job.each != null) {
+        return await printItems(client, view, options, context)
+      }
+
       const both = options.stdout === options.stderr
       let tasks = new Map<string, TaskView>()
       let heading = ''
@@ -55,6 +64,41 @@ export function define (command: Command, context: Context): void {
       }
     })
   })
+}
+
+/** Each item's output under its heading, in the order of the items; of those that have ended. */
+async function printItems (client: Client, { job }: JobView, options: LogsOptions, context: Context): Promise<void> {
+  const texts = job.each?.items ?? []
+  const both = options.stdout === options.stderr
+  const wanted = (item: ItemEnd): boolean => options.worker == null || item.workerName === options.worker
+  const write = async (stream: 'stdout' | 'stderr', data: Uint8Array): Promise<void> => {
+    if (both || (stream === 'stdout') === (options.stdout === true)) {
+      await writeAll(stream === 'stdout' || !both ? context.stdout : context.stderr, data)
+    }
+  }
+  let isShown = false
+
+  for await (const event of client.attachItems(job.id, { ordered: true, follow: options.follow === true })) {
+    if (event.kind === 'output' && isShown) {
+      await write(event.stream, event.data)
+    }
+
+    for (const item of event.kind === 'items' ? event.items : []) {
+      isShown = wanted(item)
+
+      if (!isShown) {
+        continue
+      }
+
+      if (item.stdoutBytes + item.stderrBytes > 0) {
+        await writeAll(context.stdout, `==> ${itemTitle(item, texts)} on ${printable(item.workerName)} <==\n`)
+      }
+
+      for (const stream of ['stdout', 'stderr'] as const) {
+        await write(stream, item[stream] ?? new Uint8Array(0))
+      }
+    }
+  }
 }
 
 function tasksOf (view: JobView): Map<string, TaskView> {

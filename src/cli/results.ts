@@ -25,7 +25,7 @@ export interface ResultOptions {
 }
 
 /** A pipe has no width, and some terminals say 0; what reads it is rarely narrower than this. */
-const PIPE_WIDTH = 160
+export const PIPE_WIDTH = 160
 
 export function addResultOptions (command: Command): Command {
   return command

@@ -4,7 +4,8 @@ import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
 import { resultsOf } from './finished.ts'
-import { addResultOptions, checkExports, presentResults, type ResultOptions } from './results.ts'
+import { addResultOptions, checkExports, PIPE_WIDTH, presentResults, type ResultOptions, wantsResults } from './results.ts'
+import { writeAll } from './write.ts'
 
 export function define (command: Command, context: Context): void {
   command.argument('<job>', 'an id or its end, a --name, or @last')
@@ -15,11 +16,21 @@ export function define (command: Command, context: Context): void {
     ['meshmark show q7x2m9ka --export-json q7.json', 'with every sample, as hyperfine writes it']
   ])
 
-  command.action(async (job: string, options: ResultOptions & ConnectionOptions) => {
+  command.option('--all', 'of a job with items, all of them; otherwise those that failed')
+
+  command.action(async (job: string, options: ResultOptions & ConnectionOptions & { all?: boolean }) => {
     await checkExports(options)
 
     await withClient(options, async client => {
-      const { view, events } = await client.show(job)
+      // files are always complete
+      const { view, events } = await client.show(job, wantsResults(options) ? undefined : options.all === true ? 'all' : 'failed')
+
+      if (view.job.each != null && !wantsResults(options)) {
+        const { renderItems } = await import('../report/items.ts')
+
+        return await writeAll(context.stdout, renderItems(view, events.flatMap(event => event.kind === 'items' ? event.items : []), context.stdout.columns || PIPE_WIDTH))
+      }
+
       const open = view.tasks.filter(({ state }) => !isTaskEnd(state)).length
 
       if (open > 0) {

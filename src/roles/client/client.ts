@@ -15,9 +15,10 @@ import { dataRoot } from '../../store/instance.ts'
 import { findMesh } from '../find-mesh.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
 import { prepareRoleDir } from '../role-dir.ts'
+import { ItemReplay } from './item-replay.ts'
 import { Failures, MeshLink, PATIENCE_MS } from './mesh-link.ts'
 import { Replay } from './replay.ts'
-import type { AttachOptions, Client, ConnectOptions, JobDraft, Submitted } from './types.ts'
+import type { AttachItemsOptions, AttachOptions, Client, ConnectOptions, JobDraft, ShownItems, Submitted } from './types.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Role } from '../../model/roles.ts'
 import type { Watch } from './watch.ts'
@@ -77,6 +78,14 @@ export async function connectClient (options: ConnectOptions = {}): Promise<Clie
 interface SubmitOptions {
   onUpload?: (sentBytes: number, totalBytes: number) => void
   signal?: AbortSignal
+}
+
+/** What is asked of each master, and what of its answers is new. */
+interface Following {
+  request: (selector: string) => SubmitRequest
+  take: (reply: SubmitReply) => SubmitReply | undefined
+  /** More output must still come than the master has that calls the job ended. */
+  lacksOutput: () => boolean
 }
 
 interface Offer {
@@ -141,78 +150,39 @@ class MeshClient implements Client {
     }
   }
 
-  async * attach (selector: string, options: AttachOptions = {}): AsyncGenerator<SubmitReply> {
+  attach (selector: string, options: AttachOptions = {}): AsyncGenerator<SubmitReply> {
     const replay = new Replay(options.offsets)
-    const patience = this.#link.patience()
-    let failures = new Failures()
-    let endedAtMs: number | undefined
 
-    try {
-      for (;;) {
-        const master = this.#link.master
-        const watch = this.#link.watch(master, options.signal)
-        const message: SubmitRequest = { kind: 'attach', selector, output: options.output ?? false, offsets: replay.offsets(), follow: options.follow ?? true }
+    return this.#follow(selector, {
+      request: selector => ({ kind: 'attach', selector, output: options.output ?? false, offsets: replay.offsets(), follow: options.follow ?? true }),
+      take: reply => replay.take(reply),
+      lacksOutput: () => options.output === true && replay.lacksOutput
+    }, options.signal)
+  }
 
-        try {
-          for await (const reply of this.#ask(master, message, watch?.signal ?? options.signal)) {
-            watch?.heard()
-            patience.restore()
+  attachItems (selector: string, options: AttachItemsOptions = {}): AsyncGenerator<SubmitReply> {
+    const replay = new ItemReplay()
 
-            if (reply.kind === 'end' && options.output === true && this.#link.masters > 1 && replay.lacksOutput) {
-              endedAtMs ??= performance.now()
-
-              if (performance.now() - endedAtMs < OUTPUT_PATIENCE_MS) {
-                throw new MeshmarkError('unreachable', `${master.name} does not have all of the output yet`)
-              }
-            }
-
-            if (reply.kind === 'job') {
-              // from here on the very same job, whatever @last means by then
-              selector = reply.view.job.id
-              this.#accepted.add(selector)
-            }
-
-            const fresh = replay.take(reply)
-
-            if (fresh != null) {
-              // every stream begins with the job
-              failures = reply.kind === 'job' ? failures : new Failures()
-              yield fresh
-            }
-
-            if (reply.kind === 'end') {
-              return
-            }
-          }
-
-          throw new MeshmarkError('unreachable', 'the master has gone away')
-        } catch (err) {
-          options.signal?.throwIfAborted()
-
-          if (!this.#isUnheardOf(selector, err)) {
-            failures.judge(this.#link.isGone(master, err), err, this.#link.masters)
-          }
-
-          if (!patience.wears()) {
-            throw new MeshmarkError('unreachable', `no master has answered for ${PATIENCE_MS / 1_000} s; the job goes on without this client: meshmark attach ${selector.slice(-8).toLowerCase()} shows it later`, { cause: err })
-          }
-        } finally {
-          watch?.end()
-        }
-
-        await this.#link.replace(master, patience, options.signal)
-      }
-    } finally {
-      patience.restore()
-    }
+    return this.#follow(selector, {
+      request: selector => ({
+        kind: 'attach-items',
+        selector,
+        follow: options.follow ?? true,
+        ordered: options.ordered ?? false,
+        texts: options.texts ?? false,
+        ...replay.position()
+      }),
+      take: reply => replay.take(reply),
+      lacksOutput: () => false
+    }, options.signal)
   }
 
   async cancel (selector: string): Promise<{ id: string, pending: string[] }> {
     return this.#link.persist(async (master, watch) => expect(await this.#question(master, { kind: 'cancel', selector }, CANCEL_TIMEOUT_MS, watch?.signal), 'cancelled'))
   }
 
-  async show (selector: string): Promise<{ view: JobView, events: SubmitReply[] }> {
-    const events = await this.#list({ kind: 'show', selector })
+  async show (selector: string, items?: ShownItems): Promise<{ view: JobView, events: SubmitReply[] }> {
+    const events = await this.#list({ kind: 'show', selector, items })
     const end = events.pop()
 
     if (end?.kind !== 'end') {
@@ -259,6 +229,71 @@ class MeshClient implements Client {
   async close (): Promise<void> {
     await this.#link.close()
     await this.#node.stop()
+  }
+
+  /** Asks one master after the other until one has told the end of the job; what comes twice passes once. */
+  async * #follow (selector: string, { request, take, lacksOutput }: Following, signal: AbortSignal | undefined): AsyncGenerator<SubmitReply> {
+    const patience = this.#link.patience()
+    let failures = new Failures()
+    let endedAtMs: number | undefined
+
+    try {
+      for (;;) {
+        const master = this.#link.master
+        const watch = this.#link.watch(master, signal)
+
+        try {
+          for await (const reply of this.#ask(master, request(selector), watch?.signal ?? signal)) {
+            watch?.heard()
+            patience.restore()
+
+            if (reply.kind === 'end' && this.#link.masters > 1 && lacksOutput()) {
+              endedAtMs ??= performance.now()
+
+              if (performance.now() - endedAtMs < OUTPUT_PATIENCE_MS) {
+                throw new MeshmarkError('unreachable', `${master.name} does not have all of the output yet`)
+              }
+            }
+
+            if (reply.kind === 'job') {
+              // from here on the very same job, whatever @last means by then
+              selector = reply.view.job.id
+              this.#accepted.add(selector)
+            }
+
+            const fresh = take(reply)
+
+            if (fresh != null) {
+              // every stream begins with the job
+              failures = reply.kind === 'job' ? failures : new Failures()
+              yield fresh
+            }
+
+            if (reply.kind === 'end') {
+              return
+            }
+          }
+
+          throw new MeshmarkError('unreachable', 'the master has gone away')
+        } catch (err) {
+          signal?.throwIfAborted()
+
+          if (!this.#isUnheardOf(selector, err)) {
+            failures.judge(this.#link.isGone(master, err), err, this.#link.masters)
+          }
+
+          if (!patience.wears()) {
+            throw new MeshmarkError('unreachable', `no master has answered for ${PATIENCE_MS / 1_000} s; the job goes on without this client: meshmark attach ${selector.slice(-8).toLowerCase()} shows it later`, { cause: err })
+          }
+        } finally {
+          watch?.end()
+        }
+
+        await this.#link.replace(master, patience, signal)
+      }
+    } finally {
+      patience.restore()
+    }
   }
 
   /** One submission to one master, with what it lacks of the payload. */

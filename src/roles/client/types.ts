@@ -33,7 +33,7 @@ export interface DraftFile {
 }
 
 /** A job before it has an id and a seal. */
-export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs'> {
+export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each'> {
   /** ULID; made when absent. The same id again is the same job. */
   id?: string
   name?: string
@@ -68,6 +68,19 @@ export interface AttachOptions {
   signal?: AbortSignal
 }
 
+export interface AttachItemsOptions {
+  /** In the order of the items instead of as they end. @default false */
+  ordered?: boolean
+  /** The job with its items. @default false */
+  texts?: boolean
+  /** Stay until the job has ended. @default true */
+  follow?: boolean
+  signal?: AbortSignal
+}
+
+/** Of a job with items: which ones are told. */
+export type ShownItems = 'failed' | 'all' | 'none'
+
 /** Everything the command line does with a mesh. Errors are MeshmarkErrors. */
 export interface Client {
   /** The master it speaks to. */
@@ -80,8 +93,15 @@ export interface Client {
   submit: (draft: JobDraft, options?: { onUpload?: (sentBytes: number, totalBytes: number) => void, signal?: AbortSignal }) => Promise<Submitted>
   /** Follows a job; the last event is `end`. Reconnects by itself. */
   attach: (selector: string, options?: AttachOptions) => AsyncIterable<SubmitReply>
+  /**
+   * Follows a job with items: `job`, then `counts`, `items` (the ends) and the
+   * `output` of an item whose end says that there is more than it holds, at
+   * last `end`. Reconnects by itself.
+   */
+  attachItems: (selector: string, options?: AttachItemsOptions) => AsyncIterable<SubmitReply>
   cancel: (selector: string) => Promise<{ id: string, pending: string[] }>
-  show: (selector: string) => Promise<{ view: JobView, events: SubmitReply[] }>
+  /** All results; with `items`, of a job that has some, only how those ended, as `items` events, and with `none` of any job only what it is. */
+  show: (selector: string, items?: ShownItems) => Promise<{ view: JobView, events: SubmitReply[] }>
   nodes: () => Promise<NodeRow[]>
   jobs: (limit?: number) => Promise<JobRow[]>
   createToken: (role: Role, options: { ttlMs: number, uses?: number, name?: string }) => Promise<{ text: string, row: TokenRow, addresses: string[] }>

@@ -120,7 +120,8 @@ export class ItemAttachment {
 
   /** One that may have ended. In order it is the first that is not told, if that has ended. */
   #takeNext (): number | undefined {
-    if (!this.#request.ordered) {
+    // of those that have ended by now the lowest comes first anyway
+    if (!this.#request.ordered || !this.#request.follow) {
       return this.#watch.ended.take()
     }
 
