@@ -1,7 +1,13 @@
 #!/usr/bin/env node
 /**
- * TypeScript to dist/, and the runner as one CommonJS file: inside the box it
- * is the only file of ours, and koffi is handed to it by path.
+ * TypeScript to dist/, and bundles of it:
+ * - the runner as one CommonJS file: inside the box it is the only file of
+ *   ours, and koffi is handed to it by path;
+ * - dist/bundle/, which dist/main.js runs: finding and reading the 600 files
+ *   of the command line and its libraries took most of the time of a command.
+ *
+ * dist/bundle/ lies as deep as the folders of src, so that what is found
+ * relative to a module is found from there too.
  *
  *   node scripts/build.js [--force]
  */
@@ -15,6 +21,9 @@ const INPUTS = ['src', 'tsconfig.json', 'package.json', 'package-lock.json', 'sc
 const STAMP = join(ROOT, 'dist', '.built')
 const RUNNER = 'src/sandbox/runner/main.ts'
 const ASSEMBLER = 'src/sandbox/unshare/assembler.ts'
+const BUNDLE = join(ROOT, 'dist/bundle')
+/** What is started as a process of its own. */
+const ENTRIES = { main: 'src/main.ts', 'doctor-box': 'src/cli/doctor-box.ts' }
 
 export async function buildIfStale () {
   if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== sourceFingerprint(ROOT, INPUTS)) {
@@ -38,7 +47,7 @@ export async function build ({ force = false } = {}) {
 
   const [compiled, bundled] = await Promise.all([
     run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '--pretty', 'false'], { quiet: true }),
-    bundleRunner().then(() => true, () => false)
+    Promise.all([bundleRunner(), bundleCommandLine()]).then(() => true, () => false)
   ])
 
   if (compiled.code !== 0) {
@@ -47,9 +56,10 @@ export async function build ({ force = false } = {}) {
   }
 
   if (!bundled) {
-    fail('build: the runner could not be bundled; the messages are above')
+    fail('build: the bundles could not be made; the messages are above')
   }
 
+  writeFileSync(join(ROOT, 'dist/main.js'), "#!/usr/bin/env node\nimport './bundle/main.js'\n")
   chmodSync(join(ROOT, 'dist/main.js'), 0o755)
   writeFileSync(STAMP, fingerprint)
 }
@@ -75,9 +85,41 @@ async function bundleRunner () {
   })
 }
 
+async function bundleCommandLine () {
+  const { build: bundle } = await import('esbuild')
+
+  const { metafile } = await bundle({
+    absWorkingDir: ROOT,
+    entryPoints: ENTRIES,
+    outdir: BUNDLE,
+    bundle: true,
+    // what a command does not need it does not read
+    splitting: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    // they bring native files
+    external: ['koffi', 'classic-level'],
+    // libp2p tells errors apart by the names of their classes
+    keepNames: true,
+    // some packages are CommonJS and ask for modules of Node.js
+    banner: { js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);" },
+    metafile: true,
+    logLevel: 'warning'
+  })
+
+  const made = new Set(Object.keys(metafile.outputs).map(path => join(ROOT, path)))
+
+  for (const file of walk(BUNDLE)) {
+    if (!made.has(file)) {
+      rmSync(file)
+    }
+  }
+}
+
 /** What was compiled from a file that is no more would still be found by an import. */
 function removeOrphans () {
-  for (const file of walk(join(ROOT, 'dist'))) {
+  for (const file of walk(join(ROOT, 'dist')).filter(file => !file.startsWith(`${BUNDLE}/`))) {
     const source = relative(join(ROOT, 'dist'), file).replace(/(\.d\.ts|\.js\.map|\.js)$/, '')
 
     if (/\.(d\.ts|js|js\.map)$/.test(file) && !existsSync(join(ROOT, 'src', `${source}.ts`))) {
