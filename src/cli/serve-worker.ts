@@ -4,6 +4,7 @@ import type { Grant } from '../model/machine.ts'
 import type { BindingRequest } from '../roles/worker/binding.ts'
 import { note, type Context } from './context.ts'
 import { useDataDirectory } from './data-directory.ts'
+import { listenAddress } from './listen.ts'
 import { connectOptions, type ConnectionOptions } from './options.ts'
 import { announceReady, untilStopped } from './until-stopped.ts'
 
@@ -12,12 +13,24 @@ export interface WorkerSettings extends ConnectionOptions {
   labels?: Record<string, string>
   user?: string
   payloadStore?: number
+  listen?: string[]
+  /** Set by --no-relay. */
+  relay?: boolean
   keepResults?: number
   resultStore?: number
   ceilings?: SomeLimits
   grants?: Grant[]
   bind?: BindingRequest
   slots?: number
+}
+
+/** Where nobody else reaches it there is nothing to listen for. */
+async function listenAddresses (listen: string[], relay = true): Promise<string[]> {
+  if (!relay) {
+    throw new MeshmarkError('usage', '--listen and --no-relay exclude each other: a worker that passes nothing on need not be reached')
+  }
+
+  return Promise.all(listen.map(listenAddress))
 }
 
 /** Is a worker until told to stop. */
@@ -44,6 +57,8 @@ export async function serveAsWorker (settings: WorkerSettings, context: Context)
     labels: settings.labels,
     user: settings.user,
     payloadBytes: settings.payloadStore,
+    listen: settings.listen == null ? undefined : await listenAddresses(settings.listen, settings.relay),
+    relay: settings.relay,
     keepResultsMs: settings.keepResults,
     resultBytes: settings.resultStore,
     ceilings: settings.ceilings,

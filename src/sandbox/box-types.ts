@@ -50,6 +50,8 @@ export interface BoxTask {
   /** Refused where nobody can empty the cache. */
   coldCache?: boolean
   counters?: boolean
+  /** The box may be given other commands of the same job afterwards (`again`); only for exec. */
+  repeat?: boolean
   /** When the first run starts: milliseconds of performance.timeOrigin + performance.now() of this process. */
   startAt?: number
 }

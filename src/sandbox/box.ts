@@ -28,10 +28,17 @@ const MAX_BODY_FROM_BOX = 4 * 1024 * 1024
 /** The runner enforces a run's wall limit; a box that has said nothing for that long and this much more is ended. */
 const GRACE_MS = 1_000
 
+/** To end and clear away what one task left, before the next. */
+const CLEAN_MS = 5_000
+
+/** What the kernel keeps of a task for a while, and the runner takes more than at first; or that share of the limit. */
+const SPARE_BYTES = 8 * 1024 * 1024
+const SPARE_SHARE = 64
+
 /** How often the runner speaks between runs. */
 const QUIET_MS = 100
 
-/** One sandbox with a runner in it, for one task. */
+/** One sandbox with a runner in it, for one task, or for tasks that differ in their commands only, one after the other. */
 export class Box {
   readonly facts: SandboxFacts
   /** Of bwrap, on the host. */
@@ -48,6 +55,11 @@ export class Box {
   readonly #log: (line: string) => void
   readonly #emptyCache: (() => Promise<void>) | undefined
   #used = false
+  /** What `again` repeats, once a first time has come to its end. */
+  #repeated: BoxTask | undefined
+  #clean = false
+  /** Charged to its group when its first task began. */
+  #baseBytes = 0
 
   private constructor (process: BoxProcess, frames: AsyncGenerator<Frame>, threads: number, runner: { pid: number, pageBytes: number } | undefined, facts: SandboxFacts, { log, ground }: BoxOptions) {
     this.#process = process
@@ -68,6 +80,11 @@ export class Box {
   /** Can it still be given a task? */
   get usable (): boolean {
     return !this.#gone && !this.#used
+  }
+
+  /** Might it be given its task `again`? */
+  get repeatable (): boolean {
+    return !this.#gone && this.#repeated != null
   }
 
   /** Starts bwrap and the runner; resolves when the runner waits for a task. */
@@ -135,6 +152,86 @@ export class Box {
     this.#used = true
     o.signal?.throwIfAborted()
 
+    const report = await this.#perform(task, o, async () => this.#send(task))
+
+    // where there is no /proc, it cannot be looked at as a whole
+    this.#repeated = task.repeat === true && this.#runner == null ? task : undefined
+
+    return report
+  }
+
+  /**
+   * Is nothing left of the task before? The runner has ended every process and
+   * renewed everything that a program can write to; what of this is not certain
+   * ends the box, and resolves with false when that is over. To be called
+   * before `again`.
+   */
+  async isClean (): Promise<boolean> {
+    const { control, billing } = this.#process
+    const task = this.#repeated
+
+    if (this.#clean) {
+      return !this.#gone
+    }
+
+    if (task == null || this.#gone) {
+      return false
+    }
+
+    const timer = setTimeout(() => { this.#process.kill(`the sandbox was not clean within ${CLEAN_MS / 1000} s`) }, CLEAN_MS)
+
+    this.#process.setReading(true)
+
+    try {
+      await write(control, encodeJson({ type: 'clean' } satisfies ToRunner))
+      await expect(this.#frames, 'clean')
+
+      const charged = billing?.group.chargedBytes() ?? 0
+
+      const payloadBytes = task.files.reduce((sum, { size }) => sum + size, 0)
+
+      // the original of the payload and the copy that is ready
+      if (charged > this.#baseBytes + 2 * payloadBytes + Math.max(SPARE_BYTES, task.limits.memoryBytes / SPARE_SHARE)) {
+        throw new Error(`${formatBytes(charged - this.#baseBytes)} of memory are still charged to it`)
+      }
+
+      billing?.group.setLimits(task.limits, this.#threads)
+      this.#clean = true
+
+      return true
+    } catch (err) {
+      const reason = await end(this.#process, err)
+
+      this.#log(`a sandbox is not used again: ${err instanceof BoxGone ? reason : toError(err).message}`)
+
+      return false
+    } finally {
+      clearTimeout(timer)
+      this.#process.setReading(false)
+    }
+  }
+
+  /** The same task as the one before with other commands, once `isClean` has said that this can be. Rejects as `run` does. */
+  async again (commands: BoxTask['commands'], o: RunOptions): Promise<BoxReport> {
+    const task = this.#repeated
+
+    if (task == null || !this.#clean) {
+      throw new Error('a box must be clean before it repeats its task')
+    }
+
+    this.#clean = false
+    this.#repeated = undefined
+    o.signal?.throwIfAborted()
+
+    const repeated: BoxTask = { ...task, commands, startAt: undefined }
+    const report = await this.#perform(repeated, o, async () => { await write(this.#process.control, encodeJson({ type: 'again', commands } satisfies ToRunner)) })
+
+    this.#repeated = repeated
+
+    return report
+  }
+
+  async #perform (task: BoxTask, o: RunOptions, send: () => Promise<void>): Promise<BoxReport> {
     const abort = () => { this.#process.kill('aborted') }
     const samples = new SampleList(task)
     let overdue = false
@@ -156,7 +253,7 @@ export class Box {
     this.#process.setReading(true)
 
     try {
-      const sending = this.#send(task)
+      const sending = send()
       // Its failure shows through `receiving` when the box is gone, else below.
       const failed = sending.then(async () => new Promise<never>(() => {}))
 
@@ -204,6 +301,7 @@ export class Box {
     const { kind, commands, files, stdin, env, limits, plan, comparison, ignoreFailure, coldCache, counters, startAt } = task
     const { control, billing } = this.#process
 
+    this.#baseBytes = billing?.group.chargedBytes() ?? 0
     billing?.group.setLimits(limits, this.#threads)
     await write(control, encodeJson({
       type: 'task',
@@ -218,6 +316,7 @@ export class Box {
         ...(ignoreFailure == null ? {} : { ignoreFailure }),
         ...(coldCache == null ? {} : { coldCache }),
         ...(counters == null ? {} : { counters }),
+        ...(task.repeat === true ? { repeat: true } : {}),
         ...(stdin == null ? {} : { stdin }),
         ...(this.#runner == null ? {} : { runner: useOfRunner(this.#runner.pid) }),
         ...(startAt == null ? {} : { startNs: String(toMonotonicNs(startAt)) })

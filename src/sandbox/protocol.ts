@@ -19,6 +19,10 @@ export type ToRunner =
   /** The answer to `cool`. */
   | { type: 'cooled' }
   | { type: 'task', task: RunnerTask }
+  /** After a result: what is left of the task shall be cleared away. */
+  | { type: 'clean' }
+  /** After that: the same task once more, with these commands. */
+  | { type: 'again', commands: Command[] }
 
 export interface RunnerTask {
   kind: JobKind
@@ -32,6 +36,8 @@ export interface RunnerTask {
   ignoreFailure?: { codes: number[] }
   coldCache?: boolean
   counters?: boolean
+  /** `again` may follow. */
+  repeat?: boolean
   /** CLOCK_MONOTONIC, nanoseconds; decimal. */
   startNs?: string
   /** Where there is no /proc in which the runner could read it. */
@@ -78,6 +84,8 @@ export type FromRunner =
   | { type: 'started', atNs: string, skewNs?: number }
   | { type: 'progress', command: number, runs: number, of?: number }
   | { type: 'samples', samples: Sample[] }
+  /** The answer to it: nobody is left, and everything that a program could write to is new. */
+  | { type: 'clean' }
   | { type: 'result', outcome: 'done' | 'failed' | 'limit' | 'not-run', reason?: string, commands: CommandSummary[], noCounters?: string }
   /** The box cannot go on. */
   | { type: 'broken', reason: string }
@@ -102,6 +110,8 @@ export function parseFromRunner (body: Buffer, commands: number): FromRunner {
       return { type: 'alive' }
     case 'cool':
       return { type: 'cool' }
+    case 'clean':
+      return { type: 'clean' }
     case 'started':
       return { type: 'started', atNs: decimal(message['atNs']), ...optional('skewNs', message['skewNs'], value => whole(value, -9e15)) }
     case 'progress':

@@ -27,7 +27,10 @@ export class Checker {
   readonly faults: string[] = []
   /** How often each execution was started. */
   readonly #starts = new Map<string, number>()
-  readonly #running = new Map<string, string>()
+  /** Worker -> what runs there. */
+  readonly #running = new Map<string, Map<string, { measured: boolean }>>()
+  /** Begun by the journal, and cancelled before it was true. */
+  readonly #abandoned = new Set<string>()
   /** Worker -> the highest claim that it has obeyed. */
   readonly #obeyed = new Map<string, Claim>()
   readonly #records = new Map<string, { worker: string, bytes: string, outcome: string }>()
@@ -131,7 +134,8 @@ export class Checker {
     const key = parseExecutionId(execution)
     const job = openJob(sealed)
     const unmet = unmetDemand(worker.info, job)
-    const beside = this.#running.get(worker.id)
+    const beside = this.#running.get(worker.id) ?? new Map<string, { measured: boolean }>()
+    const measured = job.kind === 'run'
     const cancelled = this.#cancelled.get(key.job)
     const command = this.#commands.get(execution)
 
@@ -139,8 +143,10 @@ export class Checker {
       this.fault(`${shortExecution(execution)} starts again`)
     }
 
-    if (beside != null) {
-      this.fault(`${shortExecution(execution)} starts beside ${shortExecution(beside)}`)
+    for (const [other, { measured: alone }] of beside) {
+      if (measured || alone || beside.size >= (worker.info.slots ?? 1)) {
+        this.fault(`${shortExecution(execution)} starts beside ${shortExecution(other)}`)
+      }
     }
 
     if (key.worker !== worker.id || (key.task !== 'any' && key.task !== worker.id)) {
@@ -169,12 +175,25 @@ export class Checker {
     }
 
     this.#starts.set(execution, 1)
-    this.#running.set(worker.id, execution)
+    this.#running.set(worker.id, beside.set(execution, { measured }))
   }
 
   /** The program is no more. */
-  stops (worker: string): void {
-    this.#running.delete(worker)
+  stops (worker: string, execution?: string): void {
+    if (execution == null) {
+      this.#running.delete(worker)
+    } else {
+      this.#running.get(worker)?.delete(execution)
+    }
+  }
+
+  /** It counts as begun, and never will. */
+  abandons (execution: string): void {
+    if (this.#starts.has(execution)) {
+      this.fault(`${shortExecution(execution)} is abandoned, and has started`)
+    }
+
+    this.#abandoned.add(execution)
   }
 
   /** A worker's record is on its disk. */
@@ -184,7 +203,7 @@ export class Checker {
     const known = this.#records.get(execution)
 
     // a worker that dies between its journal and the start cannot know that it did not begin
-    if (!this.#starts.has(execution) && result.outcome !== 'interrupted') {
+    if (!this.#starts.has(execution) && result.outcome !== 'interrupted' && !(result.outcome === 'cancelled' && this.#abandoned.has(execution))) {
       this.fault(`${nameOf(worker)} has a record of ${shortExecution(execution)}, which has never started`)
     }
 

@@ -3,9 +3,10 @@ import { parseExecutionId } from '../../src/model/ids.ts'
 import { mayForget } from '../../src/roles/worker/keeping.ts'
 import { mergeListed, presentMasters } from '../../src/roles/worker/known-masters.ts'
 import { Outbox } from '../../src/roles/worker/outbox.ts'
-import { initialSlot } from '../../src/roles/worker/slot-state.ts'
+import { heldBy, initialSlot } from '../../src/roles/worker/slot-state.ts'
 import { nameOf, shortExecution } from './ids.ts'
 import { journalOn } from './disk.ts'
+import { openJob } from './sim-jobs.ts'
 import type { Disk } from './disk.ts'
 import type { Node, Side } from './network.ts'
 import type { Setting } from './setting.ts'
@@ -13,10 +14,10 @@ import type { Process } from './world.ts'
 import type { WorkerInfo } from '../../src/model/machine.ts'
 import type { ExecutionResult, Outcome } from '../../src/model/result.ts'
 import type { Held, ListedMaster, MasterMessage } from '../../src/node/protocol/register/messages.ts'
-import type { SlotReply, SlotRequest } from '../../src/node/protocol/slot/messages.ts'
+import type { SlotAnswer, SlotRequest } from '../../src/node/protocol/slot/messages.ts'
 import type { TaskConfirm } from '../../src/node/protocol/task/messages.ts'
 import type { KnownMasters } from '../../src/roles/worker/known-masters.ts'
-import type { SlotEffect, SlotEvent, SlotState } from '../../src/roles/worker/slot-state.ts'
+import type { SlotEffect, SlotEvent, SlotState, StartFacts } from '../../src/roles/worker/slot-state.ts'
 
 const REPORT_MS = 10_000
 const SEEK_MS = 2_000
@@ -45,9 +46,10 @@ export class WorkerLife implements Node {
   readonly #found: () => string[]
   readonly #controls = new Map<string, { side?: Side }>()
   readonly #parcels = new Map<string, Parcel>()
-  readonly #replies = new Map<number, (reply: SlotReply) => void>()
+  readonly #replies = new Map<number, (reply: SlotAnswer) => void>()
   #known: KnownMasters = new Map()
-  #running?: { execution: string, ended: boolean }
+  /** Has its end begun? */
+  readonly #running = new Map<string, { ended: boolean }>()
   #queue: Promise<void> = Promise.resolve()
   #requests = 0
 
@@ -69,7 +71,7 @@ export class WorkerLife implements Node {
     const outbox = this.#outbox
     const known = await outbox.recover()
 
-    this.slot = initialSlot({ highest: await outbox.loadClaim(), known, cancelled: await outbox.cancelledJobs() })
+    this.slot = initialSlot({ highest: await outbox.loadClaim(), known, cancelled: await outbox.cancelledJobs(), places: this.info.slots ?? 1 })
     this.#known = mergeListed(new Map(), await outbox.loadMasters())
 
     for (const execution of await outbox.unconfirmed()) {
@@ -138,7 +140,11 @@ export class WorkerLife implements Node {
       return false
     }
 
-    const holds: Held[] = [...this.#parcels].map(([execution, { result }]) => ({ execution, state: result == null ? 'running' : 'finished' }))
+    const held = new Map(heldBy(this.slot).map(({ execution, state }) => [execution, state]))
+
+    this.#parcels.forEach(({ result }, execution) => { held.set(execution, result == null ? 'running' : 'finished') })
+
+    const holds: Held[] = [...held].map(([execution, state]) => ({ execution, state }))
     let registered = false
 
     side.send({ kind: 'register', info: this.info, highest: this.slot.highest, holds })
@@ -222,13 +228,16 @@ export class WorkerLife implements Node {
   }
 
   #report (side: Side): void {
-    const { phase, highest } = this.slot
+    const { places, highest } = this.slot
+    const running = heldBy(this.slot).filter(({ state }) => state === 'running').map(({ execution }) => execution)
+    const reserved = places.find(place => place.kind === 'reserved')
     const undelivered = [...this.#parcels.values()].some(({ result, confirmed }) => result != null && confirmed.size === 0)
 
     side.send({
       kind: 'state',
-      state: phase.kind === 'free' ? undelivered ? 'finished, delivering' : 'waiting' : phase.kind,
-      execution: phase.kind === 'free' ? undefined : phase.execution,
+      state: running.length > 0 ? 'running' : reserved != null ? 'reserved' : undelivered ? 'finished, delivering' : 'waiting',
+      execution: running[0] ?? (reserved?.kind === 'reserved' ? reserved.execution : undefined),
+      ...(running.length > 0 ? { executions: running } : {}),
       sinceMs: 0,
       highest
     })
@@ -238,26 +247,36 @@ export class WorkerLife implements Node {
 
   #serve (side: Side, from: string): void {
     const reserved = new Set<string>()
+    const jobs = new Map<string, Uint8Array>()
     let turn: Promise<void> = Promise.resolve()
 
     side.listen((message: SlotRequest) => {
       this.#setting.world.stir()
+
+      if (message.kind === 'start' && message.job != null) {
+        jobs.set(message.jobId, message.job)
+      }
+
       turn = turn.then(async () => {
-        const answer = await this.#ask(message, from)
-        const isGone = answer.kind === 'known' && answer.state === 'finished' && 'execution' in message && !this.#redeliver(message.execution, from)
-        const reply: SlotReply = isGone ? { kind: 'known', state: 'delivered' } : answer
+        const job = message.kind === 'start' ? jobs.get(message.jobId) : undefined
 
-        if (reply.kind !== 'stale') {
-          this.#setting.checker.hasObeyed(this.id, message.claim)
-        }
+        await this.#ask(message, from, job == null ? undefined : { job, measured: openJob(job).kind === 'run' }, answer => {
+          const reply = this.#withGone(answer, message, from)
 
-        if (message.kind === 'available' && reply.kind === 'ready') {
-          reserved.add(message.execution)
-        } else if (message.kind === 'rollback') {
-          reserved.delete(message.execution)
-        }
+          if (reply.kind !== 'stale') {
+            this.#setting.checker.hasObeyed(this.id, message.claim)
+          }
 
-        side.send(reply)
+          if (message.kind === 'available' && reply.kind === 'ready') {
+            reserved.add(message.execution)
+          } else if (message.kind === 'rollback') {
+            reserved.delete(message.execution)
+          }
+
+          if (!side.isOver) {
+            side.send({ id: message.id, ...reply })
+          }
+        })
       })
     }, () => {
       this.#setting.world.stir()
@@ -270,14 +289,22 @@ export class WorkerLife implements Node {
     })
   }
 
-  async #ask (message: SlotRequest, from: string): Promise<SlotReply> {
+  /** Resolves when its turn has been; answers may come later, and a START may have two. */
+  async #ask (message: SlotRequest, from: string, start: StartFacts | undefined, answer: (reply: SlotAnswer) => void): Promise<void> {
     const request = this.#requests++
-    const { promise, resolve } = Promise.withResolvers<SlotReply>()
 
-    this.#replies.set(request, resolve)
-    await this.#dispatch({ kind: 'request', request, from, message, nowMs: this.process.monotonic(), hasPayload: this.#setting.world.chance(0.5) })
+    this.#replies.set(request, answer)
+    await this.#dispatch({ kind: 'request', request, from, message, nowMs: this.process.monotonic(), hasPayload: this.#setting.world.chance(0.5), start })
+  }
 
-    return promise
+  #withGone (reply: SlotAnswer, message: SlotRequest, from: string): SlotAnswer {
+    if (reply.kind === 'known' && reply.state === 'finished' && 'execution' in message) {
+      return this.#redeliver(message.execution, from) ? reply : { kind: 'known', state: 'delivered' }
+    }
+
+    return reply.kind === 'started' && message.kind === 'start'
+      ? { kind: 'started', outcomes: reply.outcomes.map((outcome, at) => outcome.kind === 'known' && outcome.state === 'finished' && !this.#redeliver(message.executions[at] ?? '', from) ? { kind: 'known', state: 'delivered' } : outcome) }
+      : reply
   }
 
   async #dispatch (event: SlotEvent): Promise<void> {
@@ -311,17 +338,18 @@ export class WorkerLife implements Node {
       case 'persist-claim':
         return this.#outbox.saveClaim(effect.claim)
       case 'persist-start':
-        return this.#outbox.saveStart(effect.execution)
+        return this.#outbox.saveStarts(effect.executions)
       case 'persist-cancel':
         return this.#outbox.saveCancel(effect.job)
       case 'reply':
         this.slot = next
         this.#setting.world.stir()
         this.#replies.get(effect.request)?.(effect.reply)
-        this.#replies.delete(effect.request)
         return
       case 'start':
         return this.#begin(effect.execution, effect.job)
+      case 'abandon':
+        return this.#abandon(effect.execution)
       case 'stop':
         // killing and reaping takes a moment
         this.process.after(this.#setting.world.between(1, 60), () => { void this.#end(effect.execution, 'cancelled') })
@@ -335,19 +363,27 @@ export class WorkerLife implements Node {
 
     world.say(() => `${nameOf(this.id)}: STARTS ${shortExecution(execution)}`)
     checker.starts(this, execution, job)
-    this.#running = { execution, ended: false }
+    this.#running.set(execution, { ended: false })
+    this.#parcels.set(execution, { confirmed: new Set(), busy: new Set(), refusals: new Map() })
 
-    const parcel: Parcel = { confirmed: new Set(), busy: new Set(), refusals: new Map() }
+    if (world.chance(0.5)) {
+      void this.#dispatch({ kind: 'under-way', execution })
+    }
 
-    this.#parcels.set(execution, parcel)
-    presentMasters(this.#known).forEach(({ peerId }) => { this.#deliver(execution, parcel, peerId) })
     this.process.after(world.chance(0.1) ? world.between(3_000, 30_000) : world.between(20, 3_000), () => { void this.#end(execution, world.chance(0.9) ? 'done' : 'failed') })
   }
 
-  async #end (execution: string, outcome: Outcome): Promise<void> {
-    const running = this.#running
+  #abandon (execution: string): void {
+    this.#setting.checker.abandons(execution)
+    this.#parcels.set(execution, { confirmed: new Set(), busy: new Set(), refusals: new Map() })
+    this.#running.set(execution, { ended: false })
+    void this.#end(execution, 'cancelled')
+  }
 
-    if (running?.execution !== execution || running.ended) {
+  async #end (execution: string, outcome: Outcome): Promise<void> {
+    const running = this.#running.get(execution)
+
+    if (running == null || running.ended) {
       return
     }
 
@@ -355,7 +391,7 @@ export class WorkerLife implements Node {
 
     running.ended = true
     this.#say(() => `${shortExecution(execution)} ends: ${outcome}`)
-    this.#setting.checker.stops(this.id)
+    this.#setting.checker.stops(this.id, execution)
     await this.#outbox.saveResult(result)
     this.#setting.checker.records(this.id, result)
 
@@ -366,7 +402,7 @@ export class WorkerLife implements Node {
       presentMasters(this.#known).forEach(({ peerId }) => { this.#deliver(execution, parcel, peerId) })
     }
 
-    this.#running = undefined
+    this.#running.delete(execution)
     await this.#dispatch({ kind: 'ended', execution })
   }
 
@@ -433,7 +469,7 @@ export class WorkerLife implements Node {
 
     if (forget) {
       this.#parcels.delete(execution)
-      void this.#outbox.forget(execution, Date.now())
+      void this.#outbox.forget(execution, Date.now(), parcel.confirmed, this.#setting.world.chance(0.5))
     }
 
     return forget

@@ -1,64 +1,160 @@
 import { toError } from '../../model/errors.ts'
 import { Box } from '../../sandbox/index.ts'
-import type { BoxOptions } from '../../sandbox/index.ts'
+import type { Job } from '../../model/job.ts'
+import type { Affinity, BoxOptions } from '../../sandbox/index.ts'
+
+/** How long a box waits for another execution of its job. */
+const KEPT_MS = 2_000
+
+/** A box that has served an execution, and may serve another one of the same job in the same place. */
+interface Kept {
+  job: Job
+  box: Box
+  /** Made sure of while the result of what was before is on its way. */
+  isClean: Promise<boolean>
+  timer?: NodeJS.Timeout
+}
 
 /**
- * One box is kept ready while the slot is idle, so that a task does not wait
- * for one to be built. A box serves one task and is thrown away.
+ * One box is kept ready for each place while it is idle, so that a task does
+ * not wait for one to be built. A box serves one task and is thrown away, but
+ * for the items of one job, which follow each other in one.
  */
 export class Boxes {
   readonly #options: BoxOptions
-  #warm?: Promise<Box>
+  /** By place. */
+  readonly #affinities: ReadonlyArray<Affinity | undefined>
+  readonly #warm = new Map<number | undefined, Promise<Box>>()
+  readonly #kept = new Map<number, Kept>()
   #stopped = false
 
-  constructor (options: BoxOptions) {
+  /** @param affinities - of each place; what is measured has all that the worker has */
+  constructor (options: BoxOptions, affinities: ReadonlyArray<Affinity | undefined> = [options.affinity]) {
     this.#options = options
+    this.#affinities = affinities
   }
 
-  /** Logical processors on which everything in them runs; undefined = wherever this process may. */
-  get boundTo (): number[] | undefined {
-    return this.#options.affinity == null ? undefined : [...this.#options.affinity.processors]
+  /** Logical processors on which everything in a place's box runs; undefined = wherever this process may. */
+  boundTo (place: number | undefined): number[] | undefined {
+    const affinity = this.#affinityOf(place)
+
+    return affinity == null ? undefined : [...affinity.processors]
   }
 
-  /** Builds one ahead, if none is there. */
+  /** Builds ahead what is not there. */
   warm (): void {
-    if (this.#stopped || this.#warm != null) {
-      return
+    for (const place of new Set([this.#whole, ...this.#affinities.keys()])) {
+      this.#warmFor(place)
+    }
+  }
+
+  /** @param place - undefined: for what is measured, and has all places */
+  async take (place: number | undefined, job: Job): Promise<Box> {
+    if (place == null) {
+      // nobody is to be ended or built beside it
+      await Promise.all([...this.#kept.keys()].map(async kept => this.#drop(kept)))
     }
 
-    const warm = this.#warm = Box.create(this.#options)
+    const kept = place == null ? undefined : this.#kept.get(place)
 
-    warm.then(async box => {
-      await box.closed
+    if (kept != null && place != null) {
+      clearTimeout(kept.timer)
+      this.#kept.delete(place)
 
-      // it died unused: the next take builds another
-      if (this.#warm === warm) {
-        this.#warm = undefined
+      if (kept.job === job && await kept.isClean) {
+        return kept.box
       }
-    }, err => {
-      this.#options.log?.(`no box could be built: ${toError(err).message}`)
 
-      if (this.#warm === warm) {
-        this.#warm = undefined
-      }
-    })
-  }
+      await kept.box.close()
+    }
 
-  async take (): Promise<Box> {
-    const warm = this.#warm
-    this.#warm = undefined
+    const key = place ?? this.#whole
+    const warm = this.#warm.get(key)
+
+    this.#warm.delete(key)
 
     // It may have died unused, or never come to be.
     const box = await warm?.catch(() => undefined)
 
-    return box?.usable === true ? box : Box.create(this.#options)
+    return box?.usable === true ? box : Box.create(this.#optionsFor(place))
+  }
+
+  /** An execution is over. Its box is kept for another one of the job if it can be, else nothing is left of it when this resolves. */
+  async give (place: number | undefined, job: Job, box: Box): Promise<void> {
+    if (place == null || this.#stopped || !box.repeatable) {
+      await box.close()
+      return
+    }
+
+    this.#kept.set(place, { job, box, isClean: box.isClean() })
+  }
+
+  /** Nothing runs in this place for now. */
+  left (place: number): void {
+    const kept = this.#kept.get(place)
+
+    if (kept == null) {
+      this.warm()
+    } else {
+      clearTimeout(kept.timer)
+      kept.timer = setTimeout(() => { void this.#drop(place).then(() => { this.warm() }) }, KEPT_MS)
+    }
   }
 
   async stop (): Promise<void> {
     this.#stopped = true
-    const warm = this.#warm
-    this.#warm = undefined
 
-    await warm?.then(async box => box.close(), () => {})
+    const warm = [...this.#warm.values()]
+
+    this.#warm.clear()
+    await Promise.all([
+      ...warm.map(async box => box.then(async box => box.close(), () => {})),
+      ...[...this.#kept.keys()].map(async place => this.#drop(place))
+    ])
+  }
+
+  /** With one place, it is the whole. */
+  get #whole (): number | undefined {
+    return this.#affinities.length === 1 ? 0 : undefined
+  }
+
+  #affinityOf (place: number | undefined): Affinity | undefined {
+    return place == null ? this.#options.affinity : this.#affinities[place]
+  }
+
+  #optionsFor (place: number | undefined): BoxOptions {
+    return { ...this.#options, affinity: this.#affinityOf(place) }
+  }
+
+  async #drop (place: number): Promise<void> {
+    const kept = this.#kept.get(place)
+
+    this.#kept.delete(place)
+    clearTimeout(kept?.timer)
+    await kept?.box.close()
+  }
+
+  #warmFor (place: number | undefined): void {
+    if (this.#stopped || this.#warm.has(place) || (place != null && this.#kept.has(place))) {
+      return
+    }
+
+    const warm = Box.create(this.#optionsFor(place))
+    const forget = (): void => {
+      if (this.#warm.get(place) === warm) {
+        this.#warm.delete(place)
+      }
+    }
+
+    this.#warm.set(place, warm)
+
+    warm.then(async box => {
+      await box.closed
+      // it died unused: the next take builds another
+      forget()
+    }, err => {
+      this.#options.log?.(`no box could be built: ${toError(err).message}`)
+      forget()
+    })
   }
 }

@@ -23,7 +23,7 @@ const ATTEMPT_MS = { short: 2_000, long: 10_000, longEvery: 4 }
  * A master that has accepted the connection lets its fleet in one after the
  * other: whoever gives up has to queue again, and is more patient then.
  */
-const ANSWER_MS = { first: 5_000, most: 30_000 }
+const ANSWER_MS = { first: 10_000, most: 30_000 }
 
 /** After so many failures the master may have moved. */
 const MOVED_AFTER = 3

@@ -2,8 +2,9 @@ import { toError } from '../../model/errors.ts'
 import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { formatBytes, formatDuration } from '../../model/units.ts'
 import { encodeResult } from '../../node/protocol/model/index.ts'
-import { Output, OUTPUT_STREAMS } from '../output.ts'
+import { OUTPUT_STREAMS } from '../output.ts'
 import { Courier } from './courier.ts'
+import { ExecutionOutput } from './execution-output.ts'
 import { chooseGivenUp, mayForget, mustConfirm } from './keeping.ts'
 import { Parcel } from './parcel.ts'
 import type { GivenUp, KeepingBounds } from './keeping.ts'
@@ -32,7 +33,7 @@ export interface DeliveriesComponents {
 interface Entry {
   parcel: Parcel
   /** Absent when it could not be opened: then there is none to deliver. */
-  output?: Output
+  output?: ExecutionOutput
   confirmed: Set<string>
   recordBytes: number
   /** Until `since`, on the monotonic clock: a clock that is set must not age anything. */
@@ -54,6 +55,8 @@ export class Deliveries {
   #keeping?: NodeJS.Timeout
   #pruning?: NodeJS.Timeout
   #stopped = false
+  /** Of those that have ended. */
+  #finishedBytes = 0
 
   constructor (components: DeliveriesComponents) {
     this.#components = components
@@ -124,19 +127,25 @@ export class Deliveries {
   }
 
   /** An execution that begins. `output` is absent when it cannot be kept. */
-  begin (parcel: Parcel, output: Output | undefined): void {
+  begin (parcel: Parcel, output: ExecutionOutput | undefined): void {
     this.#add({ parcel, output, confirmed: new Set(), recordBytes: 0, ageMs: 0, since: performance.now() })
   }
 
   /** Its record, on disk where that was possible. */
   finish (execution: string, result: ExecutionResult): void {
+    const { bounds } = this.#components
     const entry = this.#entries.get(execution)
 
     if (entry != null) {
       entry.recordBytes = encodeResult(result).byteLength
       entry.since = performance.now()
       entry.parcel.finish(result)
-      this.#keep()
+      this.#finishedBytes += bytesOf(entry)
+
+      // to look at all of them for each of them would take longer than running it
+      if (this.#entries.size > bounds.maxCount || this.#finishedBytes > bounds.maxBytes) {
+        this.#keep()
+      }
     }
   }
 
@@ -198,11 +207,14 @@ export class Deliveries {
     const kept = await outbox.undelivered(execution)
 
     if (kept != null) {
-      const output = await Output.open(spools, execution)
+      const output = await ExecutionOutput.restore(spools, execution, kept.output)
       const parcel = new Parcel(execution, output, () => true)
 
+      const entry: Entry = { parcel, output, confirmed: kept.confirmed, recordBytes: kept.bytes, ageMs: kept.ageMs, since: performance.now() }
+
       parcel.finish(kept.result)
-      this.#add({ parcel, output, confirmed: kept.confirmed, recordBytes: kept.bytes, ageMs: kept.ageMs, since: performance.now() })
+      this.#finishedBytes += bytesOf(entry)
+      this.#add(entry)
     }
   }
 
@@ -279,10 +291,12 @@ export class Deliveries {
     const { execution } = entry.parcel
 
     entry.closing ??= (async () => {
+      const bytes = bytesOf(entry)
+
       this.#couriers.forEach(courier => { courier.drop(execution) })
 
       try {
-        await outbox.forget(execution, node.meshTime())
+        await outbox.forget(execution, node.meshTime(), entry.confirmed, entry.output?.inFiles === true)
         await entry.output?.remove()
       } catch (err) {
         // delivered once more after the next start, which does no harm
@@ -290,6 +304,7 @@ export class Deliveries {
       } finally {
         await entry.output?.close().catch(() => {})
         this.#entries.delete(execution)
+        this.#finishedBytes -= bytes
         onChange()
         this.#tell()
       }
@@ -301,7 +316,7 @@ export class Deliveries {
     const finished = [...this.#entries.values()].filter(({ parcel, closing }) => parcel.result != null && closing == null)
     const kept = finished.map(entry => ({
       execution: entry.parcel.execution,
-      bytes: entry.recordBytes + OUTPUT_STREAMS.reduce((sum, stream) => sum + entry.parcel.output.size(stream), 0),
+      bytes: bytesOf(entry),
       ageMs: ageOf(entry),
       finishedAt: entry.parcel.result!.finishedAt,
       confirmed: entry.confirmed
@@ -340,6 +355,11 @@ export class Deliveries {
   #tell (): void {
     this.#waiting.forEach(resolve => { resolve() })
   }
+}
+
+/** Of what is kept of it. */
+function bytesOf ({ recordBytes, parcel }: Entry): number {
+  return recordBytes + OUTPUT_STREAMS.reduce((sum, stream) => sum + parcel.output.size(stream), 0)
 }
 
 function ageOf ({ ageMs, since }: Entry): number {

@@ -5,32 +5,28 @@ import { DEFAULT_QUIET_MS } from '../../model/plan.ts'
 import { meetDemand } from '../../machine/demands.ts'
 import { readEnvironment } from '../../machine/environment.ts'
 import { gradeNoise, readNoise } from '../../machine/noise.ts'
-import { open } from '../../node/membership.ts'
-import { decodeJob } from '../../node/protocol/model/index.ts'
-import { JOB_DOMAIN } from '../job-seal.ts'
 import { deliverable } from './deliverable.ts'
 import type { Boxes } from './boxes.ts'
-import type { SlotStart } from './slot.ts'
+import type { ExecutionOutput } from './execution-output.ts'
+import type { SealedJobs } from './sealed-jobs.ts'
+import type { SharedTurns } from './shared-turns.ts'
+import type { SlotStart } from './slot-state.ts'
 import type { NoiseScope } from '../../machine/noise.ts'
 import type { QuietWatch } from '../../machine/quiet-watch.ts'
-import type { Output } from '../output.ts'
 import type { Command, Job } from '../../model/job.ts'
 import type { Limits, SomeLimits } from '../../model/limits.ts'
 import type { Grant } from '../../model/machine.ts'
 import type { PayloadManifest } from '../../model/payload.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { TaskReport } from '../../node/protocol/task/messages.ts'
-import type { Box, BoxReport } from '../../sandbox/index.ts'
+import type { Box, BoxReport, RunOptions } from '../../sandbox/index.ts'
 import type { ContentStore } from '../../store/content.ts'
 import type { ContentReader } from '../../store/content-reader.ts'
-import type { MachineLock } from '../../store/lock.ts'
 
 /** No exchange of clocks takes longer; a master may say anything. */
 const MAX_START_ERROR_MS = 60_000
 
 export interface ExecutionInit {
-  execution: string
-  /** With the job as its client sealed it. */
   start: SlotStart
   boxes: Boxes
   /** What no job may exceed here. */
@@ -38,10 +34,11 @@ export interface ExecutionInit {
   /** What jobs may do to the machine. */
   grants: Grant[]
   content: ContentStore
-  lock: MachineLock
+  jobs: SealedJobs
+  turns: SharedTurns
   quiet: QuietWatch
   noise: NoiseScope
-  output: Output
+  output: ExecutionOutput
   /** The seal holds: this is what will be done. */
   onJob: (job: Job) => void
   /** Where it stands, for whoever listens. */
@@ -62,7 +59,7 @@ export interface ExecutionInit {
  */
 export async function runExecution (init: ExecutionInit): Promise<ExecutionResult> {
   const record: ExecutionResult = {
-    key: parseExecutionId(init.execution),
+    key: parseExecutionId(init.start.execution),
     outcome: 'interrupted',
     commands: [],
     startedAt: Date.now(),
@@ -88,19 +85,20 @@ export async function runExecution (init: ExecutionInit): Promise<ExecutionResul
 }
 
 async function run (init: ExecutionInit, record: ExecutionResult): Promise<void> {
-  const job = await unseal(init.start.job)
+  const job = await init.jobs.open(init.start.job)
   const measured = job.kind === 'run'
   init.onJob(job)
   const asked = performance.now()
   let waited = false
 
-  const lock = await init.lock.acquire(measured ? 'exclusive' : 'shared', {
+  const waiting = {
     signal: init.signal,
     onWait: () => {
       waited = true
       init.onReport({ kind: 'phase', phase: 'waiting-for-machine', detail: waitReason(measured) })
     }
-  })
+  }
+  const lock = measured ? await init.turns.alone(waiting) : await init.turns.shared(waiting)
 
   try {
     record.waitedMs = waited ? Math.max(1, Math.round(performance.now() - asked)) : 0
@@ -147,23 +145,20 @@ function waitReason (measured: boolean): string {
 }
 
 async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: ExecutionResult): Promise<BoxReport> {
-  const payload = job.payload == null ? undefined : await openPayload(init.content, job.payload)
+  const place = job.kind === 'run' ? undefined : init.start.place
+  const box = await init.boxes.take(place, job)
 
   try {
-    const box = await init.boxes.take()
+    init.signal.throwIfAborted()
+    record.sandbox = box.facts
+    record.cores = init.boxes.boundTo(place)
+    record.limits = limitsOf(box, init, job)
 
-    try {
-      record.sandbox = box.facts
-      record.cores = init.boxes.boundTo
-
-      const limits = record.limits = limitsOf(box, init, job)
-
-      return await runIn(box, init, job, limits, waited, record, payload)
-    } finally {
-      await box.close()
-    }
+    return box.repeatable
+      ? await box.again(commandsFor(job, record.key.task), runOptions(init, record))
+      : await runFirst(box, init, job, record.limits, waited, record)
   } finally {
-    await payload?.close()
+    await init.boxes.give(place, job, box)
   }
 }
 
@@ -185,21 +180,33 @@ function commandsFor (job: Job, task: string): Command[] {
   return item === undefined ? job.commands : job.commands.map(command => ({ ...command, argv: argvFor(command, item) }))
 }
 
-async function runIn (box: Box, init: ExecutionInit, job: Job, limits: Limits, waited: boolean, record: ExecutionResult, payload: ContentReader | undefined): Promise<BoxReport> {
-  return box.run({
-    kind: job.kind,
-    commands: commandsFor(job, record.key.task),
-    files: payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? [],
-    stdin: job.stdin,
-    env: job.env,
-    limits,
-    plan: job.plan,
-    comparison: job.comparison,
-    ignoreFailure: job.ignoreFailure,
-    coldCache: job.coldCache,
-    counters: job.counters,
-    startAt: waited ? undefined : init.start.startAtMs
-  }, {
+async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits, waited: boolean, record: ExecutionResult): Promise<BoxReport> {
+  const payload = job.payload == null ? undefined : await openPayload(init.content, job.payload)
+
+  try {
+    return await box.run({
+      kind: job.kind,
+      commands: commandsFor(job, record.key.task),
+      files: payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? [],
+      stdin: job.stdin,
+      env: job.env,
+      limits,
+      plan: job.plan,
+      comparison: job.comparison,
+      ignoreFailure: job.ignoreFailure,
+      coldCache: job.coldCache,
+      counters: job.counters,
+      startAt: waited ? undefined : init.start.startAtMs,
+      // items are many, and short as a rule
+      repeat: job.kind === 'exec' && job.each != null && job.counters !== true
+    }, runOptions(init, record))
+  } finally {
+    await payload?.close()
+  }
+}
+
+function runOptions (init: ExecutionInit, record: ExecutionResult): RunOptions {
+  return {
     signal: init.signal,
     onEvent: async event => {
       switch (event.kind) {
@@ -215,7 +222,7 @@ async function runIn (box: Box, init: ExecutionInit, job: Job, limits: Limits, w
         case 'sample':
       }
     }
-  })
+  }
 }
 
 /** Rejects with what keeps the payload out of the store, when it was refused before. */
@@ -225,15 +232,4 @@ async function openPayload (content: ContentStore, manifest: PayloadManifest): P
   }
 
   return content.open(manifest.id)
-}
-
-async function unseal (sealed: Uint8Array): Promise<Job> {
-  const { payload, signer } = await open(sealed, JOB_DOMAIN)
-  const job = decodeJob(payload)
-
-  if (job.client !== signer) {
-    throw new MeshmarkError('refused', 'the job is not sealed by the client that it names')
-  }
-
-  return job
 }

@@ -1,20 +1,24 @@
 import { MeshmarkError, toError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
-import { Output } from '../output.ts'
+import { ExecutionOutput } from './execution-output.ts'
 import { runExecution } from './execution.ts'
 import { NO_OUTPUT, Parcel } from './parcel.ts'
 import type { Boxes } from './boxes.ts'
 import type { Deliveries } from './deliveries.ts'
 import type { Outbox } from './outbox.ts'
-import type { SlotStart } from './slot.ts'
+import type { SealedJobs } from './sealed-jobs.ts'
+import type { SharedTurns } from './shared-turns.ts'
+import type { SlotStart } from './slot-state.ts'
 import type { NoiseScope } from '../../machine/noise.ts'
 import type { QuietWatch } from '../../machine/quiet-watch.ts'
 import type { SomeLimits } from '../../model/limits.ts'
 import type { Grant } from '../../model/machine.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { ContentStore } from '../../store/content.ts'
-import type { MachineLock } from '../../store/lock.ts'
 import type { Spools } from '../../store/spool.ts'
+
+/** Records on their way to the disk, of executions that others already follow in their places. */
+const MAX_SAVING = 64
 
 export interface ExecutionsComponents {
   boxes: Boxes
@@ -23,8 +27,9 @@ export interface ExecutionsComponents {
   /** What jobs may do to the machine. */
   grants: Grant[]
   content: ContentStore
+  jobs: SealedJobs
   outbox: Outbox
-  lock: MachineLock
+  turns: SharedTurns
   quiet: QuietWatch
   /** What of the machine its measurements depend on. */
   noise: NoiseScope
@@ -34,7 +39,9 @@ export interface ExecutionsComponents {
   deliveries: Deliveries
   /** Ends what this worker does for itself on the machine. */
   makeRoom: () => Promise<void>
-  /** The record is on disk, everything reaped: the slot is free again. */
+  /** Its program runs. */
+  onUnderWay: (execution: string) => void
+  /** Everything reaped, and the record on disk or, when another one follows in its place, about to be. */
   onEnded: (execution: string) => Promise<void>
   /** The state that users see has changed. */
   onChange: () => void
@@ -44,116 +51,159 @@ export interface ExecutionsComponents {
 interface Running {
   execution: string
   stop: AbortController
+  measured: boolean
   /** Why it has not begun. */
   waiting?: string
   done: Promise<void>
 }
 
-/** What this worker runs, from START to its record. */
+/** What this worker runs, each from START to its record. */
 export class Executions {
   readonly #components: ExecutionsComponents
-  #running?: Running
+  readonly #running = new Map<string, Running>()
+  readonly #saving = new Set<Promise<void>>()
 
   constructor (components: ExecutionsComponents) {
     this.#components = components
   }
 
-  get running (): { execution: string, waiting?: string } | undefined {
-    return this.#running
+  get running (): ReadonlyArray<{ execution: string, waiting?: string }> {
+    return [...this.#running.values()]
   }
 
-  start (execution: string, start: SlotStart): void {
-    const stop = new AbortController()
+  /** Does something run that must have its machine alone? As long as a job was not looked at, it may. */
+  get measuring (): boolean {
+    return [...this.#running.values()].some(({ measured }) => measured)
+  }
 
-    this.#running = { execution, stop, done: Promise.resolve() }
-    this.#running.done = this.#run(this.#running, start)
+  start (start: SlotStart): void {
+    const running: Running = { execution: start.execution, stop: new AbortController(), measured: true, done: Promise.resolve() }
+
+    this.#running.set(start.execution, running)
+    running.done = this.#run(running, start)
+  }
+
+  /** It counts as begun and will not: the record says cancelled. */
+  abandon (execution: string): void {
+    const running: Running = { execution, stop: new AbortController(), measured: false, done: Promise.resolve() }
+
+    this.#running.set(execution, running)
+    running.done = this.#end(running, this.#withoutRun(execution, 'cancelled', 'cancelled before it began'), new ExecutionOutput(this.#components.spools, execution), true)
   }
 
   /** Kills and reaps; the record says cancelled. */
   cancel (execution: string): void {
-    if (this.#running?.execution === execution) {
-      this.#running.stop.abort(new MeshmarkError('failed', 'cancelled'))
-    }
+    this.#running.get(execution)?.stop.abort(new MeshmarkError('failed', 'cancelled'))
   }
 
   /** Resolves when nothing runs. */
   async idle (): Promise<void> {
-    await this.#running?.done
+    // what has waited behind another one begins when that has ended
+    while (this.#running.size + this.#saving.size > 0) {
+      await Promise.all([...[...this.#running.values()].map(async ({ done }) => done), ...this.#saving])
+    }
   }
 
   /** Ends what runs at once. */
   async stop (): Promise<void> {
-    this.#running?.stop.abort(new Error('the worker was stopped while the program ran'))
-    await this.#running?.done
-  }
-
-  async #run (running: Running, start: SlotStart): Promise<void> {
-    const { outbox, spools, deliveries, boxes, onEnded, log } = this.#components
-    const { execution } = running
-    let result: ExecutionResult | undefined
-
-    try {
-      const output = await Output.open(spools, execution).catch(toError)
-
-      result = output instanceof Error
-        ? this.#refuse(execution, `the worker cannot keep what it prints: ${output.message}`)
-        : await this.#runWith(output, running, start)
-      await outbox.saveResult(result)
-    } catch (err) {
-      // a full disk must not keep the result from whoever waits for it; should this life end before, the next says `interrupted`
-      log(`the record of execution ${execution} is not on disk: ${toError(err).message}`)
-    } finally {
-      if (result != null) {
-        deliveries.finish(execution, result)
-      }
-
-      this.#running = undefined
-      await onEnded(execution)
-      boxes.warm()
+    while (this.#running.size + this.#saving.size > 0) {
+      this.#running.forEach(({ stop }) => { stop.abort(new Error('the worker was stopped while the program ran')) })
+      await Promise.all([...[...this.#running.values()].map(async ({ done }) => done), ...this.#saving])
     }
   }
 
-  /** There is a record whatever happens: without one its task would never end. */
-  #refuse (execution: string, reason: string): ExecutionResult {
-    this.#components.deliveries.begin(new Parcel(execution, NO_OUTPUT, () => false), undefined)
+  async #run (running: Running, start: SlotStart): Promise<void> {
+    const output = new ExecutionOutput(this.#components.spools, running.execution)
+    let result: ExecutionResult
 
-    return { key: parseExecutionId(execution), outcome: 'not-run', reason: reason.slice(0, 1_000), commands: [], startedAt: Date.now(), finishedAt: Date.now(), waitedMs: 0 }
+    try {
+      result = await this.#runWith(output, running, start)
+    } catch (err) {
+      // there is a record whatever happens: without one its task would never end
+      result = this.#withoutRun(running.execution, 'not-run', `the worker could not run it: ${toError(err).message}`)
+    }
+
+    // the next one of the job need not wait for the disk
+    await this.#end(running, result, output, !start.more || this.#saving.size >= MAX_SAVING)
+    this.#components.boxes.left(start.place)
   }
 
-  async #runWith (output: Output, running: Running, start: SlotStart): Promise<ExecutionResult> {
-    const { boxes, ceilings, grants, content, lock, quiet, noise, deliveries, makeRoom, onChange, log } = this.#components
+  async #end (running: Running, result: ExecutionResult, output: ExecutionOutput, wait: boolean): Promise<void> {
     const { execution } = running
-    let measuring = true
-    const parcel = new Parcel(execution, output, () => !measuring)
+    const saving = this.#save(execution, result, output).finally(() => { this.#saving.delete(saving) })
+
+    this.#saving.add(saving)
+
+    if (wait) {
+      await saving
+    }
+
+    this.#running.delete(execution)
+    await this.#components.onEnded(execution)
+  }
+
+  async #save (execution: string, result: ExecutionResult, output: ExecutionOutput): Promise<void> {
+    const { outbox, deliveries, log } = this.#components
+
+    try {
+      await output.sync().catch(err => { log(`the output of execution ${execution} is not safe from a power cut: ${toError(err).message}`) })
+      await outbox.saveResult(result, output.small)
+    } catch (err) {
+      // a full disk must not keep the result from whoever waits for it; should this life end before, the next says `interrupted`
+      log(`the record of execution ${execution} is not on disk: ${toError(err).message}`)
+    }
+
+    deliveries.finish(execution, result)
+  }
+
+  /** Without a parcel nobody would hear of it. */
+  #withoutRun (execution: string, outcome: 'not-run' | 'cancelled', reason: string): ExecutionResult {
+    const { deliveries } = this.#components
+
+    if (!deliveries.held.includes(execution)) {
+      deliveries.begin(new Parcel(execution, NO_OUTPUT, () => false), undefined)
+    }
+
+    return { key: parseExecutionId(execution), outcome, reason: reason.slice(0, 1_000), commands: [], startedAt: Date.now(), finishedAt: Date.now(), waitedMs: 0 }
+  }
+
+  async #runWith (output: ExecutionOutput, running: Running, start: SlotStart): Promise<ExecutionResult> {
+    const { boxes, ceilings, grants, content, jobs, turns, quiet, noise, deliveries, makeRoom, onUnderWay, onChange, log } = this.#components
+    const { execution } = running
+    const parcel = new Parcel(execution, output, () => !running.measured)
 
     deliveries.begin(parcel, output)
     await makeRoom().catch(err => { log(`the worker's own measuring did not end: ${toError(err).message}`) })
 
-    const result = await runExecution({
-      execution,
+    return runExecution({
       start,
       boxes,
       ceilings,
       grants,
       content,
-      lock,
+      jobs,
+      turns,
       quiet,
       noise,
       output,
-      onJob: job => { measuring = job.kind === 'run' },
+      onJob: job => { running.measured = job.kind === 'run' },
       onReport: report => {
         if (report.kind === 'phase') {
-          running.waiting = report.phase === 'waiting-for-machine' ? report.detail : undefined
-          onChange()
+          const waiting = report.phase === 'waiting-for-machine' ? report.detail : undefined
+
+          if (waiting !== running.waiting) {
+            running.waiting = waiting
+            onChange()
+          }
+
+          if (report.phase === 'running') {
+            onUnderWay(execution)
+          }
         }
 
         parcel.note(report)
       },
       signal: running.stop.signal
     })
-
-    await output.sync().catch(err => { log(`the output of execution ${execution} is not safe from a power cut: ${toError(err).message}`) })
-
-    return result
   }
 }

@@ -4,14 +4,20 @@ import { decodeResult, encodeResult } from '../../node/protocol/model/index.ts'
 import type { DrainWord } from './drain-word.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { Claim, Held, ListedMaster } from '../../node/protocol/register/messages.ts'
-import type { Journal } from '../../store/journal.ts'
+import type { OutputStream } from '../../node/protocol/task/messages.ts'
+import type { Journal, Operation } from '../../store/journal.ts'
 
 /** What a worker knows of executions that it delivered is of use as long as any master may ask for them again. */
 const MARKS_KEPT_MS = 100 * 24 * 60 * 60 * 1000
 
+/** What an execution has printed, when it is so little that no file is made for it. */
+export type SmallOutput = Readonly<Record<OutputStream, Uint8Array>>
+
 /** A result that some master lacks still. */
 export interface Undelivered {
   result: ExecutionResult
+  /** Absent when it is in files, or there is none. */
+  output?: SmallOutput
   /** Of the record. */
   bytes: number
   /** Peer ids. */
@@ -30,6 +36,7 @@ export interface Undelivered {
  *   membership                 a second copy
  *   start/<exec>               it was started; never runs twice
  *   result/<exec>              its record, until every master has confirmed it
+ *   output/<exec>              what it printed, when that was little
  *   confirmed/<exec>/<master>  this one has
  *   age/<exec>                 how long it has been kept
  *   delivered/<exec>           all have, or it was given up
@@ -77,20 +84,30 @@ export class Outbox {
     return this.#journal.get('membership')
   }
 
-  async saveStart (execution: string): Promise<void> {
-    await this.#putJson(`start/${execution}`, { atMs: Date.now() })
+  /** All of them with one fsync. */
+  async saveStarts (executions: readonly string[]): Promise<void> {
+    const value = toBytes({ atMs: Date.now() })
+
+    await this.#journal.batch(executions.map(execution => ({ type: 'put', key: `start/${execution}`, value })), { durable: true })
   }
 
   async saveCancel (job: string): Promise<void> {
     await this.#putJson(`cancelled/${job}`, { atMs: Date.now() })
   }
 
-  async saveResult (result: ExecutionResult): Promise<void> {
-    await this.#journal.put(`result/${executionId(result.key)}`, encodeResult(result), { durable: true })
+  /** With what it has printed, where that is in no file. */
+  async saveResult (result: ExecutionResult, output?: SmallOutput): Promise<void> {
+    const execution = executionId(result.key)
+
+    await this.#journal.batch([
+      { type: 'put', key: `result/${execution}`, value: encodeResult(result) },
+      ...(output == null ? [] : [{ type: 'put' as const, key: `output/${execution}`, value: encodeOutput(output) }])
+    ], { durable: true })
   }
 
+  /** Not worth an fsync: it is delivered once more then. */
   async saveConfirmed (execution: string, master: string): Promise<void> {
-    await this.#journal.put(`confirmed/${execution}/${master}`, new Uint8Array(0), { durable: true })
+    await this.#journal.put(`confirmed/${execution}/${master}`, new Uint8Array(0), { durable: false })
   }
 
   /** That master has lost it. */
@@ -115,6 +132,7 @@ export class Outbox {
     }
 
     const result = await this.#decode(execution, bytes)
+    const output = await this.#journal.get(`output/${execution}`)
     const confirmed = new Set<string>()
     const prefix = `confirmed/${execution}/`
 
@@ -122,19 +140,23 @@ export class Outbox {
       confirmed.add(key.slice(prefix.length))
     }
 
-    return { result, bytes: bytes.byteLength, confirmed, ageMs: (await this.#getJson<{ ageMs: number }>(`age/${execution}`))?.ageMs ?? 0 }
+    return { result, ...(output == null ? {} : { output: decodeOutput(output) }), bytes: bytes.byteLength, confirmed, ageMs: (await this.#getJson<{ ageMs: number }>(`age/${execution}`))?.ageMs ?? 0 }
   }
 
-  /** Every master has it, or it had to be given up: only the mark that it ran stays, for as long as anybody may ask. */
-  async forget (execution: string, atMs: number): Promise<void> {
-    await this.#journal.put(`delivered/${execution}`, toBytes({ atMs }), { durable: true })
+  /**
+   * Every master has it, or it had to be given up: only the mark that it ran
+   * stays, for as long as anybody may ask.
+   *
+   * @param confirmed - masters that have confirmed it
+   * @param durable - does anything follow that cannot be undone? Without an fsync it may be delivered once more
+   */
+  async forget (execution: string, atMs: number, confirmed: Iterable<string>, durable: boolean): Promise<void> {
+    const gone = [`age/${execution}`, `result/${execution}`, `output/${execution}`, ...[...confirmed].map(master => `confirmed/${execution}/${master}`)]
 
-    for await (const { key } of this.#journal.iterate(`confirmed/${execution}/`)) {
-      await this.#journal.del(key)
-    }
-
-    await this.#journal.del(`age/${execution}`)
-    await this.#journal.del(`result/${execution}`)
+    await this.#journal.batch([
+      { type: 'put', key: `delivered/${execution}`, value: toBytes({ atMs }) },
+      ...gone.map((key): Operation => ({ type: 'del', key }))
+    ], { durable })
   }
 
   async cancelledJobs (): Promise<string[]> {
@@ -253,6 +275,22 @@ function interrupted (execution: string, startedAt: number, reason: string): Exe
     finishedAt: Date.now(),
     waitedMs: 0
   }
+}
+
+/** Length of stdout as 32 bits little-endian, stdout, stderr. */
+function encodeOutput ({ stdout, stderr }: SmallOutput): Uint8Array {
+  const head = Buffer.alloc(4)
+
+  head.writeUInt32LE(stdout.byteLength)
+
+  return Buffer.concat([head, stdout, stderr])
+}
+
+function decodeOutput (bytes: Uint8Array): SmallOutput {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const end = 4 + (buffer.byteLength < 4 ? 0 : buffer.readUInt32LE(0))
+
+  return { stdout: buffer.subarray(4, end), stderr: buffer.subarray(end) }
 }
 
 function toBytes (value: unknown): Uint8Array {

@@ -1,30 +1,27 @@
 import { toError } from '../../model/errors.ts'
 import { slot } from '../../node/protocol/slot/index.ts'
+import { SlotStream } from './slot-stream.ts'
 import { stepSlot } from './slot-state.ts'
 import type { Outbox } from './outbox.ts'
-import type { SlotEffect, SlotEvent, SlotState } from './slot-state.ts'
+import type { SealedJobs } from './sealed-jobs.ts'
+import type { SlotEffect, SlotEvent, SlotStart, SlotState, StartFacts } from './slot-state.ts'
+import type { Job } from '../../model/job.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
-import type { SlotReply, SlotRequest } from '../../node/protocol/slot/messages.ts'
+import type { SlotAnswer, SlotReply, SlotRequest } from '../../node/protocol/slot/messages.ts'
 import type { ContentStore } from '../../store/content.ts'
 
 const TICK_MS = 500
-
-export interface SlotStart {
-  job: Uint8Array
-  /** Common instant, on this process's clock, and how far it may be from that of others. */
-  startAtMs?: number
-  startErrorMs?: number
-  /** How long the machine was waited for until it was quiet. */
-  quietWaitMs?: number
-}
 
 export interface SlotComponents {
   node: MeshNode
   outbox: Outbox
   content: ContentStore
+  jobs: SealedJobs
   /** Begins the execution; its end comes back through `ended`. */
-  onStart: (execution: string, start: SlotStart) => void
+  onStart: (start: SlotStart) => void
+  /** It counts as begun and never will be: gets a record that says so; its end comes back through `ended`. */
+  onAbandon: (execution: string) => void
   /** Resolves when the machine is quiet, or after `maxMs`, with the milliseconds that it took. Rejects with the signal's reason. */
   settle: (maxMs: number, signal: AbortSignal) => Promise<number>
   onStop: (execution: string) => void
@@ -32,6 +29,14 @@ export interface SlotComponents {
   onKnown: (execution: string, master: string) => boolean
   onChange: () => void
   log: (line: string) => void
+}
+
+/** Whom to answer. */
+interface Asker {
+  stream: SlotStream
+  message: SlotRequest
+  /** Only a START is kept then, for what may be given back. */
+  answered: boolean
 }
 
 /**
@@ -42,7 +47,7 @@ export interface SlotComponents {
 export class Slot {
   #state: SlotState
   readonly #components: SlotComponents
-  readonly #replies = new Map<number, (reply: SlotReply) => void>()
+  readonly #askers = new Map<number, Asker>()
   #queue: Promise<void> = Promise.resolve()
   #requests = 0
   /** The wait for a quiet machine; ended with the reservation that it is for. */
@@ -74,8 +79,18 @@ export class Slot {
     await this.#queue
   }
 
+  /** Its program runs. */
+  async underWay (execution: string): Promise<void> {
+    await this.#dispatch({ kind: 'under-way', execution })
+  }
+
   async ended (execution: string): Promise<void> {
-    await this.#dispatch({ kind: 'ended', execution })
+    const problem = await this.#dispatch({ kind: 'ended', execution })
+
+    if (problem != null) {
+      // what waits behind it cannot be written down as begun
+      await this.#dispatch({ kind: 'ended', execution, giveBack: `the worker cannot keep its journal: ${problem}` })
+    }
   }
 
   async drain (drain: boolean): Promise<void> {
@@ -83,42 +98,48 @@ export class Slot {
   }
 
   async #serve (channel: Channel<SlotRequest, SlotReply>, peer: Peer): Promise<void> {
-    const reserved = new Set<string>()
+    const stream = new SlotStream(channel, peer)
 
     try {
-      for (let message = await channel.receive(); message != null; message = await channel.receive()) {
-        const answer = await this.#ask(message, peer)
-        const isGone = answer.kind === 'known' && answer.state === 'finished' && 'execution' in message && !this.#components.onKnown(message.execution, peer.id)
-        const reply: SlotReply = isGone ? { kind: 'known', state: 'delivered' } : answer
-
-        if (message.kind === 'available' && reply.kind === 'ready') {
-          reserved.add(message.execution)
-        } else if (message.kind === 'rollback') {
-          // another stream may hold the same reservation by now: its end is not the end of this one
-          reserved.delete(message.execution)
-        }
-
-        await channel.send(reply)
+      for (let message = await stream.receive(); message != null; message = await stream.receive()) {
+        await this.#ask(message, stream)
       }
     } finally {
-      for (const execution of reserved) {
+      for (const [request, asker] of this.#askers) {
+        if (asker.stream === stream) {
+          this.#askers.delete(request)
+        }
+      }
+
+      for (const execution of stream.reserved) {
         await this.#dispatch({ kind: 'stream-closed', execution, from: peer.id })
       }
     }
   }
 
-  async #ask (message: SlotRequest, peer: Peer): Promise<SlotReply> {
+  /** Resolves when its turn has been; the answer may come later. */
+  async #ask (message: SlotRequest, stream: SlotStream): Promise<void> {
     const request = this.#requests++
-    const { promise, resolve } = Promise.withResolvers<SlotReply>()
-    const hasPayload = message.kind === 'available' && (message.payload == null || await this.#components.content.has(message.payload))
+    const { content } = this.#components
+    let start: StartFacts | undefined
+    let hasPayload = message.kind === 'available' && (message.payload == null || await content.has(message.payload))
 
-    this.#replies.set(request, resolve)
-    await this.#dispatch({ kind: 'request', request, from: peer.id, message, nowMs: performance.now(), hasPayload })
+    if (message.kind === 'start') {
+      const job = stream.jobOf(message.jobId, message.job)
+      // what its client has not sealed gets a record that says so
+      const opened: Job | undefined = job == null ? undefined : await this.#components.jobs.open(job).catch(() => undefined)
 
-    return promise
+      start = job == null ? undefined : { job, measured: opened?.kind === 'run' }
+      hasPayload = opened?.payload == null || await content.has(opened.payload.id)
+    }
+
+    this.#askers.set(request, { stream, message, answered: false })
+    await this.#dispatch({ kind: 'request', request, from: stream.peer.id, message, nowMs: performance.now(), hasPayload, start })
   }
 
-  async #dispatch (event: SlotEvent): Promise<void> {
+  /** Resolves with what went wrong: nothing has happened then. */
+  async #dispatch (event: SlotEvent): Promise<string | undefined> {
+    let problem: string | undefined
     const turn = this.#queue.then(async () => {
       const { state, effects } = stepSlot(this.#state, event)
 
@@ -128,8 +149,9 @@ export class Slot {
         }
       } catch (err) {
         // nothing was promised: the state stays as it was, the asker is told
-        this.#components.log(`slot: ${toError(err).message}`)
-        this.#refuse(event, toError(err).message)
+        problem = toError(err).message
+        this.#components.log(`slot: ${problem}`)
+        this.#refuse(event, problem)
         return
       }
 
@@ -142,25 +164,28 @@ export class Slot {
     })
 
     this.#queue = turn
+    await turn
 
-    return turn
+    return problem
   }
 
   async #carryOut (effect: SlotEffect, next: SlotState): Promise<void> {
-    const { outbox, onStart, onStop } = this.#components
+    const { outbox, onStart, onAbandon, onStop } = this.#components
 
     switch (effect.kind) {
       case 'persist-claim':
         return outbox.saveClaim(effect.claim)
       case 'persist-start':
-        return outbox.saveStart(effect.execution)
+        return outbox.saveStarts(effect.executions)
       case 'persist-cancel':
         return outbox.saveCancel(effect.job)
       case 'reply':
         this.#state = next
         return this.#reply(effect.request, effect.reply)
       case 'start':
-        return onStart(effect.execution, effect)
+        return onStart(effect)
+      case 'abandon':
+        return onAbandon(effect.execution)
       case 'settle':
         return this.#settle(effect)
       case 'stop':
@@ -192,16 +217,65 @@ export class Slot {
   }
 
   #endSettling (): void {
-    const { phase } = this.#state
+    const settling = this.#settling
 
-    if (this.#settling != null && !(phase.kind === 'reserved' && phase.execution === this.#settling.execution)) {
-      this.#settling.stop.abort(new Error('the reservation has ended'))
+    if (settling != null && !this.#state.places.some(place => place.kind === 'reserved' && place.execution === settling.execution)) {
+      settling.stop.abort(new Error('the reservation has ended'))
     }
   }
 
-  #reply (request: number, reply: SlotReply): void {
-    this.#replies.get(request)?.(reply)
-    this.#replies.delete(request)
+  #reply (request: number, reply: SlotAnswer): void {
+    const asker = this.#askers.get(request)
+
+    if (asker == null) {
+      return
+    }
+
+    const { stream, message } = asker
+    const answer = this.#withGone(reply, message, stream.peer.id)
+
+    if (message.kind === 'available' && answer.kind === 'ready') {
+      stream.reserved.add(message.execution)
+    } else if (message.kind === 'rollback') {
+      // another stream may hold the same reservation by now: its end is not the end of this one
+      stream.reserved.delete(message.execution)
+    }
+
+    asker.answered = true
+    this.#forgetOver()
+    stream.answer(message.id, answer)
+  }
+
+  /** Of what has ended here, the record goes to whoever lacks it; or it is here no more. */
+  #withGone (reply: SlotAnswer, message: SlotRequest, master: string): SlotAnswer {
+    const { onKnown } = this.#components
+
+    if (reply.kind === 'known' && reply.state === 'finished' && 'execution' in message) {
+      return onKnown(message.execution, master) ? reply : { kind: 'known', state: 'delivered' }
+    }
+
+    if (reply.kind === 'started' && message.kind === 'start') {
+      const outcomes = reply.outcomes.map((outcome, at) => {
+        const isGone = outcome.kind === 'known' && outcome.state === 'finished' && !onKnown(message.executions[at] ?? '', master)
+
+        return isGone ? { kind: 'known' as const, state: 'delivered' as const } : outcome
+      })
+
+      return { kind: 'started', outcomes }
+    }
+
+    return reply
+  }
+
+  /** All that were answered, but STARTs of which something may still be given back. */
+  #forgetOver (): void {
+    const open = new Set(this.#state.places.flatMap(place => place.kind === 'running' && place.executions.length > place.marked ? [place.request] : []))
+
+    for (const [request, { answered }] of this.#askers) {
+      if (answered && !open.has(request)) {
+        this.#askers.delete(request)
+      }
+    }
   }
 
   #refuse (event: SlotEvent, reason: string): void {

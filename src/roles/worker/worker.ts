@@ -8,8 +8,7 @@ import { parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { handleClock } from '../../node/clock.ts'
 import { loadOrCreateIdentity } from '../../node/identity.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
-import { receivePayload } from '../../node/payload/receive.ts'
-import { payload as payloadProtocol } from '../../node/protocol/payload/index.ts'
+import { MAX_WORKER_ADDRESSES } from '../../node/protocol/model/machine.ts'
 import { MAX_HELD } from '../../node/protocol/register/index.ts'
 import { Box, chooseUser, loadBoxFiles, preflight, settle } from '../../sandbox/index.ts'
 import { ContentStore } from '../../store/content.ts'
@@ -20,17 +19,23 @@ import { Cleanups } from '../cleanups.ts'
 import { findMesh } from '../find-mesh.ts'
 import { forgetMember } from '../member.ts'
 import { prepareOwnedDir, prepareRoleDir } from '../role-dir.ts'
-import { refuseTicket } from '../ticket.ts'
+import { Arrivals } from './arrivals.ts'
 import { bind } from './binding.ts'
 import { Boxes } from './boxes.ts'
+import { Coalesced } from './coalesce.ts'
 import { Controls } from './controls.ts'
 import { Deliveries } from './deliveries.ts'
 import { latestDrain } from './drain-word.ts'
 import { Executions } from './executions.ts'
 import { FloorMeter } from './floor-meter.ts'
 import { Outbox } from './outbox.ts'
+import { affinitiesOf } from './places.ts'
+import { SealedJobs } from './sealed-jobs.ts'
+import { SharedTurns } from './shared-turns.ts'
+import { Relays } from './relays.ts'
 import { Slot } from './slot.ts'
-import { initialSlot } from './slot-state.ts'
+import { heldBy, initialSlot, isFree } from './slot-state.ts'
+import { handleTransfers } from './transfers.ts'
 import type { BindingRequest } from './binding.ts'
 import type { Standing } from './control.ts'
 import type { SomeLimits } from '../../model/limits.ts'
@@ -57,8 +62,14 @@ export interface WorkerOptions {
   grants?: Grant[]
   /** Whole cores for its programs, beside other workers of the machine that are bound. @default all of the machine, in turns */
   bind?: BindingRequest
+  /** How many programs it runs at once that are not measured. @default 1 */
+  slots?: number
   /** Bytes of payloads kept. @default 10 GiB */
   payloadBytes?: number
+  /** Multiaddrs at which other workers reach it, to be given payloads. @default every address of the machine, on a free port */
+  listen?: string[]
+  /** It passes payloads on to other workers. @default true */
+  relay?: boolean
   /** How long a result is kept that some master does not take. @default 7 days */
   keepResultsMs?: number
   /** Bytes of such results kept. @default 10 GiB */
@@ -78,6 +89,10 @@ export interface RunningWorker {
 
 const PAYLOAD_BYTES = 10 * 1024 ** 3
 const RESULT_BYTES = 10 * 1024 ** 3
+/** How often it is said at most where the worker stands. */
+const REPORT_MS = 10
+
+const LISTEN = ['/ip4/0.0.0.0/tcp/0']
 const KEEP_RESULTS_MS = 7 * 24 * 60 * 60 * 1000
 
 /** After the program has ended, a stopping worker tries to deliver for this long; the result stays on disk otherwise. */
@@ -123,17 +138,25 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
 
     const boxOptions: BoxOptions = { files, dir: join(dir, 'box'), ground, affinity: binding?.affinity, log }
     const { sandbox, refusal } = await trySandbox(boxOptions)
-    const node = await MeshNode.create({ identity, meshId: mesh.meshId, listen: [], mdns: options.mdns ?? true, uniqueRoles: ['worker', 'master'], log })
+    const node = await MeshNode.create({ identity, meshId: mesh.meshId, listen: options.listen ?? (options.relay === false ? [] : LISTEN), mdns: options.mdns ?? true, uniqueRoles: ['worker', 'master'], log })
     let stopping = false
+    let said: string | undefined
     let drain = await outbox.loadDrain()
     let name = options.name ?? hostname().split('.')[0] ?? 'worker'
 
     const boundTo = binding == null ? undefined : [...binding.affinity.processors]
     const machine = await readResources()
     const resources = { ...machine, cores: boundTo?.length ?? machine.cores }
-    const boxes = new Boxes(boxOptions)
+    const slots = options.slots ?? 1
+    const boxes = new Boxes(boxOptions, await affinitiesOf(slots, binding?.affinity, log))
+    const jobs = new SealedJobs()
     const lock = binding?.lock ?? await MachineLock.find()
+    const turns = new SharedTurns(lock)
+    cleanups.add(async () => turns.stop())
     const quiet = new QuietWatch(boundTo)
+    // many short programs are no news each
+    const report = new Coalesced(() => { controls.report() }, REPORT_MS)
+    cleanups.add(async () => { report.stop() })
     const deliveries = new Deliveries({
       node,
       outbox,
@@ -144,7 +167,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
         // a registration names them all, and what runs
         maxCount: MAX_HELD - 1
       },
-      onChange: () => { controls.report() },
+      onChange: () => { report.call() },
       log
     })
     const executions = new Executions({
@@ -152,34 +175,49 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       ceilings: options.ceilings ?? {},
       grants: options.grants ?? [],
       content,
+      jobs,
       outbox,
-      lock,
+      turns,
       quiet,
       noise: { processors: boundTo, groups: ground.cgroups?.folders },
       spools,
       deliveries,
       makeRoom: async () => floorMeter.giveWay(),
+      onUnderWay: execution => { void slot.underWay(execution) },
       onEnded: async execution => slot.ended(execution),
-      onChange: () => { controls.report() },
+      onChange: () => { report.call() },
       log
     })
-    const slot = new Slot(initialSlot({ highest: await outbox.loadClaim(), known, cancelled: await outbox.cancelledJobs(), refusal, draining: drain?.drain }), {
+    const slot = new Slot(initialSlot({ highest: await outbox.loadClaim(), known, cancelled: await outbox.cancelledJobs(), refusal, draining: drain?.drain, places: slots }), {
       node,
       outbox,
       content,
-      onStart: (execution, start) => {
-        log(`running job ${shortJobId(parseExecutionId(execution).job)}`)
-        executions.start(execution, start)
+      jobs,
+      onStart: start => {
+        const { job } = parseExecutionId(start.execution)
+
+        // once for all items of a job
+        if (job !== said) {
+          said = job
+          log(`running job ${shortJobId(job)}`)
+        }
+
+        executions.start(start)
+
+        if (executions.measuring) {
+          relays.interrupt('it measures')
+        }
       },
+      onAbandon: execution => { executions.abandon(execution) },
       settle: async (maxMs, signal) => quiet.wait(maxMs, signal),
       onStop: execution => { executions.cancel(execution) },
       onKnown: (execution, master) => deliveries.redeliver(execution, master),
       onChange: () => {
-        if (slot.state.phase.kind !== 'free') {
+        if (!isFree(slot.state)) {
           void floorMeter.giveWay()
         }
 
-        controls.report()
+        report.call()
       },
       log
     })
@@ -187,11 +225,11 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       createBox: async signal => Box.create(boxOptions, { signal }),
       lock,
       quiet,
-      isFree: () => slot.state.phase.kind === 'free' && !slot.state.draining,
+      isFree: () => isFree(slot.state) && !slot.state.draining,
       onMeasured: () => { controls.report() },
       log
     })
-    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings, floor: floorMeter.floor, boundTo, grants: options.grants })
+    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings, floor: floorMeter.floor, boundTo, grants: options.grants, slots, addresses: addressesOf(node, options.relay) })
     const standing = standingOf(slot, executions, deliveries)
     const controls = new Controls({
       node,
@@ -200,7 +238,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       outbox,
       deliveries,
       info,
-      holds: async () => holdsOf(outbox, executions, deliveries),
+      holds: async () => holdsOf(outbox, slot, deliveries),
       standing,
       onRegistered: (master: Peer, given: string) => {
         name = given
@@ -218,29 +256,15 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       log
     })
 
+    const arrivals = new Arrivals(content)
+    const relays = new Relays({ node, content, arrivals, passesOn: options.relay ?? true, isMeasuring: () => executions.measuring })
+
     handleClock(node)
-    node.handle(payloadProtocol, async (channel, peer) => receivePayload(channel, peer, {
-      content,
-      admit: async (offer, sender) => {
-        const reason = await refuseTicket({
-          sealed: offer.ticket,
-          payload: offer.manifest.id,
-          sender: sender.id,
-          receiver: node.peerId,
-          meshTimeMs: node.meshTime(),
-          isMaster: peerId => node.peer(peerId)?.roles.has('master') === true
-        })
-
-        if (reason != null) {
-          return { kind: 'refused', reason }
-        }
-
-        return executions.running != null ? { kind: 'busy', reason: 'running a program' } : undefined
-      }
-    }))
+    handleTransfers({ node, content, arrivals, isMeasuring: () => executions.measuring })
+    cleanups.add(() => { relays.stop() })
     slot.start()
     cleanups.add(async () => slot.stop())
-    quiet.start(() => executions.running == null)
+    quiet.start(() => executions.running.length === 0)
     cleanups.add(async () => quiet.stop())
     await node.start()
     cleanups.add(async () => node.stop())
@@ -328,17 +352,27 @@ async function trySandbox (options: BoxOptions): Promise<{ sandbox?: SandboxFact
   }
 }
 
-async function holdsOf (outbox: Outbox, executions: Executions, deliveries: Deliveries): Promise<Held[]> {
-  const unconfirmed = new Set(await outbox.unconfirmed())
-  const { running } = executions
+/** None for one that takes no part in passing payloads on. */
+function addressesOf (node: MeshNode, relay = true): string[] | undefined {
+  const addresses = node.addresses().slice(0, MAX_WORKER_ADDRESSES)
+
+  return relay && addresses.length > 0 ? addresses : undefined
+}
+
+async function holdsOf (outbox: Outbox, slot: Slot, deliveries: Deliveries): Promise<Held[]> {
+  const unconfirmed = await outbox.unconfirmed()
+  const held = new Map(heldBy(slot.state).map(({ execution, state }) => [execution, state]))
+
+  for (const execution of unconfirmed) {
+    held.set(execution, 'finished')
+  }
 
   // what could not be written to a full disk is held all the same
-  const held = [...new Set([...running == null ? [] : [running.execution], ...deliveries.held, ...unconfirmed])].map((execution): Held => ({
-    execution,
-    state: execution === running?.execution && !unconfirmed.has(execution) ? 'running' : 'finished'
-  }))
+  for (const execution of deliveries.held) {
+    held.set(execution, held.get(execution) ?? 'finished')
+  }
 
-  return held.slice(0, MAX_HELD)
+  return [...held].slice(0, MAX_HELD).map(([execution, state]) => ({ execution, state }))
 }
 
 /** Where the worker stands, as users see it. */
@@ -347,11 +381,13 @@ function standingOf (slot: Slot, executions: Executions, deliveries: Deliveries)
   let since = performance.now()
 
   return () => {
-    const { phase, draining, highest, refusal } = slot.state
+    const { places, draining, highest, refusal } = slot.state
     const now = performance.now()
     const standing = ((): Omit<Standing, 'sinceMs'> => {
-      if (phase.kind === 'running') {
-        return { state: 'running', execution: phase.execution, detail: executions.running?.waiting }
+      const running = heldBy(slot.state).filter(({ state }) => state === 'running').map(({ execution }) => execution)
+
+      if (running.length > 0) {
+        return { state: 'running', execution: running[0], executions: running, detail: executions.running.find(({ waiting }) => waiting != null)?.waiting }
       }
 
       if (refusal != null) {
@@ -362,8 +398,10 @@ function standingOf (slot: Slot, executions: Executions, deliveries: Deliveries)
         return { state: 'draining' }
       }
 
-      if (phase.kind === 'reserved') {
-        return { state: 'reserved', execution: phase.execution, detail: slot.isSettling ? 'waiting for its machine to become quiet' : undefined }
+      const reserved = places.find(place => place.kind === 'reserved')
+
+      if (reserved?.kind === 'reserved') {
+        return { state: 'reserved', execution: reserved.execution, detail: slot.isSettling ? 'waiting for its machine to become quiet' : undefined }
       }
 
       return { state: deliveries.undelivered > 0 ? 'finished, delivering' : 'waiting' }

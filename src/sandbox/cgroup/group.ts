@@ -39,6 +39,8 @@ const FORKS = 'pids.events'
 export class BoxGroup {
   /** To be inherited by whoever builds the box, in this order; see `handles`. */
   readonly descriptors: number[] = []
+  /** Of memory. */
+  #limitBytes = Infinity
   readonly #parts: { hierarchy: Hierarchy, folder: string }[] = []
   /** Offsets into `descriptors` where the runner will have numbers. */
   readonly #offsets: GroupHandles = { join: [] }
@@ -93,12 +95,17 @@ export class BoxGroup {
         // What is charged already is not the program's.
         const bytes = memoryBytes + Number(readGroup(folder, FILES[kind].current))
 
-        writeGroup(folder, FILES[kind].limit, bytes)
-
         // No swap: it would be more memory than the limit says, and slow. A kernel may have been built or started without.
-        if (kind === 'v1' && has(folder, 'memory.memsw.limit_in_bytes')) {
-          writeGroup(folder, 'memory.memsw.limit_in_bytes', bytes)
-        } else if (kind === 'v2-process' && has(folder, 'memory.swap.max')) {
+        const files = [FILES[kind].limit, ...(kind === 'v1' && has(folder, 'memory.memsw.limit_in_bytes') ? ['memory.memsw.limit_in_bytes'] : [])]
+
+        // The limit with swap is never below the other one.
+        for (const file of bytes > this.#limitBytes ? files.reverse() : files) {
+          writeGroup(folder, file, bytes)
+        }
+
+        this.#limitBytes = bytes
+
+        if (kind === 'v2-process' && has(folder, 'memory.swap.max')) {
           writeGroup(folder, 'memory.swap.max', 0)
         }
       }
@@ -107,6 +114,13 @@ export class BoxGroup {
         writeGroup(folder, 'pids.max', processes + (kind === 'v2-process' ? threads : 1))
       }
     }
+  }
+
+  /** Memory that is charged to it now; 0 where the kernel does not say. */
+  chargedBytes (): number {
+    return this.#parts.reduce((bytes, { hierarchy: { kind, bills }, folder }) => {
+      return bytes + (bills.includes('memory') && kind !== 'v2-thread' ? Number(readGroup(folder, FILES[kind].current)) : 0)
+    }, 0)
   }
 
   /** How many processes the kernel has killed for the limit of memory. */

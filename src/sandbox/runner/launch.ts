@@ -69,6 +69,13 @@ export class Launcher {
     check(this.libc, 'dup3', this.libc.dup3(fd, STDIO_BASE + target, O_CLOEXEC))
   }
 
+  /** What was handed over last is held by nobody here any more. */
+  closeStdio (): void {
+    for (const target of [0, 1, 2]) {
+      closeSync(STDIO_BASE + target)
+    }
+  }
+
   /** An empty standard input. */
   setNoStdin (): void {
     const fd = openSync('/dev/null', 'r')

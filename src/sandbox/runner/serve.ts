@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs'
 import { Alarm } from './alarm.ts'
+import { clearAway } from './clear-away.ts'
 import { enterGroup, Meter } from './bill.ts'
 import { Control, WorkerGone } from './control.ts'
 import { hasProc, ownTids, readFacts, showProgram } from './facts.ts'
@@ -13,6 +14,7 @@ import { WorkingCopy } from './working-copy.ts'
 import type { Libc } from '../native/libc.ts'
 import type { Means } from './run.ts'
 import type { Stagehand } from './stagehand.ts'
+import type { ToRunner } from '../protocol.ts'
 
 /**
  * Life of a box, on the thread that starts programs: take the filters, load
@@ -25,11 +27,7 @@ export function serve (libc: Libc, stagehand: Stagehand): number {
   try {
     control.send({ type: 'boot', tids: ownTids() })
 
-    const filters = control.read()
-
-    if (filters.type !== 'filters') {
-      throw new Error('expected the filters')
-    }
+    const filters = expect(control, 'filters')
 
     if (filters.group != null) {
       enterGroup(libc, filters.group)
@@ -56,14 +54,22 @@ export function serve (libc: Libc, stagehand: Stagehand): number {
 
     warmUp(means, () => control.hasMore(libc))
 
-    const message = control.read()
+    const { task } = expect(control, 'task')
 
-    if (message.type !== 'task') {
-      throw new Error('expected a task')
+    if (!new TaskRun(means, control, task, copy).perform() || task.repeat !== true) {
+      return 0
     }
 
-    new TaskRun(means, control, message.task, copy).perform()
-    return 0
+    // Until the worker closes its end.
+    for (;;) {
+      expect(control, 'clean')
+      clearAway(means, control)
+      control.send({ type: 'clean' })
+
+      const { commands } = expect(control, 'again')
+
+      new TaskRun(means, control, { ...task, commands }, copy).performAgain()
+    }
   } catch (err) {
     if (err instanceof WorkerGone) {
       return 0
@@ -74,4 +80,14 @@ export function serve (libc: Libc, stagehand: Stagehand): number {
     control.send({ type: 'broken', reason: err instanceof Error ? err.message : String(err) })
     return 1
   }
+}
+
+function expect<T extends ToRunner['type']> (control: Control, type: T): Extract<ToRunner, { type: T }> {
+  const message = control.read()
+
+  if (message.type !== type) {
+    throw new Error(`expected ${type}, not ${message.type}`)
+  }
+
+  return message as Extract<ToRunner, { type: T }>
 }

@@ -84,6 +84,13 @@ export class Stage {
     }
   }
 
+  /** For another execution: nothing is compared, everything is new. */
+  renewAll (alive: () => void): void {
+    this.#folders = []
+    this.#used = true
+    this.renew(alive)
+  }
+
   /**
    * Might it hold something of an earlier run? The contents of files cannot be
    * compared, so whatever began with files is stale. An empty folder is not

@@ -55,14 +55,25 @@ export class TaskRun {
     this.#runs = new Runs(this.#means, control, task)
   }
 
-  perform (): void {
+  /** False when the box could not be prepared for it. */
+  perform (): boolean {
     const refusal = this.#prepare()
 
-    if (refusal != null) {
+    if (refusal == null) {
+      this.#carryOut()
+    } else {
       this.#control.send({ type: 'result', outcome: 'not-run', reason: refusal.message, commands: this.#task.commands.map((_, index) => notRunSummary(index, refusal)) })
-      return
     }
 
+    return refusal == null
+  }
+
+  /** The payload and the limits are those of the task before, and everything has been cleared away. */
+  performAgain (): void {
+    this.#carryOut()
+  }
+
+  #carryOut (): void {
     const commands = this.#find()
     const measured = commands.filter((command): command is Measured => 'runnable' in command)
 
@@ -99,7 +110,7 @@ export class TaskRun {
   /** Takes the payload and sets the limits. */
   #prepare (): NotRun | undefined {
     const task = this.#task
-    const single = task.kind === 'exec'
+    const single = task.kind === 'exec' && task.repeat !== true
 
     this.#copy.expect(task.files, single)
 

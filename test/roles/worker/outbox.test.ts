@@ -43,9 +43,9 @@ afterEach(async () => {
 
 describe('the journal of a worker', () => {
   it('knows after a restart which master has confirmed which result, and how long it has been kept', async () => {
-    await outbox.saveStart(execution('1'))
+    await outbox.saveStarts([execution('1')])
     await outbox.saveResult(result('1'))
-    await outbox.saveStart(execution('11'))
+    await outbox.saveStarts([execution('11')])
     await outbox.saveResult(result('11'))
     await outbox.saveConfirmed(execution('1'), 'master-a')
     await outbox.saveConfirmed(execution('1'), 'master-b')
@@ -58,11 +58,11 @@ describe('the journal of a worker', () => {
   })
 
   it('keeps of what is delivered only that it ran, and nothing a hundred days later', async () => {
-    await outbox.saveStart(execution('1'))
+    await outbox.saveStarts([execution('1')])
     await outbox.saveResult(result('1'))
     await outbox.saveConfirmed(execution('1'), 'master-a')
     await outbox.saveCancel(JOB)
-    await outbox.forget(execution('1'), Date.now())
+    await outbox.forget(execution('1'), Date.now(), ['master-a'], true)
     await outbox.prune(Date.now() + 99 * DAY_MS)
     await reopen()
 
@@ -85,8 +85,24 @@ describe('the journal of a worker', () => {
     expect(left).toEqual([])
   })
 
+  it('keeps little output beside its record, and forgets it with it', async () => {
+    const output = { stdout: Buffer.from('hello\n'), stderr: Buffer.from('') }
+    await outbox.saveStarts([execution('1'), execution('2')])
+    await outbox.saveResult(result('1'), output)
+    await outbox.saveResult(result('2'))
+    await reopen()
+
+    const kept = await outbox.undelivered(execution('1'))
+    expect(Buffer.from(kept!.output!.stdout).toString()).toBe('hello\n')
+    expect(kept!.output!.stderr.byteLength).toBe(0)
+    expect((await outbox.undelivered(execution('2')))!.output).toBeUndefined()
+
+    await outbox.forget(execution('1'), Date.now(), [], false)
+    expect(await journal.get(`output/${execution('1')}`)).toBeUndefined()
+  })
+
   it('never prunes what has not been delivered', async () => {
-    await outbox.saveStart(execution('1'))
+    await outbox.saveStarts([execution('1')])
     await outbox.saveResult(result('1'))
     await outbox.prune(Date.now() + 1_000 * DAY_MS)
 
@@ -96,7 +112,7 @@ describe('the journal of a worker', () => {
 
   it('gives marks of earlier versions, which say no time, their hundred days from now on', async () => {
     const nowMs = Date.now()
-    await outbox.saveStart(execution('1'))
+    await outbox.saveStarts([execution('1')])
     await journal.put(`delivered/${execution('1')}`, new Uint8Array(0))
     await outbox.prune(nowMs)
     await outbox.prune(nowMs + 99 * DAY_MS)
@@ -107,7 +123,7 @@ describe('the journal of a worker', () => {
   })
 
   it('puts a record in the place of one that it cannot read, and keeps what was there', async () => {
-    await outbox.saveStart(execution('1'))
+    await outbox.saveStarts([execution('1')])
     await journal.put(`result/${execution('1')}`, Buffer.from([0xff, 0xff, 0xff]))
     const kept = await outbox.undelivered(execution('1'))
 
