@@ -2,7 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseExecutionId } from '../../src/model/ids.ts'
 import { stepCoordinator } from '../../src/roles/master/coordinator/step.ts'
+import { touch } from '../../src/roles/master/coordinator/track.ts'
 import { stepElection } from '../../src/roles/master/election/step.ts'
+import { knownFrom } from '../../src/roles/worker/known-executions.ts'
 import { stepSlot } from '../../src/roles/worker/slot-state.ts'
 import { happenings } from '../roles/worker/happenings.ts'
 import { faultsOfSlot } from '../roles/worker/slot-checker.ts'
@@ -35,15 +37,20 @@ function stateOf (change: (state: SlotState) => SlotState): Slot {
 }
 
 const SLOTS: Array<[string, Slot, RegExp]> = [
-  ['forgets what it has run', stateOf(state => ({ ...state, known: new Map() })), /starts again/],
+  ['forgets what it has run', stateOf(state => ({ ...state, known: knownFrom() })), /starts again|returned although|known, and nobody/],
   ['listens to a stale claim', (state, event) => stepSlot(event.kind === 'request' && event.message.claim.master === event.from ? { ...state, highest: undefined } : state, event), /is answered (?!stale)/],
   ['calls everybody stale', (state, event) => stepSlot({ ...state, highest: { term: 99, master: 'x' } }, event), /is answered stale|not on disk/],
   ['believes a claim of somebody else', (state, event) => stepSlot(state, event.kind === 'request' ? { ...event, from: event.message.claim.master } : event), /is answered/],
   ['does not write down the claim', effectsOf(effects => effects.filter(effect => effect.kind !== 'persist-claim')), /claim is not on disk/],
   ['does not write down the start', effectsOf(effects => effects.filter(effect => effect.kind !== 'persist-start')), /before the journal says so/],
   ['writes down the start afterwards', effectsOf(effects => [...effects.filter(effect => effect.kind !== 'persist-start'), ...effects.filter(effect => effect.kind === 'persist-start')]), /before the journal says so/],
-  ['takes a task while one is running', (state, event) => stepSlot(event.kind === 'request' && event.message.kind === 'available' ? { ...state, phase: { kind: 'free' } } : state, event), /runs beside|the slot says/],
-  ['starts what is not reserved', (state, event) => stepSlot(event.kind === 'request' && event.message.kind === 'start' && state.phase.kind === 'free' ? { ...state, phase: { kind: 'reserved', execution: event.message.execution, claim: event.message.claim, leaseEndsMs: Infinity } } : state, event), /without a reservation/],
+  ['takes a task while one is running', (state, event) => stepSlot(event.kind === 'request' && event.message.kind === 'available' ? { ...state, places: state.places.map(() => ({ kind: 'free' })) } : state, event), /runs beside|the slot says/],
+  ['measures beside others', (state, event) => stepSlot(event.kind === 'request' && event.message.kind === 'available' ? { ...state, places: state.places.map(place => place.kind === 'free' ? place : { ...place, measured: false }) } : state, event.kind === 'request' && event.message.kind === 'available' ? { ...event, message: { ...event.message, measured: false } } : event), /runs beside/],
+  ['gives back what counts as begun', (state, event) => stepSlot(event.kind === 'drain' ? { ...state, places: state.places.map(place => place.kind === 'running' ? { ...place, marked: 1 } : place) } : state, event), /returned although/],
+  ['runs what it has given back', (state, event) => event.kind === 'drain' ? { state: { ...state, draining: event.drain }, effects: stepSlot(state, event).effects } : stepSlot(state, event), /nobody waits for it|while draining/],
+  ['forgets what waits', effectsOf(effects => effects.filter(effect => effect.kind !== 'start' || !effect.more)), /never run|the slot says/],
+  ['takes what was overtaken', stateOf(state => ({ ...state, lastId: -1 })), /is answered/],
+  ['starts what is not reserved', (state, event) => stepSlot(event.kind === 'request' && event.message.kind === 'start' && event.message.reserved && state.places[0]?.kind === 'free' ? { ...state, places: [{ kind: 'reserved', execution: event.message.executions[0] ?? '', claim: event.message.claim, measured: event.start?.measured === true, leaseEndsMs: Infinity }, ...state.places.slice(1)] } : state, event), /without a reservation/],
   ['forgets a cancel', stateOf(state => ({ ...state, cancelled: NOWHERE })), /although its job is cancelled/],
   ['answers a cancel at once', (state, event) => {
     const step = stepSlot(state, event)
@@ -54,7 +61,7 @@ const SLOTS: Array<[string, Slot, RegExp]> = [
   ['never answers a cancel', stateOf(state => ({ ...state, waiting: [] })), /never answered/],
   ['starts while draining', stateOf(state => ({ ...state, draining: false })), /draining|the slot says/],
   ['keeps a lease for ever', (state, event) => event.kind === 'tick' ? { state, effects: [] } : stepSlot(state, event), /lease that has ended/],
-  ['ends what runs when a lease would', (state, event) => event.kind === 'tick' ? { state: { ...state, phase: { kind: 'free' } }, effects: [] } : stepSlot(state, event), /the slot says free/]
+  ['ends what runs when a lease would', (state, event) => event.kind === 'tick' ? { state: { ...state, places: state.places.map(() => ({ kind: 'free' })) }, effects: [] } : stepSlot(state, event), /the slot says free/]
 ]
 
 describe('the slot\'s checker finds a slot that', () => {
@@ -113,7 +120,7 @@ function before (change: (state: CoordinatorState, event: CoordinatorEvent) => C
   }
 }
 
-const FORGETFUL: Slot = stateOf(state => ({ ...state, known: new Map() }))
+const FORGETFUL: Slot = stateOf(state => ({ ...state, known: knownFrom() }))
 const HEEDLESS: Slot = (state, event) => stepSlot(event.kind === 'request' ? { ...state, highest: undefined } : state, event)
 /** The lower id displaces a live claimant. */
 const DISPLACING: Election = (state, event) => {
@@ -148,20 +155,21 @@ const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
   ['a worker that forgets what it has run', { slot: FORGETFUL }, /starts again/],
   ['a worker that does not write down what it starts', { slot: effectsOf(effects => effects.filter(({ kind }) => kind !== 'persist-start')) }, /before the worker's journal says so/],
   ['a worker that does not write down a claim', { slot: effectsOf(effects => effects.filter(({ kind }) => kind !== 'persist-claim')) }, /obeys .* after/],
-  ['a worker that takes a task while one is running', { slot: (state, event) => stepSlot(event.kind === 'request' && event.message.kind === 'available' ? { ...state, phase: { kind: 'free' } } : state, event) }, /starts beside/],
+  ['a worker that takes a task while one is running', { slot: (state, event) => stepSlot(event.kind === 'request' && (event.message.kind === 'available' || event.message.kind === 'start') ? { ...state, places: state.places.map(() => ({ kind: 'free' })) } : state, event) }, /starts beside/],
   ['a master that displaces a live coordinator', { election: DISPLACING }, /displaces|claims term/],
   ['a master that claims without a new term', { election: UNCOUNTED }, /claims term 1 after term 1/],
   ['a master that starts without journaling the assignment', { coordinator: (state, event) => stepCoordinator(state, event).filter(effect => effect.kind !== 'persist-assign') }, /before it is journaled/],
   ['a master that gives a START whose answer was lost to somebody else', {
     coordinator: before((state, event) => {
-      if (event.kind === 'ask-failed') {
-        const task = taskOf(state, event.execution)
+      for (const execution of event.kind === 'stream-lost' ? event.executions : []) {
+        const task = taskOf(state, execution)
 
         if (task?.state === 'starting' && !task.prepared) {
           task.state = 'queued'
           task.worker = undefined
           task.doubted.clear()
           task.assigned.clear()
+          touch(state, task)
         }
       }
 
@@ -175,8 +183,10 @@ const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
   ['a master that calls done what its worker has only started', {
     coordinator: (state, event) => {
       const effects = stepCoordinator(state, event)
-      const task = event.kind === 'answer' && event.reply.kind === 'started' ? taskOf(state, event.execution) : undefined
-      if (task?.state === 'running') { task.state = 'done' }
+      for (const { execution, outcome } of event.kind === 'outcomes' ? event.outcomes : []) {
+        const task = outcome.kind === 'started' ? taskOf(state, execution) : undefined
+        if (task?.state === 'running') { task.state = 'done' }
+      }
       return effects
     }
   }, /without a record|does not end|differ in their view/],
@@ -190,11 +200,12 @@ const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
   }, /is counted/],
   ['a master that does not ask again after a lost answer', {
     coordinator: before((state, event) => {
-      if (event.kind === 'ask-failed') {
-        const task = taskOf(state, event.execution)
-        if (task?.state === 'starting' && !task.prepared) { return undefined }
+      const begun = (execution: string): boolean => {
+        const task = taskOf(state, execution)
+        return task?.state === 'starting' && !task.prepared
       }
-      return event
+
+      return event.kind === 'stream-lost' && event.executions.some(begun) ? undefined : event
     })
   }, /does not end/],
   ['a master that does not hear that a cancel was carried out, nor says it again', {

@@ -8,19 +8,21 @@ import { BEAT_MS, newElection } from '../../src/roles/master/election/state.ts'
 import { beatFor, livePeers, routeToCoordinator } from '../../src/roles/master/election/step.ts'
 import { FactFeed, restoreEvent, resultEvent } from '../../src/roles/master/fact-feed.ts'
 import { countBehind, follow, Follower, isCovered } from '../../src/roles/master/follow.ts'
+import { Slots } from '../../src/roles/master/slots.ts'
 import { Replica } from '../../src/roles/master/replica/replica.ts'
 import { nameOf, shortExecution } from './ids.ts'
 import { journalOn } from './disk.ts'
 import { channelOf } from './network.ts'
 import { fromBytes, openJob, SimJobs, toBytes } from './sim-jobs.ts'
-import { SimSlots } from './sim-slots.ts'
 import type { Machines, Setting } from './setting.ts'
 import type { Disk } from './disk.ts'
 import type { Node, Side } from './network.ts'
 import type { Process } from './world.ts'
 import type { Job } from '../../src/model/job.ts'
 import type { Beat } from '../../src/node/protocol/masters/messages.ts'
+import type { Channel } from '../../src/node/protocol/protocol.ts'
 import type { Claim, ListedMaster, WorkerMessage } from '../../src/node/protocol/register/messages.ts'
+import type { SlotReply, SlotRequest } from '../../src/node/protocol/slot/messages.ts'
 import type { TaskReport } from '../../src/node/protocol/task/messages.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from '../../src/roles/master/coordinator/state.ts'
 import type { ElectionEvent, ElectionState } from '../../src/roles/master/election/state.ts'
@@ -84,7 +86,7 @@ export class MasterLife implements Node {
   /** What each live master knew of what has begun when this reign began. */
   #known = new Map<string, Set<string>>()
   #feed!: FactFeed
-  #slots!: SimSlots
+  #slots!: Slots
   #jobs!: SimJobs
   #effects: Promise<void> = Promise.resolve()
 
@@ -115,10 +117,9 @@ export class MasterLife implements Node {
     this.replica = replica
     this.election = newElection(this.id, replica.origin, term == null ? 0 : Number(Buffer.from(term).toString()))
     this.#jobs = new SimJobs(replica)
-    this.#slots = new SimSlots({
-      world: this.#setting.world,
-      network: this.#setting.network,
-      process,
+    this.#slots = new Slots({
+      open: async worker => this.#openSlot(worker),
+      after: (ms, run) => this.#after(ms, run),
       claim: () => this.#claimOf(),
       onAnswer: (worker, execution, reply) => {
         this.#say(() => `${nameOf(worker)} answers ${reply.kind} for ${shortExecution(execution)}${'reason' in reply ? ` (${reply.reason})` : ''}`)
@@ -129,9 +130,23 @@ export class MasterLife implements Node {
 
         this.#dispatch({ kind: 'answer', worker, execution, reply })
       },
-      onFailure: (worker, execution, reason) => {
-        this.#say(() => `asking ${nameOf(worker)} for ${shortExecution(execution)} failed: ${reason}`)
-        this.#dispatch({ kind: 'ask-failed', worker, execution, reason })
+      onOutcomes: (worker, outcomes) => {
+        outcomes.forEach(({ execution, outcome }) => {
+          this.#say(() => `${nameOf(worker)} answers START of ${shortExecution(execution)}: ${outcome.kind}${'reason' in outcome ? ` (${outcome.reason})` : ''}`)
+        })
+        this.#dispatch({ kind: 'outcomes', worker, outcomes })
+      },
+      onReturned: (worker, executions, reason) => {
+        this.#say(() => `${nameOf(worker)} gives back ${executions.map(shortExecution).join()} (${reason})`)
+        this.#dispatch({ kind: 'returned', worker, executions, reason })
+      },
+      onRecalled: (worker, execution, reply) => {
+        this.#say(() => `${nameOf(worker)} answers ${reply.kind} to the recall of ${shortExecution(execution)}`)
+        this.#dispatch({ kind: 'recall-answered', worker, execution, reply })
+      },
+      onLost: (worker, executions, reason) => {
+        this.#say(() => `the slot stream to ${nameOf(worker)} is lost with ${executions.map(shortExecution).join() || 'nothing'}: ${reason}`)
+        this.#dispatch({ kind: 'stream-lost', worker, executions, reason })
       }
     })
 
@@ -509,6 +524,33 @@ export class MasterLife implements Node {
 
   // the coordinator
 
+  async #openSlot (worker: string): Promise<Channel<SlotReply, SlotRequest>> {
+    const { world, network } = this.#setting
+
+    await this.process.sleep(0.1)
+
+    const side = network.open(this.process, worker, 'slot')
+
+    if (side == null) {
+      throw new Error('the worker is not connected')
+    }
+
+    return channelOf(world, side)
+  }
+
+  #after (ms: number, run: () => void): () => void {
+    let isWanted = true
+
+    this.process.after(ms, () => {
+      if (isWanted) {
+        this.#setting.world.stir()
+        run()
+      }
+    })
+
+    return () => { isWanted = false }
+  }
+
   #reign (claim: Claim): void {
     if (this.claim != null) {
       this.#standDown()
@@ -603,16 +645,19 @@ export class MasterLife implements Node {
 
       switch (effect.kind) {
         case 'ask':
-          void this.#slots.ask(effect.worker, effect.execution, this.state.jobs.get(parseExecutionId(effect.execution).job)?.job.payload?.id)
+          void this.#ask(effect.worker, effect.execution)
           break
         case 'rollback':
-          void this.#slots.rollback(effect.execution)
+          void this.#slots.rollback(effect.worker, effect.execution)
+          break
+        case 'recall':
+          void this.#slots.recall(effect.worker, effect.execution)
           break
         case 'send-payload':
           void this.#sendPayload(effect.worker, effect.execution)
           break
         case 'start':
-          void this.#startAssigned(effect.starts, assigned)
+          void this.#startAssigned(effect, assigned)
           break
         case 'cancel-on':
           void this.#cancelOn(effect.worker, effect.job)
@@ -639,19 +684,39 @@ export class MasterLife implements Node {
     }
   }
 
-  async #startAssigned (starts: Array<{ worker: string, execution: string }>, assigned: Promise<void>): Promise<void> {
-    await assigned
-    await Promise.all(starts.map(async ({ worker, execution }) => {
-      const sealed = await this.#jobs.sealed(parseExecutionId(execution).job)
+  async #ask (worker: string, execution: string): Promise<void> {
+    const job = this.state.jobs.get(parseExecutionId(execution).job)?.job
 
-      if (sealed == null) {
-        this.#dispatch({ kind: 'answer', worker, execution, reply: { kind: 'refused', reason: 'its record is missing in the journal' } })
-        return
+    await this.#slots.ask(worker, execution, job?.kind === 'run', job?.payload?.id)
+  }
+
+  /** roles/master/starts.ts without instants. */
+  async #startAssigned ({ starts, reserved }: Extract<CoordinatorEffect, { kind: 'start' }>, assigned: Promise<void>): Promise<void> {
+    await assigned
+    await Promise.all(starts.map(async ({ worker, executions }) => {
+      const id = parseExecutionId(executions[0]!).job
+      const job = {
+        id,
+        sealed: async () => {
+          const sealed = await this.#jobs.sealed(id)
+
+          if (sealed == null) {
+            throw new Error('its record is missing in the journal')
+          }
+
+          return sealed
+        }
       }
 
-      this.#say(() => `START of ${shortExecution(execution)}`)
-      this.#setting.checker.commands(this, execution)
-      await this.#slots.start(worker, execution, sealed)
+      for (const execution of executions) {
+        this.#say(() => `START of ${shortExecution(execution)}`)
+        this.#setting.checker.commands(this, execution)
+      }
+
+      await (reserved ? this.#slots.startReserved(worker, executions[0]!, job) : this.#slots.start(worker, executions, job)).catch(err => {
+        // the reign is over
+        this.#say(() => toError(err).message)
+      })
     }))
   }
 

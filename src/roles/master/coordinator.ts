@@ -1,30 +1,27 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { parseExecutionId, shortJobId } from '../../model/ids.ts'
-import { DEFAULT_QUIET_MS } from '../../model/plan.ts'
-import { measureOffset, monotonicNow } from '../../node/clock.ts'
+import { slot } from '../../node/protocol/slot/index.ts'
+import { Acceptance } from './acceptance.ts'
 import { SETTLE_MS } from './coordinator/place.ts'
 import { COMMANDS, emptyCoordinator } from './coordinator/state.ts'
 import { stepCoordinator } from './coordinator/step.ts'
-import { freezeTargets } from './coordinator/targets.ts'
 import { FactFeed, restoreEvent } from './fact-feed.ts'
+import { ANSWER_MS } from './slot-line.ts'
 import { Slots } from './slots.ts'
+import { Starts } from './starts.ts'
+import { Transfers } from './transfers.ts'
+import type { Durable } from './acceptance.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from './coordinator/state.ts'
 import type { Masters } from './masters.ts'
-import type { Instant } from './slots.ts'
 import type { JobStore } from './job-store.ts'
 import type { Payloads } from './payloads.ts'
-import type { Position, Replica } from './replica/replica.ts'
+import type { Replica } from './replica/replica.ts'
 import type { Job } from '../../model/job.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { Claim } from '../../node/protocol/register/messages.ts'
 import type { ContentStore } from '../../store/content.ts'
 
 const TICK_MS = 1_000
-
-/** Time for START to arrive everywhere before the common instant, beyond the slowest link's own delay. */
-const START_LEAD_MS = 25
-const MAX_START_LEAD_MS = 2_000
-const OFFSET_TIMEOUT_MS = 2_000
 
 export interface CoordinatorComponents {
   node: MeshNode
@@ -36,17 +33,12 @@ export interface CoordinatorComponents {
   log: (line: string) => void
 }
 
-/** Where a job is on disk: names of masters, this one first, and of those that could not be waited for. */
-export interface Durable {
-  on: string[]
-  leftOut: string[]
-}
-
 /** What others may want to hear of: a task or a worker changed, a transfer went on, a job ended. */
 export interface CoordinatorListener {
   onTask?: (job: string, task: string) => void
   onJobEnd?: (job: string) => void
-  onTransfer?: (job: string, task: string, chunks: number, of: number) => void
+  /** `note`: what went wrong with it and was worked around. */
+  onTransfer?: (job: string, task: string, chunks: number, of: number, note?: string) => void
 }
 
 /**
@@ -62,30 +54,45 @@ export class Coordinator {
   readonly #slots: Slots
   readonly #feed: FactFeed
   readonly #listeners = new Set<CoordinatorListener>()
-  readonly #transfers = new Map<string, AbortController>()
+  readonly #acceptance: Acceptance
+  readonly #transfers: Transfers
+  readonly #starts: Starts
+  /** Ends of jobs on their way to the disk. */
+  readonly #ending = new Set<Promise<void>>()
   #effects: Promise<void> = Promise.resolve()
   #claim?: Claim
   #timer?: NodeJS.Timeout
   #settling?: NodeJS.Timeout
   #stopping = false
-  #trouble?: string
 
   constructor (components: CoordinatorComponents) {
-    const { node, replica, jobs, masters, log } = components
+    const { node, replica, jobs, content, payloads, masters, log } = components
+    const dispatch = (event: CoordinatorEvent): void => { this.dispatch(event) }
 
     this.#components = components
     this.#slots = new Slots({
-      node,
+      open: async worker => node.openChannel(worker, slot, { signal: AbortSignal.timeout(ANSWER_MS) }),
       claim: () => this.#claimOf(),
       onAnswer: (worker, execution, reply) => {
         if (reply.kind === 'stale') {
           masters.stale(reply.highest)
         }
 
-        this.dispatch({ kind: 'answer', worker, execution, reply, nowMs: Date.now() })
+        dispatch({ kind: 'answer', worker, execution, reply, nowMs: Date.now() })
       },
-      onFailure: (worker, execution, reason) => { this.dispatch({ kind: 'ask-failed', worker, execution, reason, nowMs: Date.now() }) }
+      onOutcomes: (worker, outcomes) => { dispatch({ kind: 'outcomes', worker, outcomes, nowMs: Date.now() }) },
+      onReturned: (worker, executions, reason) => { dispatch({ kind: 'returned', worker, executions, reason, nowMs: Date.now() }) },
+      onRecalled: (worker, execution, reply) => { dispatch({ kind: 'recall-answered', worker, execution, reply, nowMs: Date.now() }) },
+      onLost: (worker, executions, reason) => { dispatch({ kind: 'stream-lost', worker, executions, reason, nowMs: Date.now() }) }
     })
+    this.#starts = new Starts({ node, jobs, slots: this.#slots, masters, job: id => this.state.jobs.get(id)?.job, dispatch, log })
+    this.#transfers = new Transfers({
+      payloads,
+      dispatch,
+      onProgress: (...transfer) => { this.#listeners.forEach(listener => { listener.onTransfer?.(...transfer) }) },
+      log
+    })
+    this.#acceptance = new Acceptance({ replica, jobs, content, payloads, masters, state: () => this.state, dispatch })
     this.#feed = new FactFeed({ replica, jobs, log, knows: job => this.state.jobs.has(job), dispatch: event => { this.#learn(event) } })
   }
 
@@ -125,10 +132,11 @@ export class Coordinator {
     this.#stopping = true
     clearInterval(this.#timer)
     clearTimeout(this.#settling)
-    this.#dropTransfers('the master stops')
+    this.#transfers.drop('the master stops')
     this.#slots.stop()
     await this.#feed.stop()
     await this.#effects
+    await Promise.all(this.#ending)
   }
 
   /** The election is won. */
@@ -150,7 +158,7 @@ export class Coordinator {
     this.#claim = undefined
     clearTimeout(this.#settling)
     this.dispatch({ kind: 'stand-down', nowMs: Date.now() })
-    this.#dropTransfers('another master coordinates')
+    this.#transfers.drop('another master coordinates')
     this.#slots.drop('another master coordinates')
   }
 
@@ -166,69 +174,12 @@ export class Coordinator {
    * or nothing is accepted.
    */
   async accept (job: Job, sealed: Uint8Array): Promise<Durable> {
-    const { jobs, content, replica } = this.#components
-    const targets = freezeTargets(this.state, job)
-    const acceptedAtMs = Date.now()
-    const accepted = (): void => { this.dispatch({ kind: 'accept', job, acceptedAtMs, targets, nowMs: Date.now() }) }
-
-    this.#checkReplicas(job, 1 + this.#components.masters.live().length)
-
-    if (job.payload != null) {
-      content.pin(job.payload.id, job.id)
-    }
-
-    try {
-      // before anything is written: who is slow to answer already would leave too few
-      const payload = job.replicas == null ? undefined : both([await this.#replicated(replica.position), await this.#replicatePayload(job)])
-
-      this.#checkReplicas(job, payload?.on.length ?? Infinity)
-
-      const position = await jobs.accept(job, sealed, { acceptedAtMs, targets })
-
-      if (job.replicas == null) {
-        accepted()
-      }
-
-      const durable = both(await Promise.all([this.#replicated(position), payload ?? this.#replicatePayload(job)]))
-
-      if (job.replicas != null && durable.on.length < job.replicas) {
-        // what some have already must not come to life anywhere
-        await jobs.bury([job.id], Date.now())
-        // others may have spoken of it already
-        this.dispatch({ kind: 'forget', job: job.id, nowMs: Date.now() })
-
-        throw new MeshmarkError('refused', `${job.replicas} masters are to have the job on disk (--replicas) and only ${durable.on.length} took it (${durable.leftOut.join(', ') || 'the others'} did not): nothing was accepted, and the id ${job.id} is spent; submit it again, as a new job, when meshmark nodes shows them`)
-      }
-
-      if (job.replicas != null) {
-        // another master that was asked for the very same job may have refused it meanwhile
-        if (jobs.isBuried(job.id)) {
-          throw new MeshmarkError('refused', `too few masters took job ${job.id} on disk (--replicas) when it was first submitted: nothing was accepted, and its id is spent; submit it again, as a new job`)
-        }
-
-        accepted()
-      }
-
-      return durable
-    } catch (err) {
-      if (job.payload != null && !this.state.jobs.has(job.id)) {
-        content.unpin(job.payload.id, job.id)
-      }
-
-      throw err
-    }
+    return this.#acceptance.accept(job, sealed)
   }
 
   /** Where a job is that was accepted before; with its payload, as long as that may be needed. Throws `failed` when that is on fewer masters than it wants. */
   async locate (job: Job, isOver: boolean): Promise<Durable> {
-    const position = await this.#components.jobs.locate(job.id)
-    const durable = both(await Promise.all([this.#replicated(position), isOver ? undefined : this.#replicatePayload(job)]))
-
-    if (job.replicas != null && durable.on.length < job.replicas) {
-      throw new MeshmarkError('failed', `job ${shortJobId(job.id)} was accepted before and goes on, but only ${durable.on.length} of the ${job.replicas} masters that are to have it (--replicas) have it now: start more masters, or cancel it`)
-    }
-
-    return durable
+    return this.#acceptance.locate(job, isOver)
   }
 
   async cancel (job: string): Promise<void> {
@@ -240,7 +191,7 @@ export class Coordinator {
     const position = await this.#components.jobs.cancel(job)
 
     this.dispatch({ kind: 'cancel', job, nowMs: Date.now() })
-    await this.#replicated(position)
+    await this.#components.masters.replicated(position)
   }
 
   dispatch (event: CoordinatorEvent): void {
@@ -281,20 +232,6 @@ export class Coordinator {
     }
   }
 
-  async #replicated (position: Position): Promise<Durable> {
-    return this.#components.masters.replicated(position)
-  }
-
-  async #replicatePayload (job: Job): Promise<Durable | undefined> {
-    return job.payload == null ? undefined : this.#components.payloads.replicate(job.payload)
-  }
-
-  #checkReplicas ({ replicas }: Job, masters: number): void {
-    if (replicas != null && masters < replicas) {
-      throw new MeshmarkError('refused', `${replicas} masters are to have the job on disk (--replicas) and only ${masters} can: nothing was accepted; start more masters (see meshmark nodes) and submit it again, or ask for fewer`)
-    }
-  }
-
   #claimOf (): Claim {
     if (this.#claim == null) {
       throw new MeshmarkError('refused', 'another master coordinates')
@@ -303,93 +240,67 @@ export class Coordinator {
     return this.#claim
   }
 
-  #dropTransfers (reason: string): void {
-    for (const transfer of this.#transfers.values()) {
-      transfer.abort(new Error(reason))
-    }
+  #carryOut (effects: CoordinatorEffect[], claim: Claim | undefined): void {
+    // of a reign that has ended meanwhile
+    const isOver = this.#claim == null || this.#claim !== claim
+    const wanted = isOver ? effects.filter(({ kind }) => !COMMANDS.has(kind)) : effects
+    const assigned = this.#starts.assign(wanted.flatMap(effect => effect.kind === 'persist-assign' ? [effect.execution] : []))
+
+    wanted.forEach(effect => { this.#carryOutOne(effect, assigned, claim) })
   }
 
-  async #carryOut (effects: CoordinatorEffect[], claim: Claim | undefined): Promise<void> {
-    const executions = effects.flatMap(effect => effect.kind === 'persist-assign' ? [effect.execution] : [])
-    // many short tasks share the way to the disk and to the other masters
-    const assigned = this.#assign(executions)
-
-    for (const effect of effects) {
-      // of a reign that has ended meanwhile
-      if (COMMANDS.has(effect.kind) && (this.#claim == null || this.#claim !== claim)) {
-        continue
+  #carryOutOne (effect: CoordinatorEffect, assigned: Promise<string | undefined>, claim: Claim | undefined): void {
+    switch (effect.kind) {
+      case 'ask': {
+        const job = this.#jobOf(effect.execution)
+        return this.#do(this.#slots.ask(effect.worker, effect.execution, job?.kind === 'run', job?.payload?.id))
       }
-
-      switch (effect.kind) {
-        case 'persist-assign':
-          break
-        case 'ask': {
-          const entry = this.state.jobs.get(parseExecutionId(effect.execution).job)
-          void this.#slots.ask(effect.worker, effect.execution, entry?.job.kind === 'run', entry?.job.payload?.id)
-          break
-        }
-        case 'rollback':
-          this.#transfers.get(effect.execution)?.abort(new Error('rolled back'))
-          void this.#slots.rollback(effect.execution)
-          break
-        case 'send-payload':
-          void this.#sendPayload(effect.worker, effect.execution)
-          break
-        case 'start':
-          void this.#startAssigned(effect.starts, effect.together, assigned)
-          break
-        case 'cancel-on':
-          void this.#cancelOn(effect.worker, effect.job)
-          break
-        case 'task-changed':
-          this.#listeners.forEach(listener => { listener.onTask?.(effect.job, effect.task) })
-          break
-        case 'worker-changed':
-          break
-        case 'job-forgotten':
-          if (effect.job.payload != null) {
-            this.#components.content.unpin(effect.job.payload.id, effect.job.id)
-          }
-
-          this.#listeners.forEach(listener => { listener.onJobEnd?.(effect.job.id) })
-          break
-        case 'job-ended':
-          await this.#onJobEnd(effect.job, effect.atMs, claim)
-          break
+      case 'rollback':
+        this.#transfers.stop(effect.execution, 'rolled back')
+        return this.#do(this.#slots.rollback(effect.worker, effect.execution))
+      case 'recall':
+        return this.#do(this.#slots.recall(effect.worker, effect.execution))
+      case 'send-payload': {
+        const payload = this.#jobOf(effect.execution)?.payload
+        return payload == null ? undefined : this.#do(this.#transfers.send(effect.worker, effect.execution, payload.id))
       }
-    }
-  }
-
-  /** Why the assignments are not on disk, or undefined: no START without, but everything else goes on. */
-  async #assign (executions: string[]): Promise<string | undefined> {
-    try {
-      if (executions.length > 0) {
-        await this.#replicated(await this.#components.jobs.assign(executions))
+      case 'start':
+        return this.#do(this.#starts.start(effect, assigned))
+      case 'cancel-on':
+        return this.#do(this.#cancelOn(effect.worker, effect.job))
+      case 'task-changed':
+        return this.#listeners.forEach(listener => { listener.onTask?.(effect.job, effect.task) })
+      case 'job-forgotten':
+        return this.#onForgotten(effect.job)
+      case 'job-ended': {
+        const ending = this.#onJobEnd(effect.job, effect.atMs, claim).finally(() => this.#ending.delete(ending))
+        this.#ending.add(ending)
+        break
       }
-    } catch (err) {
-      return toError(err).message
+      case 'persist-assign':
+      case 'worker-changed':
     }
   }
 
-  async #startAssigned (starts: Array<{ worker: string, execution: string }>, together: boolean, assigned: Promise<string | undefined>): Promise<void> {
-    const refused = await assigned
-
-    if (refused == null) {
-      await this.#start(starts, together)
-    } else {
-      starts.forEach(({ worker, execution }) => { this.#notStarted(worker, execution, refused) })
-    }
+  /** Not waited for: its outcome comes back as an event, unless the reign ends before. */
+  #do (command: Promise<void>): void {
+    command.catch(err => {
+      if (this.#claim != null) {
+        this.#components.log(`coordinator: ${toError(err).message}`)
+      }
+    })
   }
 
-  /** START was not sent: the worker is free again, the task waits. */
-  #notStarted (worker: string, execution: string, reason: string): void {
-    // the same trouble is said once
-    if (this.#trouble !== reason) {
-      this.#trouble = reason
-      this.#components.log(`job ${parseExecutionId(execution).job.slice(-8).toLowerCase()} cannot be started: ${reason}; trying again`)
+  #jobOf (execution: string): Job | undefined {
+    return this.state.jobs.get(parseExecutionId(execution).job)?.job
+  }
+
+  #onForgotten (job: Job): void {
+    if (job.payload != null) {
+      this.#components.content.unpin(job.payload.id, job.id)
     }
 
-    this.dispatch({ kind: 'answer', worker, execution, reply: { kind: 'refused', reason }, nowMs: Date.now() })
+    this.#listeners.forEach(listener => { listener.onJobEnd?.(job.id) })
   }
 
   async #onJobEnd (id: string, atMs: number, claim: Claim | undefined): Promise<void> {
@@ -397,7 +308,7 @@ export class Coordinator {
 
     // only who coordinated then could say of what has no record that it is lost; a standby says the rest when it reigns
     if (claim != null) {
-      await this.#components.jobs.end(id, atMs).catch(err => { this.#components.log(`end of job ${id.slice(-8).toLowerCase()}: ${toError(err).message}`) })
+      await this.#components.jobs.end(id, atMs).catch(err => { this.#components.log(`end of job ${shortJobId(id)}: ${toError(err).message}`) })
     }
 
     if (entry?.job.payload != null) {
@@ -405,96 +316,6 @@ export class Coordinator {
     }
 
     this.#listeners.forEach(listener => { listener.onJobEnd?.(id) })
-  }
-
-  async #sendPayload (worker: string, execution: string): Promise<void> {
-    const { payloads } = this.#components
-    const { job, task } = parseExecutionId(execution)
-    const payload = this.state.jobs.get(job)?.job.payload?.id
-    const stop = new AbortController()
-
-    if (payload == null) {
-      return
-    }
-
-    this.#transfers.set(execution, stop)
-
-    let isGone = false
-
-    try {
-      const found = await payloads.find(payload)
-
-      if (found !== 'here') {
-        isGone = found === 'nowhere'
-        throw new MeshmarkError('failed', isGone ? 'no master has the files of this job any more' : 'no live master has the files of this job; waiting for the others')
-      }
-
-      await payloads.send(worker, payload, {
-        onProgress: (chunks, of) => { this.#listeners.forEach(listener => { listener.onTransfer?.(job, task, chunks, of) }) },
-        signal: stop.signal
-      })
-
-      if (!stop.signal.aborted) {
-        this.dispatch({ kind: 'payload-sent', execution, nowMs: Date.now() })
-      }
-    } catch (err) {
-      if (!stop.signal.aborted) {
-        this.#components.log(`payload for ${worker.slice(-8)}: ${toError(err).message}`)
-        this.dispatch({ kind: 'payload-failed', execution, reason: toError(err).message, refused: isMeshmarkError(err) && err.code === 'refused', isGone, nowMs: Date.now() })
-      }
-    } finally {
-      // it may have been rolled back, and have another transfer since
-      if (this.#transfers.get(execution) === stop) {
-        this.#transfers.delete(execution)
-      }
-    }
-  }
-
-  async #start (starts: Array<{ worker: string, execution: string }>, together: boolean): Promise<void> {
-    await this.#settle(starts.map(({ execution }) => execution))
-
-    const instants = together ? await this.#commonInstant(starts.map(({ worker }) => worker)) : new Map<string, Instant>()
-
-    await Promise.all(starts.map(async ({ worker, execution }) => {
-      try {
-        const sealed = await this.#components.jobs.sealed(parseExecutionId(execution).job)
-
-        if (sealed == null) {
-          throw new Error('its record is missing in the journal')
-        }
-
-        await this.#slots.start(worker, execution, sealed, instants.get(worker))
-      } catch (err) {
-        this.#notStarted(worker, execution, toError(err).message)
-      }
-    }))
-  }
-
-  /** What measures waits for quiet machines, all at the same time: the instant is chosen when the slowest one is. */
-  async #settle (executions: string[]): Promise<void> {
-    await Promise.all(executions.map(async execution => {
-      const job = this.state.jobs.get(parseExecutionId(execution).job)?.job
-      const quietMs = job?.kind === 'run' ? job.quietMs ?? DEFAULT_QUIET_MS : 0
-
-      if (quietMs > 0) {
-        await this.#slots.settle(execution, quietMs)
-      }
-    }))
-  }
-
-  /** One instant, on each worker's own clock as it is now. A worker whose clock cannot be read in time starts at once. */
-  async #commonInstant (workers: string[]): Promise<Map<string, Instant>> {
-    const { node } = this.#components
-    const clocks = await Promise.all(workers.map(async worker => {
-      const offset = await measureOffset(node, worker, { signal: AbortSignal.timeout(OFFSET_TIMEOUT_MS) }).catch(() => undefined)
-
-      return { worker, offset }
-    }))
-
-    const slowest = Math.max(...clocks.map(({ offset }) => offset?.delayMs ?? 0))
-    const instant = monotonicNow() + Math.min(START_LEAD_MS + 2 * slowest, MAX_START_LEAD_MS)
-
-    return new Map(clocks.flatMap(({ worker, offset }) => offset == null ? [] : [[worker, { startAtMs: instant + offset.offsetMs, startErrorMs: offset.delayMs / 2 }]]))
   }
 
   async #cancelOn (worker: string, job: string): Promise<void> {
@@ -513,11 +334,4 @@ export class Coordinator {
       }
     }
   }
-}
-
-/** On disk is what both are; a job without a payload is wherever its record is. */
-function both ([facts, payload]: [Durable, Durable | undefined]): Durable {
-  return payload == null
-    ? facts
-    : { on: facts.on.filter(name => payload.on.includes(name)), leftOut: [...new Set([...facts.leftOut, ...payload.leftOut])] }
 }

@@ -1,12 +1,9 @@
 import { toError } from '../../model/errors.ts'
-import { firstSlot as slot } from '../../node/protocol/slot/first.ts'
-import type { MeshNode } from '../../node/mesh-node.ts'
-import type { Channel } from '../../node/protocol/protocol.ts'
+import { ANSWER_MS, SlotLine } from './slot-line.ts'
+import type { OneAnswer } from './coordinator/state.ts'
+import type { After, SlotLineComponents } from './slot-line.ts'
 import type { Claim } from '../../node/protocol/register/messages.ts'
-import type { SlotReply, SlotRequest } from '../../node/protocol/slot/first-messages.ts'
-
-/** A worker that does not answer within this has not been reserved. */
-const ANSWER_MS = 5_000
+import type { SlotAnswer, StartOutcome } from '../../node/protocol/slot/messages.ts'
 
 /** Well inside the worker's lease. */
 const RENEW_MS = 2_000
@@ -21,60 +18,73 @@ export interface Instant {
 }
 
 export interface SlotsComponents {
-  node: MeshNode
+  open: SlotLineComponents['open']
+  /** @default setTimeout */
+  after?: After
   claim: () => Claim
-  onAnswer: (worker: string, execution: string, reply: SlotReply) => void
-  onFailure: (worker: string, execution: string, reason: string) => void
+  onAnswer: (worker: string, execution: string, reply: OneAnswer) => void
+  onOutcomes: (worker: string, outcomes: Array<{ execution: string, outcome: StartOutcome }>) => void
+  onReturned: (worker: string, executions: string[], reason: string) => void
+  onRecalled: (worker: string, execution: string, reply: OneAnswer) => void
+  /** Nothing is known of what was said of these, and what was reserved is reserved no more. */
+  onLost: (worker: string, executions: string[], reason: string) => void
+}
+
+/** What START says of the job. */
+export interface StartedJob {
+  id: string
+  sealed: () => Promise<Uint8Array>
 }
 
 interface Reservation {
-  worker: string
   execution: string
-  channel: Channel<SlotReply, SlotRequest>
-  /** Requests on one stream are answered in order: one at a time. */
-  turn: Promise<unknown>
-  renewal?: NodeJS.Timeout
-  /** Given back, lost or served: what is heard of it is no news. */
-  released: boolean
+  line: SlotLine
+  stopRenewal?: () => void
 }
 
 /**
- * The coordinator's side of the slots: a stream per reservation, its lease
+ * The coordinator's side of the slots: a long-lived stream to each worker that
+ * it has had something to say to, and the leases of what is reserved there,
  * renewed until START or ROLLBACK. Every outcome comes back as an event.
  */
 export class Slots {
   readonly #components: SlotsComponents
+  readonly #lines = new Map<string, SlotLine>()
+  /** What a worker was asked or told to start, without an answer that ended it. */
+  readonly #said = new Map<SlotLine, Set<string>>()
   readonly #reservations = new Map<string, Reservation>()
+  readonly #after: After
+  #ids = 0
   #stopped = false
 
   constructor (components: SlotsComponents) {
     this.#components = components
+    this.#after = components.after ?? later
   }
 
   /** AVAILABLE. */
   async ask (worker: string, execution: string, measured: boolean, payload: string | undefined): Promise<void> {
-    const { node, claim } = this.#components
-    let reservation: Reservation | undefined
+    const line = this.#line(worker)
+    const reservation: Reservation = { execution, line }
 
-    try {
-      const channel = await node.openChannel(worker, slot, { signal: AbortSignal.timeout(ANSWER_MS) })
-      reservation = { worker, execution, channel, turn: Promise.resolve(), released: this.#stopped }
+    // asked again before the answer to the first time came: only the last one counts
+    this.#release(execution)
+    this.#reservations.set(execution, reservation)
+    this.#say(line, [execution])
 
-      // asked again before the answer to the first time came: only the last one counts
-      const before = this.#reservations.get(execution)
-      this.#reservations.set(execution, reservation)
-      this.#drop(before, new Error('asked again'))
+    const reply = await this.#request(line, { kind: 'available', claim: this.#components.claim(), execution, measured, payload })
 
-      const reply = await this.#exchange(reservation, { kind: 'available', claim: claim(), execution, measured, payload })
-
-      if (reply.kind === 'ready' && !reservation.released) {
-        reservation.renewal = setInterval(this.#renew, RENEW_MS, reservation)
-      }
-
-      await this.#answered(reservation, reply, reply.kind !== 'ready')
-    } catch (err) {
-      this.#fail(worker, execution, reservation, err)
+    if (reply == null || this.#reservations.get(execution) !== reservation) {
+      return
     }
+
+    if (reply.kind === 'ready') {
+      this.#renewLater(reservation)
+    } else {
+      this.#answered(reservation)
+    }
+
+    this.#tell(worker, execution, reply)
   }
 
   /** Resolves when the worker's machine is quiet, or has been waited for long enough, or the reservation is lost: START will tell. */
@@ -86,77 +96,59 @@ export class Slots {
     }
 
     // the worker holds it for as long as it waits
-    clearInterval(reservation.renewal)
+    reservation.stopRenewal?.()
 
-    try {
-      const { kind } = await this.#exchange(reservation, { kind: 'renew', claim: this.#components.claim(), execution, quietMs }, ANSWER_MS + quietMs)
+    const reply = await this.#request(reservation.line, { kind: 'renew', claim: this.#components.claim(), execution, quietMs }, ANSWER_MS + quietMs)
 
-      if (kind === 'renewed' && !reservation.released) {
-        reservation.renewal = setInterval(this.#renew, RENEW_MS, reservation)
-      }
-    } catch (err) {
-      // an answer that comes late must not pass for that to START
-      this.#drop(reservation, toError(err))
+    if (reply?.kind === 'renewed' && this.#reservations.get(execution) === reservation) {
+      this.#renewLater(reservation)
     }
   }
 
-  /** START; the stream has then served its purpose. */
-  async start (worker: string, execution: string, job: Uint8Array, instant?: Instant): Promise<void> {
+  /** START, of what is reserved there: one execution. */
+  async startReserved (worker: string, execution: string, job: StartedJob, instant?: Instant): Promise<void> {
     const reservation = this.#reservations.get(execution)
 
-    if (reservation == null) {
+    if (reservation == null || reservation.line.worker !== worker) {
       this.#components.onAnswer(worker, execution, { kind: 'refused', reason: 'the reservation was lost' })
       return
     }
 
-    try {
-      clearInterval(reservation.renewal)
-      const reply = await this.#exchange(reservation, { kind: 'start', claim: this.#components.claim(), execution, job, ...instant })
-      await this.#answered(reservation, reply, true)
-    } catch (err) {
-      this.#fail(worker, execution, reservation, err)
+    this.#release(execution)
+    await this.#start(reservation.line, [execution], job, true, instant)
+  }
+
+  /** START, in any free place. */
+  async start (worker: string, executions: string[], job: StartedJob): Promise<void> {
+    await this.#start(this.#line(worker), executions, job, false)
+  }
+
+  /** ROLLBACK of a reservation. The lease ends by itself where this does not arrive. */
+  async rollback (worker: string, execution: string): Promise<void> {
+    const reservation = this.#reservations.get(execution)
+
+    if (reservation?.line.worker === worker) {
+      this.#answered(reservation)
+      await this.#request(reservation.line, { kind: 'rollback', claim: this.#components.claim(), execution })
     }
   }
 
-  /** ROLLBACK. The lease ends by itself where this does not arrive. */
-  async rollback (execution: string): Promise<void> {
-    const reservation = this.#reservations.get(execution)
+  /** Takes back what was started and has not begun. */
+  async recall (worker: string, execution: string): Promise<void> {
+    const line = this.#line(worker)
 
-    if (reservation == null) {
-      return
+    this.#say(line, [execution])
+
+    const reply = await this.#request(line, { kind: 'rollback', claim: this.#components.claim(), execution })
+
+    if (reply != null && this.#unsay(line, [execution]).length > 0 && isOne(reply)) {
+      this.#components.onRecalled(worker, execution, reply)
     }
-
-    this.#forget(reservation)
-
-    try {
-      await this.#exchange(reservation, { kind: 'rollback', claim: this.#components.claim(), execution })
-    } catch {
-      // the worker drops it with the stream
-    }
-
-    await hangUp(reservation)
   }
 
   /** Resolves when the worker has stopped and reaped everything of the job. */
-  async cancel (worker: string, job: string): Promise<SlotReply> {
-    const { node, claim } = this.#components
-    const signal = AbortSignal.timeout(CANCEL_MS)
-    const channel = await node.openChannel(worker, slot, { signal })
-
-    try {
-      await channel.send({ kind: 'cancel', claim: claim(), job }, { signal })
-      const reply = await channel.receive({ signal })
-
-      if (reply == null) {
-        throw new Error('the worker closed the stream')
-      }
-
-      await channel.close()
-      return reply
-    } catch (err: any) {
-      channel.abort(err)
-      throw err
-    }
+  async cancel (worker: string, job: string): Promise<SlotAnswer> {
+    return this.#line(worker).request({ kind: 'cancel', claim: this.#components.claim(), job }, CANCEL_MS)
   }
 
   /** At once: a worker drops what is reserved with the stream. */
@@ -165,83 +157,170 @@ export class Slots {
     this.drop('the master stops')
   }
 
-  /** All reservations, without a word: what is heard of them later is no news. */
+  /** All streams, without a word: what is heard of them later is no news. */
   drop (reason: string): void {
-    for (const reservation of this.#reservations.values()) {
-      this.#drop(reservation, new Error(reason))
-    }
+    const lines = [...this.#lines.values()]
+
+    this.#said.clear()
+    lines.forEach(line => { line.end(new Error(reason)) })
   }
 
-  readonly #renew = (reservation: Reservation): void => {
-    this.#exchange(reservation, { kind: 'renew', claim: this.#components.claim(), execution: reservation.execution })
-      .then(async reply => {
-        if (reply.kind !== 'renewed') {
-          await this.#answered(reservation, reply, true)
-        }
-      })
-      .catch(err => { this.#fail(reservation.worker, reservation.execution, reservation, err) })
-  }
+  async #start (line: SlotLine, executions: string[], job: StartedJob, reserved: boolean, instant?: Instant): Promise<void> {
+    this.#say(line, executions)
 
-  /** Whoever has given the reservation back wants no answer any more. */
-  async #answered (reservation: Reservation, reply: SlotReply, over: boolean): Promise<void> {
-    const { released } = reservation
+    let reply: SlotAnswer | undefined
 
-    if (over && !released) {
-      this.#forget(reservation)
-      await hangUp(reservation)
-    }
-
-    if (!released) {
-      this.#components.onAnswer(reservation.worker, reservation.execution, reply)
-    }
-  }
-
-  async #exchange (reservation: Reservation, message: SlotRequest, timeoutMs = ANSWER_MS): Promise<SlotReply> {
-    const exchange = reservation.turn.then(async () => {
-      const signal = AbortSignal.timeout(timeoutMs)
-      await reservation.channel.send(message, { signal })
-      const reply = await reservation.channel.receive({ signal })
-
-      if (reply == null) {
-        throw new Error('the worker closed the stream')
+    // a worker that has forgotten the job is told once more what it is
+    for (let said = 0; said < 2 && (said === 0 || reply?.kind === 'unknown-job'); said++) {
+      if (said > 0) {
+        line.jobs.delete(job.id)
       }
 
-      return reply
+      const sealed = line.jobs.has(job.id) ? undefined : await this.#sealed(line, executions, job)
+
+      if (sealed === null) {
+        return
+      }
+
+      line.noteJob(job.id)
+      reply = await this.#request(line, { kind: 'start', claim: this.#components.claim(), jobId: job.id, job: sealed, executions, reserved, ...instant })
+    }
+
+    // the line has ended, and that was said
+    if (reply == null) {
+      return
+    }
+
+    const wanted = this.#unsay(line, executions)
+
+    if (reply.kind === 'started') {
+      const { outcomes } = reply
+
+      if (outcomes.length === executions.length) {
+        this.#components.onOutcomes(line.worker, executions.map((execution, at) => ({ execution, outcome: outcomes[at]! })).filter(({ execution }) => wanted.includes(execution)))
+      } else {
+        // nobody knows which are which
+        this.#components.onLost(line.worker, wanted, `the worker has answered for ${outcomes.length} of ${executions.length} executions`)
+      }
+    } else {
+      wanted.forEach(execution => { this.#tell(line.worker, execution, reply) })
+    }
+  }
+
+  /** Null when it cannot be had: nothing was said to the worker then. */
+  async #sealed (line: SlotLine, executions: string[], job: StartedJob): Promise<Uint8Array | null> {
+    try {
+      return await job.sealed()
+    } catch (err) {
+      this.#unsay(line, executions).forEach(execution => { this.#components.onAnswer(line.worker, execution, { kind: 'refused', reason: toError(err).message }) })
+      return null
+    }
+  }
+
+  #line (worker: string): SlotLine {
+    const known = this.#lines.get(worker)
+
+    if (known != null) {
+      return known
+    }
+
+    const line: SlotLine = new SlotLine({
+      worker,
+      open: this.#components.open,
+      after: this.#after,
+      nextId: () => ++this.#ids,
+      onReturned: (executions, reason) => { this.#components.onReturned(worker, executions, reason) },
+      onEnd: reason => { this.#onEnd(line, reason) }
     })
 
-    reservation.turn = exchange.catch(() => {})
+    this.#lines.set(worker, line)
+    this.#said.set(line, new Set())
 
-    return exchange
+    return line
   }
 
-  #fail (worker: string, execution: string, reservation: Reservation | undefined, err: unknown): void {
-    const wanted = reservation?.released !== true
+  #onEnd (line: SlotLine, { message }: Error): void {
+    const executions = [...this.#said.get(line) ?? []]
+    const wasInUse = this.#said.delete(line)
 
-    this.#drop(reservation, toError(err))
+    if (this.#lines.get(line.worker) === line) {
+      this.#lines.delete(line.worker)
+    }
 
-    if (!this.#stopped && wanted) {
-      this.#components.onFailure(worker, execution, toError(err).message)
+    for (const reservation of [...this.#reservations.values()].filter(reservation => reservation.line === line)) {
+      this.#release(reservation.execution)
+    }
+
+    if (wasInUse && !this.#stopped) {
+      this.#components.onLost(line.worker, executions, message)
     }
   }
 
-  #drop (reservation: Reservation | undefined, reason: Error): void {
-    if (reservation != null) {
-      this.#forget(reservation)
-      reservation.channel.abort(reason)
+  /** Undefined when the line has ended before the answer came, or the answer was waited for long enough: the end of a line is said once, for all that was said on it. */
+  async #request (line: SlotLine, ...request: Parameters<SlotLine['request']>): Promise<SlotAnswer | undefined> {
+    try {
+      return await line.request(...request)
+    } catch {
+      return undefined
     }
   }
 
-  /** Not by its execution alone: that may have a newer one. */
-  #forget (reservation: Reservation): void {
-    reservation.released = true
-    clearInterval(reservation.renewal)
+  #renewLater (reservation: Reservation): void {
+    reservation.stopRenewal?.()
+    reservation.stopRenewal = this.#after(RENEW_MS, () => { void this.#renew(reservation) })
+  }
 
-    if (this.#reservations.get(reservation.execution) === reservation) {
-      this.#reservations.delete(reservation.execution)
+  async #renew (reservation: Reservation): Promise<void> {
+    const { line, execution } = reservation
+    const reply = await this.#request(line, { kind: 'renew', claim: this.#components.claim(), execution })
+
+    if (reply == null || this.#reservations.get(execution) !== reservation) {
+      return
     }
+
+    if (reply.kind === 'renewed') {
+      this.#renewLater(reservation)
+    } else {
+      this.#answered(reservation)
+      this.#tell(line.worker, execution, reply)
+    }
+  }
+
+  #tell (worker: string, execution: string, reply: SlotAnswer): void {
+    if (isOne(reply)) {
+      this.#components.onAnswer(worker, execution, reply)
+    } else {
+      this.#components.onLost(worker, [execution], `the worker has answered ${reply.kind}, which is no answer to that`)
+    }
+  }
+
+  #say (line: SlotLine, executions: string[]): void {
+    executions.forEach(execution => this.#said.get(line)?.add(execution))
+  }
+
+  /** Those of which nothing was heard so far, as that their line has ended. */
+  #unsay (line: SlotLine, executions: string[]): string[] {
+    return executions.filter(execution => this.#said.get(line)?.delete(execution) === true)
+  }
+
+  /** Nothing more is awaited of it. */
+  #answered ({ execution, line }: Reservation): void {
+    this.#release(execution)
+    this.#unsay(line, [execution])
+  }
+
+  #release (execution: string): void {
+    this.#reservations.get(execution)?.stopRenewal?.()
+    this.#reservations.delete(execution)
   }
 }
 
-async function hangUp ({ channel }: Reservation): Promise<void> {
-  await channel.close().catch(err => { channel.abort(err) })
+const later: After = (ms, run) => {
+  const timer = setTimeout(run, ms)
+
+  return () => { clearTimeout(timer) }
+}
+
+function isOne (reply: SlotAnswer): reply is OneAnswer {
+  return reply.kind !== 'started' && reply.kind !== 'unknown-job' && reply.kind !== 'returned'
 }

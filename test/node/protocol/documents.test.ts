@@ -34,7 +34,7 @@ function typeOf (row: string): Type {
 
 /** The document itself says which message travels in which direction. */
 function spoken (protocol: string, direction: string): string {
-  const [, request, reply] = new RegExp(`/${protocol}/1\\.0\\.0: who opens a stream says (\\w+), who answers it says (\\w+)\\.`).exec(document(folderOf(protocol))) ?? []
+  const [, request, reply] = new RegExp(`/${protocol}/\\d\\.0\\.0: who opens a stream says (\\w+), who answers it says (\\w+)\\.`).exec(document(folderOf(protocol))) ?? []
 
   return (direction === 'request' ? request : reply) ?? ''
 }

@@ -133,7 +133,7 @@ describe('a job for anybody', () => {
     const job = exampleJob(1)
     play.accept(job)
     play.ready(job, 'any', '12D3a')
-    play.step({ kind: 'ask-failed', worker: '12D3a', execution: play.execution(job, 'any', '12D3a'), reason: 'broke' })
+    play.step({ kind: 'stream-lost', worker: '12D3a', executions: [play.execution(job, 'any', '12D3a')], reason: 'broke' })
     play.nowMs += 20_000
     expect(asked(play.step({ kind: 'worker-state', worker: '12D3b', state: 'waiting', sinceMs: 0 })).filter(({ worker }) => worker === '12D3b')).toEqual([])
     expect(play.state.jobs.get(job.id)!.tasks.get('any')).toMatchObject({ state: 'starting', worker: '12D3a' })

@@ -23,6 +23,8 @@ export function exampleJob (number: number, init: Partial<Job> = {}): Job {
     client: 'alice',
     kind: 'exec',
     commands: [{ argv: ['true'], program: { kind: 'name', name: 'true' } }],
+    // what has files is offered before it is started
+    payload: { id: String(number).padStart(64, '0'), files: [], chunkSize: 1, chunks: [] },
     env: {},
     limits: DEFAULT_LIMITS,
     placement: { on: 'any', where: [] },
@@ -68,7 +70,7 @@ export class Play {
   }
 
   started (job: Job, task: string, worker: string): CoordinatorEffect[] {
-    return this.step({ kind: 'answer', worker, execution: this.execution(job, task, worker), reply: { kind: 'started' } })
+    return this.step({ kind: 'outcomes', worker, outcomes: [{ execution: this.execution(job, task, worker), outcome: { kind: 'started' } }] })
   }
 
   done (job: Job, task: string, worker: string): CoordinatorEffect[] {

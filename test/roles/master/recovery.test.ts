@@ -8,13 +8,12 @@ import type { Job } from '../../../src/model/job.ts'
 import type { WorkerInfo } from '../../../src/model/machine.ts'
 import type { TaskState } from '../../../src/model/states.ts'
 import type { Held } from '../../../src/node/protocol/register/messages.ts'
-import type { SlotReply } from '../../../src/node/protocol/slot/first-messages.ts'
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, TaskEntry } from '../../../src/roles/master/coordinator/state.ts'
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, OneAnswer, TaskEntry } from '../../../src/roles/master/coordinator/state.ts'
 
 type Timeless<E> = E extends unknown ? Omit<E, 'nowMs'> : never
 
 const JOB = '01ARZ3NDEKTSV4RRFFQ69G5FAV'
-const READY: SlotReply = { kind: 'ready', leaseMs: 5_000, hasPayload: false }
+const READY: OneAnswer = { kind: 'ready', leaseMs: 5_000, hasPayload: false }
 
 let state: CoordinatorState
 let nowMs: number
@@ -61,8 +60,12 @@ function accept (accepted: Job): CoordinatorEffect[] {
   return step({ kind: 'accept', job: accepted, acceptedAtMs: nowMs, targets: freezeTargets(state, accepted) })
 }
 
-function answer (worker: string, reply: SlotReply, name = 'any'): CoordinatorEffect[] {
+function answer (worker: string, reply: OneAnswer, name = 'any'): CoordinatorEffect[] {
   return step({ kind: 'answer', worker, execution: execution(worker, name), reply })
+}
+
+function started (worker: string, name = 'any'): CoordinatorEffect[] {
+  return step({ kind: 'outcomes', worker, outcomes: [{ execution: execution(worker, name), outcome: { kind: 'started' } }] })
 }
 
 function execution (worker: string, name = 'any'): string {
@@ -178,7 +181,7 @@ describe('a task that has moved on', () => {
     expect(task()).toMatchObject({ state: 'sending', worker: 'w2' })
 
     step({ kind: 'payload-sent', execution: execution('w2') })
-    answer('w2', { kind: 'started' })
+    started('w2')
     answer('w1', { kind: 'known', state: 'finished' })
     expect(task()).toMatchObject({ state: 'running', worker: 'w2' })
   })
@@ -228,7 +231,7 @@ describe('a START of which nothing was heard', () => {
 
   it('does not end a cancelled task: only the worker can say that nothing runs', () => {
     step({ kind: 'cancel', job: JOB })
-    step({ kind: 'ask-failed', worker: 'w1', execution: execution('w1'), reason: 'broken' })
+    step({ kind: 'stream-lost', worker: 'w1', executions: [execution('w1')], reason: 'broken' })
     expect(task().state).toBe<TaskState>('cancelling')
 
     step({ kind: 'cancel-answered', job: JOB, worker: 'w1' })
@@ -241,7 +244,7 @@ describe('a cancelled job', () => {
     register('w1')
     accept(job('all', false))
     answer('w1', READY, 'w1')
-    answer('w1', { kind: 'started' }, 'w1')
+    started('w1', 'w1')
     step({ kind: 'worker-gone', worker: 'w1' })
     step({ kind: 'cancel', job: JOB })
 
@@ -260,7 +263,7 @@ describe('a cancelled job', () => {
     register('w1')
     accept(job('all', false))
     answer('w1', READY, 'w1')
-    answer('w1', { kind: 'started' }, 'w1')
+    started('w1', 'w1')
     step({ kind: 'result', key: { job: JOB, task: 'w1', worker: 'w1', attempt: 0 }, outcome: 'done' })
     step({ kind: 'cancel', job: JOB })
 
@@ -304,7 +307,7 @@ describe('a master that was paused', () => {
     register('w1')
     accept(job('all', false))
     answer('w1', READY, 'w1')
-    answer('w1', { kind: 'started' }, 'w1')
+    started('w1', 'w1')
     step({ kind: 'tick' })
 
     nowMs += 600_000

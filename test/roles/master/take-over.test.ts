@@ -245,7 +245,7 @@ describe('standing down', () => {
     expect(task(play).state).toBe('queued')
     expect(play.ready(JOB, 'any', '12D3a')).toEqual([])
     expect(task(play).state).toBe('queued')
-    expect(play.state.workers.get('12D3a')!.engaged).toBeUndefined()
+    expect(play.state.workers.get('12D3a')!.engaged.size).toBe(0)
   })
 
   it('remembers what it has started: it is asked, should this master reign again', () => {

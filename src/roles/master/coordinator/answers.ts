@@ -1,21 +1,23 @@
 import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
-import { backOff, cancelOn, change, conclude, disengage, findTask, keyOf, requeue, rollBack, settle } from './tasks.ts'
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
-import type { KnownState, SlotReply } from '../../../node/protocol/slot/first-messages.ts'
+import { backOff, disengage, engage, engageAgain, heard, rest } from './capacity.ts'
+import { cancelOn, change, conclude, findTask, forEachTaskOf, keyOf, requeue, rollBack, settle } from './tasks.ts'
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
+import type { KnownState, SlotAnswer } from '../../../node/protocol/slot/messages.ts'
+
+type EventOf<K extends CoordinatorEvent['kind']> = Extract<CoordinatorEvent, { kind: K }>
 
 /** Pause before a worker that answered BUSY is asked again, should its own word not come first. */
 const BUSY_RETRY_MS = 1_000
 
-export function onAnswer (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'answer' }>, effects: CoordinatorEffect[]): void {
+export function onAnswer (state: CoordinatorState, event: EventOf<'answer'>, effects: CoordinatorEffect[]): void {
   const found = findTask(state, event.execution)
   const worker = state.workers.get(event.worker)
 
-  if (worker != null) {
-    worker.lastHeardMs = event.nowMs
-  }
+  heard(state, event.worker, event.nowMs)
 
   if (found == null) {
+    disengage(state, event.worker, event.execution)
     effects.push({ kind: 'rollback', worker: event.worker, execution: event.execution })
     return
   }
@@ -29,20 +31,13 @@ export function onAnswer (state: CoordinatorState, event: Extract<CoordinatorEve
         worker.failures = 0
       }
       return onReady(state, entry, task, event.worker, event.execution, reply, event.nowMs, effects)
-    case 'started':
-      if (task.worker === event.worker && task.state === 'starting') {
-        change(entry, task, 'running', event.nowMs, effects)
-      }
-      return
     case 'known':
       return onKnown(state, entry, task, event.worker, reply.state, event.nowMs, effects)
     case 'busy':
-      if (worker != null) {
-        worker.retryAtMs = event.nowMs + BUSY_RETRY_MS
-      }
+      rest(state, event.worker, event.nowMs + BUSY_RETRY_MS)
       return declined(state, entry, task, event.worker, reply.reason, event.nowMs, effects)
     case 'stale':
-      backOff(worker, event.nowMs)
+      backOff(state, event.worker, event.nowMs)
 
       // START was refused, and nothing said of what the later coordinator did there
       if (isAtWorker(task, event.worker)) {
@@ -52,7 +47,7 @@ export function onAnswer (state: CoordinatorState, event: Extract<CoordinatorEve
 
       return declined(state, entry, task, event.worker, `the worker follows a later coordinator (term ${reply.highest.term})`, event.nowMs, effects)
     case 'refused':
-      backOff(worker, event.nowMs)
+      backOff(state, event.worker, event.nowMs)
       return declined(state, entry, task, event.worker, reply.reason, event.nowMs, effects)
     case 'renewed':
     case 'rolled-back':
@@ -60,7 +55,114 @@ export function onAnswer (state: CoordinatorState, event: Extract<CoordinatorEve
   }
 }
 
-function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, execution: string, reply: Extract<SlotReply, { kind: 'ready' }>, nowMs: number, effects: CoordinatorEffect[]): void {
+/** What became of a START: each of its executions begins, waits behind the others, or has not begun and will not. */
+export function onOutcomes (state: CoordinatorState, event: EventOf<'outcomes'>, effects: CoordinatorEffect[]): void {
+  const { worker: id, nowMs } = event
+  const worker = state.workers.get(id)
+  let refused = false
+
+  heard(state, id, nowMs)
+
+  for (const { execution, outcome } of event.outcomes) {
+    const found = findTask(state, execution)
+
+    if (found == null) {
+      disengage(state, id, execution)
+      continue
+    }
+
+    const { entry, task } = found
+
+    switch (outcome.kind) {
+      case 'started':
+        if (worker != null) {
+          worker.failures = 0
+        }
+
+        if (task.worker === id && task.state === 'starting') {
+          change(state, entry, task, 'running', nowMs, effects)
+          restartPlace(worker, execution, nowMs)
+        }
+        break
+      case 'queued':
+        if (task.worker === id && task.state === 'starting') {
+          holdBehind(state, entry, task, nowMs, effects)
+        }
+        break
+      case 'known':
+        onKnown(state, entry, task, id, outcome.state, nowMs, effects)
+        break
+      case 'busy':
+        rest(state, id, nowMs + BUSY_RETRY_MS)
+        declined(state, entry, task, id, outcome.reason, nowMs, effects)
+        break
+      case 'no-payload':
+        worker?.payloads.delete(entry.job.payload?.id ?? '')
+        declined(state, entry, task, id, 'its worker has its files no more', nowMs, effects)
+        break
+      case 'refused':
+        refused = true
+        declined(state, entry, task, id, outcome.reason, nowMs, effects)
+    }
+  }
+
+  if (refused) {
+    backOff(state, id, nowMs)
+  }
+}
+
+/** It has not begun there, and will not. */
+export function onReturned (state: CoordinatorState, event: EventOf<'returned'>, effects: CoordinatorEffect[]): void {
+  heard(state, event.worker, event.nowMs)
+
+  for (const execution of event.executions) {
+    const found = findTask(state, execution)
+
+    if (found == null) {
+      disengage(state, event.worker, execution)
+    } else if (found.task.worker === event.worker && found.task.state === 'starting' && found.task.waiting != null) {
+      declined(state, found.entry, found.task, event.worker, event.reason, event.nowMs, effects)
+    }
+  }
+}
+
+/** What was recalled is free to go elsewhere, or has begun meanwhile. */
+export function onRecallAnswered (state: CoordinatorState, event: EventOf<'recall-answered'>, effects: CoordinatorEffect[]): void {
+  const found = findTask(state, event.execution)
+
+  heard(state, event.worker, event.nowMs)
+
+  if (found == null || found.task.worker !== event.worker || found.task.state !== 'starting' || found.task.waiting == null) {
+    return
+  }
+
+  const { entry, task } = found
+
+  if (event.reply.kind === 'rolled-back') {
+    declined(state, entry, task, event.worker, 'taken back for a free worker', event.nowMs, effects)
+  } else if (event.reply.kind === 'known') {
+    onKnown(state, entry, task, event.worker, event.reply.state, event.nowMs, effects)
+  } else {
+    doubt(state, task, event.worker, event.execution)
+  }
+}
+
+/** Accepted by its worker behind another one. */
+function holdBehind (state: CoordinatorState, entry: JobEntry, task: TaskEntry, nowMs: number, effects: CoordinatorEffect[]): void {
+  task.waiting ??= 'accepted'
+  change(state, entry, task, 'starting', nowMs, effects)
+}
+
+/** From here on it counts how long these take. */
+function restartPlace (worker: WorkerEntry | undefined, execution: string, nowMs: number): void {
+  const place = worker?.engaged.get(execution)
+
+  if (place != null) {
+    place.sinceMs = nowMs
+  }
+}
+
+function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, execution: string, reply: Extract<SlotAnswer, { kind: 'ready' }>, nowMs: number, effects: CoordinatorEffect[]): void {
   const wasAsked = task.asked.delete(worker) && task.state === 'reserving' && task.worker == null
   const wasDoubted = task.state === 'starting' && task.doubted.delete(worker)
 
@@ -74,16 +176,20 @@ function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
 
   choose(state, entry, task, worker, effects)
 
-  if (wasDoubted && state.workers.has(worker)) {
-    state.workers.get(worker)!.engaged = execution
+  if (wasDoubted) {
+    engage(state, worker, [execution], nowMs)
+  }
+
+  if (entry.job.payload != null && reply.hasPayload) {
+    state.workers.get(worker)?.payloads.add(entry.job.payload.id)
   }
 
   if (entry.job.payload == null || reply.hasPayload) {
     task.prepared = true
-    change(entry, task, 'starting', nowMs, effects)
+    change(state, entry, task, 'starting', nowMs, effects)
   } else {
     effects.push({ kind: 'send-payload', worker, execution })
-    change(entry, task, 'sending', nowMs, effects)
+    change(state, entry, task, 'sending', nowMs, effects)
   }
 }
 
@@ -101,11 +207,15 @@ function onKnown (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
   if (held === 'delivered') {
     // masters had it that have lost it, as when they were restored from a backup; should one of them come back, its record counts
     disengage(state, worker, executionId(keyOf(entry, task, worker)))
-    conclude(entry, task, entry.cancelled ? 'cancelled' : 'lost', 'it has run, and the masters that had its record have lost it', nowMs, effects)
+    conclude(state, entry, task, entry.cancelled ? 'cancelled' : 'lost', 'it has run, and the masters that had its record have lost it', nowMs, effects)
   } else if (entry.cancelled) {
-    cancelOn(entry, task, worker, nowMs, effects)
+    cancelOn(state, entry, task, worker, nowMs, effects)
+  } else if (held === 'queued') {
+    engageAgain(state, worker, executionId(keyOf(entry, task, worker)), nowMs)
+    holdBehind(state, entry, task, nowMs, effects)
   } else {
-    change(entry, task, held === 'running' ? 'running' : 'starting', nowMs, effects)
+    task.waiting = undefined
+    change(state, entry, task, held === 'running' ? 'running' : 'starting', nowMs, effects)
   }
 }
 
@@ -123,24 +233,32 @@ function choose (state: CoordinatorState, entry: JobEntry, task: TaskEntry, work
   task.asked.clear()
 }
 
-export function onAskFailed (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'ask-failed' }>, effects: CoordinatorEffect[]): void {
-  const found = findTask(state, event.execution)
+/** What was said of these is not known: the answers are lost with the stream, and so are reservations. */
+export function onStreamLost (state: CoordinatorState, event: EventOf<'stream-lost'>, effects: CoordinatorEffect[]): void {
+  const { worker: id, nowMs } = event
+  const executions = new Set(event.executions)
 
-  backOff(state.workers.get(event.worker), event.nowMs)
+  backOff(state, id, nowMs)
 
-  if (found == null) {
-    return
+  // nobody would say that they are given back
+  forEachTaskOf(state, id, (entry, task) => {
+    if (task.waiting != null) {
+      executions.add(executionId(keyOf(entry, task, id)))
+    }
+  })
+
+  for (const execution of executions) {
+    const found = findTask(state, execution)
+
+    if (found == null) {
+      disengage(state, id, execution)
+    } else if (isAtWorker(found.task, id)) {
+      // After START nobody here can know whether it began: it is asked again.
+      doubt(state, found.task, id, execution)
+    } else {
+      declined(state, found.entry, found.task, id, event.reason, nowMs, effects)
+    }
   }
-
-  const { entry, task } = found
-
-  // After START nobody here can know whether it began: it is asked again.
-  if (isAtWorker(task, event.worker)) {
-    doubt(state, task, event.worker, event.execution)
-    return
-  }
-
-  declined(state, entry, task, event.worker, event.reason, event.nowMs, effects)
 }
 
 /** START was sent to it, or assigned by an earlier coordinator: it may have begun. */
@@ -152,6 +270,7 @@ function doubt (state: CoordinatorState, task: TaskEntry, worker: string, execut
   // one that is being cancelled is not asked again, but told of the cancel until it confirms
   if (task.state === 'starting') {
     task.doubted.add(worker)
+    task.waiting = undefined
   }
 
   task.asked.delete(worker)
@@ -184,7 +303,7 @@ function declined (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wo
 
   if (entry.cancelled) {
     rollBack(state, entry, task, effects)
-    conclude(entry, task, 'cancelled', undefined, nowMs, effects)
+    conclude(state, entry, task, 'cancelled', undefined, nowMs, effects)
   } else if (task.asked.size === 0) {
     requeue(state, entry, task, reason, nowMs, effects)
   }

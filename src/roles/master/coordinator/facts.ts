@@ -1,8 +1,10 @@
 import { unmetDemand } from '../../../machine/demands.ts'
 import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
+import { heard } from './capacity.ts'
 import { endBy, countedRecord, note, takeStock } from './records.ts'
 import { change, hasBegun, rollBack } from './tasks.ts'
+import { newTrack, taskOf, tasksOf, untrack } from './track.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, Ended, JobEntry, Target, TaskEntry } from './state.ts'
 
 type EventOf<K extends CoordinatorEvent['kind']> = Extract<CoordinatorEvent, { kind: K }>
@@ -12,25 +14,31 @@ export function newJob (init: { job: JobEntry['job'], acceptedAtMs: number, targ
     job: init.job,
     acceptedAtMs: init.acceptedAtMs,
     cancelled: false,
-    tasks: new Map(init.targets.map(target => [target.task, newTask(init.job, target, nowMs)]))
+    tasks: new Map(init.targets.map((target, order) => [target.task, newTask(init.job, target, order, nowMs)])),
+    open: 0,
+    queued: 0
   }
 }
 
 /** Those that it does not have yet. */
-export function addTargets (entry: JobEntry, targets: readonly Target[], nowMs: number): void {
+export function addTargets (state: CoordinatorState, entry: JobEntry, targets: readonly Target[], nowMs: number): void {
   for (const target of targets) {
     if (!entry.tasks.has(target.task)) {
-      entry.tasks.set(target.task, newTask(entry.job, target, nowMs))
+      entry.tasks.set(target.task, newTask(entry.job, target, entry.tasks.size, nowMs))
     }
   }
+
+  tasksOf(state, entry)
 }
 
 /** What its worker must not do ends before it begins; that follows from what was frozen, so it needs no record. */
-function newTask (job: JobEntry['job'], target: Target, nowMs: number): TaskEntry {
+function newTask (job: JobEntry['job'], target: Target, order: number, nowMs: number): TaskEntry {
   const reason = target.info == null ? undefined : unmetDemand(target.info, job)
 
   return {
+    job: job.id,
     name: target.task,
+    order,
     target: target.worker,
     info: target.info,
     state: reason == null ? 'queued' : 'not-run',
@@ -41,7 +49,8 @@ function newTask (job: JobEntry['job'], target: Target, nowMs: number): TaskEntr
     asked: new Set(),
     prepared: false,
     doubted: new Set(),
-    sinceMs: nowMs
+    sinceMs: nowMs,
+    track: newTrack()
   }
 }
 
@@ -62,7 +71,7 @@ export function restore (state: CoordinatorState, event: EventOf<'restore'>, eff
     entry.cancelled = event.cancelled
   }
 
-  addTargets(entry, event.targets, event.nowMs)
+  addTargets(state, entry, event.targets, event.nowMs)
 
   event.assigned.forEach(key => entry.tasks.get(key.task)?.assigned.set(executionId(key), key))
 
@@ -89,7 +98,7 @@ export function restore (state: CoordinatorState, event: EventOf<'restore'>, eff
     entry.endHeardAtMs = event.finishedAtMs
   } else if (event.finishedAtMs != null) {
     entry.endSaid = true
-    finish(entry, event.finishedAtMs)
+    finish(state, entry, event.finishedAtMs)
   }
 
   for (const task of entry.tasks.values()) {
@@ -115,14 +124,18 @@ function expectWorker (state: CoordinatorState, task: TaskEntry, nowMs: number):
       lastHeardMs: nowMs,
       draining: false,
       retryAtMs: 0,
-      failures: 0
+      failures: 0,
+      engaged: new Map(),
+      running: new Set(),
+      payloads: new Set()
     })
+    heard(state, worker, nowMs)
   }
 }
 
 export function onAssigned (state: CoordinatorState, { key, nowMs }: EventOf<'assigned'>, effects: CoordinatorEffect[]): void {
   const entry = state.jobs.get(key.job)
-  const task = entry?.tasks.get(key.task)
+  const task = taskOf(state, entry, key.task)
   const execution = executionId(key)
 
   if (entry == null || task == null || task.assigned.has(execution)) {
@@ -146,7 +159,7 @@ export function onAssigned (state: CoordinatorState, { key, nowMs }: EventOf<'as
 
   rollBack(state, entry, task, effects)
   takeStock(entry, task)
-  change(entry, task, task.state, nowMs, effects)
+  change(state, entry, task, task.state, nowMs, effects)
 }
 
 export function onEnd (state: CoordinatorState, event: EventOf<'end'>, effects: CoordinatorEffect[]): void {
@@ -165,11 +178,11 @@ export function onEnd (state: CoordinatorState, event: EventOf<'end'>, effects: 
   const isNews = entry.finishedAtMs == null
 
   entry.endSaid = true
-  finish(entry, event.atMs)
+  finish(state, entry, event.atMs)
 
   if (isNews) {
     for (const task of entry.tasks.values()) {
-      change(entry, task, task.state, event.nowMs, effects)
+      change(state, entry, task, task.state, event.nowMs, effects)
     }
 
     effects.push({ kind: 'job-ended', job: event.job, atMs: event.atMs })
@@ -177,10 +190,10 @@ export function onEnd (state: CoordinatorState, event: EventOf<'end'>, effects: 
 }
 
 /** What has no record when a job has ended was cancelled or lost. */
-function finish (entry: JobEntry, atMs: number): void {
+function finish (state: CoordinatorState, entry: JobEntry, atMs: number): void {
   entry.finishedAtMs = atMs
 
-  for (const task of entry.tasks.values()) {
+  for (const task of tasksOf(state, entry)) {
     const counted = countedRecord(task)
 
     if (isTaskEnd(task.state)) {
@@ -190,12 +203,23 @@ function finish (entry: JobEntry, atMs: number): void {
     task.asked.clear()
     task.doubted.clear()
     task.prepared = false
+    task.waiting = undefined
 
     if (counted == null) {
       task.state = entry.cancelled ? 'cancelled' : 'lost'
     } else {
       endBy(task, counted)
     }
+  }
+}
+
+/** One that has ended and is so for all masters; nothing else is given up. */
+export function onArchive (state: CoordinatorState, event: EventOf<'archive'>): void {
+  const entry = state.jobs.get(event.job)
+
+  if (entry?.finishedAtMs != null && entry.endSaid === true) {
+    untrack(state, entry)
+    state.jobs.delete(event.job)
   }
 }
 
@@ -210,7 +234,8 @@ export function onForget (state: CoordinatorState, event: EventOf<'forget'>, eff
     rollBack(state, entry, task, effects)
   }
 
-  finish(entry, entry.finishedAtMs ?? event.nowMs)
+  finish(state, entry, entry.finishedAtMs ?? event.nowMs)
+  untrack(state, entry)
   state.jobs.delete(event.job)
   effects.push({ kind: 'job-forgotten', job: entry.job })
 }

@@ -1,48 +1,45 @@
-import { unmetDemand } from '../../../machine/demands.ts'
-import { matches } from '../../../machine/match.ts'
 import { executionId } from '../../../model/ids.ts'
-import { isTaskEnd } from '../../../model/states.ts'
-import { change, keyOf } from './tasks.ts'
+import { batchSize } from './batch.ts'
+import { countRoom, engage, hasRoom, placesTaken, slotsOf, wake } from './capacity.ts'
+import { assign, formGroup, startPrepared } from './groups.ts'
+import { laneOf, mayDo } from './lanes.ts'
+import { change, keyOf, settle } from './tasks.ts'
+import { retrack, retrackOne } from './track.ts'
+import type { Lane } from './lanes.ts'
 import type { CoordinatorEffect, CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
 
-/** How many idle workers are sent AVAILABLE for one `any` task; the first READY wins. */
+/** How many workers with room are sent AVAILABLE for one task that any of them may do; the first READY wins. */
 const ASKED_AT_ONCE = 3
 
-/** Members of a group that are ready wait this long for the slowest one. */
-const GROUP_WAIT_MS = 60_000
+/** How many are looked at to find the others. */
+const LOOKED_AT = 32
 
 /** A new coordinator offers nothing before all connected workers have said what they hold, or for this long. */
 export const SETTLE_MS = 500
 
 /**
- * Offers queued tasks to idle workers, fairly between clients, and starts what
- * is prepared.
+ * Offers queued tasks to workers with room, fairly between clients, and starts
+ * what is prepared. After each step nobody with room is left that could do
+ * anything of what is queued, so the next step looks only at those of whom
+ * something was heard, and at what was not queued before.
  */
-export function place (state: CoordinatorState, nowMs: number): CoordinatorEffect[] {
-  const effects: CoordinatorEffect[] = []
+export function place (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
+  retrack(state)
 
   if (state.mode === 'standby') {
-    return effects
+    return
   }
 
+  wake(state, nowMs)
+  countRoom(state, nowMs)
   askAgain(state, nowMs, effects)
 
   if (isSettled(state, nowMs)) {
     offer(state, nowMs, effects)
   }
 
-  for (const entry of state.jobs.values()) {
-    if (entry.finishedAtMs == null) {
-      startPrepared(entry, nowMs, effects)
-    }
-  }
-
-  return effects
-}
-
-export function isIdle (worker: WorkerEntry, nowMs: number): boolean {
-  return worker.connected && (worker.state === 'waiting' || worker.state === 'finished, delivering') && !worker.draining && worker.info.refusal == null &&
-    worker.engaged == null && worker.retryAtMs <= nowMs
+  retrack(state)
+  startPrepared(state, nowMs, effects)
 }
 
 function isSettled (state: CoordinatorState, nowMs: number): boolean {
@@ -58,167 +55,215 @@ function isSettled (state: CoordinatorState, nowMs: number): boolean {
 
 /** Did START arrive? AVAILABLE is answered with `known` if it did, and with anything else if it did not. */
 function askAgain (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
-  for (const entry of state.jobs.values()) {
-    if (entry.finishedAtMs != null) {
+  const { index } = state
+  const tasks = new Set(index.fresh.doubted)
+
+  for (const id of index.fresh.workers) {
+    index.doubted.get(id)?.forEach(task => { tasks.add(task) })
+  }
+
+  index.fresh.doubted.clear()
+
+  for (const task of tasks) {
+    const entry = state.jobs.get(task.job)
+
+    index.visits++
+
+    if (entry == null || task.state !== 'starting') {
       continue
     }
 
-    for (const task of entry.tasks.values()) {
-      if (task.state !== 'starting') {
-        continue
-      }
+    for (const id of task.doubted) {
+      const worker = state.workers.get(id)
 
-      for (const id of task.doubted) {
-        const worker = state.workers.get(id)
+      // one that is busy with something else can tell as well
+      if (worker?.connected === true && !task.asked.has(id) && worker.retryAtMs <= nowMs) {
+        const execution = executionId(keyOf(entry, task, id))
 
-        // one that is busy with something else can tell as well
-        if (worker?.connected === true && !task.asked.has(id) && worker.retryAtMs <= nowMs) {
-          const execution = executionId(keyOf(entry, task, id))
-
-          worker.engaged ??= execution
-          task.asked.add(id)
-          effects.push({ kind: 'ask', worker: id, execution })
+        if (placesTaken(worker) < slotsOf(worker)) {
+          engage(state, id, [execution], nowMs)
         }
+
+        task.asked.add(id)
+        effects.push({ kind: 'ask', worker: id, execution })
       }
     }
   }
+}
+
+interface Pick {
+  entry: JobEntry
+  task: TaskEntry
 }
 
 function offer (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
-  const idle = new Map([...state.workers].filter(([, worker]) => isIdle(worker, nowMs)))
+  const { index } = state
+  const { fresh } = index
+  const asked = new Map<JobEntry, TaskEntry[]>()
 
-  if (idle.size === 0) {
-    return
+  countRoom(state, nowMs)
+
+  for (const id of candidates(state)) {
+    const worker = state.workers.get(id)
+
+    index.visits++
+
+    if (worker != null && hasRoom(worker, nowMs)) {
+      fill(state, id, worker, asked, nowMs, effects)
+    }
   }
 
-  for (const entry of inFairOrder(state)) {
-    const asked: TaskEntry[] = []
+  askOthers(state, asked, nowMs, effects)
+  countRoom(state, nowMs)
+  fresh.workers.clear()
+  fresh.lanes.clear()
+  asked.forEach((tasks, entry) => { formGroup(entry, tasks) })
+}
 
-    for (const task of entry.tasks.values()) {
-      if (idle.size === 0) {
-        break
-      }
+/** Gives this worker all that it has room for. */
+function fill (state: CoordinatorState, id: string, worker: WorkerEntry, asked: Map<JobEntry, TaskEntry[]>, nowMs: number, effects: CoordinatorEffect[]): void {
+  let pick = best(state, id, worker)
 
-      if (task.state !== 'queued') {
-        continue
-      }
-
-      const workers = task.target != null
-        ? [...idle.keys()].filter(id => id === task.target)
-        : [...idle].filter(([, worker]) => matches(worker.info, entry.job.placement.where) === true && unmetDemand(worker.info, entry.job) == null).slice(0, ASKED_AT_ONCE).map(([id]) => id)
-
-      for (const id of workers) {
-        const execution = executionId(keyOf(entry, task, id))
-
-        task.asked.add(id)
-        state.workers.get(id)!.engaged = execution
-        idle.delete(id)
-        effects.push({ kind: 'ask', worker: id, execution })
-      }
-
-      if (workers.length > 0) {
-        task.reason = undefined
-        asked.push(task)
-        change(entry, task, 'reserving', nowMs, effects)
-      }
-    }
-
-    formGroup(entry, asked)
+  // what measures has the worker for itself: the others end first, and nothing is added to them
+  while (pick != null && (pick.entry.job.kind !== 'run' || placesTaken(worker) === 0)) {
+    give(state, id, worker, pick, asked, nowMs, effects)
+    pick = hasRoom(worker, nowMs) ? best(state, id, worker) : undefined
   }
 }
 
-/** Measured tasks that are offered for the first time together start together. */
-function formGroup (entry: JobEntry, asked: TaskEntry[]): void {
-  if (entry.job.kind !== 'run' || entry.group != null || entry.tasks.size < 2 || asked.length === 0) {
-    return
+/** Those with room that may have something to do since the last step; who has had room for longest first. */
+function * candidates (state: CoordinatorState): Generator<string> {
+  const { index } = state
+  const { fresh } = index
+  const open = new Set([...fresh.lanes].filter(lane => lane.target == null))
+  const named = [...fresh.lanes].flatMap(({ target }) => target ?? [])
+
+  for (const id of [...fresh.workers, ...named]) {
+    if (index.free.has(id)) {
+      yield id
+    }
   }
 
-  entry.group = { members: new Set(asked.map(task => task.name)), started: false }
+  if (open.size > 0) {
+    for (const id of index.free) {
+      // given away by now
+      open.forEach(lane => {
+        if (lane.isEmpty) {
+          open.delete(lane)
+        }
+      })
 
-  for (const task of entry.tasks.values()) {
-    task.simultaneous = entry.group.members.has(task.name)
+      if (open.size === 0) {
+        return
+      }
+
+      yield id
+    }
   }
 }
 
-function startPrepared (entry: JobEntry, nowMs: number, effects: CoordinatorEffect[]): void {
-  const prepared = [...entry.tasks.values()].filter(task => task.state === 'starting' && task.prepared)
+/** What this worker does next: of the client with the least under way, its oldest. */
+function best (state: CoordinatorState, id: string, worker: WorkerEntry): Pick | undefined {
+  const { index } = state
+  let found: { task: TaskEntry, active: number, acceptedAtMs: number } | undefined
 
-  if (prepared.length === 0) {
-    return
-  }
+  for (const lane of lanesFor(state, id, worker)) {
+    for (const [client, queue] of lane.clients) {
+      const first = queue.first()
+      const active = index.active.get(client) ?? 0
 
-  const { group } = entry
-  const alone = prepared.filter(task => group == null || group.started || !group.members.has(task.name))
+      index.visits++
 
-  for (const task of alone) {
-    start(entry, [task], false, effects)
-  }
-
-  if (group == null || group.started) {
-    return
-  }
-
-  const members = prepared.filter(task => group.members.has(task.name))
-
-  if (members.length === 0) {
-    return
-  }
-
-  group.deadlineMs ??= nowMs + GROUP_WAIT_MS
-
-  if (members.length === group.members.size || group.deadlineMs <= nowMs) {
-    for (const name of group.members) {
-      if (!members.some(task => task.name === name)) {
-        group.members.delete(name)
-        entry.tasks.get(name)!.simultaneous = false
+      if (first != null && (found == null || active < found.active ||
+        (active === found.active && (first.acceptedAtMs < found.acceptedAtMs || (first.acceptedAtMs === found.acceptedAtMs && first.task.job < found.task.job))))) {
+        found = { ...first, active }
       }
     }
-
-    group.started = true
-    start(entry, members, members.length > 1, effects)
-  }
-}
-
-function start (entry: JobEntry, tasks: TaskEntry[], together: boolean, effects: CoordinatorEffect[]): void {
-  const starts = tasks.map(task => ({ worker: task.worker!, execution: executionId(keyOf(entry, task, task.worker!)) }))
-
-  for (const task of tasks) {
-    const key = keyOf(entry, task, task.worker!)
-
-    // no longer ours to roll back: from here on only the worker knows
-    task.prepared = false
-    task.assigned.set(executionId(key), key)
   }
 
-  effects.push(...starts.map(({ execution }): CoordinatorEffect => ({ kind: 'persist-assign', execution })))
-  effects.push({ kind: 'start', starts, together })
+  const entry = found == null ? undefined : state.jobs.get(found.task.job)
+
+  return entry == null ? undefined : { entry, task: found!.task }
 }
 
-/** Jobs with queued tasks: the client with the least under way first, then the oldest. */
-function inFairOrder (state: CoordinatorState): JobEntry[] {
-  const active = new Map<string, number>()
-  const waiting: JobEntry[] = []
+function * lanesFor (state: CoordinatorState, id: string, worker: WorkerEntry): Generator<Lane> {
+  const own = state.index.lanes.get(laneOf(id))
 
-  for (const entry of state.jobs.values()) {
-    if (entry.finishedAtMs != null) {
-      continue
+  if (own != null) {
+    yield own
+  }
+
+  for (const lane of state.index.lanes.values()) {
+    if (lane.target == null && lane.fits(worker.info)) {
+      yield lane
     }
+  }
+}
 
-    let queued = false
+function give (state: CoordinatorState, id: string, worker: WorkerEntry, { entry, task }: Pick, asked: Map<JobEntry, TaskEntry[]>, nowMs: number, effects: CoordinatorEffect[]): void {
+  const { job } = entry
 
-    for (const task of entry.tasks.values()) {
-      if (task.state === 'queued') {
-        queued = true
-      } else if (!isTaskEnd(task.state)) {
-        active.set(entry.job.client, (active.get(entry.job.client) ?? 0) + 1)
+  if (job.kind === 'exec' && (job.payload == null || worker.payloads.has(job.payload.id))) {
+    start(state, id, entry, task, nowMs, effects)
+    return
+  }
+
+  ask(state, id, entry, task, nowMs, effects)
+  change(state, entry, task, 'reserving', nowMs, effects)
+  retrackOne(state, task)
+  asked.set(entry, [...asked.get(entry) ?? [], task])
+}
+
+/** AVAILABLE. */
+function ask (state: CoordinatorState, id: string, entry: JobEntry, task: TaskEntry, nowMs: number, effects: CoordinatorEffect[]): void {
+  const execution = executionId(keyOf(entry, task, id))
+
+  task.asked.add(id)
+  task.reason = undefined
+  engage(state, id, [execution], nowMs)
+  effects.push({ kind: 'ask', worker: id, execution })
+}
+
+/** START at once: it has room, as far as is known here, and says so when it has none. */
+function start (state: CoordinatorState, id: string, entry: JobEntry, first: TaskEntry, nowMs: number, effects: CoordinatorEffect[]): void {
+  const { index } = state
+  const size = entry.job.each == null ? 1 : batchSize(entry.queued, index.placesInAll, entry.paceMs)
+  const queue = first.track.lane?.clients.get(entry.job.client)
+  const executions: string[] = []
+
+  for (let task: TaskEntry | undefined = first; task?.job === first.job && executions.length < size; task = queue?.first()?.task) {
+    task.reason = undefined
+    settle(state, task, id)
+    executions.push(assign(state, entry, task, id, effects))
+    change(state, entry, task, 'starting', nowMs, effects)
+    retrackOne(state, task)
+  }
+
+  engage(state, id, executions, nowMs)
+  effects.push({ kind: 'start', starts: [{ worker: id, executions }], together: false, reserved: false })
+}
+
+/** Who has nothing else to do may be faster to answer than the one that was asked first. */
+function askOthers (state: CoordinatorState, asked: Map<JobEntry, TaskEntry[]>, nowMs: number, effects: CoordinatorEffect[]): void {
+  for (const [entry, tasks] of asked) {
+    for (const task of tasks.filter(({ target }) => target == null)) {
+      let looks = 0
+
+      for (const id of state.index.free) {
+        if (task.asked.size >= ASKED_AT_ONCE || ++looks > LOOKED_AT) {
+          break
+        }
+
+        const worker = state.workers.get(id)
+
+        state.index.visits++
+
+        if (worker != null && hasRoom(worker, nowMs) && (entry.job.kind !== 'run' || placesTaken(worker) === 0) && mayDo(worker.info, entry.job)) {
+          ask(state, id, entry, task, nowMs, effects)
+        }
       }
-    }
 
-    if (queued && !entry.cancelled) {
-      waiting.push(entry)
+      retrackOne(state, task)
     }
   }
-
-  return waiting.sort((a, b) =>
-    (active.get(a.job.client) ?? 0) - (active.get(b.job.client) ?? 0) || a.acceptedAtMs - b.acceptedAtMs || (a.job.id < b.job.id ? -1 : 1))
 }

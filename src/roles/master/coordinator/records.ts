@@ -60,6 +60,7 @@ export function takeStock (entry: JobEntry, task: TaskEntry): void {
   const assigned = [...task.assigned.values()]
 
   task.prepared = false
+  task.waiting = undefined
   task.asked.clear()
   task.doubted.clear()
 

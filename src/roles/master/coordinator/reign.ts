@@ -2,7 +2,9 @@ import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { onEnd } from './facts.ts'
 import { takeStock } from './records.ts'
-import { cancelOn, change, disengage, isBeingArranged, keyOf, leaveGroup } from './tasks.ts'
+import { disengage, engage, freshen, heard } from './capacity.ts'
+import { retrack, touch } from './track.ts'
+import { cancelOn, change, isBeingArranged, keyOf, leaveGroup } from './tasks.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
 
 /**
@@ -16,21 +18,24 @@ export function reign (state: CoordinatorState, { catchingUp = false, nowMs }: E
     return
   }
 
+  retrack(state)
   state.mode = 'reign'
   state.catchingUp = catchingUp
   state.reignedMs = nowMs
   state.unheard.clear()
 
   for (const [id, worker] of state.workers) {
-    worker.engaged = undefined
+    worker.engaged.clear()
+    worker.payloads.clear()
     worker.retryAtMs = 0
     worker.failures = 0
+    freshen(state, id)
 
     if (worker.connected) {
       state.unheard.add(id)
     } else {
       // they have as long as after a restart to find the new coordinator
-      worker.lastHeardMs = nowMs
+      heard(state, id, nowMs)
     }
   }
 
@@ -51,7 +56,7 @@ function takeOver (state: CoordinatorState, entry: JobEntry, task: TaskEntry, no
       const worker = state.workers.get(task.worker ?? '')
 
       if (worker?.connected === true) {
-        worker.engaged = executionId(keyOf(entry, task, worker.info.peerId))
+        engage(state, worker.info.peerId, [executionId(keyOf(entry, task, worker.info.peerId))], nowMs)
       }
 
       break
@@ -63,12 +68,12 @@ function takeOver (state: CoordinatorState, entry: JobEntry, task: TaskEntry, no
         }
       }
 
-      cancelOn(entry, task, task.worker ?? '', nowMs, effects)
+      cancelOn(state, entry, task, task.worker ?? '', nowMs, effects)
       break
     case 'starting':
     case 'queued':
       takeStock(entry, task)
-      change(entry, task, task.state, nowMs, effects)
+      change(state, entry, task, task.state, nowMs, effects)
   }
 }
 
@@ -78,6 +83,7 @@ export function standDown (state: CoordinatorState, nowMs: number, effects: Coor
     return
   }
 
+  retrack(state)
   state.mode = 'standby'
   state.catchingUp = false
   state.unheard.clear()
@@ -96,7 +102,7 @@ export function standDown (state: CoordinatorState, nowMs: number, effects: Coor
 
       leaveGroup(entry, task)
       takeStock(entry, task)
-      change(entry, task, task.state, nowMs, effects)
+      change(state, entry, task, task.state, nowMs, effects)
     }
 
     task.asked.clear()
@@ -110,12 +116,11 @@ export function standDown (state: CoordinatorState, nowMs: number, effects: Coor
 }
 
 function forEachOpen (state: CoordinatorState, visit: (entry: JobEntry, task: TaskEntry) => void): void {
-  for (const entry of state.jobs.values()) {
-    if (entry.finishedAtMs == null) {
-      for (const task of entry.tasks.values()) {
-        if (!isTaskEnd(task.state)) {
-          visit(entry, task)
-        }
+  for (const entry of [...state.index.open]) {
+    for (const task of entry.tasks.values()) {
+      if (!isTaskEnd(task.state)) {
+        touch(state, task)
+        visit(entry, task)
       }
     }
   }

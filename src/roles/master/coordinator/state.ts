@@ -1,10 +1,12 @@
+import { emptyIndex } from './track.ts'
 import type { ExecutionKey } from '../../../model/ids.ts'
 import type { Job } from '../../../model/job.ts'
 import type { WorkerInfo } from '../../../model/machine.ts'
 import type { Outcome } from '../../../model/result.ts'
 import type { TaskState, WorkerState } from '../../../model/states.ts'
 import type { Held } from '../../../node/protocol/register/messages.ts'
-import type { SlotReply } from '../../../node/protocol/slot/first-messages.ts'
+import type { SlotAnswer, StartOutcome } from '../../../node/protocol/slot/messages.ts'
+import type { Index, Track } from './track.ts'
 
 /**
  * What a master knows: its workers and its jobs. The journal holds what a
@@ -23,6 +25,8 @@ export interface CoordinatorState {
   jobs: Map<string, JobEntry>
   /** When the last tick came. */
   tickedMs?: number
+  /** Derived from the rest, so that a step costs in proportion to what it changes. */
+  index: Index
 }
 
 export interface WorkerEntry {
@@ -34,16 +38,34 @@ export interface WorkerEntry {
   sinceMs: number
   lastHeardMs: number
   draining: boolean
-  /** The execution that this coordinator is placing or running there. */
-  engaged?: string
+  /** What this coordinator is placing or running there, by execution; those of one START share a place. */
+  engaged: Map<string, Place>
+  /** Executions that run there by its own word, whoever gave it those. */
+  running: Set<string>
+  /** Payloads that it has, as far as it was seen in this reign. */
+  payloads: Set<string>
   /** After BUSY or a broken stream, not asked again before. */
   retryAtMs: number
   /** How often in a row asking failed; spaces the retries. */
   failures: number
 }
 
+/** A place of a worker, taken until the last of these executions has left it. */
+export interface Place {
+  executions: Set<string>
+  /** How many there were at the beginning. */
+  size: number
+  /** What measures has all places. */
+  isWhole: boolean
+  sinceMs: number
+}
+
 export interface TaskEntry {
+  /** Its job's id. */
+  job: string
   name: string
+  /** Its place among the tasks of its job. */
+  order: number
   /** The one worker it is for; absent = any that matches. */
   target?: string
   /** As frozen when the job was accepted; for `any`, of the worker that got it. */
@@ -63,11 +85,15 @@ export interface TaskEntry {
   asked: Set<string>
   /** READY and has the payload: may start. */
   prepared: boolean
+  /** Its worker has it behind another one of the same START: it has not begun, as far as is known here. `recalled` when it was asked to give it back. */
+  waiting?: 'accepted' | 'recalled'
   /** Workers that may have begun this attempt (START was sent, or assigned by an earlier coordinator): they are asked, and nobody else. */
   doubted: Set<string>
   /** When its worker was told of the cancel last. */
   cancelSentMs?: number
   sinceMs: number
+  /** Where the indexes have it. */
+  track: Track
 }
 
 export interface JobEntry {
@@ -80,6 +106,12 @@ export interface JobEntry {
   endHeardAtMs?: number
   cancelled: boolean
   tasks: Map<string, TaskEntry>
+  /** Tasks that have not come to an end; kept by the indexes. */
+  open: number
+  /** Tasks that wait for a worker; kept by the indexes. */
+  queued: number
+  /** What one of its tasks took lately, with what lies between two of them. Milliseconds. */
+  paceMs?: number
   /** Since when its files are at no master; absent while they are, or may be. */
   goneSinceMs?: number
   /** Tasks that start together: reserved at the same time, started at one instant. */
@@ -107,14 +139,23 @@ export type CoordinatorEvent =
   | { kind: 'assigned', key: ExecutionKey, nowMs: number }
   /** Another master has called the job ended. */
   | { kind: 'end', job: string, atMs: number, nowMs: number }
+  /** The job has ended, and whoever asks for it is answered from the disk. Its `end` has been said. */
+  | { kind: 'archive', job: string, nowMs: number }
   /** The job is pruned everywhere. */
   | { kind: 'forget', job: string, nowMs: number }
   | { kind: 'worker-registered', info: WorkerInfo, holds: Held[], draining: boolean, nowMs: number }
-  | { kind: 'worker-state', worker: string, state: WorkerState, execution?: string, detail?: string, sinceMs: number, floor?: WorkerInfo['floor'], nowMs: number }
+  | { kind: 'worker-state', worker: string, state: WorkerState, execution?: string, executions?: string[], detail?: string, sinceMs: number, floor?: WorkerInfo['floor'], nowMs: number }
   | { kind: 'worker-gone', worker: string, nowMs: number }
-  | { kind: 'answer', worker: string, execution: string, reply: SlotReply, nowMs: number }
-  /** The slot stream broke, or nothing came in time. */
-  | { kind: 'ask-failed', worker: string, execution: string, reason: string, nowMs: number }
+  /** To AVAILABLE, to a renewal, or to a START as a whole. */
+  | { kind: 'answer', worker: string, execution: string, reply: OneAnswer, nowMs: number }
+  /** To START, for each of its executions. */
+  | { kind: 'outcomes', worker: string, outcomes: Array<{ execution: string, outcome: StartOutcome }>, nowMs: number }
+  /** What a worker had accepted behind another one will not begin there. */
+  | { kind: 'returned', worker: string, executions: string[], reason: string, nowMs: number }
+  /** The answer to a recall. */
+  | { kind: 'recall-answered', worker: string, execution: string, reply: OneAnswer, nowMs: number }
+  /** The slot stream broke, or nothing came in time: what was said of these is not known, and reservations are void. */
+  | { kind: 'stream-lost', worker: string, executions: string[], reason: string, nowMs: number }
   | { kind: 'payload-sent', execution: string, nowMs: number }
   /** `refused`: the worker said no in words, and would again. `isGone`: all masters that there are lack it. */
   | { kind: 'payload-failed', execution: string, reason: string, refused: boolean, isGone?: boolean, nowMs: number }
@@ -123,6 +164,9 @@ export type CoordinatorEvent =
   | { kind: 'cancel-answered', job: string, worker: string, nowMs: number }
   | { kind: 'drain', worker: string, drain: boolean, nowMs: number }
   | { kind: 'tick', nowMs: number }
+
+/** What the state machine is told of answers; those that only end an exchange are the shell's. */
+export type OneAnswer = Exclude<SlotAnswer, { kind: 'started' | 'unknown-job' | 'returned' }>
 
 /** A task whose result is in the journal. */
 export interface Ended {
@@ -135,14 +179,16 @@ export interface Ended {
 }
 
 export type CoordinatorEffect =
-  /** AVAILABLE: opens a reservation stream, renewed by the shell until start or rollback. */
+  /** AVAILABLE: a reservation, renewed by the shell until start or rollback. */
   | { kind: 'ask', worker: string, execution: string }
   | { kind: 'rollback', worker: string, execution: string }
   | { kind: 'send-payload', worker: string, execution: string }
   /** On disk before any START of it. */
   | { kind: 'persist-assign', execution: string }
-  /** START now, or all of them at one instant. */
-  | { kind: 'start', starts: Array<{ worker: string, execution: string }>, together: boolean }
+  /** START now, or all of them at one instant. The executions of one entry are of one job, and run one after the other; without `reserved`, in any free place. */
+  | { kind: 'start', starts: Array<{ worker: string, executions: string[] }>, together: boolean, reserved: boolean }
+  /** Takes back what has not begun: the answer says whether it has. */
+  | { kind: 'recall', worker: string, execution: string }
   | { kind: 'cancel-on', worker: string, job: string }
   | { kind: 'task-changed', job: string, task: string }
   | { kind: 'worker-changed', worker: string }
@@ -150,8 +196,8 @@ export type CoordinatorEffect =
   | { kind: 'job-forgotten', job: Job }
 
 /** Effects that reach a worker, or that a START rests on: none of them but from the master that reigns. */
-export const COMMANDS: ReadonlySet<CoordinatorEffect['kind']> = new Set(['ask', 'rollback', 'send-payload', 'persist-assign', 'start', 'cancel-on'])
+export const COMMANDS: ReadonlySet<CoordinatorEffect['kind']> = new Set(['ask', 'rollback', 'send-payload', 'persist-assign', 'start', 'recall', 'cancel-on'])
 
 export function emptyCoordinator (): CoordinatorState {
-  return { mode: 'standby', unheard: new Set(), catchingUp: false, workers: new Map(), jobs: new Map() }
+  return { mode: 'standby', unheard: new Set(), catchingUp: false, workers: new Map(), jobs: new Map(), index: emptyIndex() }
 }

@@ -1,14 +1,16 @@
 import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
-import { onAnswer, onAskFailed } from './answers.ts'
-import { addTargets, newJob, onAssigned, onEnd, onForget, restore } from './facts.ts'
+import { onAnswer, onOutcomes, onRecallAnswered, onReturned, onStreamLost } from './answers.ts'
+import { backOff, disengage, freshen } from './capacity.ts'
+import { addTargets, newJob, onArchive, onAssigned, onEnd, onForget, restore } from './facts.ts'
 import { place } from './place.ts'
 import { countedRecord, isFinal, note } from './records.ts'
 import { reign, standDown } from './reign.ts'
 import { COMMANDS } from './state.ts'
-import { backOff, cancelOn, change, conclude, disengage, findTask, hasBegun, release, requeue, rollBack, runAgain, settle } from './tasks.ts'
+import { cancelOn, change, conclude, findTask, forEachTaskOf, hasBegun, release, requeue, rollBack, runAgain, settle } from './tasks.ts'
+import { retrack, taskOf, tasksOf } from './track.ts'
 import { onGone, onRegistered, onTick, onWorkerState } from './workers.ts'
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, Place, TaskEntry } from './state.ts'
 
 /** A client whose coordinator died while it accepted the job may be about to bring its files again. */
 const GONE_MS = 60_000
@@ -23,10 +25,18 @@ export function stepCoordinator (state: CoordinatorState, event: CoordinatorEven
   const effects: CoordinatorEffect[] = []
 
   apply(state, event, effects)
-  effects.push(...place(state, event.nowMs))
+  place(state, event.nowMs, effects)
+  retrack(state)
   endJobs(state, event.nowMs, effects)
 
-  return state.mode === 'reign' ? effects : effects.filter(effect => !COMMANDS.has(effect.kind))
+  return state.mode === 'reign' ? once(effects) : effects.filter(effect => !COMMANDS.has(effect.kind))
+}
+
+/** One word is enough for all that a worker has of a job that is cancelled. */
+function once (effects: CoordinatorEffect[]): CoordinatorEffect[] {
+  const told = new Set<string>()
+
+  return effects.filter(effect => effect.kind !== 'cancel-on' || (!told.has(`${effect.job} ${effect.worker}`) && told.add(`${effect.job} ${effect.worker}`)))
 }
 
 function apply (state: CoordinatorState, event: CoordinatorEvent, effects: CoordinatorEffect[]): void {
@@ -39,10 +49,10 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
 
       // another master has accepted it as well: it is for the workers of both, as the merged record says
       if (known?.finishedAtMs == null) {
-        addTargets(entry, event.targets, event.nowMs)
+        addTargets(state, entry, event.targets, event.nowMs)
       }
 
-      effects.push(...[...entry.tasks.values()].filter(task => isTaskEnd(task.state))
+      effects.push(...tasksOf(state, entry).filter(task => isTaskEnd(task.state))
         .map((task): CoordinatorEffect => ({ kind: 'task-changed', job: event.job.id, task: task.name })))
       return
     }
@@ -59,6 +69,8 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
       return onAssigned(state, event, effects)
     case 'end':
       return onEnd(state, event, effects)
+    case 'archive':
+      return onArchive(state, event)
     case 'forget':
       return onForget(state, event, effects)
     case 'worker-registered':
@@ -70,8 +82,14 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
     // what comes late is of a reign that has ended: the next one asks for itself
     case 'answer':
       return state.mode === 'reign' ? onAnswer(state, event, effects) : undefined
-    case 'ask-failed':
-      return state.mode === 'reign' ? onAskFailed(state, event, effects) : undefined
+    case 'outcomes':
+      return state.mode === 'reign' ? onOutcomes(state, event, effects) : undefined
+    case 'returned':
+      return state.mode === 'reign' ? onReturned(state, event, effects) : undefined
+    case 'recall-answered':
+      return state.mode === 'reign' ? onRecallAnswered(state, event, effects) : undefined
+    case 'stream-lost':
+      return state.mode === 'reign' ? onStreamLost(state, event, effects) : undefined
     case 'payload-sent': {
       const found = findTask(state, event.execution)
 
@@ -81,7 +99,8 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
 
       if (found != null && isAtWorkerOf(found.task, event.execution) && found.task.state === 'sending') {
         found.task.prepared = true
-        change(found.entry, found.task, 'starting', event.nowMs, effects)
+        state.workers.get(found.task.worker ?? '')?.payloads.add(found.entry.job.payload?.id ?? '')
+        change(state, found.entry, found.task, 'starting', event.nowMs, effects)
       }
       return
     }
@@ -91,27 +110,20 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
       return onResult(state, event, effects)
     case 'cancel':
       return onCancel(state, event, effects)
-    case 'cancel-answered': {
-      const entry = state.jobs.get(event.job)
-
-      if (entry == null) {
-        return
-      }
-
-      for (const task of entry.tasks.values()) {
-        // a result that says cancelled may still follow; it changes nothing
-        if (task.state === 'cancelling' && task.worker === event.worker) {
+    case 'cancel-answered':
+      // a result that says cancelled may still follow; it changes nothing
+      return forEachTaskOf(state, event.worker, (entry, task) => {
+        if (entry.job.id === event.job && task.state === 'cancelling' && task.worker === event.worker) {
           release(state, entry, task)
-          conclude(entry, task, 'cancelled', undefined, event.nowMs, effects)
+          conclude(state, entry, task, 'cancelled', undefined, event.nowMs, effects)
         }
-      }
-      return
-    }
+      })
     case 'drain': {
       const worker = state.workers.get(event.worker)
 
       if (worker != null) {
         worker.draining = event.drain
+        freshen(state, event.worker)
         effects.push({ kind: 'worker-changed', worker: event.worker })
       }
       return
@@ -139,16 +151,16 @@ function onPayloadFailed (state: CoordinatorState, event: Extract<CoordinatorEve
   // nobody else can do it: it is started all the same, and the worker's record says what was wrong
   if (event.refused && task.target === worker) {
     task.prepared = true
-    change(entry, task, 'starting', event.nowMs, effects)
+    change(state, entry, task, 'starting', event.nowMs, effects)
     return
   }
 
   entry.goneSinceMs = event.isGone === true ? entry.goneSinceMs ?? event.nowMs : undefined
-  backOff(state.workers.get(worker), event.nowMs)
+  backOff(state, worker, event.nowMs)
 
   if (entry.goneSinceMs != null && event.nowMs - entry.goneSinceMs >= GONE_MS) {
     rollBack(state, entry, task, effects)
-    conclude(entry, task, 'lost', `${event.reason}: submit it again`, event.nowMs, effects)
+    conclude(state, entry, task, 'lost', `${event.reason}: submit it again`, event.nowMs, effects)
   } else {
     requeue(state, entry, task, event.reason, event.nowMs, effects)
   }
@@ -157,10 +169,10 @@ function onPayloadFailed (state: CoordinatorState, event: Extract<CoordinatorEve
 function onResult (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'result' }>, effects: CoordinatorEffect[]): void {
   const { key, nowMs } = event
   const entry = state.jobs.get(key.job)
-  const task = entry?.tasks.get(key.task)
+  const task = taskOf(state, entry, key.task)
   const execution = executionId(key)
 
-  disengage(state, key.worker, execution)
+  keepPace(entry, disengage(state, key.worker, execution), nowMs)
 
   const known = task?.records.get(execution)
 
@@ -172,7 +184,7 @@ function onResult (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
 
   // another record of the very same execution counts now: all masters keep the same of the two
   if (known != null && isTaskEnd(task.state)) {
-    conclude(entry, task, 'lost', undefined, nowMs, effects)
+    conclude(state, entry, task, 'lost', undefined, nowMs, effects)
     return
   }
 
@@ -181,7 +193,7 @@ function onResult (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
 
   // it runs, or may run, elsewhere too: its end is awaited
   if (!isHere && hasBegun(task) && task.doubted.size === 0) {
-    change(entry, task, task.state, nowMs, effects)
+    change(state, entry, task, task.state, nowMs, effects)
     return
   }
 
@@ -202,7 +214,16 @@ function onResult (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
   }
 
   settle(state, task, counted.key.worker)
-  conclude(entry, task, 'lost', undefined, nowMs, effects)
+  conclude(state, entry, task, 'lost', undefined, nowMs, effects)
+}
+
+/** How long one takes, by how long all of a START took. */
+function keepPace (entry: JobEntry | undefined, place: Place | undefined, nowMs: number): void {
+  if (entry != null && place != null) {
+    const tookMs = Math.max(nowMs - place.sinceMs, 0) / place.size
+
+    entry.paceMs = entry.paceMs == null ? tookMs : (entry.paceMs + tookMs) / 2
+  }
 }
 
 /** What was being arranged for it elsewhere is not needed any more. */
@@ -228,26 +249,26 @@ function onCancel (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
 
   // it had ended before, for a master that knew of no cancel: all infer the same from what is on disk
   if (entry.finishedAtMs != null) {
-    for (const task of entry.tasks.values()) {
-      change(entry, task, task.state === 'lost' ? 'cancelled' : task.state, event.nowMs, effects)
+    for (const task of tasksOf(state, entry)) {
+      change(state, entry, task, task.state === 'lost' ? 'cancelled' : task.state, event.nowMs, effects)
     }
 
     return
   }
 
-  for (const task of entry.tasks.values()) {
+  for (const task of tasksOf(state, entry)) {
     switch (task.state) {
       case 'queued':
       case 'reserving':
       case 'sending':
         rollBack(state, entry, task, effects)
-        conclude(entry, task, 'cancelled', undefined, event.nowMs, effects)
+        conclude(state, entry, task, 'cancelled', undefined, event.nowMs, effects)
         break
       case 'starting':
       case 'running': {
         if (task.prepared) {
           rollBack(state, entry, task, effects)
-          conclude(entry, task, 'cancelled', undefined, event.nowMs, effects)
+          conclude(state, entry, task, 'cancelled', undefined, event.nowMs, effects)
           break
         }
 
@@ -255,7 +276,7 @@ function onCancel (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
         const worker = task.worker ?? ''
         task.reason = state.workers.get(worker)?.connected === true ? undefined : 'cancel pending: its worker is not connected'
         cancelOthers(task, worker, event.job, effects)
-        cancelOn(entry, task, worker, event.nowMs, effects)
+        cancelOn(state, entry, task, worker, event.nowMs, effects)
         break
       }
     }
@@ -277,9 +298,10 @@ function endJobs (state: CoordinatorState, nowMs: number, effects: CoordinatorEf
   for (const id of touched) {
     const entry = state.jobs.get(id)
 
-    if (entry != null && entry.finishedAtMs == null && [...entry.tasks.values()].every(task => isTaskEnd(task.state))) {
+    if (entry != null && entry.finishedAtMs == null && entry.open === 0) {
       entry.finishedAtMs = nowMs
       entry.endSaid = state.mode === 'reign'
+      state.index.open.delete(entry)
       effects.push({ kind: 'job-ended', job: id, atMs: nowMs })
     }
   }

@@ -1,15 +1,19 @@
 import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { countedRecord, endBy, isFinal, latestAttempt, mayRetry } from './records.ts'
-import type { CoordinatorEffect, CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
+import { disengage } from './capacity.ts'
+import { retrack, taskOf, touch } from './track.ts'
+import type { CoordinatorEffect, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
 import type { ExecutionKey } from '../../../model/ids.ts'
 import type { TaskState } from '../../../model/states.ts'
 
-/** After a broken stream or a failed transfer; doubled each time up to the maximum. */
-const FAILURE_RETRY_MS = 500
-const MAX_FAILURE_RETRY_MS = 15_000
+export function change (state: CoordinatorState, entry: JobEntry, task: TaskEntry, to: TaskState, nowMs: number, effects: CoordinatorEffect[]): void {
+  touch(state, task)
 
-export function change (entry: JobEntry, task: TaskEntry, to: TaskState, nowMs: number, effects: CoordinatorEffect[]): void {
+  if (to !== 'starting') {
+    task.waiting = undefined
+  }
+
   if (isTaskEnd(to)) {
     leaveGroup(entry, task)
   }
@@ -40,21 +44,6 @@ export function release (state: CoordinatorState, entry: JobEntry, task: TaskEnt
   }
 }
 
-export function disengage (state: CoordinatorState, id: string, execution: string): void {
-  const worker = state.workers.get(id)
-
-  if (worker?.engaged === execution) {
-    worker.engaged = undefined
-  }
-}
-
-export function backOff (worker: WorkerEntry | undefined, nowMs: number): void {
-  if (worker != null) {
-    worker.retryAtMs = nowMs + Math.min(FAILURE_RETRY_MS * 2 ** worker.failures, MAX_FAILURE_RETRY_MS)
-    worker.failures = Math.min(worker.failures + 1, 10)
-  }
-}
-
 export function keyOf (entry: JobEntry, task: TaskEntry, worker: string): ExecutionKey {
   return { job: entry.job.id, task: task.name, worker, attempt: task.attempt }
 }
@@ -62,22 +51,23 @@ export function keyOf (entry: JobEntry, task: TaskEntry, worker: string): Execut
 export function findTask (state: CoordinatorState, execution: string): { entry: JobEntry, task: TaskEntry } | undefined {
   const key = parseExecutionId(execution)
   const entry = state.jobs.get(key.job)
-  const task = entry?.tasks.get(key.task)
+  const task = taskOf(state, entry, key.task)
 
   return entry == null || task == null || task.attempt !== key.attempt ? undefined : { entry, task }
 }
 
 /** Unfinished tasks that are at, or for, this worker. */
 export function forEachTaskOf (state: CoordinatorState, worker: string, visit: (entry: JobEntry, task: TaskEntry) => void): void {
-  for (const entry of state.jobs.values()) {
-    if (entry.finishedAtMs != null) {
-      continue
-    }
+  retrack(state)
 
-    for (const task of entry.tasks.values()) {
-      if (!isTaskEnd(task.state) && (task.worker === worker || (task.worker == null && (task.target === worker || task.asked.has(worker))))) {
-        visit(entry, task)
-      }
+  for (const task of [...state.index.byWorker.get(worker) ?? []]) {
+    const entry = state.jobs.get(task.job)
+
+    state.index.visits++
+
+    if (entry != null && (task.worker === worker || (task.worker == null && (task.target === worker || task.asked.has(worker))))) {
+      touch(state, task)
+      visit(entry, task)
     }
   }
 }
@@ -93,12 +83,12 @@ export function hasBegun (task: TaskEntry): boolean {
 }
 
 /** It may run there: its worker is told until it confirms. */
-export function cancelOn (entry: JobEntry, task: TaskEntry, worker: string, nowMs: number, effects: CoordinatorEffect[]): void {
+export function cancelOn (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, nowMs: number, effects: CoordinatorEffect[]): void {
   task.cancelSentMs = nowMs
   task.prepared = false
   task.doubted.clear()
   effects.push({ kind: 'cancel-on', worker, job: entry.job.id })
-  change(entry, task, 'cancelling', nowMs, effects)
+  change(state, entry, task, 'cancelling', nowMs, effects)
 }
 
 /** Back to the queue, same attempt: nothing of it has run, and nobody keeps a place for it. */
@@ -109,7 +99,7 @@ export function requeue (state: CoordinatorState, entry: JobEntry, task: TaskEnt
 
   // it ran elsewhere meanwhile
   if (counted != null && isFinal(entry, task, counted)) {
-    conclude(entry, task, 'lost', undefined, nowMs, effects)
+    conclude(state, entry, task, 'lost', undefined, nowMs, effects)
     return
   }
 
@@ -117,11 +107,11 @@ export function requeue (state: CoordinatorState, entry: JobEntry, task: TaskEnt
   task.doubted.clear()
   task.worker = undefined
   task.reason = reason
-  change(entry, task, entry.cancelled ? 'cancelled' : 'queued', nowMs, effects)
+  change(state, entry, task, entry.cancelled ? 'cancelled' : 'queued', nowMs, effects)
 }
 
 /** Its end: by a record of it if there is one, otherwise as it must be inferred. */
-export function conclude (entry: JobEntry, task: TaskEntry, inferred: 'cancelled' | 'lost', reason: string | undefined, nowMs: number, effects: CoordinatorEffect[]): void {
+export function conclude (state: CoordinatorState, entry: JobEntry, task: TaskEntry, inferred: 'cancelled' | 'lost', reason: string | undefined, nowMs: number, effects: CoordinatorEffect[]): void {
   const counted = countedRecord(task)
 
   task.prepared = false
@@ -129,11 +119,11 @@ export function conclude (entry: JobEntry, task: TaskEntry, inferred: 'cancelled
 
   if (counted == null) {
     task.reason = reason
-    change(entry, task, inferred, nowMs, effects)
+    change(state, entry, task, inferred, nowMs, effects)
   } else {
     endBy(task, counted)
     task.sinceMs = nowMs
-    change(entry, task, counted.outcome, nowMs, effects)
+    change(state, entry, task, counted.outcome, nowMs, effects)
   }
 }
 
@@ -148,7 +138,7 @@ export function runAgain (state: CoordinatorState, entry: JobEntry, task: TaskEn
   rollBack(state, entry, task, effects)
 
   if (counted != null && isFinal(entry, task, counted)) {
-    conclude(entry, task, 'lost', undefined, nowMs, effects)
+    conclude(state, entry, task, 'lost', undefined, nowMs, effects)
     return true
   }
 
@@ -158,7 +148,7 @@ export function runAgain (state: CoordinatorState, entry: JobEntry, task: TaskEn
   task.worker = undefined
   task.info = undefined
   task.reason = reason
-  change(entry, task, 'queued', nowMs, effects)
+  change(state, entry, task, 'queued', nowMs, effects)
 
   return true
 }

@@ -1,13 +1,18 @@
 import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd, WORKER_LOST_MS } from '../../../model/states.ts'
 import { formatDuration } from '../../../model/units.ts'
+import { engageAgain, freshen, heard, rest, rouse, slotsOf } from './capacity.ts'
 import { MAX_ATTEMPTS, mayRetry } from './records.ts'
 import { cancelOn, change, conclude, forEachTaskOf, hasBegun, isBeingArranged, keyOf, requeue, rollBack, runAgain, settle } from './tasks.ts'
+import { retrack, taskOf, touch } from './track.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
 import type { Held } from '../../../node/protocol/register/messages.ts'
 
 /** A cancel that was not confirmed is said again; saying it twice does no harm. */
 const CANCEL_AGAIN_MS = 10_000
+
+/** What waits at a worker for longer than this is worth a word to get it back. */
+const RECALL_MS = 1_000
 
 /** Ticks come every second: between two of them this long, nobody here was awake. */
 const PAUSED_MS = 5_000
@@ -25,6 +30,8 @@ export function onRegistered (state: CoordinatorState, event: Extract<Coordinato
     }
   })
 
+  const before = state.workers.get(id)
+
   state.workers.set(id, {
     info: event.info,
     connected: true,
@@ -34,10 +41,16 @@ export function onRegistered (state: CoordinatorState, event: Extract<Coordinato
     lastHeardMs: event.nowMs,
     draining: event.draining,
     retryAtMs: 0,
-    failures: 0
+    failures: 0,
+    engaged: new Map(),
+    running: new Set(),
+    payloads: before?.payloads ?? new Set()
   })
 
   state.unheard.delete(id)
+  state.index.resting.delete(id)
+  heard(state, id, event.nowMs)
+  freshen(state, id)
 
   for (const { execution, state: holding } of event.holds) {
     adopt(state, id, execution, holding, event.nowMs, effects)
@@ -63,19 +76,20 @@ function missing (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
       // START has not arrived, or is still on its way behind the registration: it is asked, and nobody else
       task.asked.delete(worker)
       task.doubted.add(worker)
+      task.waiting = undefined
       break
     case 'cancelling':
       if (state.mode === 'reign') {
-        conclude(entry, task, 'cancelled', undefined, nowMs, effects)
+        conclude(state, entry, task, 'cancelled', undefined, nowMs, effects)
       }
       break
     case 'running': {
       const reason = 'its worker has come back without a record of it'
 
       if (entry.cancelled) {
-        conclude(entry, task, 'cancelled', undefined, nowMs, effects)
+        conclude(state, entry, task, 'cancelled', undefined, nowMs, effects)
       } else if (!runAgain(state, entry, task, reason, nowMs, effects)) {
-        conclude(entry, task, 'lost', reason, nowMs, effects)
+        conclude(state, entry, task, 'lost', reason, nowMs, effects)
       }
     }
   }
@@ -89,7 +103,7 @@ function missing (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
 function adopt (state: CoordinatorState, worker: string, execution: string, held: Held['state'], nowMs: number, effects: CoordinatorEffect[]): void {
   const key = parseExecutionId(execution)
   const entry = state.jobs.get(key.job)
-  const task = entry?.tasks.get(key.task)
+  const task = taskOf(state, entry, key.task)
 
   if (entry == null || task == null || key.worker !== worker || task.records.has(execution)) {
     return
@@ -102,7 +116,7 @@ function adopt (state: CoordinatorState, worker: string, execution: string, held
 
   if (isTaskEnd(task.state)) {
     // what counted as lost may run there still, and was cancelled meanwhile
-    if (held === 'running' && entry.cancelled) {
+    if (held !== 'finished' && entry.cancelled) {
       effects.push({ kind: 'cancel-on', worker, job: entry.job.id })
     }
 
@@ -110,10 +124,10 @@ function adopt (state: CoordinatorState, worker: string, execution: string, held
   }
 
   const isHere = task.worker === worker && task.attempt === key.attempt
-  const isOpen = isBeingArranged(task) || task.state === 'queued' || (task.state === 'starting' && task.doubted.size > 0 && held === 'running' && key.attempt >= task.attempt)
+  const isOpen = isBeingArranged(task) || task.state === 'queued' || (task.state === 'starting' && task.doubted.size > 0 && held !== 'finished' && key.attempt >= task.attempt)
 
   if (!isHere && !isOpen) {
-    if (held === 'running' && entry.cancelled) {
+    if (held !== 'finished' && entry.cancelled) {
       effects.push({ kind: 'cancel-on', worker, job: entry.job.id })
     }
 
@@ -126,20 +140,22 @@ function adopt (state: CoordinatorState, worker: string, execution: string, held
     task.prepared = false
     task.assigned.set(execution, key)
     settle(state, task, worker)
-    change(entry, task, 'starting', nowMs, effects)
+    change(state, entry, task, 'starting', nowMs, effects)
   }
 
-  if (held === 'running') {
-    state.workers.get(worker)!.engaged = execution
+  if (held !== 'finished') {
+    engageAgain(state, worker, execution, nowMs)
     task.asked.delete(worker)
     task.doubted.clear()
 
     if (entry.cancelled) {
       if (nowMs - (task.cancelSentMs ?? -Infinity) >= CANCEL_AGAIN_MS) {
-        cancelOn(entry, task, worker, nowMs, effects)
+        cancelOn(state, entry, task, worker, nowMs, effects)
       }
+    } else if (held === 'queued') {
+      task.waiting ??= 'accepted'
     } else if (task.state !== 'running') {
-      change(entry, task, 'running', nowMs, effects)
+      change(state, entry, task, 'running', nowMs, effects)
     }
   } else if (task.state === 'starting') {
     // its record is on the way; should it not come, it is asked
@@ -155,11 +171,20 @@ export function onWorkerState (state: CoordinatorState, event: Extract<Coordinat
   }
 
   // one that was silent for so long that it counted as lost has only been slow
-  worker.connected = true
+  if (!worker.connected) {
+    worker.connected = true
+    freshen(state, event.worker)
+  }
 
   const changed = worker.state !== event.state || worker.detail !== event.detail
+  const running = (event.executions ?? (event.execution == null ? [] : [event.execution])).filter(execution => !hasEnded(state, execution))
 
-  worker.lastHeardMs = event.nowMs
+  if (changed || running.length !== worker.running.size || running.some(execution => !worker.running.has(execution))) {
+    worker.running = new Set(event.state === 'running' ? running : [])
+    freshen(state, event.worker)
+  }
+
+  heard(state, event.worker, event.nowMs)
   worker.state = event.state
   worker.detail = event.detail
   worker.sinceMs = event.sinceMs
@@ -168,19 +193,26 @@ export function onWorkerState (state: CoordinatorState, event: Extract<Coordinat
     worker.info = { ...worker.info, floor: event.floor }
   }
 
-  if (event.state === 'waiting' && worker.failures === 0) {
-    worker.retryAtMs = 0
+  if (worker.failures === 0 && (event.state === 'waiting' || slotsOf(worker) > 1)) {
+    rouse(state, event.worker, worker)
   }
 
   state.unheard.delete(event.worker)
 
-  if (event.state === 'running' && event.execution != null) {
-    adopt(state, event.worker, event.execution, 'running', event.nowMs, effects)
+  if (event.state === 'running') {
+    running.forEach(execution => { adopt(state, event.worker, execution, 'running', event.nowMs, effects) })
   }
 
   if (changed) {
     effects.push({ kind: 'worker-changed', worker: event.worker })
   }
+}
+
+/** Its record has overtaken what its worker said of it before. */
+function hasEnded (state: CoordinatorState, execution: string): boolean {
+  const { job, task } = parseExecutionId(execution)
+
+  return state.jobs.get(job)?.tasks.get(task)?.records.has(execution) === true
 }
 
 export function onGone (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'worker-gone' }>, effects: CoordinatorEffect[]): void {
@@ -192,8 +224,10 @@ export function onGone (state: CoordinatorState, event: Extract<CoordinatorEvent
   }
 
   worker.connected = false
-  worker.engaged = undefined
-  worker.lastHeardMs = nowMs
+  worker.engaged.clear()
+  worker.running.clear()
+  heard(state, id, nowMs)
+  freshen(state, id)
 
   forEachTaskOf(state, id, (entry, task) => {
     task.asked.delete(id)
@@ -214,61 +248,112 @@ export function onGone (state: CoordinatorState, event: Extract<CoordinatorEvent
 export function onTick (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
   forgivePause(state, nowMs)
 
-  for (const [id, worker] of state.workers) {
-    if (nowMs - worker.lastHeardMs >= WORKER_LOST_MS && worker.state !== 'lost') {
+  for (const id of state.index.heard) {
+    const worker = state.workers.get(id)!
+
+    state.index.visits++
+
+    // the others were heard later
+    if (nowMs - worker.lastHeardMs < WORKER_LOST_MS) {
+      break
+    }
+
+    state.index.heard.delete(id)
+
+    if (worker.state !== 'lost') {
       worker.state = 'lost'
       worker.connected = false
-      worker.engaged = undefined
+      worker.engaged.clear()
+      worker.running.clear()
+      freshen(state, id)
       effects.push({ kind: 'worker-changed', worker: id })
     }
   }
 
   // a standby may be the only one that does not hear them
   if (state.mode === 'reign') {
+    retrack(state)
     cancelAgain(state, nowMs, effects)
     giveUp(state, nowMs, effects)
+    recall(state, nowMs, effects)
   }
 }
 
 /** Tasks whose worker has been silent for too long: run again elsewhere where the job wants that, lost otherwise. */
 function giveUp (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
-  for (const entry of state.jobs.values()) {
-    if (entry.finishedAtMs != null) {
+  for (const [id, tasks] of [...state.index.byWorker]) {
+    const worker = state.workers.get(id)
+
+    state.index.visits++
+
+    // whoever was heard, and is there
+    if (worker?.connected === true && nowMs - worker.lastHeardMs < WORKER_LOST_MS) {
       continue
     }
 
-    for (const task of entry.tasks.values()) {
-      forgetSilent(state, entry, task, nowMs, effects)
+    for (const task of [...tasks]) {
+      const entry = state.jobs.get(task.job)
 
-      const id = task.worker ?? task.target
+      state.index.visits++
 
-      if (id == null || isTaskEnd(task.state)) {
-        continue
+      if (entry != null) {
+        touch(state, task)
+        giveUpOne(state, entry, task, nowMs, effects)
       }
+    }
+  }
+}
 
-      const worker = state.workers.get(id)
-      const silentMs = nowMs - (worker?.lastHeardMs ?? Math.max(task.sinceMs, state.reignedMs ?? 0))
-      const retryMs = entry.job.retryLostMs
+function giveUpOne (state: CoordinatorState, entry: JobEntry, task: TaskEntry, nowMs: number, effects: CoordinatorEffect[]): void {
+  forgetSilent(state, entry, task, nowMs, effects)
 
-      if (worker?.connected !== true && retryMs != null && hasBegun(task) && mayRetry(entry, task)) {
-        const silence = `nothing heard from ${worker?.info.name ?? 'its worker'} for`
+  const id = task.worker ?? task.target
 
-        if (silentMs >= retryMs) {
-          runAgain(state, entry, task, `${silence} ${formatDuration(retryMs)}: run again`, nowMs, effects)
-        } else if (silentMs >= WORKER_LOST_MS) {
-          task.reason = `${silence} ${WORKER_LOST_MS / 1_000} s: run again after ${formatDuration(retryMs)}`
-        }
-      } else if (silentMs >= WORKER_LOST_MS && task.target == null && isBeingArranged(task)) {
-        requeue(state, entry, task, undefined, nowMs, effects)
-      } else if (silentMs >= WORKER_LOST_MS) {
-        const reason = task.state === 'cancelling'
-          ? 'cancel pending: its worker is not connected'
-          : `nothing heard from its worker for ${WORKER_LOST_MS / 1_000} s`
+  if (id == null || isTaskEnd(task.state)) {
+    return
+  }
 
-        rollBack(state, entry, task, effects)
-        // all masters must infer the same from what is on disk
-        conclude(entry, task, entry.cancelled ? 'cancelled' : 'lost', reason, nowMs, effects)
-      }
+  const worker = state.workers.get(id)
+  const silentMs = nowMs - (worker?.lastHeardMs ?? Math.max(task.sinceMs, state.reignedMs ?? 0))
+  const retryMs = entry.job.retryLostMs
+
+  if (worker?.connected !== true && retryMs != null && hasBegun(task) && mayRetry(entry, task)) {
+    const silence = `nothing heard from ${worker?.info.name ?? 'its worker'} for`
+
+    if (silentMs >= retryMs) {
+      runAgain(state, entry, task, `${silence} ${formatDuration(retryMs)}: run again`, nowMs, effects)
+    } else if (silentMs >= WORKER_LOST_MS) {
+      task.reason = `${silence} ${WORKER_LOST_MS / 1_000} s: run again after ${formatDuration(retryMs)}`
+    }
+  } else if (silentMs >= WORKER_LOST_MS && task.target == null && isBeingArranged(task)) {
+    requeue(state, entry, task, undefined, nowMs, effects)
+  } else if (silentMs >= WORKER_LOST_MS) {
+    const reason = task.state === 'cancelling'
+      ? 'cancel pending: its worker is not connected'
+      : `nothing heard from its worker for ${WORKER_LOST_MS / 1_000} s`
+
+    rollBack(state, entry, task, effects)
+    // all masters must infer the same from what is on disk
+    conclude(state, entry, task, entry.cancelled ? 'cancelled' : 'lost', reason, nowMs, effects)
+  }
+}
+
+/** When there is room and nothing to fill it with, what waits behind a long one elsewhere is asked back, the last ones first. */
+function recall (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
+  const { index } = state
+
+  if (index.waiting.size === 0 || index.free.size === 0 || [...index.lanes.values()].some(lane => lane.target == null)) {
+    return
+  }
+
+  const waiting = [...index.waiting].filter(task => task.waiting === 'accepted' && nowMs - task.sinceMs >= RECALL_MS).slice(-index.free.size)
+
+  for (const task of waiting) {
+    const entry = state.jobs.get(task.job)
+
+    if (entry != null && task.worker != null) {
+      task.waiting = 'recalled'
+      effects.push({ kind: 'recall', worker: task.worker, execution: executionId(keyOf(entry, task, task.worker)) })
     }
   }
 }
@@ -302,22 +387,28 @@ function forgivePause (state: CoordinatorState, nowMs: number): void {
     return
   }
 
-  for (const worker of state.workers.values()) {
+  for (const [id, worker] of state.workers) {
     worker.lastHeardMs = Math.min(worker.lastHeardMs + passedMs, nowMs)
-    worker.retryAtMs += passedMs
+
+    if (state.index.resting.has(id)) {
+      rest(state, id, worker.retryAtMs + passedMs)
+    }
   }
 }
 
 function cancelAgain (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
-  for (const entry of state.jobs.values()) {
-    if (!entry.cancelled || entry.finishedAtMs != null) {
-      continue
-    }
+  // one word is enough for all that a worker has of a job
+  const told = new Set<string>()
 
-    for (const task of entry.tasks.values()) {
-      if (task.state === 'cancelling' && task.worker != null && state.workers.get(task.worker)?.connected === true && nowMs - (task.cancelSentMs ?? 0) >= CANCEL_AGAIN_MS) {
-        task.cancelSentMs = nowMs
-        effects.push({ kind: 'cancel-on', worker: task.worker, job: entry.job.id })
+  for (const task of state.index.cancelling) {
+    state.index.visits++
+
+    if (task.worker != null && state.workers.get(task.worker)?.connected === true && nowMs - (task.cancelSentMs ?? 0) >= CANCEL_AGAIN_MS) {
+      task.cancelSentMs = nowMs
+
+      if (!told.has(`${task.job} ${task.worker}`)) {
+        told.add(`${task.job} ${task.worker}`)
+        effects.push({ kind: 'cancel-on', worker: task.worker, job: task.job })
       }
     }
   }

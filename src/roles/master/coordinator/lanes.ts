@@ -1,0 +1,94 @@
+import { unmetDemand } from '../../../machine/demands.ts'
+import { matches } from '../../../machine/match.ts'
+import { TaskQueue } from './queue.ts'
+import type { JobEntry, TaskEntry } from './state.ts'
+import type { Job } from '../../../model/job.ts'
+import type { WorkerInfo } from '../../../model/machine.ts'
+
+/**
+ * Queued tasks that the same workers may do: those for one worker, or those of
+ * jobs that demand the same. Whether a worker may is asked once for all of them.
+ */
+export class Lane {
+  readonly key: string
+  /** The one worker that its tasks are for. */
+  readonly target?: string
+  readonly clients = new Map<string, TaskQueue>()
+  readonly #demand: Job
+  readonly #fits = new WeakMap<WorkerInfo, boolean>()
+
+  constructor (key: string, target: string | undefined, demand: Job) {
+    this.key = key
+    this.target = target
+    this.#demand = demand
+  }
+
+  get isEmpty (): boolean {
+    return this.clients.size === 0
+  }
+
+  fits (info: WorkerInfo): boolean {
+    if (this.target != null) {
+      return this.target === info.peerId
+    }
+
+    let fits = this.#fits.get(info)
+
+    if (fits == null) {
+      fits = mayDo(info, this.#demand)
+      this.#fits.set(info, fits)
+    }
+
+    return fits
+  }
+
+  push (entry: JobEntry, task: TaskEntry, ticket: number): void {
+    let queue = this.clients.get(entry.job.client)
+
+    if (queue == null) {
+      queue = new TaskQueue()
+      this.clients.set(entry.job.client, queue)
+    }
+
+    queue.push(task, entry, ticket)
+  }
+
+  /** A task of this client has left it. */
+  leave (client: string): void {
+    const queue = this.clients.get(client)
+
+    queue?.leave()
+
+    if (queue?.size === 0) {
+      this.clients.delete(client)
+    }
+  }
+}
+
+/** May this worker do a job that is for any? */
+export function mayDo (worker: WorkerInfo, job: Job): boolean {
+  return matches(worker, job.placement.where) === true && unmetDemand(worker, job) == null
+}
+
+/** Of a task that waits. */
+export function laneKey ({ job }: JobEntry, { target }: TaskEntry): string {
+  return target == null ? demandKey(job) : laneOf(target)
+}
+
+/** Tasks for one worker. */
+export function laneOf (worker: string): string {
+  return `@${worker}`
+}
+
+const keys = new WeakMap<Job, string>()
+
+function demandKey (job: Job): string {
+  let key = keys.get(job)
+
+  if (key == null) {
+    key = JSON.stringify([job.kind, job.placement.where, job.require ?? [], job.limits, job.coldCache === true])
+    keys.set(job, key)
+  }
+
+  return key
+}
