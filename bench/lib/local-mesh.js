@@ -11,7 +11,7 @@ const STOP_MS = 10_000
 /** The command line that is measured: dist/main.js, or the build that MESHMARK_MAIN names. */
 export const MAIN = process.env.MESHMARK_MAIN ?? join(ROOT, 'dist/main.js')
 
-/** Masters and one worker, as processes with folders of their own, and the command line to use them. */
+/** Masters and workers, as processes with folders of their own, and the command line to use them. */
 export class LocalMesh {
   #folder = mkdtempSync(join(tmpdir(), 'meshmark-bench-'))
   #env
@@ -19,11 +19,12 @@ export class LocalMesh {
   #nodes = new Map()
   #addresses = new Map()
 
-  static async start ({ masters = 1 } = {}) {
+  /** @param workerArgs - further options of every worker */
+  static async start ({ masters = 1, workers = 1, workerArgs = [] } = {}) {
     const mesh = new LocalMesh()
 
     try {
-      await mesh.#start(masters)
+      await mesh.#start(masters, workers, workerArgs)
     } catch (err) {
       await mesh.stop()
       throw err
@@ -32,7 +33,17 @@ export class LocalMesh {
     return mesh
   }
 
-  async #start (masters) {
+  /** What a client of this mesh has in its environment. */
+  get env () {
+    return this.#env
+  }
+
+  /** Of the masters. */
+  get addresses () {
+    return [...this.#addresses.values()]
+  }
+
+  async #start (masters, workers, workerArgs) {
     // A worker that has given up root must still reach its own folders.
     chmodSync(this.#folder, 0o711)
 
@@ -54,7 +65,9 @@ export class LocalMesh {
       await this.#master(`master-${i}`)
     }
 
-    await this.#node('here', ['worker', '--master', [...this.#addresses.values()].join(','), '--no-mdns'])
+    for (let i = 1; i <= workers; i++) {
+      await this.#node(workers === 1 ? 'here' : `worker-${i}`, ['worker', '--master', this.addresses.join(','), '--no-mdns', ...workerArgs])
+    }
   }
 
   /** On the same address as before, if it has had one; the first makes the mesh, the others join it. */

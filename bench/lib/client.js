@@ -1,0 +1,59 @@
+import { dirname, join } from 'node:path'
+import { MAIN } from './local-mesh.js'
+
+const DIST = dirname(MAIN)
+
+await import(join(DIST, 'node/polyfill.js'))
+
+const { connectClient } = await import(join(DIST, 'roles/client/client.js'))
+const { draftJob } = await import(join(DIST, 'cli/draft.js'))
+
+/** A client of a LocalMesh in this process, which stays connected. */
+export async function connectTo (mesh) {
+  Object.assign(process.env, mesh.env)
+
+  return connectClient({ masters: mesh.addresses, mdns: false })
+}
+
+/** What `exec` makes of its words. */
+export async function draftExec (words, { on = 'any', items } = {}) {
+  const { draft } = await draftJob({ kind: 'exec', words, commands: [], names: [], options: { on }, on: 'any', plan: { kind: 'once' }, ...(items == null ? {} : { items }) })
+
+  return draft
+}
+
+/**
+ * One job from its submission to its end, and when what happened: milliseconds
+ * since 1970, on this machine's clock. Throws unless every task ended well.
+ */
+export async function runJob (client, draft) {
+  const now = () => performance.timeOrigin + performance.now()
+  const submitted = now()
+  const { id } = await client.submit(draft)
+  const accepted = now()
+  const results = []
+  let lastResult
+
+  for await (const event of client.attach(id)) {
+    if (event.kind === 'result') {
+      results.push(event.result)
+      lastResult = now()
+    } else if (event.kind === 'end') {
+      const bad = event.view.tasks.find(({ state, task }) => state !== 'done' && results.find(({ key }) => key.task === task)?.outcome !== 'done')
+
+      if (bad != null || results.length !== event.view.tasks.length) {
+        throw new Error(`job ${id} did not end well: ${JSON.stringify(bad ?? event.view).slice(0, 500)}`)
+      }
+    }
+  }
+
+  return {
+    submitted,
+    accepted,
+    firstStart: Math.min(...results.map(({ startedAt }) => startedAt)),
+    lastStart: Math.max(...results.map(({ startedAt }) => startedAt)),
+    lastFinish: Math.max(...results.map(({ finishedAt }) => finishedAt)),
+    lastResult,
+    ended: now()
+  }
+}
