@@ -50,7 +50,8 @@ ${requirementHelp()}`)
     const items = await itemsOf(behind, options, context)
     const request: DraftRequest = { kind: 'exec', words, commands: [], names: [], options, on: 'any', plan: { kind: 'once' }, items: items?.items }
 
-    if (items != null) {
+    // a line for the shell has a place of its own for the item
+    if (items != null && options.shell !== true) {
       checkItemCommand(words, items)
     }
 

@@ -1,3 +1,5 @@
+import { PositionTable } from './position-table.ts'
+
 /** A place in the log of one incarnation of one master: `<peerId>.<ULID>` and a number from 1 on. */
 export interface Position {
   origin: string
@@ -17,23 +19,33 @@ export function covers (vector: Vector, { origin, seq }: Position): boolean {
   return (vector.get(origin) ?? 0) >= seq
 }
 
+/** An entry whose key is on the disk. */
+export interface MissingEntry extends Position {
+  /** False: what was said up to here is not needed any more. */
+  named: boolean
+}
+
 interface Log {
+  /** Of this log in the table of places. */
+  number: number
   /** Ascending; numbers that are missing below `last` were dropped. */
   seqs: number[]
-  keys: string[]
   last: number
 }
 
 /**
- * Which facts changed, in the order in which each origin said so. In memory;
- * what each fact is now is kept elsewhere, so an entry is sent with the value of
- * today and one whose fact has gone without any.
+ * Which facts changed, in the order in which each origin said so. In memory are
+ * places alone, some 50 bytes each; which fact an entry names, and what that
+ * fact is now, is on the disk, so an entry is sent with the value of today and
+ * one whose fact has gone without any.
  */
 export class LogIndex {
   readonly origin: string
   readonly #logs = new Map<string, Log>()
-  /** Entries that name a fact, in the order in which they came here. */
-  readonly #positions = new Map<string, Position[]>()
+  /** By the number of the log. */
+  readonly #origins: string[] = []
+  /** Entries that name a fact. */
+  readonly #positions = new PositionTable()
 
   /** `origin` is that of this master's own log. */
   constructor (origin: string) {
@@ -77,15 +89,14 @@ export class LogIndex {
 
   /** As `note`, from one's own records: numbers that are not there were dropped. */
   restore (origin: string, seq: number, key: string): void {
-    const log = this.#logs.get(origin) ?? { seqs: [], keys: [], last: 0 }
+    const log = this.#logs.get(origin) ?? { number: this.#origins.push(origin) - 1, seqs: [], last: 0 }
 
     this.#logs.set(origin, log)
     log.last = seq
 
     if (key !== '') {
       log.seqs.push(seq)
-      log.keys.push(key)
-      this.#positions.set(key, [...this.#positions.get(key) ?? [], { origin, seq }])
+      this.#positions.add(key, log.number, seq)
     }
   }
 
@@ -95,20 +106,15 @@ export class LogIndex {
 
   /** Entries that name this fact, in the order in which they came here. */
   positionsOf (key: string): readonly Position[] {
-    return this.#positions.get(key) ?? []
-  }
-
-  /** Every fact that an entry names. */
-  keys (): IterableIterator<string> {
-    return this.#positions.keys()
+    return this.#positions.get(key).map(({ log, seq }) => ({ origin: this.#origins[log]!, seq }))
   }
 
   /**
    * What somebody with this vector lacks, in order for each origin; in place of
-   * dropped entries there is one with an empty key. What is added meanwhile may
+   * dropped entries there is one that names nothing. What is added meanwhile may
    * or may not be among it.
    */
-  * missing (vector: Vector): Generator<LogEntry> {
+  * missing (vector: Vector): Generator<MissingEntry> {
     for (const [origin, log] of this.#logs) {
       let seq = vector.get(origin) ?? 0
 
@@ -119,10 +125,10 @@ export class LogIndex {
 
         if (next == null || next > seq + 1) {
           seq = next == null ? log.last : next - 1
-          yield { origin, seq, key: '' }
+          yield { origin, seq, named: false }
         } else {
           seq = next
-          yield { origin, seq, key: log.keys[at]! }
+          yield { origin, seq, named: true }
         }
       }
     }
@@ -136,7 +142,7 @@ export class LogIndex {
     const dropped: LogEntry[] = []
 
     for (const key of gone) {
-      for (const position of this.#positions.get(key) ?? []) {
+      for (const position of this.positionsOf(key)) {
         numbers.set(position.origin, (numbers.get(position.origin) ?? new Set()).add(position.seq))
         dropped.push({ ...position, key })
       }
@@ -147,7 +153,6 @@ export class LogIndex {
     for (const [origin, spent] of numbers) {
       const log = this.#logs.get(origin)!
 
-      log.keys = log.keys.filter((_, at) => !spent.has(log.seqs[at]!))
       log.seqs = log.seqs.filter(seq => !spent.has(seq))
     }
 

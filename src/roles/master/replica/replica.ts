@@ -128,9 +128,11 @@ export class Replica {
     let page: Entry[] = []
     let bytes = 0
 
-    for (const entry of this.#index.missing(vector)) {
-      const value = entry.key === '' ? undefined : await this.#journal.get(entry.key)
-      const size = ENTRY_BYTES + entry.key.length + (value?.byteLength ?? 0)
+    for (const { origin, seq, named } of this.#index.missing(vector)) {
+      // what has been dropped meanwhile names nothing
+      const key = named ? Buffer.from(await this.#journal.get(logKey({ origin, seq })) ?? []).toString() : ''
+      const value = key === '' ? undefined : await this.#journal.get(key)
+      const size = ENTRY_BYTES + key.length + (value?.byteLength ?? 0)
 
       if (page.length > 0 && bytes + size > maxBytes) {
         yield page
@@ -138,7 +140,7 @@ export class Replica {
         bytes = 0
       }
 
-      page.push({ ...entry, value })
+      page.push({ origin, seq, key, value })
       bytes += size
     }
 

@@ -13,7 +13,7 @@ describe('the index of the logs', () => {
     expect(index.append('x')).toEqual({ origin: A, seq: 1 })
     expect(index.append('y')).toEqual({ origin: A, seq: 2 })
     expect([...index.vector()]).toEqual([[A, 2]])
-    expect([...index.missing(new Map([[A, 1]]))]).toEqual([{ origin: A, seq: 2, key: 'y' }])
+    expect([...index.missing(new Map([[A, 1]]))]).toEqual([{ origin: A, seq: 2, named: true }])
     expect(index.positionsOf('x')).toEqual([{ origin: A, seq: 1 }])
   })
 
@@ -31,7 +31,7 @@ describe('the index of the logs', () => {
 
     ;['a', 'b', 'c', 'd', 'b'].forEach(key => index.append(key))
     expect(index.drop(new Set(['b', 'c']))).toHaveLength(3)
-    expect([...index.missing(new Map())]).toEqual([{ origin: A, seq: 1, key: 'a' }, { origin: A, seq: 3, key: '' }, { origin: A, seq: 4, key: 'd' }, { origin: A, seq: 5, key: '' }])
+    expect([...index.missing(new Map())]).toEqual([{ origin: A, seq: 1, named: true }, { origin: A, seq: 3, named: false }, { origin: A, seq: 4, named: true }, { origin: A, seq: 5, named: false }])
     expect(index.last(A)).toBe(5)
     expect(index.append('e').seq).toBe(6)
   })
@@ -61,15 +61,19 @@ describe('the index of the logs', () => {
 
     fc.assert(fc.property(fc.array(step, { maxLength: 60 }), steps => {
       const indexes = [new LogIndex(A), new LogIndex(B)] as const
+      // as the disk has them
+      const keys = new Map<string, string>()
       const pass = (from: LogIndex, to: LogIndex, most: number): void => {
-        [...from.missing(to.vector())].slice(0, most).forEach(({ origin, seq, key }) => { to.note(origin, seq, key) })
+        [...from.missing(to.vector())].slice(0, most).forEach(({ origin, seq, named }) => { to.note(origin, seq, named ? keys.get(`${origin}/${seq}`)! : '') })
       }
 
       for (const { who, kind, key, most } of steps) {
         const [mine, other] = who === 0 ? indexes : [indexes[1], indexes[0]]
 
         if (kind === 'append') {
-          mine.append(key)
+          const { origin, seq } = mine.append(key)
+
+          keys.set(`${origin}/${seq}`, key)
         } else if (kind === 'drop') {
           mine.drop(key)
         } else {
