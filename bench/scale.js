@@ -38,7 +38,7 @@ const BOUNDS = { memoryBytes: 1e6, fanoutMs: 2_000, nodesMs: 1_000 }
 const REST_S = 20
 
 /** What a worker or the master says when a limit has refused somebody. */
-const TROUBLE = /refused|turned away|more than|broke|gave up|no answer|failed|lost/
+const TROUBLE = /refused|turned away|may stay|may be open|more than|gave up|no answer|did not answer|failed/
 
 /** @param {AbortSignal} interruption after which everything is taken down */
 export async function bench (args, interruption) {

@@ -69,7 +69,7 @@ export class StreamChannel<In, Out> implements Channel<In, Out> {
 
     if (init.firstMessageMs != null) {
       this.#deadline = setTimeout(() => {
-        this.refuse(new MeshmarkError('refused', `nothing was said for ${init.firstMessageMs} ms after opening ${init.name}`))
+        this.refuse(new MeshmarkError('unreachable', `nothing was said for ${init.firstMessageMs} ms after opening ${init.name}`))
       }, init.firstMessageMs)
     }
 

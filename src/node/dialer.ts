@@ -14,8 +14,6 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 const REACH_TIMEOUT_MS = 3_000
 /** From then on, for handshake and hello. */
 const ANSWER_TIMEOUT_MS = 10_000
-/** A known connection that does not answer hello within this time is dead. */
-const REGREET_TIMEOUT_MS = 3_000
 /** Between the starts of two dials (RFC 8305 recommends this). */
 const DIAL_STAGGER_MS = 250
 
@@ -74,7 +72,7 @@ async function dialAlive (transport: Transport, reception: Reception, address: M
       }))
 
       await (session.state === 'open'
-        ? reception.greet(session, REGREET_TIMEOUT_MS, signal)
+        ? reception.confirm(session, ANSWER_TIMEOUT_MS, signal)
         : waitFor(session.ready, signal))
 
       return session

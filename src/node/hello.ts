@@ -4,11 +4,11 @@ import { hello } from './protocol/hello/index.ts'
 import type { Hello, HelloReply } from './protocol/hello/messages.ts'
 import type { Connection, Stream } from '@libp2p/interface'
 
-/** From the opening of a connection to its hello; also how long a stranger may stay after that without asking to join. */
-export const HELLO_TIMEOUT_MS = 5_000
+/** From the opening of a connection to its hello, and for the answer to a hello: a master to which a whole fleet comes has much to answer. */
+export const HELLO_TIMEOUT_MS = 10_000
 
-/** For the answer to a hello: a master to which a whole fleet comes has much to answer. */
-export const ANSWER_TIMEOUT_MS = 10_000
+/** From hello to asking to join: so long may a stranger stay. */
+export const STRANGER_MS = 15_000
 
 /** Says hello on a connection and returns what was answered. */
 export async function exchangeHello (connection: Connection, own: Hello, peer: string, signal: AbortSignal): Promise<HelloReply> {

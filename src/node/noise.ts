@@ -1,5 +1,6 @@
 import { noise as plainNoise } from '@chainsafe/libp2p-noise'
 import { Uint8ArrayList } from 'uint8arraylist'
+import { quickCrypto } from './x25519.ts'
 import type { NoiseComponents } from '@chainsafe/libp2p-noise'
 import type { ConnectionEncrypter, MessageStream, SecuredConnection } from '@libp2p/interface'
 
@@ -27,7 +28,7 @@ interface NoiseStream {
  * Node.js does not use.
  */
 export function noise (): (components: NoiseComponents) => ConnectionEncrypter {
-  const make = plainNoise()
+  const make = plainNoise({ crypto: quickCrypto })
 
   return components => {
     const encrypter = make(components)

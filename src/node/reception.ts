@@ -4,7 +4,7 @@ import { printable } from '../model/text.ts'
 import { formatAddress } from './address.ts'
 import { judgeHello, objectTo, protocolName } from './admission.ts'
 import { dialError } from './dial-error.ts'
-import { ANSWER_TIMEOUT_MS, HELLO_TIMEOUT_MS, acceptHello, exchangeHello } from './hello.ts'
+import { HELLO_TIMEOUT_MS, STRANGER_MS, acceptHello, exchangeHello } from './hello.ts'
 import { withMaster } from './master-addresses.ts'
 import { shortId } from './membership.ts'
 import { hello as helloProtocol } from './protocol/hello/index.ts'
@@ -13,7 +13,7 @@ import { RateLimiter } from './rate.ts'
 import { Session } from './session.ts'
 import { Twins } from './twins.ts'
 import { VERSION } from './version.ts'
-import { withDeadline } from './wait.ts'
+import { waitFor, withDeadline } from './wait.ts'
 import type { Role } from '../model/roles.ts'
 import type { Judge } from './admission.ts'
 import type { StreamChannel } from './channel.ts'
@@ -151,12 +151,12 @@ export class Reception {
       }
 
       const now = performance.now()
-      const leftMs = session.count(joinProtocol.id) > 0 ? HELLO_TIMEOUT_MS : (session.greetedAt ?? openedAt) + HELLO_TIMEOUT_MS - now
+      const leftMs = session.count(joinProtocol.id) > 0 ? STRANGER_MS : (session.greetedAt == null ? openedAt + HELLO_TIMEOUT_MS : session.greetedAt + STRANGER_MS) - now
 
       if (leftMs > 0 && now - openedAt < MAX_STRANGER_MS) {
         timer = setTimeout(look, leftMs)
       } else {
-        this.#house.track(session.end(new MeshmarkError('refused', `a stranger may stay for ${HELLO_TIMEOUT_MS / 1_000} s: join this mesh (meshmark join TOKEN@HOST)`)))
+        this.#house.track(session.end(new MeshmarkError('refused', `a stranger may stay for ${STRANGER_MS / 1_000} s: join this mesh (meshmark join TOKEN@HOST)`)))
       }
     }
 
@@ -208,7 +208,26 @@ export class Reception {
   }
 
   /** Says hello, first or again, and judges what is answered. */
-  async greet (session: Session, timeoutMs = ANSWER_TIMEOUT_MS, signal?: AbortSignal): Promise<void> {
+  async greet (session: Session, timeoutMs = HELLO_TIMEOUT_MS, signal?: AbortSignal): Promise<void> {
+    const greeting = this.#greet(session, timeoutMs, signal)
+
+    session.greeting = greeting
+
+    try {
+      await greeting
+    } finally {
+      if (session.greeting === greeting) {
+        session.greeting = undefined
+      }
+    }
+  }
+
+  /** Sees that a known connection lives, and that the other side knows who we are: by the hello that is under way, or by one more. */
+  async confirm (session: Session, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    await (session.greeting == null ? this.greet(session, timeoutMs, signal) : waitFor(session.greeting, signal))
+  }
+
+  async #greet (session: Session, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     const reply = await this.#exchange(session, timeoutMs, signal)
 
     if (reply.kind === 'refused') {

@@ -25,6 +25,8 @@ export class Session {
   clockOffsetMs = 0
   /** When both sides had said hello for the first time, on the monotonic clock. */
   greetedAt?: number
+  /** Our own hello, while it is not answered. */
+  greeting?: Promise<void>
   /** Where the peer says that it listens. */
   addresses: string[] = []
   state: 'new' | 'open' | 'ended' = 'new'

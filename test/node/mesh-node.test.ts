@@ -289,7 +289,7 @@ describe('a handler', () => {
 
     const channel = await client.openChannel(master.peerId, quick)
 
-    await expect(channel.receive()).rejects.toMatchObject({ code: 'refused', message: expect.stringContaining('nothing was said for 50 ms') })
+    await expect(channel.receive()).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('nothing was said for 50 ms') })
   })
 })
 

@@ -23,7 +23,7 @@ export const hello: Protocol<Hello, HelloReply> = {
   openers: ['stranger', 'client', 'admin', 'worker', 'master'],
   listeners: ['client', 'admin', 'worker', 'master'],
   maxMessage: 16 * 1024,
-  firstMessageMs: 5_000,
+  firstMessageMs: 10_000,
   // said again after a join or a renewal, so more than once a connection
   rate: { perSecond: 5, burst: 20 },
   maxStreams: 4,

@@ -12,7 +12,7 @@ export const join: Protocol<JoinRequest, JoinReply> = {
   openers: ['stranger', 'client', 'admin', 'worker', 'master'],
   listeners: ['master'],
   maxMessage: 16 * 1024,
-  firstMessageMs: 5_000,
+  firstMessageMs: 10_000,
   // nobody needs more, and guessing tokens must stay hopeless
   rate: { perSecond: 1, burst: 5 },
   maxStreams: 2,
