@@ -7,6 +7,7 @@ import { hasProc, ownTids, readFacts, showProgram } from './facts.ts'
 import { Identity } from './identity.ts'
 import { Launcher } from './launch.ts'
 import { loadFilters } from './lockdown.ts'
+import { Programs } from './programs.ts'
 import { Stage } from './stage.ts'
 import { TaskRun } from './task.ts'
 import { warmUp } from './warm-up.ts'
@@ -55,8 +56,9 @@ export function serve (libc: Libc, stagehand: Stagehand): number {
     warmUp(means, () => control.hasMore(libc))
 
     const { task } = expect(control, 'task')
+    const programs = new Programs()
 
-    if (!new TaskRun(means, control, task, copy).perform() || task.repeat !== true) {
+    if (!new TaskRun(means, control, task, copy, programs).perform() || task.repeat !== true) {
       return 0
     }
 
@@ -68,7 +70,7 @@ export function serve (libc: Libc, stagehand: Stagehand): number {
 
       const { commands } = expect(control, 'again')
 
-      new TaskRun(means, control, { ...task, commands }, copy).performAgain()
+      new TaskRun(means, control, { ...task, commands }, copy, programs).performAgain()
     }
   } catch (err) {
     if (err instanceof WorkerGone) {

@@ -5,7 +5,7 @@ import { Counters, whyNoCounters } from './counters.ts'
 import { ownUse } from './facts.ts'
 import { makeImage } from './image.ts'
 import { isOver, notRunSummary, summaryOf } from './measured.ts'
-import { baseEnvironment, findProgram } from './programs.ts'
+import { baseEnvironment } from './programs.ts'
 import { sandboxProblem, taskProblem } from './refusals.ts'
 import { Runs } from './runs.ts'
 import { verdict } from './verdict.ts'
@@ -15,6 +15,7 @@ import type { CommandSummary, RunnerTask } from '../protocol.ts'
 import type { Control } from './control.ts'
 import type { Launcher } from './launch.ts'
 import type { Measured } from './measured.ts'
+import type { Programs } from './programs.ts'
 import type { Means } from './run.ts'
 import type { Stage } from './stage.ts'
 import type { WorkingCopy } from './working-copy.ts'
@@ -39,18 +40,20 @@ export class TaskRun {
   readonly #control: Control
   readonly #task: RunnerTask
   readonly #copy: WorkingCopy
+  readonly #programs: Programs
   readonly #stage: Stage
   readonly #runs: Runs
   #unsent: Sample[] = []
   /** Why there are no hardware counters. */
   #noCounters: string | undefined
 
-  constructor (means: Means, control: Control, task: RunnerTask, copy: WorkingCopy) {
+  constructor (means: Means, control: Control, task: RunnerTask, copy: WorkingCopy, programs: Programs) {
     this.#means = { ...means, ...this.#counters(means, task) }
     this.#launcher = means.launcher
     this.#control = control
     this.#task = task
     this.#copy = copy
+    this.#programs = programs
     this.#stage = means.stage
     this.#runs = new Runs(this.#means, control, task)
   }
@@ -147,7 +150,7 @@ export class TaskRun {
     const env = { ...baseEnvironment(), ...this.#task.env }
 
     return this.#task.commands.map((command, index) => {
-      const found = findProgram(command, env, this.#control.alive)
+      const found = this.#programs.find(command, env, this.#control.alive)
 
       if (!found.ok) {
         return notRunSummary(index, found.notRun)
