@@ -9,7 +9,7 @@ interface TaskProgress {
   reason?: string
   /** Set while another worker of the machine measures: why it waits, as it says itself. */
   waiting?: string
-  transfer?: { chunks: number, of: number }
+  transfer?: { chunks: number, of: number, note?: string }
   /** Per command. */
   runs: Map<number, { runs: number, of?: number, medianNs?: number }>
 }
@@ -50,7 +50,7 @@ export function advance (state: ProgressState, event: SubmitReply): void {
       break
     }
     case 'transfer':
-      taskOf(state, event.task).transfer = { chunks: event.chunks, of: event.of }
+      taskOf(state, event.task).transfer = { chunks: event.chunks, of: event.of, note: event.note == null ? undefined : printable(event.note) }
       break
     case 'progress':
       taskOf(state, event.task).runs.set(event.command, { runs: event.runs, of: event.of, medianNs: event.medianNs })
@@ -97,7 +97,9 @@ function describe (task: TaskProgress, commands: number): string {
   }
 
   if (task.state === 'sending' && task.transfer != null) {
-    return `receiving  ${task.transfer.chunks} of ${task.transfer.of} chunks`
+    const { chunks, of, note } = task.transfer
+
+    return `receiving  ${chunks} of ${of} chunks${note == null ? '' : ` (${note})`}`
   }
 
   if (task.state === 'running') {

@@ -1,5 +1,6 @@
 import { MeshmarkError } from '../model/errors.ts'
 import { note, type Context } from './context.ts'
+import { listenAddress } from './listen.ts'
 import { useDataDirectory } from './data-directory.ts'
 import { typed } from './program-name.ts'
 import { announceReady, untilStopped } from './until-stopped.ts'
@@ -50,20 +51,13 @@ export async function serveAsMaster (settings: MasterSettings, context: Context)
 }
 
 async function listenAddresses ({ listen, port }: MasterSettings): Promise<string[]> {
-  const { DEFAULT_PORT, parseAddress } = await import('../node/address.ts')
+  const { DEFAULT_PORT } = await import('../node/address.ts')
 
   if (listen != null && port != null) {
     throw new MeshmarkError('usage', '--port and --listen both name a port: write it behind the host, --listen HOST:PORT')
   }
 
-  return listen?.map(address => listenAddress(address, text => parseAddress(text).toString())) ?? [`/ip4/0.0.0.0/tcp/${port ?? DEFAULT_PORT}`]
-}
-
-/** Port 0 means something only to who listens: nobody can be reached there, so parsing refuses it. */
-function listenAddress (text: string, parse: (text: string) => string): string {
-  return /(:|\/tcp\/)0$/.test(text)
-    ? parse(text.replace(/0$/, '1')).replace(/\/tcp\/1$/, '/tcp/0')
-    : parse(text)
+  return listen != null ? Promise.all(listen.map(listenAddress)) : [`/ip4/0.0.0.0/tcp/${port ?? DEFAULT_PORT}`]
 }
 
 async function greeting (master: { name: string, meshId: string, addresses: string[], joinLines: string[] }, context: Context): Promise<string> {

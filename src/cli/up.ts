@@ -89,7 +89,7 @@ async function up (options: UpOptions, context: Context): Promise<void> {
 
     note(context, `starting ${options.workers} worker${options.workers === 1 ? '' : 's'}`)
     await Promise.all(Array.from({ length: options.workers }, async (_, index) =>
-      await start(workers, ['worker', '--master', addresses.join(','), '--no-mdns', '--name', `worker-${index + 1}`, ...(options.cores == null ? [] : ['--cores', String(options.cores)])])))
+      await start(workers, ['worker', '--listen', '127.0.0.1:0', '--master', addresses.join(','), '--no-mdns', '--name', `worker-${index + 1}`, ...(options.cores == null ? [] : ['--cores', String(options.cores)])])))
 
     if (stopping.signal.aborted) {
       return

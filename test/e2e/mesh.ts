@@ -179,7 +179,7 @@ export class TestMesh {
 
   /** @param master - another way to it than its own address */
   async worker (name: string, args: string[] = [], master = this.address): Promise<NodeProcess> {
-    return this.#node(['--role', 'worker', '--no-mdns', '--master', master, '--name', name, ...args])
+    return this.#node(['--role', 'worker', '--no-mdns', ...(args.includes('--no-relay') ? [] : ['--listen', '127.0.0.1:0']), '--master', master, '--name', name, ...args])
   }
 
   /** A command line to its end. */

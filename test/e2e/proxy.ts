@@ -39,9 +39,18 @@ export class CountingProxy {
 
   /** Resolves when so many bytes have gone up since the last reset. */
   async sentUp (bytes: number): Promise<void> {
+    return this.#until(() => this.up >= bytes)
+  }
+
+  /** Resolves when so many bytes have come down since the last reset. */
+  async sentDown (bytes: number): Promise<void> {
+    return this.#until(() => this.down >= bytes)
+  }
+
+  async #until (condition: () => boolean): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const look = (): void => {
-      if (this.up >= bytes) {
+      if (condition()) {
         resolve()
       }
     }
@@ -63,7 +72,10 @@ export class CountingProxy {
       this.up += data.length
       this.#watchers.forEach(look => { look() })
     })
-    far.on('data', data => { this.down += data.length })
+    far.on('data', data => {
+      this.down += data.length
+      this.#watchers.forEach(look => { look() })
+    })
 
     for (const [socket, other] of [[near, far], [far, near]] as const) {
       this.#sockets.add(socket)

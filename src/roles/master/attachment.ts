@@ -81,8 +81,8 @@ export class Attachment {
   async #tell (changes: Changes): Promise<void> {
     const changed = [...changes.tasks].flatMap(name => this.#entry.tasks.get(name) ?? [])
 
-    for (const [task, { chunks, of }] of changes.transfers) {
-      await this.#channel.send({ kind: 'transfer', task, chunks, of })
+    for (const [task, transfer] of changes.transfers) {
+      await this.#channel.send({ kind: 'transfer', task, ...transfer })
     }
 
     for (const task of changed) {

@@ -24,6 +24,7 @@ import { Masters } from './masters.ts'
 import { encodeMeshKey } from './mesh-key.ts'
 import { MissingOutput } from './missing-output.ts'
 import { Outputs } from './outputs.ts'
+import { workersFor } from './distribution/workers.ts'
 import { Payloads } from './payloads.ts'
 import { Pruner } from './pruner.ts'
 import { Registry } from './registry.ts'
@@ -122,7 +123,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     cleanups.add(async () => outputs.close())
     const watchers = new Watchers()
     const uploads = new Uploads({ node, content })
-    const payloads = new Payloads({ node, identity, content, uploads, masters, log })
+    const payloads: Payloads = new Payloads({ node, identity, content, uploads, masters, workers: workersFor(() => coordinator.state), log })
     const coordinator = new Coordinator({ node, replica, jobs, content, payloads, masters, log })
     const missingOutput = new MissingOutput({ node, masters, jobs, outputs, log })
     const archive = new Archive({ replica, journal, jobs, coordinator, log })
@@ -135,7 +136,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     })
     coordinator.listen({
       onTask: (job, task) => { watchers.task(job, task, isTaskEnd(coordinator.state.jobs.get(job)?.tasks.get(task)?.state ?? 'queued')) },
-      onTransfer: (job, task, chunks, of) => { watchers.transfer(job, task, chunks, of) },
+      onTransfer: (job, task, chunks, of, note) => { watchers.transfer(job, task, { chunks, of, note }) },
       onJobEnd: job => { watchers.end(job) }
     })
     outputs.onGrown = (job, execution) => { watchers.output(job, execution) }

@@ -6,8 +6,11 @@ import { encodeTicket } from '../../node/protocol/sealed/index.ts'
 import { request } from '../../node/request.ts'
 import { withDeadline } from '../../node/wait.ts'
 import { TICKET_DOMAIN } from '../ticket.ts'
+import { Distribution } from './distribution/distribution.ts'
+import type { DeliverOptions, DistributionComponents } from './distribution/distribution.ts'
 import type { Masters } from './masters.ts'
 import type { Uploads } from './uploads.ts'
+import { payloadSize } from '../../model/payload.ts'
 import type { PayloadManifest } from '../../model/payload.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { AskReply } from '../../node/protocol/masters/messages.ts'
@@ -23,12 +26,19 @@ const NO_PROGRESS_MS = 500
 /** A transfer from another master ends by itself when nothing comes any more; this is for one that never begins. */
 const FETCH_MS = 10 * 60 * 1000
 
+/** To have others pass this on would cost the coordinator as much as to send it. */
+const SMALL_BYTES = 64 * 1024
+
+/** Payloads of which it is known which workers have had them from here; beyond, the idle ones are forgotten. */
+const MAX_DISTRIBUTIONS = 64
+
 export interface PayloadsComponents {
   node: MeshNode
   identity: PrivateKey
   content: ContentStore
   uploads: Uploads
   masters: Pick<Masters, 'live' | 'views'>
+  workers: Pick<DistributionComponents, 'worker' | 'holders'>
   log: (line: string) => void
 }
 
@@ -39,6 +49,9 @@ export type Whereabouts = 'here' | 'nowhere' | 'out of reach'
 export class Payloads {
   readonly #components: PayloadsComponents
   readonly #fetches = new Map<string, Promise<Whereabouts>>()
+  /** By payload, the one used last at the end. */
+  readonly #distributions = new Map<string, Distribution>()
+  readonly #pace = new Map<string, number>()
   readonly #stop = new AbortController()
 
   constructor (components: PayloadsComponents) {
@@ -49,15 +62,16 @@ export class Payloads {
     this.#stop.abort(new Error('the master stops'))
   }
 
-  async send (to: string, id: string, { signal, onProgress }: { signal?: AbortSignal, onProgress?: (chunks: number, of: number) => void } = {}): Promise<void> {
-    const { node, identity, content } = this.#components
-    const ticket = await seal(identity, TICKET_DOMAIN, encodeTicket({ payload: id, sender: node.peerId, receiver: to, expiresMs: Date.now() + TICKET_MS }))
-    const source = await content.open(id)
+  /** To a worker: from here, or from others that have it. */
+  async send (to: string, id: string, options: DeliverOptions = {}): Promise<void> {
+    const source = await this.#components.content.open(id)
 
-    try {
-      await sendPayload(node, to, { manifest: source.manifest, ticket, readChunk: async index => source.readChunk(index), onProgress, signal })
-    } finally {
-      await source.close()
+    await source.close()
+
+    if (payloadSize(source.manifest) <= SMALL_BYTES) {
+      await this.#sendItself(to, id, options)
+    } else {
+      await this.#distributionOf(source.manifest).deliver(to, options)
     }
   }
 
@@ -99,9 +113,48 @@ export class Payloads {
       return { kind: 'none' }
     }
 
-    this.send(to, id, { signal: this.#stop.signal }).catch(err => { this.#tell(to, err) })
+    this.#sendItself(to, id, { signal: this.#stop.signal }).catch(err => { this.#tell(to, err) })
 
     return { kind: 'sending' }
+  }
+
+  async #sendItself (to: string, id: string, { signal, onProgress }: DeliverOptions): Promise<void> {
+    const { node, content } = this.#components
+    const ticket = await this.#ticket(id, node.peerId, to)
+    const source = await content.open(id)
+
+    try {
+      await sendPayload(node, to, { manifest: source.manifest, ticket, readChunk: async index => source.readChunk(index), onProgress, signal })
+    } finally {
+      await source.close()
+    }
+  }
+
+  async #ticket (payload: string, sender: string, receiver: string): Promise<Uint8Array> {
+    return seal(this.#components.identity, TICKET_DOMAIN, encodeTicket({ payload, sender, receiver, expiresMs: Date.now() + TICKET_MS }))
+  }
+
+  #distributionOf (manifest: PayloadManifest): Distribution {
+    const { node, content, workers, log } = this.#components
+    const distribution = this.#distributions.get(manifest.id) ?? new Distribution(manifest, {
+      node,
+      content,
+      ticket: async (...transfer) => this.#ticket(...transfer),
+      ...workers,
+      pace: this.#pace,
+      log
+    })
+
+    this.#distributions.delete(manifest.id)
+    this.#distributions.set(manifest.id, distribution)
+
+    for (const [id, { isIdle }] of this.#distributions) {
+      if (this.#distributions.size > MAX_DISTRIBUTIONS && isIdle && id !== manifest.id) {
+        this.#distributions.delete(id)
+      }
+    }
+
+    return distribution
   }
 
   async #giveTo (id: string, manifest: PayloadManifest): Promise<boolean> {
@@ -110,7 +163,7 @@ export class Payloads {
     let timer = setTimeout(giveUp, NO_PROGRESS_MS)
 
     try {
-      await this.send(id, manifest.id, {
+      await this.#sendItself(id, manifest.id, {
         signal: stop.signal,
         onProgress: () => {
           clearTimeout(timer)

@@ -5,13 +5,20 @@ import type { TaskReport } from '../../node/protocol/task/messages.ts'
 export type Phase = Extract<TaskReport, { kind: 'phase' }>
 export type Progress = Extract<TaskReport, { kind: 'progress' }>
 
+export interface Transfer {
+  chunks: number
+  of: number
+  /** What went wrong on the way and was worked around. */
+  note?: string
+}
+
 /** What has changed since a client was told last; coalesced, so that a slow client costs bounded memory. */
 export interface Changes {
   tasks: Set<string>
   phases: Map<string, Phase>
   /** By task and command. */
   progress: Map<string, { task: string, report: Progress }>
-  transfers: Map<string, { chunks: number, of: number }>
+  transfers: Map<string, Transfer>
   /** Executions of which there is more output on disk. */
   output: Set<string>
   ended: boolean
@@ -157,8 +164,8 @@ export class Watchers {
     this.#note(job, changes => { changes.progress.set(key, { task, report }) })
   }
 
-  transfer (job: string, task: string, chunks: number, of: number): void {
-    this.#note(job, changes => { changes.transfers.set(task, { chunks, of }) })
+  transfer (job: string, task: string, transfer: Transfer): void {
+    this.#note(job, changes => { changes.transfers.set(task, transfer) })
   }
 
   /** @param ended - nothing of it is under way any more */

@@ -22,6 +22,11 @@ export class Arrivals {
     this.#watchers.get(payload)?.forEach(tell => { tell(peer, end) })
   }
 
+  /** A coordinator waits for it to come. */
+  expects (payload: string): boolean {
+    return this.#watchers.has(payload)
+  }
+
   /** Answers WATCH until the payload is here or the signal fires. */
   async watch (payload: string, channel: Channel<RelayRequest, RelayReply>, signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<RelayReply>()

@@ -14,6 +14,9 @@ const MEET_MS = 3_000
 /** A payload that has not begun to come here by then is not passed on. */
 const BEGIN_MS = 10_000
 
+/** Nor one that nobody has announced. */
+const UNEXPECTED_MS = 1_000
+
 /** A connection to another worker that is not needed again is closed. */
 const IDLE_MS = 60_000
 
@@ -21,9 +24,10 @@ export interface RelaysComponents {
   node: MeshNode
   content: ContentStore
   arrivals: Arrivals
+  /** Its owner lets it. */
+  passesOn: boolean
   /** Whatever else happens on a machine that measures happens to its measurements. */
   isMeasuring: () => boolean
-  log: (line: string) => void
 }
 
 /** What ends a SEND or MEET, and whose fault it is. */
@@ -95,11 +99,11 @@ export class Relays {
   }
 
   async #send ({ payload, ticket, to, addresses }: Extract<RelayRequest, { kind: 'send' }>, channel: Channel<RelayRequest, RelayReply>, stop: AbortController): Promise<void> {
-    const { node, content, isMeasuring } = this.#components
+    const { node, content, arrivals, passesOn, isMeasuring } = this.#components
     const { signal } = stop
 
-    if (isMeasuring()) {
-      throw new RelayError('own', 'it is measuring', undefined)
+    if (!passesOn || isMeasuring()) {
+      throw new RelayError('own', passesOn ? 'it is measuring' : 'its owner does not let it', undefined)
     }
 
     this.#sending.add(stop)
@@ -107,7 +111,7 @@ export class Relays {
     try {
       await this.#meet(to, addresses, signal)
 
-      const source = await withDeadline(BEGIN_MS, [signal], async limit => content.follow(payload, limit)).catch(err => {
+      const source = await withDeadline(arrivals.expects(payload) ? BEGIN_MS : UNEXPECTED_MS, [signal], async limit => content.follow(payload, limit)).catch(err => {
         signal.throwIfAborted()
 
         throw new RelayError('own', `the payload is not here: ${toError(err).message}`, err)

@@ -47,7 +47,7 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
     job: variant(4, { view: field(1, jobView) }),
     task: variant(5, { view: field(1, taskView) }),
     phase: variant(6, { ...phaseFields, task: field(3, taskName) }),
-    transfer: variant(7, { task: field(1, taskName), chunks: field(2, count), of: field(3, count) }),
+    transfer: variant(7, { task: field(1, taskName), chunks: field(2, count), of: field(3, count), note: optional(4, sentence) }),
     progress: variant(8, { ...progressFields, task: field(5, taskName) }),
     output: variant(9, { execution: field(1, execution), task: field(2, taskName), stream: field(3, stream), offset: field(4, size), data: field(5, piece) }),
     result: variant(10, { task: field(1, taskName), result: field(2, executionResult) }),

@@ -143,8 +143,8 @@ export type SubmitReply =
   | { kind: 'job', view: JobView }
   | { kind: 'task', view: TaskView }
   | { kind: 'phase', task: string, phase: 'waiting-for-machine' | 'running', detail?: string }
-  /** Chunks of the payload that this worker has. */
-  | { kind: 'transfer', task: string, chunks: number, of: number }
+  /** Chunks of the payload that this worker has; `note`: what went wrong on the way and was worked around. */
+  | { kind: 'transfer', task: string, chunks: number, of: number, note?: string }
   | { kind: 'progress', task: string, command: number, runs: number, of?: number, medianNs?: number }
   | { kind: 'output', execution: string, task: string, stream: OutputStream, offset: number, data: Uint8Array }
   | { kind: 'result', task: string, result: ExecutionResult }
