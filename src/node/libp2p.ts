@@ -66,7 +66,7 @@ export async function createTransport ({ identity, listen, askAfterMs, giveUpAft
       reconnectBackoffFactor: 1
     },
     connectionMonitor: { enabled: false },
-    // whoever dials asks where the other one listens; those who come need not be asked
+    // asked by others; our own say with hello where masters listen, and an answer costs a signature each time
     services: { identify: identify({ runOnConnectionOpen: false }), ping: ping() }
   } satisfies Libp2pOptions)
 }

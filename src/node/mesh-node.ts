@@ -155,16 +155,8 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
       )
     }
 
-    transport.addEventListener('connection:open', ({ detail }) => {
-      this.#reception.onConnection(detail)
-
-      if (detail.direction === 'outbound') {
-        // where it listens is good to know, and nothing depends on it
-        transport.services.identify.identify(detail).catch(() => {})
-      }
-    })
+    transport.addEventListener('connection:open', ({ detail }) => { this.#reception.onConnection(detail) })
     transport.addEventListener('connection:close', ({ detail }) => { this.#reception.onConnectionClosed(detail) })
-    transport.addEventListener('peer:identify', ({ detail }) => { this.#reception.onIdentify(detail) })
     this.#track(transport.handle(hello.id, (stream, connection) => { this.#reception.onHelloStream(stream, connection) }, streamLimits(hello)))
   }
 

@@ -5,7 +5,7 @@ import { formatAddress } from './address.ts'
 import { judgeHello, objectTo, protocolName } from './admission.ts'
 import { dialError } from './dial-error.ts'
 import { HELLO_TIMEOUT_MS, STRANGER_MS, acceptHello, exchangeHello } from './hello.ts'
-import { withMaster } from './master-addresses.ts'
+import { masterOf, withMaster } from './master-addresses.ts'
 import { shortId } from './membership.ts'
 import { hello as helloProtocol } from './protocol/hello/index.ts'
 import { join as joinProtocol } from './protocol/join/index.ts'
@@ -20,11 +20,10 @@ import type { StreamChannel } from './channel.ts'
 import type { Peer } from './peer.ts'
 import type { Hello, HelloReply } from './protocol/hello/messages.ts'
 import type { Protocol } from './protocol/protocol.ts'
-import type { Connection, IdentifyResult, PeerId, Stream } from '@libp2p/interface'
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
 
 /** A twin that does not answer within this time is no twin, but the past of a node that was restarted. */
 const TWIN_TIMEOUT_MS = 2_000
-const MAX_ADDRESSES = 16
 /** However long its joining takes: this node may be busy with a whole fleet, which is not the stranger's fault. */
 const MAX_STRANGER_MS = 60_000
 
@@ -106,15 +105,18 @@ export class Reception {
     const { peerId, name, connection } = session
     const reachedAt = connection.direction === 'outbound' ? withMaster(connection.remoteAddr.toString(), peerId) : undefined
 
+    const masters = roles.has('master') ? session.hello?.masters ?? [] : []
+    const listens = masters.filter(address => masterOf(address) === peerId)
+
     return {
       id: peerId,
       roles,
       name,
       stranger: roles.size === 0,
       version: session.hello?.version ?? '',
-      addresses: session.addresses.length > 0 || reachedAt == null ? session.addresses : [reachedAt],
+      addresses: listens.length > 0 || reachedAt == null ? listens : [reachedAt],
       reachedAt,
-      masters: roles.has('master') ? session.hello?.masters ?? [] : [],
+      masters,
       connectedAt: session.openedAt
     }
   }
@@ -187,15 +189,6 @@ export class Reception {
     if (peer != null && this.open(session.peerId).length === 0) {
       this.#announced.delete(session.peerId)
       this.#house.onPeerGone(peer)
-    }
-  }
-
-  onIdentify ({ connection, peerId, listenAddrs }: IdentifyResult): void {
-    const session = this.#sessions.get(connection)
-
-    if (session != null) {
-      session.addresses = listenAddrs.slice(0, MAX_ADDRESSES)
-        .map(address => address.getComponents().some(({ name }) => name === 'p2p') ? `${address}` : `${address}/p2p/${peerId}`)
     }
   }
 

@@ -27,8 +27,6 @@ export class Session {
   greetedAt?: number
   /** Our own hello, while it is not answered. */
   greeting?: Promise<void>
-  /** Where the peer says that it listens. */
-  addresses: string[] = []
   state: 'new' | 'open' | 'ended' = 'new'
 
   constructor (connection: Connection) {
