@@ -49,6 +49,7 @@ const MAX_MOVES = 8
 const RESERVE_BYTES = 1024 * 1024
 const PAGE_BYTES = 256 * 1024
 const PAGE_ENTRIES = 256
+const PAGE_KEYS = 4096
 
 /**
  * Durable records by key, kept by LevelDB in one folder that one process has
@@ -213,6 +214,28 @@ export class Journal {
     }
   }
 
+  /** As `iterate`, without reading the records: several times as fast, and damage in them is not seen. */
+  async * keys (prefix: string, { gt, lt = prefix + LAST }: { gt?: string, lt?: string } = {}): AsyncGenerator<string> {
+    let bounds: { gt?: string, gte?: string, lt: string } = gt != null && gt > prefix ? { gt, lt } : { gte: prefix, lt }
+
+    while (true) {
+      const page = await this.#read(async level => level.keys({ ...bounds, limit: PAGE_KEYS }).all())
+      const last = page.at(-1)
+
+      if (last == null) {
+        return
+      }
+
+      bounds = { gt: last, lt: bounds.lt }
+
+      for (const key of page) {
+        if (key !== VERSION_KEY && (prefix.startsWith(DAMAGED_PREFIX) || !key.startsWith(DAMAGED_PREFIX))) {
+          yield key
+        }
+      }
+    }
+  }
+
   /** Waits for what is being written. Idempotent. */
   async close (): Promise<void> {
     this.#closing ??= (async () => {
@@ -239,10 +262,17 @@ export class Journal {
   }
 
   async #verify (): Promise<void> {
-    const records = this.iterate('')
+    let bounds: { gt?: string, gte?: string, lt: string } = { gte: '', lt: LAST }
 
-    while ((await records.next()).done !== true) {
-      // reading is checking
+    for (let page = await this.#page(bounds, false); page.length > 0; page = await this.#page(bounds, false)) {
+      for (const [key, stored] of page) {
+        // most are as they were written, and there may be millions
+        if (decodeRecord(key, stored) == null && key !== VERSION_KEY && !key.startsWith(DAMAGED_PREFIX)) {
+          await this.#decode(key, stored)
+        }
+      }
+
+      bounds = { gt: page.at(-1)![0], lt: LAST }
     }
   }
 

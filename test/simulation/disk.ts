@@ -157,7 +157,7 @@ export function journalOn (world: World, process: Process, disk: Disk): Journal 
       })
     }
   }
-  const journal: Pick<Journal, 'dir' | 'get' | 'put' | 'del' | 'batch' | 'iterate' | 'close'> = {
+  const journal: Pick<Journal, 'dir' | 'get' | 'put' | 'del' | 'batch' | 'iterate' | 'keys' | 'close'> = {
     dir: process.id,
     batch,
     put: async (key, value) => batch([{ type: 'put', key, value }]),
@@ -178,6 +178,10 @@ export function journalOn (world: World, process: Process, disk: Disk): Journal 
           yield { key, value }
         }
       }
+    },
+    async * keys (prefix, { gt = '', lt = '\u{10ffff}' } = {}) {
+      world.stir()
+      yield * disk.keys(prefix).filter(key => key > gt && key < lt && disk.get(key) != null)
     },
     close: async () => {}
   }

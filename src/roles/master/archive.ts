@@ -273,6 +273,8 @@ export class Archive {
 
       this.#missing.delete(id)
     }
+
+    log('the list of finished jobs is complete')
   }
 
   async #inTurn (work: () => Promise<unknown>): Promise<void> {

@@ -235,7 +235,7 @@ export class JobStore {
   async ended (): Promise<Set<string>> {
     const ids = new Set<string>()
 
-    for await (const { key } of this.#replica.iterate('end/')) {
+    for await (const key of this.#replica.keys('end/')) {
       ids.add(key.slice('end/'.length))
     }
 
@@ -244,7 +244,7 @@ export class JobStore {
 
   /** Every job that can be read, but for those that are left out. */
   async * all (isLeftOut: (id: string) => boolean = () => false): AsyncGenerator<StoredJob> {
-    for await (const { key } of this.#replica.iterate('accepted/')) {
+    for await (const key of this.#replica.keys('accepted/')) {
       const id = key.slice('accepted/'.length)
       const stored = isLeftOut(id) ? undefined : await this.get(id)
 

@@ -9,6 +9,7 @@ import { packFiles } from '../../../src/node/payload/pack.ts'
 import { encodeJob } from '../../../src/node/protocol/model/index.ts'
 import { submit } from '../../../src/node/protocol/submit/index.ts'
 import { JOB_DOMAIN } from '../../../src/roles/job-seal.ts'
+import { Archive } from '../../../src/roles/master/archive.ts'
 import { Coordinator } from '../../../src/roles/master/coordinator.ts'
 import { JobStore } from '../../../src/roles/master/job-store.ts'
 import { Payloads } from '../../../src/roles/master/payloads.ts'
@@ -64,7 +65,7 @@ class LonelyMaster {
     this.#client = client
     this.jobs = new JobStore({ replica, journal, log })
     this.coordinator = new Coordinator({ node, replica, jobs: this.jobs, content, payloads, masters, log })
-    this.#handler = new SubmitHandler({ node, coordinator: this.coordinator, masters, jobs: this.jobs, content, uploads, payloads, log } as any)
+    this.#handler = new SubmitHandler({ node, coordinator: this.coordinator, archive: new Archive({ replica, journal, jobs: this.jobs, coordinator: this.coordinator, log }), masters, jobs: this.jobs, content, uploads, payloads, log } as any)
   }
 
   get client (): string {

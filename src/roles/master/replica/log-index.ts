@@ -104,6 +104,11 @@ export class LogIndex {
     return new Map([...this.#logs].map(([origin, { last }]) => [origin, last]))
   }
 
+  /** Does an entry name this fact? */
+  has (key: string): boolean {
+    return this.#positions.has(key)
+  }
+
   /** Entries that name this fact, in the order in which they came here. */
   positionsOf (key: string): readonly Position[] {
     return this.#positions.get(key).map(({ log, seq }) => ({ origin: this.#origins[log]!, seq }))

@@ -35,6 +35,10 @@ export class PositionTable {
     this.#put(...this.#hash(key), log + 1, seq, ++this.#added)
   }
 
+  has (key: string): boolean {
+    return this.#slotsOf(key, 1).length > 0
+  }
+
   /** In the order in which they were added. */
   get (key: string): Array<{ log: number, seq: number }> {
     return this.#slotsOf(key)
@@ -49,12 +53,12 @@ export class PositionTable {
     }
   }
 
-  #slotsOf (key: string): number[] {
+  #slotsOf (key: string, most = Infinity): number[] {
     const [high, low] = this.#hash(key)
     const mask = this.#high.length - 1
     const found: number[] = []
 
-    for (let slot = low & mask; this.#logs[slot] !== NEVER; slot = (slot + 1) & mask) {
+    for (let slot = low & mask; this.#logs[slot] !== NEVER && found.length < most; slot = (slot + 1) & mask) {
       if (this.#low[slot] === low && this.#high[slot] === high && this.#logs[slot] !== EMPTIED) {
         found.push(slot)
       }

@@ -28,6 +28,9 @@ interface Call {
 const GROUP_RECORDS = 4096
 /** Where the number of damaged records is kept that the log has been made anew for. */
 const DAMAGE_KEY = 'local/replica-damage'
+const LOG = 'log/'
+/** Behind every key of the log. */
+const AFTER_LOG = 'log/\u{10ffff}'
 const PAGE_BYTES = 4 * 1024 * 1024
 /** Of an entry beside its key and value, as it travels. */
 const ENTRY_BYTES = 128
@@ -151,6 +154,10 @@ export class Replica {
 
   async get (key: string): Promise<Uint8Array | undefined> {
     return this.#journal.get(key)
+  }
+
+  keys (prefix: string): AsyncGenerator<string> {
+    return this.#journal.keys(prefix)
   }
 
   iterate (prefix: string): AsyncGenerator<{ key: string, value: Uint8Array }> {
@@ -328,19 +335,22 @@ export class Replica {
       await this.#commit([async draft => draft.doubt(keys)])
     }
 
-    for await (const { key } of this.#journal.iterate('')) {
-      const job = buriedBy(key)
+    // the log itself is the half of it, and names no facts by its keys
+    for (const [gt, lt] of [['', LOG], [AFTER_LOG, undefined]] as const) {
+      for await (const key of this.#journal.keys('', { gt, lt })) {
+        const job = buriedBy(key)
 
-      if (job != null) {
-        this.#buried.add(job)
-      }
+        if (job != null) {
+          this.#buried.add(job)
+        }
 
-      if (isFact(key) && this.#index.positionsOf(key).length === 0) {
-        unnamed.push(key)
-      }
+        if (isFact(key) && !this.#index.has(key)) {
+          unnamed.push(key)
+        }
 
-      if (unnamed.length === GROUP_RECORDS) {
-        await adopt()
+        if (unnamed.length === GROUP_RECORDS) {
+          await adopt()
+        }
       }
     }
 
