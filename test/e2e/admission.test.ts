@@ -16,7 +16,7 @@ import { join } from '../../src/node/protocol/join/index.ts'
 import { payload } from '../../src/node/protocol/payload/index.ts'
 import { register } from '../../src/node/protocol/register/index.ts'
 import { encodeTicket } from '../../src/node/protocol/sealed/index.ts'
-import { firstSlot as slot } from '../../src/node/protocol/slot/first.ts'
+import { slot } from '../../src/node/protocol/slot/index.ts'
 import { submit } from '../../src/node/protocol/submit/index.ts'
 import { task } from '../../src/node/protocol/task/index.ts'
 import { request } from '../../src/node/request.ts'
@@ -291,7 +291,7 @@ describe('a worker\'s membership', () => {
     expect(await refusalOf(node, master.id, submit, { kind: 'jobs', limit: 5 })).toMatch(/submit is for a client/)
     expect(await refusalOf(node, master.id, admin, { kind: 'list-tokens' })).toMatch(/^admin is for a admin; your membership is for a worker$/)
     expect(await refusalOf(node, master.id, admin, { kind: 'drain', node: 'lab-1', undo: false })).toMatch(/admin is for a admin/)
-    expect(await refusalOf(node, master.id, slot, { kind: 'cancel', claim, job: ulid() })).toMatch(/slot|does not answer/)
+    expect(await refusalOf(node, master.id, slot, { id: 1, kind: 'cancel', claim, job: ulid() })).toMatch(/slot|does not answer/)
     expect(await refusalOf(node, master.id, clock as Protocol<any, any>, { sentMs: 0 })).toMatch(/clock|does not answer/)
   })
 

@@ -5,7 +5,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import { multiaddr } from '@multiformats/multiaddr'
 import { ulid } from 'ulid'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { executionId } from '../../src/model/ids.ts'
+import { executionId, parseExecutionId } from '../../src/model/ids.ts'
 import { exchangeHello } from '../../src/node/hello.ts'
 import { createTransport } from '../../src/node/libp2p.ts'
 import { sealMembership } from '../../src/node/membership.ts'
@@ -16,7 +16,7 @@ import { hello } from '../../src/node/protocol/hello/index.ts'
 import { join } from '../../src/node/protocol/join/index.ts'
 import { payload } from '../../src/node/protocol/payload/index.ts'
 import { register } from '../../src/node/protocol/register/index.ts'
-import { firstSlot as slot } from '../../src/node/protocol/slot/first.ts'
+import { slot } from '../../src/node/protocol/slot/index.ts'
 import { submit } from '../../src/node/protocol/submit/index.ts'
 import { task } from '../../src/node/protocol/task/index.ts'
 import { request } from '../../src/node/request.ts'
@@ -29,7 +29,7 @@ import type { ExecutionResult } from '../../src/model/result.ts'
 import type { Transport } from '../../src/node/libp2p.ts'
 import type { Channel } from '../../src/node/protocol/protocol.ts'
 import type { WorkerMessage } from '../../src/node/protocol/register/messages.ts'
-import type { SlotReply } from '../../src/node/protocol/slot/first-messages.ts'
+import type { SlotAnswer } from '../../src/node/protocol/slot/messages.ts'
 import type { TaskConfirm, TaskReport } from '../../src/node/protocol/task/messages.ts'
 import type { Connection, Stream } from '@libp2p/interface'
 
@@ -238,12 +238,12 @@ describe('a worker that lies', () => {
     evil.node.handle(slot, async channel => {
       for (let message = await channel.receive(); message != null; message = await channel.receive()) {
         if (message.kind === 'available') {
-          await channel.send({ kind: 'ready', leaseMs: 5_000, hasPayload: true })
+          await channel.send({ id: message.id, kind: 'ready', leaseMs: 5_000, hasPayload: true })
         } else if (message.kind === 'start') {
-          await channel.send({ kind: 'started' })
-          resolve(message.execution)
+          await channel.send({ id: message.id, kind: 'started', outcomes: [{ kind: 'started' }] })
+          resolve(message.executions[0]!)
         } else {
-          await channel.send(message.kind === 'renew' ? { kind: 'renewed', leaseMs: 5_000 } : { kind: 'rolled-back' })
+          await channel.send({ id: message.id, ...(message.kind === 'renew' ? { kind: 'renewed', leaseMs: 5_000 } : { kind: 'rolled-back' }) })
         }
       }
     })
@@ -288,7 +288,7 @@ describe('a worker that lies', () => {
       const evil = await insider('worker')
       evil.node.handle(slot, async channel => {
         for (let message = await channel.receive(); message != null; message = await channel.receive()) {
-          await channel.send({ kind: 'stale', highest: { term, master: evil.node.peerId } })
+          await channel.send({ id: message.id, kind: 'stale', highest: { term, master: evil.node.peerId } })
         }
       })
       await registered(evil, { term, master: evil.node.peerId })
@@ -303,11 +303,11 @@ describe('a worker that lies', () => {
 
   it('answers nonsense, and others do the work', async () => {
     const evil = await insider('worker')
-    const nonsense: SlotReply[] = [{ kind: 'renewed', leaseMs: 1 }, { kind: 'cancelled', stopped: [] }, { kind: 'started' }, { kind: 'busy', reason: '\x1b[2J' }, { kind: 'refused', reason: 'x'.repeat(5_000) }]
+    const nonsense: SlotAnswer[] = [{ kind: 'renewed', leaseMs: 1 }, { kind: 'cancelled', stopped: [] }, { kind: 'started', outcomes: [] }, { kind: 'busy', reason: '\x1b[2J' }, { kind: 'refused', reason: 'x'.repeat(5_000) }]
     let asked = 0
     evil.node.handle(slot, async channel => {
       for (let message = await channel.receive(); message != null; message = await channel.receive()) {
-        await channel.send(nonsense[asked++ % nonsense.length]!)
+        await channel.send({ id: message.id, ...nonsense[asked++ % nonsense.length]! })
       }
     })
     await registered(evil)
@@ -399,7 +399,7 @@ describe('a worker survives', () => {
     await rogue.start()
     const answers: string[] = []
     rogue.addEventListener('peer', ({ detail }) => {
-      void refusalOf(rogue, detail.id, slot, { kind: 'cancel', claim: { term: 9, master: rogue.peerId }, job: ulid() }).then(answer => { answers.push(answer) })
+      void refusalOf(rogue, detail.id, slot, { id: 1, kind: 'cancel', claim: { term: 9, master: rogue.peerId }, job: ulid() }).then(answer => { answers.push(answer) })
     })
 
     const { token } = { token: files.tokens.worker }
@@ -450,19 +450,20 @@ describe('a worker survives', () => {
       const worker = await arrived
       const execution = executionId({ job: ulid(), task: 'any', worker, attempt: 0 })
       const mine = { term: 5, master: second.peerId }
-      const say = async (message: any): Promise<string> => refusalOf(second, worker, slot, message)
+      let id = 0
+      const say = async (message: any): Promise<string> => refusalOf(second, worker, slot, { id: ++id, ...message })
 
       expect(await say({ kind: 'available', claim: { term: 9, master: lab.peerId }, execution, measured: true })).toMatch(/claim names master .* but .* sent it/)
-      expect(await say({ kind: 'start', claim: mine, execution, job: new Uint8Array(10) })).toMatch(/not reserved for this execution/)
+      expect(await say({ kind: 'start', claim: mine, jobId: parseExecutionId(execution).job, executions: [execution], reserved: true, job: new Uint8Array(10) })).toMatch(/not reserved for this execution/)
       expect(await say({ kind: 'renew', claim: mine, execution })).toMatch(/reservation has ended/)
       expect(await say({ kind: 'available', claim: { ...mine, term: 4 }, execution, measured: true })).toBe('answered stale')
 
       const forged = await sealJob(key, exampleJob(lab.peerId, execution.split('/')[0]!))
       const channel = await second.openChannel(worker, slot)
-      await channel.send({ kind: 'available', claim: mine, execution, measured: false })
+      await channel.send({ id: ++id, kind: 'available', claim: mine, execution, measured: false })
       expect(await channel.receive()).toMatchObject({ kind: 'ready' })
-      await channel.send({ kind: 'start', claim: mine, execution, job: forged })
-      expect(await channel.receive()).toEqual({ kind: 'started' })
+      await channel.send({ id: ++id, kind: 'start', claim: mine, jobId: parseExecutionId(execution).job, executions: [execution], reserved: true, job: forged })
+      expect(await channel.receive()).toMatchObject({ kind: 'started', outcomes: [{ kind: 'started' }] })
       await channel.close()
       await delivered
       expect(results).toMatchObject([{ outcome: 'not-run', reason: 'the job is not sealed by the client that it names', commands: [] }])

@@ -203,7 +203,7 @@ export class Slots {
         this.#components.onLost(line.worker, wanted, `the worker has answered for ${outcomes.length} of ${executions.length} executions`)
       }
     } else {
-      wanted.forEach(execution => { this.#tell(line.worker, execution, reply) })
+      wanted.forEach(execution => { this.#tell(line.worker, execution, reply, reply.kind !== 'ready') })
     }
   }
 
@@ -286,8 +286,9 @@ export class Slots {
     }
   }
 
-  #tell (worker: string, execution: string, reply: SlotAnswer): void {
-    if (isOne(reply)) {
+  /** Whatever makes no sense says nothing: it is asked again. */
+  #tell (worker: string, execution: string, reply: SlotAnswer, makesSense = true): void {
+    if (makesSense && isOne(reply) && SAYS_SOMETHING.has(reply.kind)) {
       this.#components.onAnswer(worker, execution, reply)
     } else {
       this.#components.onLost(worker, [execution], `the worker has answered ${reply.kind}, which is no answer to that`)
@@ -320,6 +321,8 @@ const later: After = (ms, run) => {
 
   return () => { clearTimeout(timer) }
 }
+
+const SAYS_SOMETHING: ReadonlySet<SlotAnswer['kind']> = new Set(['ready', 'busy', 'stale', 'known', 'refused'])
 
 function isOne (reply: SlotAnswer): reply is OneAnswer {
   return reply.kind !== 'started' && reply.kind !== 'unknown-job' && reply.kind !== 'returned'

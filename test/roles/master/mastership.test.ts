@@ -4,12 +4,12 @@ import { parseExecutionId } from '../../../src/model/ids.ts'
 import { COMMANDS, emptyCoordinator } from '../../../src/roles/master/coordinator/state.ts'
 import { stepCoordinator } from '../../../src/roles/master/coordinator/step.ts'
 import { freezeTargets } from '../../../src/roles/master/coordinator/targets.ts'
-import { initialSlot, stepSlot } from '../../../src/roles/worker/slot-state.ts'
+import { heldBy, initialSlot, stepSlot } from '../../../src/roles/worker/slot-state.ts'
 import { exampleJob, workerInfo } from './fixtures.ts'
 import type { Job } from '../../../src/model/job.ts'
-import type { SlotRequest } from '../../../src/node/protocol/slot/first-messages.ts'
+import type { SlotAnswer, SlotCommand } from '../../../src/node/protocol/slot/messages.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from '../../../src/roles/master/coordinator/state.ts'
-import type { SlotState } from '../../../src/roles/worker/slot-state.ts'
+import type { SlotEffect, SlotEvent, SlotState } from '../../../src/roles/worker/slot-state.ts'
 
 type Stepper = typeof stepCoordinator
 
@@ -26,7 +26,7 @@ interface Worker {
 }
 
 type Happening =
-  | { kind: 'submit', all: boolean }
+  | { kind: 'submit', job: 'all' | 'any' | 'files' | 'items' }
   | { kind: 'reign', master: number }
   | { kind: 'crash', master: number }
   | { kind: 'deliver', which: number, lost: boolean }
@@ -35,7 +35,7 @@ type Happening =
   | { kind: 'pass', ms: number }
 
 const happening: fc.Arbitrary<Happening> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('submit' as const), all: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('submit' as const), job: fc.constantFrom('all' as const, 'any' as const, 'files' as const, 'items' as const) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('reign' as const), master: fc.nat(2) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const), master: fc.nat(2) }) },
   { weight: 20, arbitrary: fc.record({ kind: fc.constant('deliver' as const), which: fc.nat(100), lost: fc.boolean() }) },
@@ -44,10 +44,16 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(2_000) }) }
 )
 
+interface Letter {
+  run: () => void
+  /** Requests of one master to one worker: on a stream, most of them come in order. */
+  stream?: string
+}
+
 /**
  * Three masters that hear every fact of each other, and workers with real
- * slots; messages between masters and workers wait until they are delivered,
- * in any order, or are lost.
+ * slots; messages between masters and workers wait until they are delivered, or
+ * are lost: answers in any order, requests in theirs as a rule.
  */
 class Mesh {
   readonly faults: string[] = []
@@ -58,7 +64,9 @@ class Mesh {
   readonly #assigned = new Set<string>()
   readonly #results = new Set<string>()
   readonly #cancelled = new Set<string>()
-  #mail: Array<() => void> = []
+  readonly #questions = new Map<number, { master: Master, term: number, to: string, message: SlotCommand, recalls: boolean }>()
+  #mail: Letter[] = []
+  #ids = 0
   #term = 0
   #nowMs = 100_000
   #request = 0
@@ -73,15 +81,17 @@ class Mesh {
   happen (event: Happening): void {
     switch (event.kind) {
       case 'submit':
-        return this.#submit(event.all)
+        return this.#submit(event.job)
       case 'reign':
         return this.#reign(event.master)
       case 'crash':
         return this.#crash(event.master)
       case 'deliver': {
-        const [letter] = this.#mail.splice(event.which % Math.max(1, this.#mail.length), 1)
+        const at = event.which % Math.max(1, this.#mail.length)
+        const stream = event.which % 7 === 0 ? undefined : this.#mail[at]?.stream
+        const [letter] = this.#mail.splice(stream == null ? at : this.#mail.findIndex(other => other.stream === stream), 1)
         // most arrive
-        return event.lost && event.which % 5 === 0 ? undefined : letter?.()
+        return event.lost && event.which % 5 === 0 ? undefined : letter?.run()
       }
       case 'finish':
         return this.#finish(this.workers[event.worker]!)
@@ -101,14 +111,25 @@ class Mesh {
     }
   }
 
-  #submit (all: boolean): void {
-    const job = exampleJob(10 + this.#jobs.length, { placement: all ? { on: 'all', where: [] } : { on: 'any', where: [] }, kind: all ? 'run' : 'exec' })
+  #submit (kind: 'all' | 'any' | 'files' | 'items'): void {
+    const job = exampleJob(10 + this.#jobs.length, {
+      placement: kind === 'all' ? { on: 'all', where: [] } : { on: 'any', where: [] },
+      kind: kind === 'all' ? 'run' : 'exec',
+      ...(kind === 'any' || kind === 'items' ? { payload: undefined } : {}),
+      ...(kind === 'items' ? { each: { items: Array.from({ length: 12 }, (_, i) => `${i}`) } } : {})
+    })
 
     if (this.#jobs.length < 8) {
       const targets = freezeTargets(this.masters[0]!.state.workers.size > 0 ? this.masters[0]!.state : this.masters[1]!.state, job)
 
       this.#jobs.push(job)
-      this.#tellAll(() => ({ kind: 'accept', job, acceptedAtMs: this.#nowMs, targets, nowMs: this.#nowMs }))
+      // what two that both reign start of a job that is new is told apart elsewhere: one per side of a partition
+      this.masters.forEach(master => { this.#standDown(master) })
+
+      // facts come in the order in which they were written: nobody hears of an assignment before the job
+      const inOrder = [...this.masters].sort((a, b) => Number(a.state.mode === 'reign') - Number(b.state.mode === 'reign'))
+
+      inOrder.forEach(master => { this.#tell(master, { kind: 'accept', job, acceptedAtMs: this.#nowMs, targets, nowMs: this.#nowMs }) })
     }
   }
 
@@ -123,7 +144,14 @@ class Mesh {
     master.term = ++this.#term
     this.#tell(master, { kind: 'reign', nowMs: this.#nowMs })
     this.masters.filter(other => other !== master && other.state.mode === 'reign')
-      .forEach(other => { this.#mail.push(() => { this.#tell(other, { kind: 'stand-down', nowMs: this.#nowMs }) }) })
+      .forEach(other => { this.#mail.push({ run: () => { this.#standDown(other) } }) })
+  }
+
+  /** Others reign under a higher term. */
+  #standDown (master: Master): void {
+    if (master.term < this.#term) {
+      this.#tell(master, { kind: 'stand-down', nowMs: this.#nowMs })
+    }
   }
 
   /** It comes back with what is on its disk. */
@@ -158,19 +186,17 @@ class Mesh {
   }
 
   #registerAll (master: Master): void {
-    for (const { id, slot, running } of this.workers) {
-      const holds = [...slot.known.keys()].filter(execution => execution === running || !this.#results.has(execution))
-        .map(execution => ({ execution, state: execution === running ? 'running' as const : 'finished' as const }))
+    for (const { id, slot } of this.workers) {
+      const holds = heldBy(slot).filter(({ execution }) => !this.#results.has(execution))
 
       this.#tell(master, { kind: 'worker-registered', info: workerInfo(id.slice(4)), holds, draining: false, nowMs: this.#nowMs })
     }
   }
 
   #speak (worker: Worker): void {
-    const { phase } = worker.slot
-    const execution = phase.kind === 'free' ? undefined : phase.execution
+    const { slot: { places: [place] }, running } = worker
 
-    this.#tellAll(() => ({ kind: 'worker-state', worker: worker.id, state: phase.kind === 'free' ? 'waiting' : phase.kind, execution, sinceMs: 0, nowMs: this.#nowMs }))
+    this.#tellAll(() => ({ kind: 'worker-state', worker: worker.id, state: place!.kind === 'free' ? 'waiting' : place!.kind, executions: running == null ? [] : [running], sinceMs: 0, nowMs: this.#nowMs }))
   }
 
   #finish (worker: Worker): void {
@@ -178,11 +204,15 @@ class Mesh {
 
     if (running != null) {
       worker.running = undefined
-      worker.slot = stepSlot(worker.slot, { kind: 'ended', execution: running }).state
-      this.#results.add(running)
-      this.#tellAll(() => ({ kind: 'result', key: parseExecutionId(running), outcome: 'done', nowMs: this.#nowMs }))
+      this.#record(worker, running)
       this.#speak(worker)
     }
+  }
+
+  #record (worker: Worker, execution: string): void {
+    this.#results.add(execution)
+    this.#stepSlot(worker, { kind: 'ended', execution })
+    this.#tellAll(() => ({ kind: 'result', key: parseExecutionId(execution), outcome: 'done', nowMs: this.#nowMs }))
   }
 
   #tellAll (event: () => CoordinatorEvent): void {
@@ -215,41 +245,81 @@ class Mesh {
       case 'rollback':
         return this.#send(master, effect.worker, { kind: 'rollback', claim, execution: effect.execution })
       case 'start':
-        effect.starts.forEach(({ worker, execution }) => { this.#send(master, worker, { kind: 'start', claim, execution, job: new Uint8Array(0) }) })
+        effect.starts.forEach(({ worker, executions }) => {
+          this.#send(master, worker, { kind: 'start', claim, jobId: parseExecutionId(executions[0]!).job, executions, reserved: effect.reserved })
+        })
         return
+      case 'recall':
+        return this.#send(master, effect.worker, { kind: 'rollback', claim, execution: effect.execution }, true)
       case 'cancel-on':
         return this.#send(master, effect.worker, { kind: 'cancel', claim, job: effect.job })
     }
   }
 
-  #send (master: Master, to: string, message: SlotRequest): void {
+  #send (master: Master, to: string, message: SlotCommand, recalls = false): void {
     const worker = this.workers.find(({ id }) => id === to)!
     const { term } = master
+    const id = ++this.#ids
 
-    this.#mail.push(() => {
-      const request = this.#request++
-      const step = stepSlot(worker.slot, { kind: 'request', request, from: message.claim.master, message, nowMs: this.#nowMs, hasPayload: true })
+    this.#mail.push({
+      stream: `${this.masters.indexOf(master)} ${to}`,
+      run: () => {
+        const request = this.#request++
+        const start = message.kind === 'start' ? { job: new Uint8Array(0), measured: this.#jobs.find(job => job.id === message.jobId)?.kind === 'run' } : undefined
 
-      worker.slot = step.state
+        this.#questions.set(request, { master, term, to, message, recalls })
+        this.#stepSlot(worker, { kind: 'request', request, from: message.claim.master, message: { id, ...message }, nowMs: this.#nowMs, hasPayload: true, start })
+      }
+    })
+  }
 
-      for (const effect of step.effects) {
-        if (effect.kind === 'start') {
-          this.#started(worker, effect.execution)
-        } else if (effect.kind === 'stop') {
-          this.#finish(worker)
-        } else if (effect.kind === 'reply' && effect.request === request) {
-          const { reply } = effect
+  #stepSlot (worker: Worker, event: SlotEvent): void {
+    const step = stepSlot(worker.slot, event)
 
-          this.#mail.push(() => {
-            if (master.term === term) {
-              this.#tell(master, message.kind === 'cancel'
-                ? { kind: 'cancel-answered', job: message.job, worker: to, nowMs: this.#nowMs }
-                : { kind: 'answer', worker: to, execution: message.execution, reply, nowMs: this.#nowMs })
-            }
-          })
+    worker.slot = step.state
+    step.effects.forEach(effect => { this.#obey(worker, effect) })
+  }
+
+  #obey (worker: Worker, effect: SlotEffect): void {
+    switch (effect.kind) {
+      case 'start':
+        return this.#started(worker, effect.execution)
+      case 'stop':
+        return this.#finish(worker)
+      case 'abandon':
+        return this.#record(worker, effect.execution)
+      case 'reply':
+        return this.#reply(effect.request, effect.reply)
+    }
+  }
+
+  #reply (request: number, reply: SlotAnswer): void {
+    const { master, term, to, message, recalls } = this.#questions.get(request)!
+
+    this.#mail.push({
+      run: () => {
+        if (master.term === term) {
+          this.#eventsOf(message, to, reply, recalls).forEach(event => { this.#tell(master, { ...event, nowMs: this.#nowMs } as CoordinatorEvent) })
         }
       }
     })
+  }
+
+  #eventsOf (message: SlotCommand, worker: string, reply: SlotAnswer, recalls: boolean): Array<Omit<CoordinatorEvent, 'nowMs'>> {
+    const events = (executions: readonly string[]): Array<Omit<CoordinatorEvent, 'nowMs'>> => executions.map(execution => ({ kind: 'answer', worker, execution, reply }))
+
+    switch (message.kind) {
+      case 'cancel':
+        return reply.kind === 'cancelled' ? [{ kind: 'cancel-answered', job: message.job, worker } as any] : []
+      case 'start':
+        return reply.kind === 'started'
+          ? [{ kind: 'outcomes', worker, outcomes: message.executions.map((execution, at) => ({ execution, outcome: reply.outcomes[at]! })) } as any]
+          : reply.kind === 'returned' ? [{ ...reply, worker } as any] : events(message.executions)
+      case 'rollback':
+        return recalls ? [{ kind: 'recall-answered', worker, execution: message.execution, reply } as any] : []
+      default:
+        return events([message.execution])
+    }
   }
 
   #started (worker: Worker, execution: string): void {
@@ -285,7 +355,7 @@ const lives = fc.array(happening, { minLength: 60, maxLength: 300 })
 
 describe('masters that take over from each other', () => {
   it('start nothing twice, and say nothing to workers while they stand by', () => {
-    fc.assert(fc.property(lives, happenings => { expect(faultsOf(stepCoordinator, happenings)).toEqual([]) }), { numRuns: 400 })
+    fc.assert(fc.property(lives, happenings => { expect(faultsOf(stepCoordinator, happenings)).toEqual([]) }), { numRuns: 200 })
   })
 
   it.each<[string, Stepper, RegExp]>([
