@@ -16,8 +16,8 @@ export async function connectTo (mesh) {
 }
 
 /** What `exec` makes of its words. */
-export async function draftExec (words, { on = 'any', items } = {}) {
-  const { draft } = await draftJob({ kind: 'exec', words, commands: [], names: [], options: { on }, on: 'any', plan: { kind: 'once' }, ...(items == null ? {} : { items }) })
+export async function draftExec (words, { on = 'any', items, with: files } = {}) {
+  const { draft } = await draftJob({ kind: 'exec', words, commands: [], names: [], options: { on, ...(files == null ? {} : { with: files }) }, on: 'any', plan: { kind: 'once' }, ...(items == null ? {} : { items }) })
 
   return draft
 }
@@ -52,6 +52,8 @@ export async function runJob (client, draft) {
     accepted,
     firstStart: Math.min(...results.map(({ startedAt }) => startedAt)),
     lastStart: Math.max(...results.map(({ startedAt }) => startedAt)),
+    /** Of the first of them. */
+    worker: results[0].key.worker,
     lastFinish: Math.max(...results.map(({ finishedAt }) => finishedAt)),
     lastResult,
     ended: now()

@@ -1,12 +1,14 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ROOT, run } from '../../scripts/lib/process.js'
 
 const STOP_MS = 10_000
+/** USER_HZ, the same on every Linux that Node.js runs on. */
+const TICKS_PER_SECOND = 100
 
 /** The command line that is measured: dist/main.js, or the build that MESHMARK_MAIN names. */
 export const MAIN = process.env.MESHMARK_MAIN ?? join(ROOT, 'dist/main.js')
@@ -19,9 +21,16 @@ export class LocalMesh {
   #nodes = new Map()
   #addresses = new Map()
 
-  /** @param workerArgs - further options of every worker */
-  static async start ({ masters = 1, workers = 1, workerArgs = [] } = {}) {
+  #network
+
+  /**
+   * @param workerArgs - further options of every worker
+   * @param network - of namespaces, where each node runs in the one of its name; default: all on loopback
+   */
+  static async start ({ masters = 1, workers = 1, workerArgs = [], network } = {}) {
     const mesh = new LocalMesh()
+
+    mesh.#network = network
 
     try {
       await mesh.#start(masters, workers, workerArgs)
@@ -66,18 +75,36 @@ export class LocalMesh {
     }
 
     for (let i = 1; i <= workers; i++) {
-      await this.#node(workers === 1 ? 'here' : `worker-${i}`, ['worker', '--master', this.addresses.join(','), '--no-mdns', ...workerArgs])
+      const name = workers === 1 ? 'here' : `worker-${i}`
+
+      await this.#node(name, ['worker', '--listen', `${this.#host(name)}:0`, '--master', this.addresses.join(','), '--no-mdns', ...workerArgs])
     }
+  }
+
+  #host (name) {
+    return this.#network?.addressOf(name) ?? '127.0.0.1'
   }
 
   /** On the same address as before, if it has had one; the first makes the mesh, the others join it. */
   async #master (name) {
     const [first] = this.#addresses.values()
-    const listen = this.#addresses.get(name)?.replace(/^.ip4.([^/]+).tcp.(\d+).*$/, '$1:$2') ?? '127.0.0.1:0'
+    const listen = this.#addresses.get(name)?.replace(/^.ip4.([^/]+).tcp.(\d+).*$/, '$1:$2') ?? `${this.#host(name)}:0`
     // a folder each: otherwise the one that comes back first takes the first one's
     const { addresses } = await this.#node(name, ['master', '--listen', listen, '--no-mdns', '--data', join(this.#folder, name), ...(first == null ? [] : ['--peer', first])])
 
     this.#addresses.set(name, addresses[0])
+  }
+
+  /** Of all nodes together, and what they have reaped, since they started. */
+  processorSeconds () {
+    const ticks = [...this.#nodes.values()].reduce((sum, { pid }) => {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
+
+      // utime, stime, cutime, cstime; proc(5)
+      return sum + fields.slice(11, 15).reduce((all, field) => all + Number(field), 0)
+    }, 0)
+
+    return ticks / TICKS_PER_SECOND
   }
 
   /** A command of Meshmark to its end, which may ask any of the masters. */
@@ -150,7 +177,7 @@ export class LocalMesh {
   }
 
   async #node (name, args) {
-    const node = fork(MAIN, [...args, '--name', name, '--quiet'], { env: { ...process.env, ...this.#env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    const node = fork(MAIN, [...args, '--name', name, '--quiet'], { env: { ...process.env, ...this.#env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'], ...this.#network?.fork(name) })
 
     this.#nodes.set(name, node)
 

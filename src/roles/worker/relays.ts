@@ -9,7 +9,7 @@ import type { Blame, RelayReply, RelayRequest } from '../../node/protocol/relay/
 import type { ContentStore } from '../../store/content.ts'
 
 /** Dial, handshake and hello with another worker. */
-const MEET_MS = 3_000
+const MEET_MS = 5_000
 
 /** A payload that has not begun to come here by then is not passed on. */
 const BEGIN_MS = 10_000

@@ -14,7 +14,7 @@ import type { ContentStore } from '../../../store/content.ts'
 const TICK_MS = 500
 
 /** From the request to a worker to open a connection to its word that it has. */
-const MEET_MS = 6_000
+const MEET_MS = 8_000
 
 /** A worker as the master knows it at this moment. */
 export interface KnownWorker {
