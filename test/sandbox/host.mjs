@@ -92,6 +92,43 @@ const actions = {
     return seen
   },
 
+  /** One task several times in one box, each time with another command; stops when the box is not clean. */
+  series: async (task, commands) => {
+    const box = await Box.create(options)
+    const seen = { times: [], boxPid: box.pid, threads: [] }
+    const run = async start => {
+      const texts = { stdout: '', stderr: '' }
+
+      try {
+        const report = await start({
+          onEvent: event => {
+            if (event.kind === 'output') {
+              texts[event.stream] = (texts[event.stream] + Buffer.from(event.data).toString('latin1')).slice(0, 100_000)
+            }
+          }
+        })
+
+        seen.times.push({ ...texts, report, clean: await box.isClean(), processes: processesOf(box.pid).length })
+      } catch (err) {
+        seen.times.push({ ...texts, error: err.message, clean: false })
+      }
+    }
+    const [first, ...others] = commands
+
+    await run(async o => box.run({ ...task, commands: [first], repeat: true, limits: { ...limits, ...task.limits }, files: Object.entries(task.files ?? {}).map(toFile) }, o))
+
+    for (const command of others) {
+      if (seen.times.at(-1).clean) {
+        await run(async o => box.again([command], o))
+      }
+    }
+
+    await box.close()
+    seen.left = processesOf(box.pid).length
+
+    return seen
+  },
+
   memory: async () => process.resourceUsage().maxRSS,
 
   again: async task => {

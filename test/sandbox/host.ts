@@ -46,10 +46,17 @@ export interface Seen {
   peakKiB?: number
 }
 
+/** One after the other in one box. `clean`: the box may be used again. */
+export interface Series {
+  times: Array<{ report?: BoxReport, error?: string, stdout: string, stderr: string, clean: boolean, /** Of the box, after it was cleared. */ processes?: number }>
+  left: number
+}
+
 interface Actions {
   facts: () => SandboxFacts
   whoami: () => { uid: number, euid: number, groups: number[], status: string }
   run: (task: TestTask, options?: { until?: string, hold?: number }) => Seen
+  series: (task: TestTask, commands: Command[]) => Series
   memory: () => number
   again: (task: TestTask) => string
   aborted: () => string

@@ -1,16 +1,15 @@
 import { MeshmarkError } from '../../model/errors.ts'
-import { DEFAULT_LIMITS } from '../../model/limits.ts'
 import { executionId, parseExecutionId } from '../../model/ids.ts'
 import { task as taskProtocol } from '../../node/protocol/task/index.ts'
 import { resultEvent } from './fact-feed.ts'
+import { handleResults } from './results-handler.ts'
+import { maxOutput, refuse, strayCommand } from './task-rules.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { JobStore } from './job-store.ts'
 import type { Outputs } from './outputs.ts'
 import type { Output } from '../output.ts'
 import type { Watchers } from './watchers.ts'
-import type { Job } from '../../model/job.ts'
 import type { ExecutionResult } from '../../model/result.ts'
-import type { TaskState } from '../../model/states.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { OutputStream, TaskConfirm, TaskReport } from '../../node/protocol/task/messages.ts'
@@ -25,7 +24,7 @@ export interface TaskComponents {
 }
 
 /**
- * Takes what workers deliver, one stream an execution:
+ * Takes what workers deliver: short executions as a whole (results-handler.ts), of others one stream an execution:
  *
  * 1. begin: is this execution known here, and this worker's? Tell what is here already.
  * 2. output, in order and without gaps, to disk; each confirmed
@@ -33,6 +32,7 @@ export interface TaskComponents {
  */
 export function handleTasks (components: TaskComponents): void {
   components.node.handle(taskProtocol, async (channel, peer) => serve(channel, peer, components))
+  handleResults(components)
 }
 
 async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, components: TaskComponents): Promise<void> {
@@ -98,42 +98,6 @@ async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, com
   }
 }
 
-async function refuse (execution: string, peer: Peer, { coordinator, jobs }: TaskComponents): Promise<string | undefined> {
-  const key = parseExecutionId(execution)
-  const task = coordinator.state.jobs.get(key.job)?.tasks.get(key.task)
-
-  if (key.worker !== peer.id) {
-    return 'this execution is another worker\'s'
-  }
-
-  if (task == null) {
-    return 'no such job here'
-  }
-
-  if (task.target != null && task.target !== peer.id) {
-    return 'this task is for another worker'
-  }
-
-  // a journal restored from a backup may lack the assignment: the worker has been asked again then, and has said that it ran
-  const isThere = task.worker === peer.id && task.attempt === key.attempt && !task.prepared && AT_ITS_WORKER.includes(task.state)
-
-  if (!isThere && !await jobs.isAssigned(execution)) {
-    return 'this execution was never given to this worker'
-  }
-}
-
-const AT_ITS_WORKER: readonly TaskState[] = ['starting', 'running', 'cancelling']
-
-/** A measured run keeps this much of each stream, and a box passes on pieces that may go a little beyond the limit. */
-const KEPT_BYTES = 64 * 1024
-
-/** Bytes of both streams that an honest worker can have, at most. */
-function maxOutput ({ kind, commands, plan, limits }: Job): number {
-  const runs = plan.kind === 'once' ? 1 : plan.warmup + (plan.kind === 'fixed' ? plan.runs : plan.maxRuns)
-
-  return (kind === 'exec' ? limits.outputBytes ?? DEFAULT_LIMITS.outputBytes : 0) + 2 * KEPT_BYTES * commands.length * (runs + 1)
-}
-
 function other (stream: OutputStream): OutputStream {
   return stream === 'stdout' ? 'stderr' : 'stdout'
 }
@@ -145,11 +109,11 @@ async function store (report: Extract<TaskReport, { kind: 'result' }>, execution
     throw new MeshmarkError('refused', 'the result names another execution')
   }
 
-  const commands = coordinator.state.jobs.get(result.key.job)?.job.commands.length ?? 0
-  const stray = result.commands.flatMap(({ command, samples }) => [command, ...samples.map(sample => sample.command)]).find(command => command >= commands)
+  const job = coordinator.state.jobs.get(result.key.job)?.job
+  const stray = strayCommand(result, { commands: job?.commands ?? [] })
 
   if (stray != null) {
-    throw new MeshmarkError('refused', `the result is of command ${stray}, and the job has ${commands}`)
+    throw new MeshmarkError('refused', stray)
   }
 
   if (output.size('stdout') !== report.stdoutBytes || output.size('stderr') !== report.stderrBytes) {

@@ -1,11 +1,22 @@
 import { toError } from '../../model/errors.ts'
 import { shortJobId, parseExecutionId } from '../../model/ids.ts'
+import { encodeResult } from '../../node/protocol/model/index.ts'
+import { MAX_FINISHED, MAX_FINISHED_BYTES } from '../../node/protocol/results/index.ts'
+import { OUTPUT_STREAMS } from '../output.ts'
 import { deliver } from './delivery.ts'
+import { ResultsLine } from './results-line.ts'
 import type { Parcel } from './parcel.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
+import type { Finished, Receipt } from '../../node/protocol/results/messages.ts'
 
-/** Finished executions on their way at once; a master takes 16 streams of a worker. */
+/** Finished executions on streams of their own at once; a master takes 16 streams of a worker. */
 const MAX_ACTIVE = 8
+
+/** Messages of many executions that are not answered. What ends meanwhile goes with the next one. */
+const MAX_SENT = 2
+
+/** What ends within this time is delivered as a whole; of what goes on, the master hears. */
+const LIVE_AFTER_MS = 10
 
 /** After a broken stream. */
 const RETRY_MS = 500
@@ -22,11 +33,20 @@ export interface CourierComponents {
   log: (line: string) => void
 }
 
+/**
+ * `fresh`: it has just begun. `whole`: it waits to be sent with others. `own`:
+ * it waits for a stream of its own. `away`: it is being delivered. `later`: it
+ * will be tried again.
+ */
+type ItemState = 'fresh' | 'whole' | 'own' | 'away' | 'later'
+
 interface Item {
   parcel: Parcel
-  active: boolean
+  state: ItemState
   refusals: number
-  retry?: NodeJS.Timeout
+  /** Of `fresh` and `later`. */
+  timer?: NodeJS.Timeout
+  unfollow: () => void
   saidBroken: boolean
 }
 
@@ -34,12 +54,19 @@ interface Item {
 export class Courier {
   readonly #components: CourierComponents
   readonly #items = new Map<string, Item>()
+  /** In the order in which they wait; what has left them meanwhile is passed over. */
+  #whole: Item[] = []
+  #own: Item[] = []
+  readonly #line: ResultsLine
   readonly #running = new Set<Promise<void>>()
   readonly #stop = new AbortController()
+  #sent = 0
+  #active = 0
   #connected = false
 
   constructor (components: CourierComponents) {
     this.#components = components
+    this.#line = new ResultsLine(components.node, components.master)
   }
 
   get connected (): boolean {
@@ -51,16 +78,36 @@ export class Courier {
   }
 
   add (parcel: Parcel): void {
-    if (!this.#items.has(parcel.execution)) {
-      this.#items.set(parcel.execution, { parcel, active: false, refusals: 0, saidBroken: false })
-      this.#pump()
+    if (this.#items.has(parcel.execution)) {
+      return
     }
+
+    const item: Item = { parcel, state: 'fresh', refusals: 0, unfollow: () => {}, saidBroken: false }
+
+    this.#items.set(parcel.execution, item)
+
+    if (parcel.result != null) {
+      this.#queue(item)
+      return
+    }
+
+    item.timer = setTimeout(() => { this.#queue(item) }, LIVE_AFTER_MS)
+    item.unfollow = parcel.follow(() => {
+      if (item.state === 'fresh' && parcel.result != null) {
+        this.#queue(item)
+      }
+    })
   }
 
   /** Nothing of it is brought any more; what is on its way may still arrive. */
   drop (execution: string): void {
-    clearTimeout(this.#items.get(execution)?.retry)
-    this.#items.delete(execution)
+    const item = this.#items.get(execution)
+
+    if (item != null) {
+      clearTimeout(item.timer)
+      item.unfollow()
+      this.#items.delete(execution)
+    }
   }
 
   /** Registered with the master (again): the best moment to try everything. */
@@ -68,9 +115,11 @@ export class Courier {
     this.#connected = true
 
     for (const item of this.#items.values()) {
-      clearTimeout(item.retry)
-      item.retry = undefined
       item.refusals = 0
+
+      if (item.state === 'later') {
+        this.#queue(item)
+      }
     }
 
     this.#pump()
@@ -84,9 +133,25 @@ export class Courier {
   async stop (): Promise<void> {
     this.#connected = false
     this.#stop.abort(new Error('the worker stops'))
-    this.#items.forEach(({ retry }) => { clearTimeout(retry) })
-    this.#items.clear()
+    this.#items.forEach((_, execution) => { this.drop(execution) })
+    this.#line.close(new Error('the worker stops'))
     await Promise.all(this.#running)
+  }
+
+  /** By the way that fits it now. */
+  #queue (item: Item): void {
+    clearTimeout(item.timer)
+    item.unfollow()
+
+    if (isSmall(item.parcel)) {
+      item.state = 'whole'
+      this.#whole.push(item)
+    } else {
+      item.state = 'own'
+      this.#own.push(item)
+    }
+
+    this.#pump()
   }
 
   #pump (): void {
@@ -94,59 +159,110 @@ export class Courier {
       return
     }
 
-    let active = [...this.#items.values()].filter(item => item.active && item.parcel.result != null).length
+    while (this.#sent < MAX_SENT && this.#whole.length > 0) {
+      const items = this.#whole.splice(0, MAX_FINISHED).filter(item => this.#isWaiting(item, 'whole'))
 
-    for (const item of this.#items.values()) {
+      if (items.length > 0) {
+        this.#sent++
+        items.forEach(item => { item.state = 'away' })
+        this.#track(this.#deliverWhole(items).finally(() => { this.#sent-- }))
+      }
+    }
+
+    const own = this.#own
+
+    this.#own = []
+
+    for (const item of own.filter(item => this.#isWaiting(item, 'own'))) {
       const isLive = item.parcel.result == null
 
       // what runs now is never behind what waits for delivery
-      if (item.active || item.retry != null || (!isLive && active >= MAX_ACTIVE)) {
+      if (!isLive && this.#active >= MAX_ACTIVE) {
+        this.#own.push(item)
         continue
       }
 
-      active += isLive ? 0 : 1
-      this.#begin(item)
+      this.#active += isLive ? 0 : 1
+      item.state = 'away'
+      this.#track(this.#deliverAlone(item).finally(() => { this.#active -= isLive ? 0 : 1 }))
     }
   }
 
-  #begin (item: Item): void {
-    item.active = true
+  #isWaiting (item: Item, state: ItemState): boolean {
+    return item.state === state && this.#items.get(item.parcel.execution) === item
+  }
 
-    const work = this.#deliver(item).finally(() => {
-      item.active = false
-      this.#running.delete(work)
+  #track (work: Promise<void>): void {
+    const tracked = work.finally(() => {
+      this.#running.delete(tracked)
       this.#pump()
     })
 
-    this.#running.add(work)
+    this.#running.add(tracked)
   }
 
-  async #deliver (item: Item): Promise<void> {
-    const { node, master, onConfirmed, log } = this.#components
-    const { parcel } = item
-
+  async #deliverWhole (items: Item[]): Promise<void> {
     try {
-      const answer = await deliver(parcel, node, master, this.#stop.signal)
+      const finished = await Promise.all(items.map(async ({ parcel }) => wholeOf(parcel)))
+      const receipts = await this.#line.deliver(finished)
 
-      if (answer.kind === 'refused') {
-        this.#later(item, Math.min(UNKNOWN_RETRY_MS.first * 2 ** item.refusals++, UNKNOWN_RETRY_MS.most))
-      } else if (this.#items.get(parcel.execution) === item) {
-        this.#items.delete(parcel.execution)
-        onConfirmed(parcel)
+      for (const [at, item] of items.entries()) {
+        this.#onReceipt(item, receipts[at])
       }
     } catch (err) {
-      if (this.#stop.signal.aborted) {
-        return
-      }
-
-      // the control stream says that the master is away
-      if (this.#connected && !item.saidBroken) {
-        item.saidBroken = true
-        log(`delivery of job ${shortJobId(parseExecutionId(parcel.execution).job)} broke off: ${toError(err).message}; trying again`)
-      }
-
-      this.#later(item, RETRY_MS)
+      items.forEach(item => { this.#onBroken(item, toError(err)) })
     }
+  }
+
+  #onReceipt (item: Item, receipt: Receipt | undefined): void {
+    if (receipt?.execution !== item.parcel.execution) {
+      this.#onBroken(item, new Error('the master answered for another execution'))
+    } else if (receipt.kind === 'refused') {
+      this.#onRefused(item)
+    } else {
+      this.#onDone(item)
+    }
+  }
+
+  async #deliverAlone (item: Item): Promise<void> {
+    const { node, master } = this.#components
+
+    try {
+      const answer = await deliver(item.parcel, node, master, this.#stop.signal)
+
+      if (answer.kind === 'refused') {
+        this.#onRefused(item)
+      } else {
+        this.#onDone(item)
+      }
+    } catch (err) {
+      this.#onBroken(item, toError(err))
+    }
+  }
+
+  #onDone (item: Item): void {
+    if (this.#items.get(item.parcel.execution) === item) {
+      this.drop(item.parcel.execution)
+      this.#components.onConfirmed(item.parcel)
+    }
+  }
+
+  #onRefused (item: Item): void {
+    this.#later(item, Math.min(UNKNOWN_RETRY_MS.first * 2 ** item.refusals++, UNKNOWN_RETRY_MS.most))
+  }
+
+  #onBroken (item: Item, err: Error): void {
+    if (this.#stop.signal.aborted) {
+      return
+    }
+
+    // the control stream says that the master is away
+    if (this.#connected && !item.saidBroken) {
+      item.saidBroken = true
+      this.#components.log(`delivery of job ${shortJobId(parseExecutionId(item.parcel.execution).job)} broke off: ${err.message}; trying again`)
+    }
+
+    this.#later(item, RETRY_MS)
   }
 
   #later (item: Item, ms: number): void {
@@ -154,9 +270,29 @@ export class Courier {
       return
     }
 
-    item.retry = setTimeout(() => {
-      item.retry = undefined
-      this.#pump()
-    }, ms)
+    item.state = 'later'
+    item.timer = setTimeout(() => { this.#queue(item) }, ms)
   }
+}
+
+/** May it go with others? A record has a few samples as a rule; what has many is not encoded to find that out. */
+function isSmall ({ result, output }: Parcel): boolean {
+  return result != null &&
+    outputBytes(output) <= MAX_FINISHED_BYTES / 2 &&
+    result.commands.length <= 1 && (result.commands[0]?.samples.length ?? 0) <= 1 &&
+    outputBytes(output) + encodeResult(result).byteLength <= MAX_FINISHED_BYTES
+}
+
+function outputBytes (output: Parcel['output']): number {
+  return OUTPUT_STREAMS.reduce((sum, stream) => sum + output.size(stream), 0)
+}
+
+async function wholeOf ({ result, output }: Parcel): Promise<Finished> {
+  if (result == null) {
+    throw new Error('it has not ended')
+  }
+
+  const [stdout, stderr] = await Promise.all([output.read('stdout', 0, output.size('stdout')), output.read('stderr', 0, output.size('stderr'))])
+
+  return { result, stdout, stderr }
 }

@@ -41,7 +41,7 @@ export interface ExecutionsComponents {
   makeRoom: () => Promise<void>
   /** Its program runs. */
   onUnderWay: (execution: string) => void
-  /** Everything reaped, and the record on disk or, when another one follows in its place, about to be. */
+  /** Everything reaped, and the record on disk or, when another one follows in its place, about to be. Resolves when the place is free, or has gone on. */
   onEnded: (execution: string) => Promise<void>
   /** The state that users see has changed. */
   onChange: () => void
@@ -129,21 +129,29 @@ export class Executions {
   }
 
   async #end (running: Running, result: ExecutionResult, output: ExecutionOutput, wait: boolean): Promise<void> {
+    const { deliveries, onEnded } = this.#components
     const { execution } = running
-    const saving = this.#save(execution, result, output).finally(() => { this.#saving.delete(saving) })
-
-    this.#saving.add(saving)
+    const saved = this.#save(execution, result, output)
 
     if (wait) {
-      await saving
+      await saved
     }
 
     this.#running.delete(execution)
-    await this.#components.onEnded(execution)
+
+    const free = onEnded(execution)
+    // whoever gets the record may have something else for the place, which must be free then
+    const saving: Promise<void> = Promise.all([saved, free]).then(() => {
+      deliveries.finish(execution, result)
+      this.#saving.delete(saving)
+    })
+
+    this.#saving.add(saving)
+    await free
   }
 
   async #save (execution: string, result: ExecutionResult, output: ExecutionOutput): Promise<void> {
-    const { outbox, deliveries, log } = this.#components
+    const { outbox, log } = this.#components
 
     try {
       await output.sync().catch(err => { log(`the output of execution ${execution} is not safe from a power cut: ${toError(err).message}`) })
@@ -152,8 +160,6 @@ export class Executions {
       // a full disk must not keep the result from whoever waits for it; should this life end before, the next says `interrupted`
       log(`the record of execution ${execution} is not on disk: ${toError(err).message}`)
     }
-
-    deliveries.finish(execution, result)
   }
 
   /** Without a parcel nobody would hear of it. */

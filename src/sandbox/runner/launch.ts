@@ -41,6 +41,8 @@ export class Launcher {
   #childLimits: ChildLimit[] = []
   #lent: Lent[] = []
   #armed = false
+  /** Of the fixed places, those in use. */
+  readonly #held = new Set<number>()
 
   constructor (libc: Libc, identity: Identity) {
     this.libc = libc
@@ -67,13 +69,13 @@ export class Launcher {
   /** What the next program finds as its descriptor `target`; `fd` itself may be closed afterwards. */
   setStdio (target: 0 | 1 | 2, fd: number): void {
     check(this.libc, 'dup3', this.libc.dup3(fd, STDIO_BASE + target, O_CLOEXEC))
+    this.#held.add(STDIO_BASE + target)
   }
 
   /** What was handed over last is held by nobody here any more. */
   closeStdio (): void {
-    for (const target of [0, 1, 2]) {
-      closeSync(STDIO_BASE + target)
-    }
+    this.#held.forEach(fd => { closeSync(fd) })
+    this.#held.clear()
   }
 
   /** An empty standard input. */

@@ -29,6 +29,7 @@ import type { PayloadReply, PayloadRequest, Ticket } from '../../../src/node/pro
 import type { Claim, ListedMaster, MasterMessage, WorkerMessage } from '../../../src/node/protocol/register/messages.ts'
 import type { SlotReply, SlotRequest, StartOutcome } from '../../../src/node/protocol/slot/messages.ts'
 import type { Duplicate, ItemEnd, JobRow, JobView, NodeRow, SubmitReply, SubmitRequest, TaskView } from '../../../src/node/protocol/submit/messages.ts'
+import type { Receipt, Receipts, Results } from '../../../src/node/protocol/results/messages.ts'
 import type { OutputStream, TaskConfirm, TaskReport } from '../../../src/node/protocol/task/messages.ts'
 import type { Arbitrary } from 'fast-check'
 
@@ -404,6 +405,17 @@ export const task = {
   )
 }
 
+export const results = {
+  request: kind('results', { finished: fc.array(fc.record({ result, stdout: bytes(200), stderr: bytes(200) }), { minLength: 1, maxLength: 3 }) }) satisfies Arbitrary<Results>,
+  reply: kind('receipts', {
+    receipts: fc.array(fc.oneof<Array<Arbitrary<Receipt>>>(
+      kind('stored', { execution: executionId }),
+      kind('unwanted', { execution: executionId }),
+      kind('refused', { execution: executionId, reason: sentence })
+    ), { minLength: 1, maxLength: 3 })
+  }) satisfies Arbitrary<Receipts>
+}
+
 const taskState = fc.constantFrom<TaskState[]>('queued', 'reserving', 'sending', 'starting', 'running', 'cancelling', 'done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted', 'lost')
 const jobState = fc.constantFrom<JobState[]>('queued', 'running', 'finished', 'cancelled')
 
@@ -480,7 +492,7 @@ export const submit = {
     kind('job', { view: jobView }),
     kind('task', { view: taskView }),
     kind('phase', { task: taskName, phase, detail: sentence }, 'detail'),
-    kind('transfer', { task: taskName, chunks: small, of: small }),
+    kind('transfer', { task: taskName, chunks: small, of: small, note: sentence }, 'note'),
     kind('progress', { task: taskName, ...progress }, 'of', 'medianNs'),
     kind('output', { execution: executionId, task: taskName, stream, offset: whole, data: bytes(500) }),
     kind('result', { task: taskName, result }),

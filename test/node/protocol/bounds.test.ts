@@ -27,6 +27,7 @@ const EXPECTED: Record<string, { openers: string[], listeners: string[] }> = {
   payload: { openers: ['master', 'worker', 'client'], listeners: ['master', 'worker'] },
   relay: { openers: ['master'], listeners: ['worker'] },
   task: { openers: ['worker'], listeners: ['master'] },
+  results: { openers: ['worker'], listeners: ['master'] },
   submit: { openers: ['client', 'admin'], listeners: ['master'] },
   admin: { openers: ['admin'], listeners: ['master'] },
   clock: { openers: ['master'], listeners: ['worker'] },

@@ -8,6 +8,7 @@ import { payload } from '../../../src/node/protocol/payload/index.ts'
 import { relay } from '../../../src/node/protocol/relay/index.ts'
 import { register } from '../../../src/node/protocol/register/index.ts'
 import { decodeMembership, decodeTicket, encodeMembership, encodeTicket } from '../../../src/node/protocol/sealed/index.ts'
+import { results } from '../../../src/node/protocol/results/index.ts'
 import { slot } from '../../../src/node/protocol/slot/index.ts'
 import { submit } from '../../../src/node/protocol/submit/index.ts'
 import { task } from '../../../src/node/protocol/task/index.ts'
@@ -15,7 +16,7 @@ import * as arbitrary from './arbitraries.ts'
 import type { Codec, Protocol } from '../../../src/node/protocol/protocol.ts'
 import type { Arbitrary } from 'fast-check'
 
-export const PROTOCOLS: Record<string, Protocol<any, any>> = { hello, join, register, slot, payload, relay, task, submit, admin, clock, 'masters-beat': mastersBeat, 'masters-follow': mastersFollow, 'masters-ask': mastersAsk }
+export const PROTOCOLS: Record<string, Protocol<any, any>> = { hello, join, register, slot, payload, relay, task, results, submit, admin, clock, 'masters-beat': mastersBeat, 'masters-follow': mastersFollow, 'masters-ask': mastersAsk }
 
 export interface Row {
   name: string
