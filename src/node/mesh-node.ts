@@ -40,6 +40,8 @@ const KEEP_ALIVE_TAG = `${KEEP_ALIVE}-meshmark`
 const REFUSAL_STREAMS = 64
 /** How long a change of masters may wait for the next one. */
 const TELL_MASTERS_MS = 200
+/** Before hello nobody knows who speaks, and each stream may hold what fits into a window. */
+export const MAX_EARLY_STREAMS = 16
 const PING_PROTOCOL = '/ipfs/ping/1.0.0'
 const PING_BYTES = 32
 /** Our own callers bound themselves. */
@@ -437,6 +439,10 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
     try {
       if (session.count(protocol.id) >= protocol.maxStreams) {
         throw new MeshmarkError('quota', `${name} may be open ${protocol.maxStreams} times at once on one connection: close one first`)
+      }
+
+      if (session.state === 'new' && session.streams >= MAX_EARLY_STREAMS) {
+        throw new MeshmarkError('quota', `say hello first: ${MAX_EARLY_STREAMS} streams wait for it already`)
       }
 
       session.track(channel, protocol.id)

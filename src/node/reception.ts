@@ -24,6 +24,8 @@ import type { Connection, PeerId, Stream } from '@libp2p/interface'
 
 /** A twin that does not answer within this time is no twin, but the past of a node that was restarted. */
 const TWIN_TIMEOUT_MS = 2_000
+/** Of one peer: two that dial each other have two, and one that came back may have an old one that is not missed yet. */
+export const MAX_PEER_CONNECTIONS = 8
 /** However long its joining takes: this node may be busy with a whole fleet, which is not the stranger's fault. */
 const MAX_STRANGER_MS = 60_000
 
@@ -132,6 +134,13 @@ export class Reception {
 
   onConnection (connection: Connection): void {
     const session = this.session(connection)
+
+    // limits that hold for each connection would be none otherwise
+    if (this.sessions(session.peerId).filter(({ state }) => state !== 'ended').length > MAX_PEER_CONNECTIONS) {
+      this.#house.track(session.end(new MeshmarkError('quota', `a node may have ${MAX_PEER_CONNECTIONS} connections here at once: close one first`)))
+
+      return
+    }
 
     if (connection.direction === 'outbound') {
       this.greetAgain(session)

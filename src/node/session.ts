@@ -59,6 +59,11 @@ export class Session {
     void channel.closed.then(() => { this.#channels.delete(channel) })
   }
 
+  /** All that are open. */
+  get streams (): number {
+    return this.#channels.size
+  }
+
   /** Streams that are open for a protocol. */
   count (protocol: string): number {
     let count = 0

@@ -3,7 +3,7 @@ import { parseExecutionId } from '../../model/ids.ts'
 import { jobOf } from './replica/facts.ts'
 import type { CoordinatorEvent } from './coordinator/state.ts'
 import type { JobStore, StoredJob } from './job-store.ts'
-import type { Change, Replica } from './replica/replica.ts'
+import type { Replica } from './replica/replica.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 
 export interface FactFeedComponents {
@@ -27,7 +27,8 @@ export class FactFeed {
 
   start (): void {
     this.#unlisten = this.#components.replica.onChange(changes => {
-      const elsewhere = changes.filter(change => change.elsewhere)
+      // keys alone: other masters may write faster than this disk can be read
+      const elsewhere = changes.filter(change => change.elsewhere).map(({ key }) => key)
 
       if (elsewhere.length > 0) {
         this.#turn = this.#turn.then(async () => this.#take(elsewhere))
@@ -45,8 +46,8 @@ export class FactFeed {
     await this.#turn
   }
 
-  async #take (changes: Change[]): Promise<void> {
-    for (const { key } of changes) {
+  async #take (keys: string[]): Promise<void> {
+    for (const key of keys) {
       try {
         await this.#apply(key)
       } catch (err) {

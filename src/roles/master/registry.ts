@@ -1,13 +1,16 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { MeshmarkError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
 import { LatestSender } from '../../node/latest.ts'
 import { register } from '../../node/protocol/register/index.ts'
+import { takeToken } from '../../node/rate.ts'
 import { ListedMasters } from './listed-masters.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { DrainRecord, Drains } from './drains.ts'
 import type { Masters } from './masters.ts'
 import type { Replica } from './replica/replica.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
+import type { Rate } from '../../node/rate.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { MasterMessage, WorkerMessage } from '../../node/protocol/register/messages.ts'
 
@@ -19,6 +22,9 @@ export interface RegistryComponents {
   masters: Pick<Masters, 'claim' | 'heardClaim'>
   log: (line: string) => void
 }
+
+/** What a worker says of itself; one that says more is heard at this pace, and has to wait. An honest one says its last word every ten milliseconds at most. */
+const WORDS: Rate = { perSecond: 100, burst: 200 }
 
 interface Stream {
   channel: Channel<WorkerMessage, MasterMessage>
@@ -101,7 +107,16 @@ export class Registry {
       coordinator.dispatch({ kind: 'worker-registered', info, holds: first.holds, draining: drains.isDraining(peer.id), nowMs: Date.now() })
       log(`worker ${info.name} joined${info.refusal != null ? `, but takes no work: ${info.refusal}` : ''}`)
 
+      let pace = { allowed: true, tat: 0, waitMs: 0 }
+
       for (let message = await channel.receive(); message != null; message = await channel.receive()) {
+        pace = takeToken(pace.tat, performance.now(), WORDS)
+
+        while (!pace.allowed) {
+          await delay(pace.waitMs)
+          pace = takeToken(pace.tat, performance.now(), WORDS)
+        }
+
         this.#heed(message)
 
         if (message.kind === 'state') {
