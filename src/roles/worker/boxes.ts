@@ -26,6 +26,8 @@ export class Boxes {
   readonly #affinities: ReadonlyArray<Affinity | undefined>
   readonly #warm = new Map<number | undefined, Promise<Box>>()
   readonly #kept = new Map<number, Kept>()
+  /** Of those whose execution has ended, and all of its processes with it. */
+  readonly #closing = new Set<Promise<void>>()
   #stopped = false
 
   /** @param affinities - of each place; what is measured has all that the worker has */
@@ -53,6 +55,7 @@ export class Boxes {
     if (place == null) {
       // nobody is to be ended or built beside it
       await Promise.all([...this.#kept.keys()].map(async kept => this.#drop(kept)))
+      await Promise.all(this.#closing)
     }
 
     const kept = place == null ? undefined : this.#kept.get(place)
@@ -79,10 +82,19 @@ export class Boxes {
     return box?.usable === true ? box : Box.create(this.#optionsFor(place))
   }
 
-  /** An execution is over. Its box is kept for another one of the job if it can be, else nothing is left of it when this resolves. */
-  async give (place: number | undefined, job: Job, box: Box): Promise<void> {
-    if (place == null || this.#stopped || !box.repeatable) {
-      await box.close()
+  /**
+   * An execution is over.
+   *
+   * @param isOver - the runner has said so, and has ended every process of it before. Then the box is kept for another
+   *   one of the job if it can be, else it is closed while the result is on its way. Otherwise nothing is left of it
+   *   when this resolves.
+   */
+  async give (place: number | undefined, job: Job, box: Box, isOver: boolean): Promise<void> {
+    if (place == null || !isOver || this.#stopped || !box.repeatable) {
+      const closing = box.close().finally(() => { this.#closing.delete(closing) })
+
+      this.#closing.add(closing)
+      await (isOver ? undefined : closing)
       return
     }
 
@@ -109,7 +121,8 @@ export class Boxes {
     this.#warm.clear()
     await Promise.all([
       ...warm.map(async box => box.then(async box => box.close(), () => {})),
-      ...[...this.#kept.keys()].map(async place => this.#drop(place))
+      ...[...this.#kept.keys()].map(async place => this.#drop(place)),
+      ...this.#closing
     ])
   }
 

@@ -147,6 +147,7 @@ function waitReason (measured: boolean): string {
 async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: ExecutionResult): Promise<BoxReport> {
   const place = job.kind === 'run' ? undefined : init.start.place
   const box = await init.boxes.take(place, job)
+  let isOver = false
 
   try {
     init.signal.throwIfAborted()
@@ -154,11 +155,15 @@ async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: Ex
     record.cores = init.boxes.boundTo(place)
     record.limits = limitsOf(box, init, job)
 
-    return box.repeatable
+    const report = box.repeatable
       ? await box.again(commandsFor(job, record.key.task), runOptions(init, record))
       : await runFirst(box, init, job, record.limits, waited, record)
+
+    isOver = true
+
+    return report
   } finally {
-    await init.boxes.give(place, job, box)
+    await init.boxes.give(place, job, box, isOver)
   }
 }
 
