@@ -12,9 +12,14 @@ const { parseExecutionId } = await use('model/ids.js')
 const { Controls } = await use('roles/worker/controls.js')
 const { Deliveries } = await use('roles/worker/deliveries.js')
 const { Outbox } = await use('roles/worker/outbox.js')
+const { Coalesced } = await use('roles/worker/coalesce.js')
+const { SealedJobs } = await use('roles/worker/sealed-jobs.js')
 const { NO_OUTPUT, Parcel } = await use('roles/worker/parcel.js')
 const { Slot } = await use('roles/worker/slot.js')
-const { initialSlot } = await use('roles/worker/slot-state.js')
+const { heldBy, initialSlot } = await use('roles/worker/slot-state.js')
+
+/** As the real worker. */
+const REPORT_MS = 10
 
 /** All of one process say the same of their machine. */
 const RESOURCES = {
@@ -46,6 +51,7 @@ export class LightWorker {
   #controls
   #deliveries
   #slot
+  #report
 
   /** @param {{ name: string, mesh: object, folder: string, onRegistered: () => void, log: (line: string) => void }} options - `folder` keeps its membership */
   static async start (options) {
@@ -61,20 +67,22 @@ export class LightWorker {
 
     const node = this.#node = await MeshNode.create({ identity: await loadOrCreateIdentity(join(folder, 'identity.key')), meshId: mesh.meshId, listen: [], mdns: false, uniqueRoles: ['worker', 'master'], log })
     const outbox = new Outbox(new MemoryJournal(), log)
-    const report = () => { this.#controls.report() }
+    const report = this.#report = new Coalesced(() => { this.#controls.report() }, REPORT_MS)
 
     this.#deliveries = new Deliveries({
-      node, outbox, spools: { list: async () => [] }, bounds: { keepMs: 3_600_000, maxBytes: 1024 ** 2, maxCount: 1_000 }, onChange: report, log
+      node, outbox, spools: { list: async () => [] }, bounds: { keepMs: 3_600_000, maxBytes: 1024 ** 2, maxCount: 1_000 }, onChange: () => { report.call() }, log
     })
     this.#slot = new Slot(initialSlot(), {
       node,
       outbox,
       content: { has: async () => true },
-      onStart: execution => { void this.#run(execution, outbox) },
+      jobs: new SealedJobs(),
+      onStart: ({ execution }) => { void this.#run(execution, outbox) },
+      onAbandon: execution => { void this.#slot.ended(execution) },
       settle: async () => 0,
       onStop: () => {},
       onKnown: (execution, master) => this.#deliveries.redeliver(execution, master),
-      onChange: report,
+      onChange: () => { report.call() },
       log
     })
     this.#controls = new Controls({
@@ -84,7 +92,7 @@ export class LightWorker {
       outbox,
       deliveries: this.#deliveries,
       info: () => ({ peerId: node.peerId, name, resources: { ...RESOURCES, machineId: node.peerId }, labels: { bench: 'scale' }, sandbox: SANDBOX, floor: { minNs: 1e6, medianNs: 1.1e6 } }),
-      holds: async () => this.#deliveries.held.map(execution => ({ execution, state: 'finished' })),
+      holds: async () => [...heldBy(this.#slot.state), ...this.#deliveries.held.map(execution => ({ execution, state: 'finished' }))],
       standing: () => this.#standing(),
       onRegistered,
       onDrain: () => {},
@@ -102,6 +110,7 @@ export class LightWorker {
   }
 
   async stop () {
+    this.#report?.stop()
     await this.#controls?.stop()
     await this.#deliveries?.stop()
     await this.#slot?.stop()
@@ -109,11 +118,12 @@ export class LightWorker {
   }
 
   #standing () {
-    const { phase, highest } = this.#slot.state
+    const { places: [place], highest } = this.#slot.state
+    const running = heldBy(this.#slot.state).filter(({ state }) => state === 'running').map(({ execution }) => execution)
 
     return {
-      state: phase.kind === 'free' ? (this.#deliveries.undelivered > 0 ? 'finished, delivering' : 'waiting') : phase.kind,
-      execution: phase.execution,
+      state: place.kind === 'free' ? (this.#deliveries.undelivered > 0 ? 'finished, delivering' : 'waiting') : place.kind,
+      ...(running.length > 0 ? { execution: running[0], executions: running } : {}),
       sinceMs: 0,
       highest
     }
@@ -133,8 +143,9 @@ export class LightWorker {
 
     this.#deliveries.begin(new Parcel(execution, NO_OUTPUT, () => true), undefined)
     await outbox.saveResult(result)
-    this.#deliveries.finish(execution, result)
+    // the place is free before the coordinator hears that this one has ended
     await this.#slot.ended(execution)
+    this.#deliveries.finish(execution, result)
   }
 }
 
