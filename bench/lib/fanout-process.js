@@ -34,7 +34,7 @@ const METHODS = {
     const { createTransport } = await load('node/libp2p.js')
     const { generateKeyPair } = await import('@libp2p/crypto/keys')
 
-    transport = await createTransport({ identity: await generateKeyPair('Ed25519'), listen: [`/ip4/${address}/tcp/0`], pingIntervalMs: 10_000 })
+    transport = await createTransport({ identity: await generateKeyPair('Ed25519'), listen: [`/ip4/${address}/tcp/0`] })
     await transport.start()
     await transport.handle(BARE, stream => { take(stream) })
 

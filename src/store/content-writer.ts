@@ -240,14 +240,14 @@ export class ContentWriter {
   }
 
   async #change (signals: Array<AbortSignal | undefined>): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const listener = (): void => { resolve() }
-
-    this.#listeners.add(listener)
-    signals.forEach(signal => signal?.addEventListener('abort', listener))
+    let listener = (): void => {}
 
     try {
-      await promise
+      await new Promise<void>(resolve => {
+        listener = resolve
+        this.#listeners.add(listener)
+        signals.forEach(signal => signal?.addEventListener('abort', listener))
+      })
     } finally {
       this.#listeners.delete(listener)
       signals.forEach(signal => signal?.removeEventListener('abort', listener))

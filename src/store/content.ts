@@ -221,20 +221,24 @@ export class ContentStore {
   async #nextBegin (id: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
 
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
     const waiting = this.#begun.get(id) ?? new Set()
-    const abort = (): void => { reject(toError(signal.reason)) }
+    let begun = (): void => {}
+    let abort = (): void => {}
 
-    this.#begun.set(id, waiting.add(resolve))
-    signal.addEventListener('abort', abort)
+    this.#begun.set(id, waiting)
 
     try {
-      await promise
+      await new Promise<void>((resolve, reject) => {
+        begun = resolve
+        abort = () => { reject(toError(signal.reason)) }
+        waiting.add(begun)
+        signal.addEventListener('abort', abort)
+      })
     } finally {
       signal.removeEventListener('abort', abort)
-      waiting.delete(resolve)
+      waiting.delete(begun)
 
-      if (waiting.size === 0) {
+      if (waiting.size === 0 && this.#begun.get(id) === waiting) {
         this.#begun.delete(id)
       }
     }
