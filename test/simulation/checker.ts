@@ -149,7 +149,7 @@ export class Checker {
       }
     }
 
-    if (key.worker !== worker.id || (key.task !== 'any' && key.task !== worker.id)) {
+    if (key.worker !== worker.id || (key.task !== worker.id && job.placement.on !== 'any')) {
       this.fault(`${shortExecution(execution)} starts on ${nameOf(worker.id)}`)
     }
 

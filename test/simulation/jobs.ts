@@ -25,6 +25,7 @@ export function workerInfo (peerId: string, name: string, number: number): Worke
     name,
     labels: {},
     sandbox: number % 2 === 0 ? SHARED : { ...SHARED, uidMode: 'two-uids' },
+    ...(number % 4 === 1 ? { slots: 2 } : {}),
     ...(number % 3 === 2 ? { ceilings: { memoryBytes: 2 ** 30 } } : {}),
     resources: { machineId: `m${number}`, platform: 'linux', arch: 'x64', cpuModel: 'cpu', cores: 2, memoryBytes: 2 ** 30, kernel: '6', os: 'os', nodeVersion: '20' }
   }
@@ -40,6 +41,7 @@ export function newJob (world: World, number: number, workers: string[], masters
     client: peerIdOf('c', Math.floor(world.between(0, 3))),
     kind: on === 'any' ? 'exec' : 'run',
     commands: [{ argv: ['true'], program: { kind: 'name', name: 'true' } }],
+    ...(on === 'any' && world.chance(0.4) ? { each: { items: Array.from({ length: Math.floor(world.between(2, 9)) }, (_, at) => String(at)) } } : {}),
     ...(world.chance(0.4) ? { payload: { id: 'aa', files: [], chunkSize: 1, chunks: [] } } : {}),
     env: {},
     limits: world.chance(0.1) ? { memoryBytes: 2 ** 31 } : {},
