@@ -100,8 +100,6 @@ async function bundleCommandLine () {
     target: 'node20',
     // they bring native files
     external: ['koffi', 'classic-level'],
-    // libp2p tells errors apart by the names of their classes
-    keepNames: true,
     // some packages are CommonJS and ask for modules of Node.js
     banner: { js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);" },
     metafile: true,

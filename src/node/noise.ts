@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import { noise as plainNoise } from '@chainsafe/libp2p-noise'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { quickCrypto } from './x25519.ts'
@@ -25,7 +26,7 @@ interface NoiseStream {
  * it comes, a sent message is three or more pieces (its length, what each piece
  * of its plaintext became, its tag), each a system call and often a packet of
  * its own; and every received one is copied into a buffer that the cipher of
- * Node.js does not use.
+ * Node.js does not use. Messages of one turn of the event loop go out together.
  */
 export function noise (): (components: NoiseComponents) => ConnectionEncrypter {
   const make = plainNoise({ crypto: quickCrypto })
@@ -35,13 +36,13 @@ export function noise (): (components: NoiseComponents) => ConnectionEncrypter {
 
     return {
       protocol: encrypter.protocol,
-      secureInbound: async (connection, options) => streamlined(await encrypter.secureInbound(connection, options)),
-      secureOutbound: async (connection, options) => streamlined(await encrypter.secureOutbound(connection, options))
+      secureInbound: async (connection, options) => streamlined(connection, await encrypter.secureInbound(connection, options)),
+      secureOutbound: async (connection, options) => streamlined(connection, await encrypter.secureOutbound(connection, options))
     }
   }
 }
 
-function streamlined<T> (secured: SecuredConnection<T>): SecuredConnection<T> {
+function streamlined<T> (connection: MessageStream & { socket?: unknown }, secured: SecuredConnection<T>): SecuredConnection<T> {
   const stream = secured.connection as MessageStream & Partial<NoiseStream>
   const { handshake } = stream
 
@@ -51,7 +52,25 @@ function streamlined<T> (secured: SecuredConnection<T>): SecuredConnection<T> {
     stream.decrypt = message => open(message, handshake)
   }
 
+  if (connection.socket instanceof Socket) {
+    gather(connection, connection.socket)
+  }
+
   return secured
+}
+
+/** What is sent until the events that have come by now are seen to is one write to the socket. */
+function gather (connection: MessageStream, socket: Socket): void {
+  const send = connection.send.bind(connection)
+
+  connection.send = data => {
+    if (socket.writableCorked === 0) {
+      socket.cork()
+      setImmediate(() => { socket.uncork() })
+    }
+
+    return send(data)
+  }
 }
 
 /** A buffer for each message: its length and its ciphertext. All in one were a large allocation, which costs more than the copying. */
