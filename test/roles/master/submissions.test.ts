@@ -100,7 +100,7 @@ describe('a submission', () => {
     await master.journal.close()
   })
 
-  const job = (init: Partial<Job> = {}): Job => exampleJob(1, { client: master.client, ...init })
+  const job = (init: Partial<Job> = {}): Job => exampleJob(1, { client: master.client, payload: undefined, ...init })
 
   it('is the same one when it is repeated', async () => {
     expect(await master.submit(job())).toMatchObject({ kind: 'accepted', existing: false })
