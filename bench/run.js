@@ -1,16 +1,20 @@
 #!/usr/bin/env node
 /**
- * Runs one of the benches in this folder; each says at its top what it asks.
+ * Runs the benches in this folder; each says at its top what it asks.
  *
+ *   npm run bench                     all, one after the other: hours
  *   npm run bench -- NAME [options]
  *   npm run bench -- --help           lists them; NAME --help tells all of one
  *
- * They exit with 1 when a bound is not kept.
+ * All of them together end with one table of every ratio that they have found,
+ * which is also written as JSON, with the machine and its load. They exit with
+ * 1 when a bound is not kept.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fail } from '../scripts/lib/process.js'
 import { setup } from '../scripts/setup.js'
+import { benchAll } from './lib/all.js'
 
 const FOLDER = import.meta.dirname
 const names = readdirSync(FOLDER).filter(file => file.endsWith('.js') && file !== 'run.js').map(file => file.slice(0, -3))
@@ -21,8 +25,8 @@ if (name === '--help' || name === '-h') {
   process.exit()
 }
 
-if (name == null || !names.includes(name)) {
-  fail(`bench: ${name == null ? 'name one' : `there is no '${name}'`}: ${names.join(', ')}, as in npm run bench -- ${names[0]}`)
+if (name != null && !names.includes(name)) {
+  fail(`bench: there is no '${name}': ${names.join(', ')}, as in npm run bench -- ${names[0]}`)
 }
 
 if (args.includes('--help') || args.includes('-h')) {
@@ -35,7 +39,7 @@ if (process.env.MESHMARK_MAIN == null || !existsSync(process.env.MESHMARK_MAIN))
   await setup()
 }
 
-const { bench } = await import(join(FOLDER, `${name}.js`))
+const { bench } = name == null ? { bench: async (_, signal) => benchAll(names, signal) } : await import(join(FOLDER, `${name}.js`))
 
 const interruption = new AbortController()
 
@@ -53,7 +57,7 @@ function overview () {
   const width = Math.max(...names.map(name => name.length)) + 2
   const lines = names.map(name => `  ${name.padEnd(width)}${questionOf(name)}`)
 
-  return `Usage: npm run bench -- NAME [options]\n\n${lines.join('\n')}\n\nNAME --help tells more. Exit status 1: a bound is not kept.\n`
+  return `Usage: npm run bench [-- NAME [options]]\n\n${lines.join('\n')}\n\nWithout NAME all run, one after the other. NAME --help tells more. Exit status 1: a bound is not kept.\n`
 }
 
 /** The comment at the top of a bench. */

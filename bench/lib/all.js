@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT, say } from '../../scripts/lib/process.js'
+import { load, machine, save, table } from './record.js'
+
+const RESULTS = join(ROOT, 'bench/results')
+
+/** The names under which benches keep the middle of an interval. */
+const MIDDLES = ['median', 'ratio', 'estimate', 'mean']
+
+/**
+ * Every bench in a process of its own, in this order; what one does to its
+ * process does not touch the next, and one that fails does not end the others.
+ *
+ * @param {AbortSignal} interruption after which the one that runs is ended
+ */
+export async function benchAll (names, interruption) {
+  const began = load()
+  const benches = []
+
+  for (const name of names) {
+    interruption.throwIfAborted()
+    say(`bench: ${name}, ${benches.length + 1} of ${names.length}`)
+    benches.push(await one(name, interruption))
+  }
+
+  const rows = benches.flatMap(({ name, ratios }) => ratios.map(ratio => ({ name, ...ratio })))
+
+  process.stdout.write(`\n${table([['bench', 'what', 'ratio', '95 %'], ...rows.map(({ name, what, value, low, high }) => [name, what, figure(value), `${figure(low)} to ${figure(high)}`])])}\n\n`)
+  process.stdout.write(`${table([['bench', 'bounds', 'minutes'], ...benches.map(({ name, code, seconds }) => [name, code === 0 ? 'kept' : 'NOT KEPT', (seconds / 60).toFixed(1)])])}\n`)
+  save('all', { bench: 'all', machine: machine(), load: [began, load()], benches })
+
+  if (benches.some(({ code }) => code !== 0)) {
+    process.exitCode = 1
+  }
+}
+
+async function one (name, interruption) {
+  const before = new Set(filesOf(name))
+  const from = performance.now()
+  const child = spawn(process.execPath, [join(ROOT, 'bench/run.js'), name], { stdio: 'inherit' })
+  const interrupt = () => { child.kill('SIGTERM') }
+
+  interruption.addEventListener('abort', interrupt)
+
+  try {
+    const [code, signal] = await once(child, 'exit')
+    const file = filesOf(name).filter(file => !before.has(file)).at(-1)
+
+    return {
+      name,
+      code: code ?? `killed by ${signal}`,
+      seconds: (performance.now() - from) / 1_000,
+      ...(file == null ? { ratios: [] } : { file, ratios: ratiosIn(JSON.parse(readFileSync(join(RESULTS, file), 'utf8'))) })
+    }
+  } finally {
+    interruption.removeEventListener('abort', interrupt)
+  }
+}
+
+function filesOf (name) {
+  return existsSync(RESULTS) ? readdirSync(RESULTS).filter(file => new RegExp(`^${name}-\\d{4}-\\d\\d-`).test(file)).sort() : []
+}
+
+/** Its `ratios`; of a result that names none, whatever has a middle and an interval, by the way to it. */
+function ratiosIn (result) {
+  return intervalsIn(result.ratios ?? result)
+}
+
+function intervalsIn (result, path = []) {
+  if (result == null || typeof result !== 'object' || Array.isArray(result)) {
+    return []
+  }
+
+  const middle = MIDDLES.find(name => typeof result[name] === 'number')
+
+  return middle != null && typeof result.low === 'number' && typeof result.high === 'number'
+    ? [{ what: path.join(', '), value: result[middle], low: result.low, high: result.high }]
+    : Object.entries(result).flatMap(([name, value]) => intervalsIn(value, [...path, name]))
+}
+
+function figure (value) {
+  return value.toPrecision(value >= 1_000 ? 4 : 3)
+}
