@@ -41,7 +41,7 @@ export function newJob (world: World, number: number, workers: string[], masters
     client: peerIdOf('c', Math.floor(world.between(0, 3))),
     kind: on === 'any' ? 'exec' : 'run',
     commands: [{ argv: ['true'], program: { kind: 'name', name: 'true' } }],
-    ...(on === 'any' && world.chance(0.4) ? { each: { items: Array.from({ length: Math.floor(world.between(2, 9)) }, (_, at) => String(at)) } } : {}),
+    ...(on === 'any' && world.chance(0.4) ? { each: { items: Array.from({ length: Math.floor(world.between(2, 24)) }, (_, at) => String(at)) } } : {}),
     ...(world.chance(0.4) ? { payload: { id: 'aa', files: [], chunkSize: 1, chunks: [] } } : {}),
     env: {},
     limits: world.chance(0.1) ? { memoryBytes: 2 ** 31 } : {},

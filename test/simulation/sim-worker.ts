@@ -370,7 +370,10 @@ export class WorkerLife implements Node {
       void this.#dispatch({ kind: 'under-way', execution })
     }
 
-    this.process.after(world.chance(0.1) ? world.between(3_000, 30_000) : world.between(20, 3_000), () => { void this.#end(execution, world.chance(0.9) ? 'done' : 'failed') })
+    // items are short as a rule, so that several go into one START
+    const usualMs = openJob(job).each == null ? 3_000 : 40
+
+    this.process.after(world.chance(0.1) ? world.between(3_000, 30_000) : world.between(20, usualMs), () => { void this.#end(execution, world.chance(0.9) ? 'done' : 'failed') })
   }
 
   #abandon (execution: string): void {
