@@ -437,8 +437,8 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
     const name = protocolName(protocol.id)
 
     try {
-      if (session.count(protocol.id) >= protocol.maxStreams) {
-        throw new MeshmarkError('quota', `${name} may be open ${protocol.maxStreams} times at once on one connection: close one first`)
+      if (this.#reception.count(session.peerId, protocol.id) >= protocol.maxStreams) {
+        throw new MeshmarkError('quota', `${name} may be open ${protocol.maxStreams} times at once: close one first`)
       }
 
       if (session.state === 'new' && session.streams >= MAX_EARLY_STREAMS) {

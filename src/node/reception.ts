@@ -83,6 +83,11 @@ export class Reception {
     return [...(peerId == null ? this.#sessions.values() : this.#byPeer.get(peerId) ?? [])]
   }
 
+  /** Streams that a peer has open for a protocol, on all of its connections. */
+  count (peerId: string, protocol: string): number {
+    return this.sessions(peerId).reduce((sum, session) => sum + session.count(protocol), 0)
+  }
+
   /** Those on which hello was said, the newest first. */
   open (peerId?: string): Session[] {
     return this.sessions(peerId)

@@ -24,7 +24,7 @@ export interface Protocol<Request, Reply> {
   firstMessageMs: number
   /** Streams opened by one peer, as a token bucket. */
   rate: { perSecond: number, burst: number }
-  /** Open at once, per connection. */
+  /** Open at once by one peer, on all of its connections. */
   maxStreams: number
   request: Codec<Request>
   reply: Codec<Reply>

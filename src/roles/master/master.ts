@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { toError } from '../../model/errors.ts'
 import { isTaskEnd } from '../../model/states.ts'
+import { descriptorLimit, explainDescriptors } from '../../node/descriptors.ts'
 import { meshIdOf } from '../../node/membership.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
 import { VERSION } from '../../node/version.ts'
@@ -93,6 +94,11 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     log
   })
   const cleanups = new Cleanups()
+  const fewDescriptors = explainDescriptors(descriptorLimit())
+
+  if (fewDescriptors != null) {
+    log(fewDescriptors)
+  }
 
   try {
     cleanups.add(async () => journal.close())
