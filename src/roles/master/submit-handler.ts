@@ -63,6 +63,9 @@ export interface SubmitComponents {
   log: (line: string) => void
 }
 
+/** Made once: a comparison that makes its own costs as much as a hundred of this one's. */
+const BY_NAME = new Intl.Collator('en', { numeric: true })
+
 /** Answers clients: submit, attach, cancel, nodes, jobs, show. Any master can; what changes anything is done by the coordinator. */
 export class SubmitHandler {
   readonly #components: SubmitComponents
@@ -411,7 +414,7 @@ export class SubmitHandler {
         ? { version, connectedMs: process.uptime() * 1_000 }
         : { version: peers.get(master.peerId)?.version ?? '', connectedMs: nowMs - (peers.get(master.peerId)?.connectedAt ?? nowMs) })),
       ...[...coordinator.state.workers.values()]
-        .sort((a, b) => a.info.name.localeCompare(b.info.name, 'en', { numeric: true }))
+        .sort((a, b) => BY_NAME.compare(a.info.name, b.info.name))
         .map(worker => workerRow(worker, nowMs, peers.get(worker.info.peerId)?.version ?? ''))
     ]
   }
