@@ -6,6 +6,12 @@ import type { Affinity, BoxOptions } from '../../sandbox/index.ts'
 /** How long a box waits for another execution of its job. */
 const KEPT_MS = 2_000
 
+/**
+ * After an execution, until the next box is built: that takes more of the
+ * processor than the execution did, and the result is to go first.
+ */
+const REST_MS = 200
+
 /** A box that has served an execution, and may serve another one of the same job in the same place. */
 interface Kept {
   job: Job
@@ -28,6 +34,7 @@ export class Boxes {
   readonly #kept = new Map<number, Kept>()
   /** Of those whose execution has ended, and all of its processes with it. */
   readonly #closing = new Set<Promise<void>>()
+  #rest?: NodeJS.Timeout
   #stopped = false
 
   /** @param affinities - of each place; what is measured has all that the worker has */
@@ -106,7 +113,8 @@ export class Boxes {
     const kept = this.#kept.get(place)
 
     if (kept == null) {
-      this.warm()
+      clearTimeout(this.#rest)
+      this.#rest = setTimeout(() => { this.warm() }, REST_MS)
     } else {
       clearTimeout(kept.timer)
       kept.timer = setTimeout(() => { void this.#drop(place).then(() => { this.warm() }) }, KEPT_MS)
@@ -115,6 +123,7 @@ export class Boxes {
 
   async stop (): Promise<void> {
     this.#stopped = true
+    clearTimeout(this.#rest)
 
     const warm = [...this.#warm.values()]
 

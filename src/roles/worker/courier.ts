@@ -15,8 +15,9 @@ const MAX_ACTIVE = 8
 /** Messages of many executions that are not answered. What ends meanwhile goes with the next one. */
 const MAX_SENT = 2
 
-/** What ends within this time is delivered as a whole; of what goes on, the master hears. */
+/** What ends within this time is delivered as a whole; of what goes on, the master hears. Of items only when they take long. */
 const LIVE_AFTER_MS = 10
+const ITEM_LIVE_AFTER_MS = 500
 
 /** After a broken stream. */
 const RETRY_MS = 500
@@ -91,7 +92,7 @@ export class Courier {
       return
     }
 
-    item.timer = setTimeout(() => { this.#queue(item) }, LIVE_AFTER_MS)
+    item.timer = setTimeout(() => { this.#onLasting(item) }, LIVE_AFTER_MS)
     item.unfollow = parcel.follow(() => {
       if (item.state === 'fresh' && parcel.result != null) {
         this.#queue(item)
@@ -136,6 +137,17 @@ export class Courier {
     this.#items.forEach((_, execution) => { this.drop(execution) })
     this.#line.close(new Error('the worker stops'))
     await Promise.all(this.#running)
+  }
+
+  /** It goes on. */
+  #onLasting (item: Item): void {
+    const leftMs = ITEM_LIVE_AFTER_MS - (performance.now() - item.parcel.beganMs)
+
+    if (item.parcel.isItem() && leftMs > 0) {
+      item.timer = setTimeout(() => { this.#queue(item) }, leftMs)
+    } else {
+      this.#queue(item)
+    }
   }
 
   /** By the way that fits it now. */

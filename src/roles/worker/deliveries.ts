@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { toError } from '../../model/errors.ts'
 import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { formatBytes, formatDuration } from '../../model/units.ts'
@@ -15,6 +16,9 @@ import type { Spools } from '../../store/spool.ts'
 
 /** How often what is too old is looked for: often enough for short times, and at least so often. */
 const KEEPING_MS = { least: 1_000, most: 10 * 60 * 1000, ofAge: 0.1 }
+
+/** What is confirmed within this time is forgotten together. */
+const FORGET_MS = 50
 
 /** How often marks of what was delivered long ago are looked for. */
 const PRUNE_MS = 24 * 60 * 60 * 1000
@@ -55,6 +59,8 @@ export class Deliveries {
   #keeping?: NodeJS.Timeout
   #pruning?: NodeJS.Timeout
   #stopped = false
+  #forgotten: Array<{ execution: string, confirmed: ReadonlySet<string> }> = []
+  #forgetting?: Promise<void>
   /** Of those that have ended. */
   #finishedBytes = 0
 
@@ -296,8 +302,12 @@ export class Deliveries {
       this.#couriers.forEach(courier => { courier.drop(execution) })
 
       try {
-        await outbox.forget(execution, node.meshTime(), entry.confirmed, entry.output?.inFiles === true)
-        await entry.output?.remove()
+        if (entry.output?.inFiles === true) {
+          await outbox.forget(execution, node.meshTime(), entry.confirmed, true)
+          await entry.output.remove()
+        } else {
+          await this.#forgetSoon(entry)
+        }
       } catch (err) {
         // delivered once more after the next start, which does no harm
         log(`the delivered result of execution ${execution} is still on disk: ${toError(err).message}`)
@@ -309,6 +319,21 @@ export class Deliveries {
         this.#tell()
       }
     })()
+  }
+
+  /** Many short executions are forgotten with one write. */
+  async #forgetSoon ({ parcel: { execution }, confirmed }: Entry): Promise<void> {
+    this.#forgotten.push({ execution, confirmed })
+    this.#forgetting ??= delay(FORGET_MS).then(async () => {
+      const { node, outbox } = this.#components
+      const forgotten = this.#forgotten
+
+      this.#forgotten = []
+      this.#forgetting = undefined
+      await outbox.forgetAll(forgotten, node.meshTime())
+    })
+
+    return this.#forgetting
   }
 
   #keep (): void {

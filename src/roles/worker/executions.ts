@@ -52,6 +52,7 @@ interface Running {
   execution: string
   stop: AbortController
   measured: boolean
+  isItem: boolean
   /** Why it has not begun. */
   waiting?: string
   done: Promise<void>
@@ -77,7 +78,7 @@ export class Executions {
   }
 
   start (start: SlotStart): void {
-    const running: Running = { execution: start.execution, stop: new AbortController(), measured: true, done: Promise.resolve() }
+    const running: Running = { execution: start.execution, stop: new AbortController(), measured: true, isItem: false, done: Promise.resolve() }
 
     this.#running.set(start.execution, running)
     running.done = this.#run(running, start)
@@ -85,7 +86,7 @@ export class Executions {
 
   /** It counts as begun and will not: the record says cancelled. */
   abandon (execution: string): void {
-    const running: Running = { execution, stop: new AbortController(), measured: false, done: Promise.resolve() }
+    const running: Running = { execution, stop: new AbortController(), measured: false, isItem: true, done: Promise.resolve() }
 
     this.#running.set(execution, running)
     running.done = this.#end(running, this.#withoutRun(execution, 'cancelled', 'cancelled before it began'), new ExecutionOutput(this.#components.spools, execution), true)
@@ -176,7 +177,7 @@ export class Executions {
   async #runWith (output: ExecutionOutput, running: Running, start: SlotStart): Promise<ExecutionResult> {
     const { boxes, ceilings, grants, content, jobs, turns, quiet, noise, deliveries, makeRoom, onUnderWay, onChange, log } = this.#components
     const { execution } = running
-    const parcel = new Parcel(execution, output, () => !running.measured)
+    const parcel = new Parcel(execution, output, () => !running.measured, () => running.isItem)
 
     deliveries.begin(parcel, output)
     await makeRoom().catch(err => { log(`the worker's own measuring did not end: ${toError(err).message}`) })
@@ -192,7 +193,10 @@ export class Executions {
       quiet,
       noise,
       output,
-      onJob: job => { running.measured = job.kind === 'run' },
+      onJob: job => {
+        running.measured = job.kind === 'run'
+        running.isItem = job.each != null
+      },
       onReport: report => {
         if (report.kind === 'phase') {
           const waiting = report.phase === 'waiting-for-machine' ? report.detail : undefined

@@ -151,12 +151,12 @@ export class Outbox {
    * @param durable - does anything follow that cannot be undone? Without an fsync it may be delivered once more
    */
   async forget (execution: string, atMs: number, confirmed: Iterable<string>, durable: boolean): Promise<void> {
-    const gone = [`age/${execution}`, `result/${execution}`, `output/${execution}`, ...[...confirmed].map(master => `confirmed/${execution}/${master}`)]
+    await this.#journal.batch(forgetting({ execution, confirmed }, atMs), { durable })
+  }
 
-    await this.#journal.batch([
-      { type: 'put', key: `delivered/${execution}`, value: toBytes({ atMs }) },
-      ...gone.map((key): Operation => ({ type: 'del', key }))
-    ], { durable })
+  /** Many at once, without an fsync. */
+  async forgetAll (executions: ReadonlyArray<{ execution: string, confirmed: Iterable<string> }>, atMs: number): Promise<void> {
+    await this.#journal.batch(executions.flatMap(entry => forgetting(entry, atMs)), { durable: false })
   }
 
   async cancelledJobs (): Promise<string[]> {
@@ -275,6 +275,15 @@ function interrupted (execution: string, startedAt: number, reason: string): Exe
     finishedAt: Date.now(),
     waitedMs: 0
   }
+}
+
+function forgetting ({ execution, confirmed }: { execution: string, confirmed: Iterable<string> }, atMs: number): Operation[] {
+  const gone = [`age/${execution}`, `result/${execution}`, `output/${execution}`, ...[...confirmed].map(master => `confirmed/${execution}/${master}`)]
+
+  return [
+    { type: 'put', key: `delivered/${execution}`, value: toBytes({ atMs }) },
+    ...gone.map((key): Operation => ({ type: 'del', key }))
+  ]
 }
 
 /** Length of stdout as 32 bits little-endian, stdout, stderr. */

@@ -21,15 +21,19 @@ export class Parcel {
   readonly output: ReadableOutput
   /** Output is sent while the program runs; that of a measured one waits, so that it is left in peace. */
   readonly live: () => boolean
+  /** One of many, of which nobody follows each. */
+  readonly isItem: () => boolean
+  readonly beganMs = performance.now()
   readonly #readers = new Set<() => void>()
   readonly #progress = new Map<number, LiveReport>()
   #phase?: LiveReport
   #result?: ExecutionResult
 
-  constructor (execution: string, output: ReadableOutput, live: () => boolean) {
+  constructor (execution: string, output: ReadableOutput, live: () => boolean, isItem: () => boolean = () => false) {
     this.execution = execution
     this.output = output
     this.live = live
+    this.isItem = isItem
   }
 
   /** Absent while it runs. */

@@ -5,7 +5,7 @@ import type { HeldLock, MachineLock } from '../../store/lock.ts'
 const MOST_MS = 100
 
 /** What follows at once shares the turn of what was before. */
-const LINGER_MS = 5
+const LINGER_MS = 25
 
 interface Turn {
   lock: Promise<HeldLock>

@@ -89,8 +89,8 @@ export interface RunningWorker {
 
 const PAYLOAD_BYTES = 10 * 1024 ** 3
 const RESULT_BYTES = 10 * 1024 ** 3
-/** How often it is said at most where the worker stands. */
-const REPORT_MS = 10
+/** How often it is said at most where the worker stands: which of its places are free, and what runs in them. */
+const REPORT_MS = { soon: 10, detail: 500 }
 
 const LISTEN = ['/ip4/0.0.0.0/tcp/0']
 const KEEP_RESULTS_MS = 7 * 24 * 60 * 60 * 1000
@@ -155,8 +155,25 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     cleanups.add(async () => turns.stop())
     const quiet = new QuietWatch(boundTo)
     // many short programs are no news each
-    const report = new Coalesced(() => { controls.report() }, REPORT_MS)
-    cleanups.add(async () => { report.stop() })
+    const report = new Coalesced(() => { controls.report() }, REPORT_MS.soon)
+    const detail = new Coalesced(() => { report.call() }, REPORT_MS.detail)
+    cleanups.add(async () => {
+      report.stop()
+      detail.stop()
+    })
+    let shape = ''
+    const onChange = (): void => {
+      const { places, draining } = slot.state
+      const now = `${places.map(({ kind }) => kind).join()} ${draining}`
+
+      if (now === shape && places.every(({ kind }) => kind === 'running')) {
+        // the next one in a place that stays taken
+        detail.call()
+      } else {
+        shape = now
+        report.call()
+      }
+    }
     const deliveries = new Deliveries({
       node,
       outbox,
@@ -167,7 +184,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
         // a registration names them all, and what runs
         maxCount: MAX_HELD - 1
       },
-      onChange: () => { report.call() },
+      onChange,
       log
     })
     const executions = new Executions({
@@ -185,7 +202,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       makeRoom: async () => floorMeter.giveWay(),
       onUnderWay: execution => { void slot.underWay(execution) },
       onEnded: async execution => slot.ended(execution),
-      onChange: () => { report.call() },
+      onChange,
       log
     })
     const slot = new Slot(initialSlot({ highest: await outbox.loadClaim(), known, cancelled: await outbox.cancelledJobs(), refusal, draining: drain?.drain, places: slots }), {
@@ -217,7 +234,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
           void floorMeter.giveWay()
         }
 
-        report.call()
+        onChange()
       },
       log
     })
