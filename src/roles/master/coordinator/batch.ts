@@ -1,7 +1,7 @@
 import { MAX_BATCH } from '../../../node/protocol/slot/messages.ts'
 
 /** What one START hands to a place takes about this long: much longer than the way there and to the disk, and short enough for all places to end together. Milliseconds. */
-const BATCH_MS = 250
+const BATCH_MS = 500
 
 /**
  * How many items one START hands to one place. One until it is known how long
