@@ -230,11 +230,6 @@ class Called extends CalledProcess {
   constructor (network, place, env) {
     super(PROCESS, { env: { ...process.env, ...env }, ...network.fork(place) })
   }
-
-  async stop () {
-    await this.call('stop').catch(() => {})
-    await super.stop()
-  }
 }
 
 function writeRandom (path, mib) {

@@ -76,11 +76,6 @@ const METHODS = {
 
   hash ({ file }) {
     return createHash('sha256').update(readFileSync(file)).digest('hex')
-  },
-
-  async stop () {
-    await client?.close()
-    await transport?.stop()
   }
 }
 
@@ -170,4 +165,8 @@ process.on('message', async ({ id, method, params }) => {
   }
 })
 
-process.on('disconnect', () => { process.exit() })
+process.on('disconnect', async () => {
+  await client?.close()
+  await transport?.stop()
+  process.exit()
+})

@@ -13,6 +13,9 @@ import type { ContentStore } from '../../../store/content.ts'
 
 const TICK_MS = 500
 
+/** A master that was itself held up for this long has words of progress in its queues: it judges nobody before it has read them. */
+const HELD_UP_MS = 1_000
+
 /** From the request to a worker to open a connection to its word that it has. */
 const MEET_MS = 8_000
 
@@ -88,7 +91,7 @@ export class Distribution {
       waiters.add(waiter)
     } else {
       this.#waiting.set(worker, new Set([waiter]))
-      this.#timer ??= setInterval(() => { this.#feed({ kind: 'tick', nowMs: performance.now() }) }, TICK_MS)
+      this.#timer ??= this.#keepTime()
       this.#refresh()
       void this.#watch(worker)
       this.#feed({ kind: 'want', worker, ...this.#abilities(worker), nowMs: performance.now() })
@@ -104,6 +107,20 @@ export class Distribution {
     } finally {
       forget()
     }
+  }
+
+  #keepTime (): NodeJS.Timeout {
+    let lastMs = performance.now()
+
+    return setInterval(() => {
+      const nowMs = performance.now()
+
+      if (nowMs - lastMs < HELD_UP_MS) {
+        this.#feed({ kind: 'tick', nowMs })
+      }
+
+      lastMs = nowMs
+    }, TICK_MS)
   }
 
   /** Whoever has it, and can pass it on, as of now. */

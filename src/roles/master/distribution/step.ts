@@ -3,7 +3,7 @@ import { ROOT, availableAt, childrenOf, msPerChunk } from './state.ts'
 import type { PlanEffect, PlanEvent, PlanNode, PlanState } from './state.ts'
 
 /** A link over which nothing comes for this long, although the sender has more, has stalled; twice as long at every next attempt. */
-const STALL_MS = 3_000
+const STALL_MS = 4_000
 const MAX_STALL_MS = 60_000
 
 /** Nor before this many times what a chunk takes. */
