@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { KEEP_ALIVE, TypedEventEmitter } from '@libp2p/interface'
-import { byteStream } from '@libp2p/utils'
-import { MeshmarkError, isMeshmarkError, toError } from '../model/errors.ts'
+import { MeshmarkError, toError } from '../model/errors.ts'
 import { parseAddress } from './address.ts'
-import { objectToOpening, protocolName } from './admission.ts'
+import { protocolName } from './admission.ts'
 import { StreamChannel } from './channel.ts'
 import { Credentials } from './credentials.ts'
 import { listenError } from './dial-error.ts'
@@ -12,8 +11,10 @@ import { createDiscovery } from './discovery.ts'
 import { createTransport } from './libp2p.ts'
 import { spread } from './master-addresses.ts'
 import { readMembership, shortId } from './membership.ts'
+import { pingOver } from './ping.ts'
 import { hello, MAX_MASTER_ADDRESSES } from './protocol/hello/index.ts'
 import { Reception } from './reception.ts'
+import { serve } from './serving.ts'
 import { VERSION } from './version.ts'
 import { withDeadline } from './wait.ts'
 import type { Role } from '../model/roles.ts'
@@ -23,7 +24,6 @@ import type { MeshId } from './membership.ts'
 import type { Peer } from './peer.ts'
 import type { Hello } from './protocol/hello/messages.ts'
 import type { Channel, Protocol } from './protocol/protocol.ts'
-import type { Session } from './session.ts'
 import type { AbortOptions, PeerId, PrivateKey } from '@libp2p/interface'
 
 export type { Peer } from './peer.ts'
@@ -40,10 +40,6 @@ const KEEP_ALIVE_TAG = `${KEEP_ALIVE}-meshmark`
 const REFUSAL_STREAMS = 64
 /** How long a change of masters may wait for the next one. */
 const TELL_MASTERS_MS = 200
-/** Before hello nobody knows who speaks, and each stream may hold what fits into a window. */
-export const MAX_EARLY_STREAMS = 16
-const PING_PROTOCOL = '/ipfs/ping/1.0.0'
-const PING_BYTES = 32
 /** Our own callers bound themselves. */
 const MAX_OUTBOUND_STREAMS = 10_000
 
@@ -227,7 +223,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
         firstMessageMs: protocol.firstMessageMs
       })
 
-      this.#track(this.#serve(protocol, handler, channel, session))
+      this.#track(serve({ protocol, handler, channel, session, reception: this.#reception, own: this, log: line => { this.#log(line) } }))
     }, streamLimits(protocol)))
   }
 
@@ -340,19 +336,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
       throw new MeshmarkError('unreachable', `there is no connection to ${shortId(peerId)}`)
     }
 
-    const stream = await session.connection.newStream([PING_PROTOCOL], { signal, maxOutboundStreams: MAX_OUTBOUND_STREAMS })
-
-    try {
-      const bytes = byteStream(stream)
-
-      await bytes.write(new Uint8Array(PING_BYTES), { signal })
-      await bytes.read({ bytes: PING_BYTES, signal })
-      await stream.close({ signal })
-    } catch (err) {
-      stream.abort(toError(err))
-
-      throw err
-    }
+    await pingOver(session.connection, MAX_OUTBOUND_STREAMS, signal)
   }
 
   /** Closes the connections to a peer on which nothing is under way. */
@@ -430,42 +414,6 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
       meshTimeMs: this.meshTime(),
       membership: this.#credentials.envelope,
       masters: toMember && this.roles.has('master') ? spread(this.#masters ?? this.addresses(), MAX_MASTER_ADDRESSES) : undefined
-    }
-  }
-
-  async #serve<Q, R> (protocol: Protocol<Q, R>, handler: (channel: Channel<Q, R>, peer: Peer) => Promise<void>, channel: StreamChannel<Q, R>, session: Session): Promise<void> {
-    const name = protocolName(protocol.id)
-
-    try {
-      if (this.#reception.count(session.peerId, protocol.id) >= protocol.maxStreams) {
-        throw new MeshmarkError('quota', `${name} may be open ${protocol.maxStreams} times at once: close one first`)
-      }
-
-      if (session.state === 'new' && session.streams >= MAX_EARLY_STREAMS) {
-        throw new MeshmarkError('quota', `say hello first: ${MAX_EARLY_STREAMS} streams wait for it already`)
-      }
-
-      session.track(channel, protocol.id)
-
-      // the other side may speak as soon as it has sent its welcome, before we have judged that
-      await session.ready
-      this.#reception.checkRate(session, protocol)
-
-      const { roles, objection } = this.#reception.standing(session)
-      const refusal = objectToOpening(protocol, roles, this.roles)
-
-      if (refusal != null) {
-        throw new MeshmarkError('refused', objection ?? refusal)
-      }
-
-      await handler(channel, this.#reception.describe(session))
-      await channel.finish()
-    } catch (err) {
-      if (!isMeshmarkError(err)) {
-        this.#log(`${name} failed for ${session.name}: ${toError(err).stack}`)
-      }
-
-      channel.refuse(isMeshmarkError(err) ? err : new MeshmarkError('failed', `${name} failed on ${this.name}: its log says why`, { cause: err }))
     }
   }
 

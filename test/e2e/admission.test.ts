@@ -268,7 +268,7 @@ describe('an envelope', () => {
 
 /** Says hello as a node would that checks nothing of what it shows; returns how it is answered. */
 async function sayHello (key: PrivateKey, membership: Uint8Array): Promise<string> {
-  const transport = await createTransport({ identity: key, listen: [], pingIntervalMs: 10_000 })
+  const transport = await createTransport({ identity: key, listen: [], askAfterMs: 2_000, giveUpAfterMs: 5_000 })
 
   try {
     await transport.start()

@@ -78,7 +78,7 @@ async function insider (role: 'worker' | 'client' | 'admin'): Promise<Insider> {
 async function rawMember (role: 'worker' | 'client'): Promise<{ transport: Transport, connection: Connection }> {
   const { node, identity, membership } = await comeIn(mesh, files, role, `raw-${role}-${count++}`)
   await node.stop()
-  const transport = await createTransport({ identity, listen: [], pingIntervalMs: 60_000 })
+  const transport = await createTransport({ identity, listen: [], askAfterMs: 2_000, giveUpAfterMs: 5_000 })
   cleanups.push(async () => transport.stop())
   await transport.start()
   const connection = await transport.dial(multiaddr(mesh.address))

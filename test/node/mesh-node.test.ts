@@ -330,7 +330,7 @@ describe('connecting fails with one clear line', () => {
   })
 
   it('when a libp2p node answers that is not meshmark', async () => {
-    const transport = await createTransport({ identity: await generateKeyPair('Ed25519'), listen: [LOOPBACK], pingIntervalMs: 10_000 })
+    const transport = await createTransport({ identity: await generateKeyPair('Ed25519'), listen: [LOOPBACK], askAfterMs: 2_000, giveUpAfterMs: 5_000 })
     const client = await mesh.node(['client'])
 
     await transport.start()
