@@ -22,11 +22,7 @@ export interface MasterSettings {
 export async function serveAsMaster (settings: MasterSettings, context: Context): Promise<void> {
   useDataDirectory(settings.data)
 
-  const { keepFreedMemory } = await import('../sandbox/native/allocator.ts')
   const { runMaster } = await import('../roles/master/master.ts')
-
-  // payloads pass through
-  keepFreedMemory()
 
   const master = await runMaster({
     listen: await listenAddresses(settings),

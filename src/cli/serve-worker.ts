@@ -41,12 +41,8 @@ export async function serveAsWorker (settings: WorkerSettings, context: Context)
 
   useDataDirectory(settings.data)
 
-  const { keepFreedMemory } = await import('../sandbox/native/allocator.ts')
   const { runWorker } = await import('../roles/worker/worker.ts')
   const { masters, token, mesh, mdns } = connectOptions(settings)
-
-  // payloads pass through
-  keepFreedMemory()
 
   const worker = await runWorker({
     masters,
