@@ -11,6 +11,8 @@ import { MasterDirectory } from './master-directory.ts'
 import { MasterLink } from './master-link.ts'
 import { meetTyped } from './meet.ts'
 import { reached } from './progress.ts'
+import { ProvenClaims } from './proven-claims.ts'
+import type { PrivateKey } from '@libp2p/interface'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Claim } from '../../node/protocol/register/messages.ts'
 import type { Journal } from '../../store/journal.ts'
@@ -30,6 +32,7 @@ const TERM_KEY = 'term'
 
 export interface MastersComponents {
   node: MeshNode
+  identity: PrivateKey
   replica: Replica
   journal: Journal
   /** Addresses of other masters beside those that the facts name. @default [] */
@@ -72,7 +75,10 @@ export class Masters {
   readonly #running = new Set<Promise<unknown>>()
   readonly #stop = new AbortController()
   readonly #undo: Array<() => void> = []
+  readonly #claims: ProvenClaims
   #election: ElectionState
+  /** Of this master, for the last term that it wrote down. */
+  #own?: Claim
   /** The last term that was not believed. */
   #lie?: number
   #served = false
@@ -80,10 +86,11 @@ export class Masters {
   #obstacle?: string
 
   constructor (components: MastersComponents) {
-    const { node, replica, log } = components
+    const { node, identity, replica, log } = components
 
     this.#components = components
     this.#election = newElection(node.peerId, replica.origin, 0)
+    this.#claims = new ProvenClaims({ identity, meshId: node.meshId!, isMaster: peer => this.#directory.knows(peer), log })
     this.#directory = new MasterDirectory({ node, replica, log, onKnown: peer => { this.#meet(peer) }, onRemoved: peer => { this.#forget(peer) } })
   }
 
@@ -244,16 +251,23 @@ export class Masters {
     ])
   }
 
-  /** A worker has seen this claim. */
+  /** A worker has seen this claim; it counts when its master has signed it. */
   heardClaim (claim: Claim): void {
-    this.#tellLie(claim)
-    this.#say({ kind: 'worker-claim', claim })
+    this.#hearOf(claim, () => { this.#say({ kind: 'worker-claim', claim }) })
   }
 
-  /** A worker has answered STALE. */
+  /** A worker has answered STALE, with this claim. */
   stale (highest: Claim): void {
-    this.#tellLie(highest)
-    this.#say({ kind: 'stale', highest })
+    this.#hearOf(highest, () => { this.#say({ kind: 'stale', highest }) })
+  }
+
+  #hearOf (claim: Claim, believe: () => void): void {
+    this.#track(this.#claims.holds(claim).then(holds => {
+      if (holds) {
+        this.#tellLie(claim)
+        believe()
+      }
+    }))
   }
 
   /** Each number once: it comes with every word of that worker. */
@@ -400,7 +414,7 @@ export class Masters {
           this.#track(this.#persist(effect.term))
           break
         case 'reign':
-          this.#tell(({ onReign }) => onReign?.(effect.claim))
+          this.#tell(({ onReign }) => onReign?.({ ...effect.claim, proof: this.#own?.term === effect.claim.term ? this.#own.proof : undefined }))
           break
         case 'stand-down':
           this.#components.log('this master is a standby again')
@@ -429,10 +443,11 @@ export class Masters {
   }
 
   async #persist (term: number): Promise<void> {
-    const { journal, log } = this.#components
+    const { node, journal, log } = this.#components
 
     try {
       await journal.put(TERM_KEY, Buffer.from(String(term)), { durable: true })
+      this.#own = await this.#claims.prove({ term, master: node.peerId })
       this.#obstacle = undefined
       this.#say({ kind: 'term-persisted', term })
     } catch (err) {
