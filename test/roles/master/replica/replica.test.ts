@@ -363,7 +363,7 @@ describe('replicas that exchange what the others lack', () => {
 
     await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), async steps => {
       const names = ['a', 'b', 'c'].map(name => `${name}${run}`)
-      const all = await Promise.all(names.map(openReplica))
+      const all = await Promise.all(names.map(async name => openReplica(name)))
       const written: FactRecord[] = []
 
       run++
