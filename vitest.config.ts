@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
-/** Tests that start real processes wait for each other's ports, boxes and cores. */
-const REAL = ['test/e2e/**/*.test.ts', 'test/hostile/**/*.test.ts']
+/** Real processes, each mesh with folders, ports and locks of its own. */
+const REAL = ['test/e2e/**/*.test.ts']
+
+/** What looks at the whole machine, or measures on it, wants it alone. */
+const ALONE = ['test/hostile/**/*.test.ts', ...['baseline', 'bound', 'compare', 'floor', 'honest', 'measuring', 'quiet'].map(name => `test/e2e/${name}.test.ts`)]
 
 /** Many minutes, with networks that are broken on purpose: npm run test:faults. */
 const FAULTS = ['test/faults/**/*.test.ts']
@@ -13,11 +16,15 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...REAL, ...FAULTS], testTimeout: 20_000 }
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...REAL, ...ALONE, ...FAULTS], testTimeout: 20_000 }
       },
       {
         extends: true,
-        test: { name: 'e2e', include: REAL, fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 }
+        test: { name: 'e2e', include: REAL, exclude: ALONE, testTimeout: 120_000, hookTimeout: 120_000 }
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: ALONE, fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 }
       },
       {
         extends: true,

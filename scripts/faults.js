@@ -29,7 +29,7 @@ const file = join(folder, 'report.json')
 
 try {
   const { code } = await run(process.execPath, [
-    'node_modules/vitest/vitest.mjs', 'run', ...(args.length === 0 ? ['test/faults', 'test/e2e/failover', 'test/e2e/persistence', 'test/e2e/workers-and-masters'] : args), '--project', 'faults', '--project', 'e2e',
+    'node_modules/vitest/vitest.mjs', 'run', ...(args.length === 0 ? ['test/faults', 'test/e2e/failover', 'test/e2e/persistence', 'test/e2e/workers-and-masters'] : args), '--project', 'faults', '--project', 'e2e', '--no-file-parallelism',
     '--reporter', 'verbose', '--silent=passed-only', '--reporter', 'json', `--outputFile.json=${file}`
   ], { env: { FAULTS: 'all' } })
   const { passed, failed } = countTests(existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined, code)

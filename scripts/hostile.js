@@ -20,7 +20,7 @@ const file = join(folder, 'report.json')
 
 try {
   const { code } = await run(process.execPath, [
-    'node_modules/vitest/vitest.mjs', 'run', 'test/hostile', '--project', 'e2e', ...(pattern == null ? [] : ['-t', pattern]),
+    'node_modules/vitest/vitest.mjs', 'run', 'test/hostile', '--project', 'alone', ...(pattern == null ? [] : ['-t', pattern]),
     '--reporter', 'dot', '--silent=passed-only', '--reporter', 'json', `--outputFile.json=${file}`
   ], { env: { HOSTILE: 'all' } })
   const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined

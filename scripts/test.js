@@ -3,14 +3,14 @@
  * Every check there is, one after the other, and one line at the end:
  * `N passed, N failed`.
  *
- *   node scripts/test.js [--only lint,build,types,documents,imports,unit,e2e] [--unit sandbox,store] [--e2e roles,lifetime]
+ *   node scripts/test.js [--only lint,build,types,documents,imports,unit,e2e,alone] [--unit sandbox,store] [--e2e roles,lifetime]
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fail, run, say } from './lib/process.js'
-import { countTests } from './lib/vitest-report.js'
+import { countTests, slowestFiles } from './lib/vitest-report.js'
 import { installTestPackages, setup } from './setup.js'
 
 const STEPS = [
@@ -21,7 +21,8 @@ const STEPS = [
   { name: 'documents', what: 'generated documents are fresh', run: () => check(['scripts/generate.js', '--check']) },
   { name: 'imports', what: 'order of imports', run: () => check(['scripts/imports.js']) },
   { name: 'unit', what: 'unit tests', run: () => vitest('unit', values.unit?.split(',')) },
-  { name: 'e2e', what: 'end-to-end tests', run: () => vitest('e2e', values.e2e?.split(',')) }
+  { name: 'e2e', what: 'end-to-end tests', run: () => vitest('e2e', values.e2e?.split(',')) },
+  { name: 'alone', what: 'tests that need the machine for themselves', run: () => vitest('alone', values.e2e?.split(',')) }
 ]
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, unit: { type: 'string' }, e2e: { type: 'string' } } })
@@ -34,7 +35,7 @@ if (unknown != null) {
 
 await setup({ build: false })
 
-if (wanted.some(name => name === 'unit' || name === 'e2e')) {
+if (wanted.some(name => ['unit', 'e2e', 'alone'].includes(name))) {
   await installTestPackages()
 }
 
@@ -42,11 +43,11 @@ const total = { passed: 0, failed: 0 }
 
 for (const step of STEPS.filter(({ name }) => wanted.includes(name))) {
   const startedAt = Date.now()
-  const { passed, failed, skipped = 0 } = await step.run()
+  const { passed, failed, skipped = 0, slowest = [] } = await step.run()
 
   total.passed += passed
   total.failed += failed
-  say(`${failed === 0 ? 'ok' : 'FAILED'}: ${step.what} (${failed === 0 ? '' : `${failed} of `}${passed + failed}${skipped === 0 ? '' : `, ${skipped} skipped`}, ${((Date.now() - startedAt) / 1000).toFixed(1)} s)`)
+  say(`${failed === 0 ? 'ok' : 'FAILED'}: ${step.what} (${failed === 0 ? '' : `${failed} of `}${passed + failed}${skipped === 0 ? '' : `, ${skipped} skipped`}, ${((Date.now() - startedAt) / 1000).toFixed(1)} s)${slowest.length === 0 ? '' : `; longest: ${slowest.join(', ')}`}`)
 }
 
 console.log(`${total.passed} passed, ${total.failed} failed`)
@@ -75,7 +76,9 @@ async function vitest (project, files = []) {
       '--reporter', 'dot', '--silent=passed-only', '--reporter', 'json', `--outputFile.json=${report}`
     ])
 
-    return countTests(existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined, code)
+    const seen = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined
+
+    return { ...countTests(seen, code), slowest: slowestFiles(seen) }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -17,3 +17,12 @@ export function countTests (report, exitCode) {
     skipped: report.numPendingTests + report.numTodoTests
   }
 }
+
+/** The files that took longest, as `name 12 s`. */
+export function slowestFiles (report, count = 6) {
+  return (report?.testResults ?? [])
+    .map(({ name, startTime, endTime }) => ({ name: name.replace(/^.*\/test\//, '').replace(/\.test\.ts$/, ''), seconds: Math.round((endTime - startTime) / 1000) }))
+    .sort((a, b) => b.seconds - a.seconds)
+    .slice(0, count)
+    .map(({ name, seconds }) => `${name} ${seconds} s`)
+}

@@ -32,6 +32,11 @@ function look () {
 
     const key = `${pid}/${fieldsOf(status)[19]}`
 
+    // a shell that has forked and not executed yet looks like its parent: that is no start
+    if (MARK.exec(read(`/proc/${fieldsOf(status)[1]}/cmdline`))?.[1] === mark) {
+      continue
+    }
+
     if (!seen.has(key)) {
       seen.set(key, { key, mark, ancestors: ancestorsOf(status), fromMs: now, toMs: now })
     }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { dependenciesAreStale, sourceFingerprint } from '../../scripts/lib/stale.js'
-import { countTests } from '../../scripts/lib/vitest-report.js'
+import { countTests, slowestFiles } from '../../scripts/lib/vitest-report.js'
 import { hasLibrary, inPath, SYSTEM_PACKAGES } from '../../scripts/lib/packages.js'
 
 let root: string
@@ -83,6 +83,13 @@ describe('counting tests', () => {
 
   it('takes a missing report for a failure', () => {
     expect(countTests(undefined, 0)).toMatchObject({ failed: 1 })
+  })
+
+  it('names the files that took longest', () => {
+    const took = (name: string, seconds: number): object => ({ name: `/checkout/test/${name}.test.ts`, startTime: 1_000, endTime: 1_000 + seconds * 1_000 })
+
+    expect(slowestFiles({ testResults: [took('e2e/a', 2), took('b', 9), took('e2e/c', 5)] }, 2)).toEqual(['b 9 s', 'e2e/c 5 s'])
+    expect(slowestFiles(undefined)).toEqual([])
   })
 })
 

@@ -6,6 +6,9 @@ interface Write { operations: Operation[], resolve: () => void }
 
 /** How long a write takes to the platters. */
 const WRITE_MS = { least: 0.5, most: 12 }
+/** On a disk that others keep busy. */
+const SLOW_WRITE_MS = { least: 0.5, most: 300 }
+const SLOW_READ_MS = { least: 0.1, most: 40 }
 /** Without fsync the system writes it out by itself, in this time. */
 const LAZY_MS = { least: 500, most: 5_000 }
 
@@ -15,6 +18,8 @@ export class Disk {
   readonly #records: Map<string, Uint8Array>
   /** The fault: what is said to be on the disk is in memory only. */
   readonly #lazy: boolean
+  /** Others keep it busy. */
+  readonly isSlow: boolean
   #keys: string[]
   readonly #pending: Write[] = []
   /** How to take back what is not on the platters yet. */
@@ -24,6 +29,7 @@ export class Disk {
   constructor (world: World, { lazy = false, records = new Map<string, Uint8Array>() } = {}) {
     this.#world = world
     this.#lazy = lazy
+    this.isSlow = world.chance(0.1)
     this.#records = new Map(records)
     this.#keys = [...records.keys()].sort()
   }
@@ -84,7 +90,9 @@ export class Disk {
       return
     }
 
-    process.input(this.#world.between(WRITE_MS.least, WRITE_MS.most), () => {
+    const { least, most } = this.isSlow ? SLOW_WRITE_MS : WRITE_MS
+
+    process.input(this.#world.between(least, most), () => {
       // whatever waits shares the fsync
       const writes = this.#pending.splice(0)
 
@@ -164,6 +172,10 @@ export function journalOn (world: World, process: Process, disk: Disk): Journal 
     del: async key => batch([{ type: 'del', key }]),
     get: async key => {
       world.stir()
+
+      if (disk.isSlow) {
+        await process.sleep(world.between(SLOW_READ_MS.least, SLOW_READ_MS.most))
+      }
 
       return disk.get(key)
     },

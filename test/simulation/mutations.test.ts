@@ -178,7 +178,6 @@ const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
   }, /which has begun/],
   ['a master that forgets at a restart what it had assigned', { coordinator: before((_state, event) => event.kind === 'restore' ? { ...event, assigned: [] } : event) }, /which has begun/],
   ['a master that does not take over what others had assigned', { coordinator: before((_state, event) => event.kind === 'assigned' || event.kind === 'restore' ? event.kind === 'assigned' ? undefined : { ...event, assigned: [] } : event) }, /which has begun/],
-  ['a new coordinator that does not wait until it knows what the others know', { coordinator: before((_state, event) => event.kind === 'reign' ? { ...event, catchingUp: false } : event) }, /knew when it took over/],
   ['a master that forgets at a restart what has ended', { coordinator: before((_state, event) => event.kind === 'restore' ? { ...event, ended: [], assigned: [] } : event) }, /which has begun|does not end|differ in their view/],
   ['a master that calls done what its worker has only started', {
     coordinator: (state, event) => {

@@ -83,8 +83,6 @@ export class MasterLife implements Node {
   readonly #hosts?: () => string[]
   #reignedMs = 0
   #startedAtMs = 0
-  /** What each live master knew of what has begun when this reign began. */
-  #known = new Map<string, Set<string>>()
   #feed!: FactFeed
   #slots!: Slots
   #jobs!: SimJobs
@@ -558,11 +556,6 @@ export class MasterLife implements Node {
 
     this.claim = claim
     this.#reignedMs = this.#setting.world.nowMs
-    this.#known = new Map(this.live().flatMap(peer => {
-      const other = this.#setting.network.node(peer)
-
-      return other instanceof MasterLife ? [[peer, this.#setting.checker.begunBy(other)]] : []
-    }))
     this.#dispatch({ kind: 'reign', catchingUp: true })
     void this.#catchUp(claim)
     this.process.after(SETTLE_MS, () => {
@@ -570,16 +563,6 @@ export class MasterLife implements Node {
         this.#dispatch({ kind: 'tick' })
       }
     })
-  }
-
-  /** A master that was there when this reign began and has been since, as this one must know, and had this execution on its disk then. */
-  witnessOf (execution: string): string | undefined {
-    const { world, network } = this.#setting
-    const forMs = world.nowMs - this.#reignedMs + BEAT_MS
-
-    return !this.process.isSteady(forMs)
-      ? undefined
-      : [...this.#known].find(([peer, known]) => known.has(execution) && network.node(peer)?.process.isSteady(forMs) && network.isSteady(this.id, peer, forMs))?.[0]
   }
 
   /** A master that reigns, to whom nothing has happened for a while, nor on the way to it. */

@@ -61,6 +61,11 @@ export class MasterDirectory {
     await replica.write([{ key: PREFIX + node.peerId, value: Buffer.from(JSON.stringify(record)) }])
   }
 
+  /** Is it a master of this mesh, or was it one? */
+  knows (peer: string): boolean {
+    return peer === this.#components.node.peerId || this.#records.has(peer)
+  }
+
   isRemoved (peer: string): boolean {
     return this.#records.get(peer)?.removed === true
   }

@@ -119,7 +119,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       log
     })
 
-    const masters = new Masters({ node, replica, journal, peers, log })
+    const masters = new Masters({ node, identity, replica, journal, peers, log })
     const jobs = new JobStore({ replica, journal, log })
     const content = await ContentStore.open(join(dir, 'payloads'), {
       maxBytes: options.payloadBytes ?? PAYLOAD_BYTES,

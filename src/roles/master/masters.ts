@@ -1,16 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { toError } from '../../model/errors.ts'
-import { mastersAsk, mastersBeat, mastersFollow } from '../../node/protocol/masters/index.ts'
-import { request } from '../../node/request.ts'
+import { mastersBeat, mastersFollow } from '../../node/protocol/masters/index.ts'
 import { onAbort } from '../../node/wait.ts'
 import { BEAT_MS, newElection } from './election/state.ts'
 import { beatFor, isLie, livePeers, routeToCoordinator, stepElection } from './election/step.ts'
 import { isSameClaim } from './election/claims.ts'
-import { countBehind, isCovered, vectorOf } from './follow.ts'
+import { countBehind } from './follow.ts'
 import { MasterDirectory } from './master-directory.ts'
 import { MasterLink } from './master-link.ts'
 import { meetTyped } from './meet.ts'
-import { reached } from './progress.ts'
+import { ProvenClaims } from './proven-claims.ts'
+import { Replication } from './replication.ts'
+import type { PrivateKey } from '@libp2p/interface'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Claim } from '../../node/protocol/register/messages.ts'
 import type { Journal } from '../../store/journal.ts'
@@ -18,18 +18,13 @@ import type { ElectionEffect, ElectionEvent, ElectionState } from './election/st
 import type { Position, Replica } from './replica/replica.ts'
 
 const TICK_MS = 75
-/** A standby that makes no progress for so long is left out. */
-const PROGRESS_MS = 500
 /** Before the first claim, whoever was typed is dialled once. */
 const FIRST_DIAL_MS = 1_000
-/** Whom a new coordinator has asked what it knows may take so long to answer, or to make progress. */
-const CATCH_UP_MS = 1_000
-/** Workers find a master again within this of its start. */
-const RETURN_MS = 1_500
 const TERM_KEY = 'term'
 
 export interface MastersComponents {
   node: MeshNode
+  identity: PrivateKey
   replica: Replica
   journal: Journal
   /** Addresses of other masters beside those that the facts name. @default [] */
@@ -72,19 +67,33 @@ export class Masters {
   readonly #running = new Set<Promise<unknown>>()
   readonly #stop = new AbortController()
   readonly #undo: Array<() => void> = []
+  readonly #claims: ProvenClaims
+  readonly #replication: Replication
   #election: ElectionState
+  /** Of this master, for the last term that it wrote down. */
+  #own?: Claim
   /** The last term that was not believed. */
   #lie?: number
   #served = false
-  #startedAtMs = 0
   #obstacle?: string
 
   constructor (components: MastersComponents) {
-    const { node, replica, log } = components
+    const { node, identity, replica, log } = components
 
     this.#components = components
     this.#election = newElection(node.peerId, replica.origin, 0)
+    this.#claims = new ProvenClaims({ identity, meshId: node.meshId!, isMaster: peer => this.#directory.knows(peer), log })
     this.#directory = new MasterDirectory({ node, replica, log, onKnown: peer => { this.#meet(peer) }, onRemoved: peer => { this.#forget(peer) } })
+    this.#replication = new Replication({
+      node,
+      replica,
+      live: () => this.live(),
+      known: () => this.#links.size,
+      follower: peer => this.#links.get(peer)?.follower,
+      name: peer => this.#directory.name(peer),
+      log,
+      signal: this.#stop.signal
+    })
   }
 
   /** Answers other masters; before the node is started. */
@@ -113,7 +122,6 @@ export class Masters {
 
     this.#election.term = Math.max(this.#election.term, stored == null ? 0 : Number(Buffer.from(stored).toString()))
     this.serve()
-    this.#startedAtMs = performance.now()
     node.addEventListener('peer', onPeer)
     node.addEventListener('peer:gone', onGone)
     this.#undo.push(
@@ -220,40 +228,31 @@ export class Masters {
    * that are live; whoever makes no progress for half a second is left out.
    */
   async replicated (position: Position, { signal }: { signal?: AbortSignal } = {}): Promise<{ on: string[], leftOut: string[] }> {
-    const outcomes = await Promise.all(this.live().map(async peer => ({ peer, has: await this.#hasIt(peer, position, signal) })))
-    const named = (has: boolean): string[] => outcomes.filter(outcome => outcome.has === has).map(({ peer }) => this.#directory.name(peer))
-
-    signal?.throwIfAborted()
-
-    return { on: [this.#components.node.name, ...named(true)], leftOut: named(false) }
+    return this.#replication.replicated(position, signal)
   }
 
-  /**
-   * Resolves when all that the live masters had on disk at this moment is on
-   * the disk here; whoever makes no progress is left out. A master that has
-   * only just started, and misses others, gives workers the time to register:
-   * they alone may know what those have begun.
-   */
+  /** Resolves when all that the live masters had on disk at this moment is on the disk here. */
   async catchUp (): Promise<void> {
-    const live = this.live()
-    const returnsMs = this.#links.size > live.length ? this.#startedAtMs + RETURN_MS - performance.now() : 0
-
-    await Promise.all([
-      ...live.map(async peer => this.#catchUpWith(peer)),
-      returnsMs > 0 ? delay(returnsMs, undefined, { signal: this.#stop.signal }).catch(() => {}) : undefined
-    ])
+    await this.#replication.catchUp()
   }
 
-  /** A worker has seen this claim. */
+  /** A worker has seen this claim; it counts when its master has signed it. */
   heardClaim (claim: Claim): void {
-    this.#tellLie(claim)
-    this.#say({ kind: 'worker-claim', claim })
+    this.#hearOf(claim, () => { this.#say({ kind: 'worker-claim', claim }) })
   }
 
-  /** A worker has answered STALE. */
+  /** A worker has answered STALE, with this claim. */
   stale (highest: Claim): void {
-    this.#tellLie(highest)
-    this.#say({ kind: 'stale', highest })
+    this.#hearOf(highest, () => { this.#say({ kind: 'stale', highest }) })
+  }
+
+  #hearOf (claim: Claim, believe: () => void): void {
+    this.#track(this.#claims.holds(claim).then(holds => {
+      if (holds) {
+        this.#tellLie(claim)
+        believe()
+      }
+    }))
   }
 
   /** Each number once: it comes with every word of that worker. */
@@ -289,46 +288,6 @@ export class Masters {
     } finally {
       this.#listeners.delete(listener)
       forget.forEach(stop => { stop() })
-    }
-  }
-
-  async #hasIt (peer: string, position: Position, signal?: AbortSignal): Promise<boolean> {
-    const follower = this.#links.get(peer)?.follower
-
-    return follower != null && reached({
-      condition: () => isCovered(follower.vector, position),
-      // that it follows no more is no progress
-      watch: listener => follower.watch(() => {
-        if (follower.vector != null) {
-          listener()
-        }
-      }),
-      patienceMs: PROGRESS_MS,
-      signals: [signal, this.#stop.signal]
-    })
-  }
-
-  async #catchUpWith (peer: string): Promise<void> {
-    const { node, replica, log } = this.#components
-    const { signal } = this.#stop
-
-    try {
-      const answer = await request(node, peer, mastersAsk, { kind: 'want-vector' }, { timeoutMs: CATCH_UP_MS, signal })
-
-      if (answer.kind !== 'vector') {
-        throw new Error(`it answered ${answer.kind}`)
-      }
-
-      const theirs = vectorOf(answer.vector)
-      const has = await reached({ condition: () => countBehind(theirs, replica.vector()) === 0, watch: listener => replica.onChange(listener), patienceMs: CATCH_UP_MS, signals: [signal] })
-
-      if (!has) {
-        throw new Error('nothing comes of what is missing here')
-      }
-    } catch (err) {
-      if (!signal.aborted) {
-        log(`what master ${this.#directory.name(peer)} knows is not waited for: ${toError(err).message}`)
-      }
     }
   }
 
@@ -400,7 +359,7 @@ export class Masters {
           this.#track(this.#persist(effect.term))
           break
         case 'reign':
-          this.#tell(({ onReign }) => onReign?.(effect.claim))
+          this.#tell(({ onReign }) => onReign?.({ ...effect.claim, proof: this.#own?.term === effect.claim.term ? this.#own.proof : undefined }))
           break
         case 'stand-down':
           this.#components.log('this master is a standby again')
@@ -429,10 +388,11 @@ export class Masters {
   }
 
   async #persist (term: number): Promise<void> {
-    const { journal, log } = this.#components
+    const { node, journal, log } = this.#components
 
     try {
       await journal.put(TERM_KEY, Buffer.from(String(term)), { durable: true })
+      this.#own = await this.#claims.prove({ term, master: node.peerId })
       this.#obstacle = undefined
       this.#say({ kind: 'term-persisted', term })
     } catch (err) {

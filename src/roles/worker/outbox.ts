@@ -53,11 +53,13 @@ export class Outbox {
   }
 
   async saveClaim (claim: Claim): Promise<void> {
-    await this.#putJson('claim', claim)
+    await this.#putJson('claim', { ...claim, proof: claim.proof == null ? undefined : Buffer.from(claim.proof).toString('base64') })
   }
 
   async loadClaim (): Promise<Claim | undefined> {
-    return this.#getJson<Claim>('claim')
+    const stored = await this.#getJson<Omit<Claim, 'proof'> & { proof?: string }>('claim')
+
+    return stored == null ? undefined : { ...stored, proof: stored.proof == null ? undefined : Buffer.from(stored.proof, 'base64') }
   }
 
   async saveDrain (word: DrainWord): Promise<void> {

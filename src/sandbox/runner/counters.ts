@@ -42,21 +42,42 @@ const ANY_CPU = -1
  * still until a child of it has been executed, and are inherited by all that
  * comes from there. perf_event_open(2). For each event a descriptor, or an
  * errno with a minus.
+ *
+ * When the processor changes between a thread and a child that has inherited
+ * all its events, the kernel exchanges the two sets instead of the events
+ * (context_equiv in kernel/events/core.c). Between fork and exec that hands the
+ * opened events to the child, whose end is then theirs, and nothing is counted
+ * any more. An event that is not inherited keeps the sets apart; it stands
+ * still, and is open for as long as the process lives.
  */
 export function openCounters (libc: Libc, tid: number, events: readonly CounterEvent[] = HARDWARE): number[] {
-  return events.map(({ type, config }) => {
-    const attribute = Buffer.alloc(ATTRIBUTE_BYTES)
-
-    attribute.writeUInt32LE(type, 0)
-    attribute.writeUInt32LE(ATTRIBUTE_BYTES, 4)
-    attribute.writeBigUInt64LE(BigInt(config), 8)
-    attribute.writeBigUInt64LE(TIMES, READ_FORMAT_AT)
-    attribute.writeBigUInt64LE(DISABLED | INHERIT | EXCLUDE_KERNEL | EXCLUDE_HV | ENABLE_ON_EXEC, FLAGS_AT)
-
-    const fd = libc.perfEventOpen(attribute, tid, ANY_CPU, -1, PERF_FLAG_FD_CLOEXEC)
+  const open = (event: CounterEvent, flags: bigint): number => {
+    const fd = libc.perfEventOpen(attributeOf(event, flags), tid, ANY_CPU, -1, PERF_FLAG_FD_CLOEXEC)
 
     return fd < 0 ? -libc.errno() : fd
+  }
+  const keptApart = new Set<number>()
+
+  return events.map(event => {
+    // older kernels have a set for each type
+    if (!keptApart.has(event.type) && open(event, DISABLED | EXCLUDE_KERNEL | EXCLUDE_HV) >= 0) {
+      keptApart.add(event.type)
+    }
+
+    return open(event, DISABLED | INHERIT | EXCLUDE_KERNEL | EXCLUDE_HV | ENABLE_ON_EXEC)
   })
+}
+
+function attributeOf ({ type, config }: CounterEvent, flags: bigint): Buffer {
+  const attribute = Buffer.alloc(ATTRIBUTE_BYTES)
+
+  attribute.writeUInt32LE(type, 0)
+  attribute.writeUInt32LE(ATTRIBUTE_BYTES, 4)
+  attribute.writeBigUInt64LE(BigInt(config), 8)
+  attribute.writeBigUInt64LE(TIMES, READ_FORMAT_AT)
+  attribute.writeBigUInt64LE(flags, FLAGS_AT)
+
+  return attribute
 }
 
 /** value, time enabled, time running */

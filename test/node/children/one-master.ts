@@ -20,7 +20,7 @@ const membership = await sealMembership(privateKeyFromProtobuf(fromString(meshKe
 const journal = await Journal.open(dir)
 const replica = await Replica.open(journal, { peerId })
 const node = await MeshNode.create({ identity, membership, listen: [listen], meshTime: () => Date.now(), uniqueRoles: ['master'] })
-const masters = new Masters({ node, replica, journal, peers, log: () => {} })
+const masters = new Masters({ node, identity, replica, journal, peers, log: () => {} })
 const reigns: number[] = []
 
 masters.listen({ onReign: ({ term }) => { reigns.push(term) } })

@@ -76,7 +76,7 @@ export const executionId = fc.tuple(jobId, taskName, peerId, fc.nat(999_999_999)
 const payloadPath = fc.array(text(12, 1), { minLength: 1, maxLength: 4 }).map(parts => parts.join('/')).filter(isPayloadPath)
 const dictionary = (key: Arbitrary<string>, value: Arbitrary<string>): Arbitrary<Record<string, string>> => fc.dictionary(key, value, { maxKeys: 5, noNullPrototype: true })
 
-export const claim: Arbitrary<Claim> = fc.record({ term: whole, master: peerId })
+export const claim: Arbitrary<Claim> = partly<Claim, 'proof'>({ term: whole, master: peerId, proof: fc.uint8Array({ minLength: 1, maxLength: 128 }) }, 'proof')
 const stream = fc.constantFrom<OutputStream[]>('stdout', 'stderr')
 const phase = fc.constantFrom('waiting-for-machine' as const, 'running' as const)
 const role = fc.constantFrom(...ROLES)

@@ -9,11 +9,13 @@ import { toString } from 'uint8arrays/to-string'
 import { handleAsk } from '../../../src/roles/master/ask-handler.ts'
 import { positions } from '../../../src/roles/master/follow.ts'
 import { Masters } from '../../../src/roles/master/masters.ts'
+import { ProvenClaims } from '../../../src/roles/master/proven-claims.ts'
 import { Replica } from '../../../src/roles/master/replica/replica.ts'
 import { Journal } from '../../../src/store/journal.ts'
 import { Children } from '../../node/child.ts'
 import { LOOPBACK, TestMesh } from '../../node/mesh.ts'
 import type { MeshNode } from '../../../src/node/mesh-node.ts'
+import type { PrivateKey } from '@libp2p/interface'
 import type { Answers } from '../../../src/roles/master/ask-handler.ts'
 import type { Child } from '../../node/child.ts'
 
@@ -33,7 +35,7 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true })
 })
 
-interface One { name: string, masters: Masters, replica: Replica, node: MeshNode, stop: () => Promise<void> }
+interface One { name: string, identity: PrivateKey, masters: Masters, replica: Replica, node: MeshNode, stop: () => Promise<void> }
 
 /** A master that does nothing but know the others. */
 async function master (name: string, peers: string[] = [], { answers }: { answers?: Answers } = {}): Promise<One> {
@@ -41,7 +43,7 @@ async function master (name: string, peers: string[] = [], { answers }: { answer
   const node = await mesh.node(['master'], { identity, as: { name }, uniqueRoles: ['master'] })
   const journal = await Journal.open(join(root, name))
   const replica = await Replica.open(journal, { peerId: node.peerId })
-  const masters = new Masters({ node, replica, journal, peers, log: () => {} })
+  const masters = new Masters({ node, identity, replica, journal, peers, log: () => {} })
   let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     stopped ??= masters.stop().then(async () => node.stop()).then(async () => journal.close())
@@ -52,7 +54,7 @@ async function master (name: string, peers: string[] = [], { answers }: { answer
   handleAsk(node, answers ?? { 'want-vector': async () => ({ kind: 'vector', vector: positions(replica.vector()) }) })
   await masters.start()
 
-  return { name, masters, replica, node, stop }
+  return { name, identity, masters, replica, node, stop }
 }
 
 async function three (): Promise<One[]> {
@@ -208,15 +210,30 @@ describe('masters of one mesh', () => {
   })
 
   it('a refusal by a worker with a higher claim makes the coordinator claim above it', async () => {
-    const { masters, node } = await master('a')
+    const { identity, masters, node } = await master('a')
+    const proven = new ProvenClaims({ identity, meshId: node.meshId!, isMaster: () => true, log: () => {} })
     const downs: string[] = []
 
     await masters.whenCoordinator()
     masters.listen({ onStandDown: () => { downs.push('down') } })
-    masters.stale({ term: 41, master: node.peerId })
-    expect(masters.isCoordinator).toBe(false)
+    masters.stale(await proven.prove({ term: 41, master: node.peerId }))
+    await until(() => !masters.isCoordinator)
     expect(await masters.whenCoordinator()).toEqual({ term: 42, master: node.peerId })
     expect(downs).toEqual(['down'])
+  })
+
+  it('a claim that no master of the mesh has signed changes nothing', async () => {
+    const { masters, node } = await master('a')
+    const stranger = await generateKeyPair('Ed25519')
+    const own = { term: 41, master: peerIdFromPrivateKey(stranger).toString() }
+    const claim = await masters.whenCoordinator()
+
+    masters.stale({ term: 41, master: node.peerId })
+    masters.heardClaim({ term: 41, master: node.peerId, proof: new Uint8Array(64) })
+    masters.heardClaim(await new ProvenClaims({ identity: stranger, meshId: node.meshId!, isMaster: () => true, log: () => {} }).prove(own))
+    // all of them have been looked at by the time it has stopped
+    await masters.stop()
+    expect(masters.claim).toEqual(claim)
   })
 })
 

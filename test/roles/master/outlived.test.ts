@@ -41,7 +41,7 @@ async function prepare (name: string, keys: string[]): Promise<{ replica: Replic
   return {
     replica,
     meet: async peers => {
-      const masters = new Masters({ node, replica, journal, peers, log: () => {} })
+      const masters = new Masters({ node, identity, replica, journal, peers, log: () => {} })
 
       ends.push(async () => {
         await masters.stop()

@@ -68,7 +68,7 @@ class Master {
     await this.jobs.accept(job, Buffer.from(`sealed ${number}`), { acceptedAtMs: 0, targets: [{ task: 'any' }] })
     await this.jobs.assign([execution])
     await this.addOutput(job.id, outputBytes)
-    this.known.set(job.id, { job, acceptedAtMs: 0, cancelled: false, tasks: new Map(), finishedAtMs: agedDays == null ? undefined : NOW - agedDays * DAY_MS })
+    this.known.set(job.id, { job, acceptedAtMs: 0, cancelled: false, tasks: new Map(), open: 0, queued: 0, finishedAtMs: agedDays == null ? undefined : NOW - agedDays * DAY_MS })
 
     return job.id
   }

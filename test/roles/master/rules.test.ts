@@ -74,7 +74,7 @@ describe('finding a job', () => {
   const alice = { peerId: 'alice', admin: false }
   const find = (selector: string, asker = alice): string => {
     try {
-      return findJob(play.state, selector, asker).job.id
+      return findJob([...play.state.jobs.values()].map(({ job, acceptedAtMs }) => ({ ...job, acceptedAtMs })), selector, asker).id
     } catch (err: any) {
       return `${err.code}: ${err.message}`
     }

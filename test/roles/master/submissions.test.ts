@@ -60,7 +60,7 @@ class LonelyMaster {
       }
     }
     const uploads = new Uploads({ node, content })
-    const payloads = this.payloads = new Payloads({ node, identity, content, uploads, masters, log })
+    const payloads = this.payloads = new Payloads({ node, identity, content, uploads, masters, workers: { worker: () => undefined, holders: () => [] }, log })
 
     this.#client = client
     this.jobs = new JobStore({ replica, journal, log })

@@ -6,6 +6,8 @@ export interface Claim {
   term: number
   /** Peer id. */
   master: string
+  /** The master's signature (see roles/master/proven-claims.ts): whoever passes the claim on passes it on as well. */
+  proof?: Uint8Array
 }
 
 /** What a worker says on its control stream. */

@@ -1,35 +1,10 @@
-import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
-import { Replica } from '../../../../src/roles/master/replica/replica.ts'
-import { Journal } from '../../../../src/store/journal.ts'
+import { describe, expect, it } from 'vitest'
 import { useTemporaryDir } from '../../../store/child.ts'
-import type { Entry } from '../../../../src/roles/master/replica/replica.ts'
+import { useReplicas } from './opened.ts'
+import type { Entry, Replica } from '../../../../src/roles/master/replica/replica.ts'
 
 const dir = useTemporaryDir()
-const journals = new Set<Journal>()
-
-afterEach(async () => {
-  for (const journal of journals) {
-    await journal.close()
-  }
-
-  journals.clear()
-})
-
-interface Opened {
-  replica: Replica
-  journal: Journal
-  problems: string[]
-}
-
-async function openReplica (name: string): Promise<Opened> {
-  const journal = await Journal.open(join(dir(), name))
-  const problems: string[] = []
-
-  journals.add(journal)
-
-  return { journal, problems, replica: await Replica.open(journal, { peerId: `peer-${name}`, onProblem: line => { problems.push(line) } }) }
-}
+const openReplica = useReplicas(dir)
 
 function fact (key: string, value: unknown = {}): { key: string, value: Uint8Array } {
   return { key, value: Buffer.from(JSON.stringify(value)) }

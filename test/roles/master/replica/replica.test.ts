@@ -2,37 +2,16 @@ import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import fc from 'fast-check'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { covers, Replica } from '../../../../src/roles/master/replica/replica.ts'
 import { Journal } from '../../../../src/store/journal.ts'
 import { startChild, useTemporaryDir } from '../../../store/child.ts'
+import { useReplicas } from './opened.ts'
+import type { Opened } from './opened.ts'
 import type { Change, Entry, FactRecord, Vector } from '../../../../src/roles/master/replica/replica.ts'
 
 const dir = useTemporaryDir()
-const journals = new Set<Journal>()
-
-afterEach(async () => {
-  for (const journal of journals) {
-    await journal.close()
-  }
-
-  journals.clear()
-})
-
-interface Opened {
-  replica: Replica
-  journal: Journal
-  problems: string[]
-}
-
-async function openReplica (name: string): Promise<Opened> {
-  const problems: string[] = []
-  const journal = await Journal.open(join(dir(), name))
-
-  journals.add(journal)
-
-  return { journal, problems, replica: await Replica.open(journal, { peerId: `peer-${name}`, onProblem: line => { problems.push(line) } }) }
-}
+const openReplica = useReplicas(dir)
 
 async function reopen ({ journal }: Opened, name: string): Promise<Opened> {
   await journal.close()
@@ -318,9 +297,7 @@ describe('what goes wrong', () => {
     await exchange(a.replica, b.replica)
     await a.journal.close()
 
-    const restored = await Journal.open(join(dir(), 'backup'))
-    journals.add(restored)
-    const old = await Replica.open(restored, { peerId: 'peer-a' })
+    const { replica: old } = await openReplica('backup', 'peer-a')
 
     await old.write([fact('job/3', 'x')])
     await exchange(old, b.replica)
@@ -386,7 +363,7 @@ describe('replicas that exchange what the others lack', () => {
 
     await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), async steps => {
       const names = ['a', 'b', 'c'].map(name => `${name}${run}`)
-      const all = await Promise.all(names.map(openReplica))
+      const all = await Promise.all(names.map(async name => openReplica(name)))
       const written: FactRecord[] = []
 
       run++
