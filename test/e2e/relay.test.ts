@@ -92,11 +92,12 @@ describe('a payload for many workers', () => {
   })
 
   it('comes past a worker that is to pass nothing on, and to it', async () => {
-    const alone = await worker('alone', ['--no-relay'])
+    // on the data of the one that has left
+    const alone = await worker('w7', ['--no-relay'])
     const digest = await randomFile('past')
 
     proxy.reset()
-    expectSeen(await mesh.run(digestRun('past')), 'past', digest, ['alone', ...names])
+    expectSeen(await mesh.run(digestRun('past')), 'past', digest, [...names, 'w7'])
     expect(proxy.down).toBeLessThan(2 * SIZE + TALK)
     await alone.stop()
   })
