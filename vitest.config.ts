@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config'
 /** Real processes, each mesh with folders, ports and locks of its own. */
 const REAL = ['test/e2e/**/*.test.ts']
 
-/** What looks at the whole machine, or measures on it, wants it alone. */
-const ALONE = ['test/hostile/**/*.test.ts', ...['baseline', 'bound', 'compare', 'floor', 'honest', 'measuring', 'quiet'].map(name => `test/e2e/${name}.test.ts`)]
+/** What looks at the whole machine, measures on it, or uses it up wants it alone. */
+const ALONE = ['test/hostile/**/*.test.ts', ...['baseline', 'bound', 'compare', 'floor', 'honest', 'measuring', 'payload', 'quiet'].map(name => `test/e2e/${name}.test.ts`)]
 
 /** Many minutes, with networks that are broken on purpose: npm run test:faults. */
 const FAULTS = ['test/faults/**/*.test.ts']

@@ -19,8 +19,8 @@ export async function processesWith (text: string): Promise<number[]> {
   return found
 }
 
-/** Looks until it is so; /proc cannot be waited for otherwise. Rejects after half a minute. */
-export async function eventually (what: string, look: () => Promise<boolean>): Promise<void> {
+/** Looks until it is so; /proc cannot be waited for otherwise. Rejects after half a minute, with what was seen last where that can be told. */
+export async function eventually (what: string, look: () => Promise<boolean>, seen = (): string => ''): Promise<void> {
   for (const deadline = performance.now() + 30_000; performance.now() < deadline;) {
     if (await look()) {
       return
@@ -29,5 +29,5 @@ export async function eventually (what: string, look: () => Promise<boolean>): P
     await delay(50)
   }
 
-  throw new Error(`not within 30 s: ${what}`)
+  throw new Error(`not within 30 s: ${what}${seen()}`)
 }

@@ -57,6 +57,8 @@ export class Fleet {
   readonly #commands = new Set<ChildProcess>()
   /** Workers by the process ids that they have had. */
   readonly #workerOf = new Map<number, string>()
+  /** What `nodes` said last of each master. */
+  readonly #said = new Map<string, string>()
   #observer?: ChildProcess
   #marks = 0
 
@@ -214,7 +216,9 @@ export class Fleet {
 
   /** As this master sees it; empty when it does not answer. */
   async nodes (master: string): Promise<NodeRow[]> {
-    const { code, stdout } = await this.startCommand(['nodes', '--format', 'json'], { masters: [master] }).ended
+    const { code, stdout, stderr } = await this.startCommand(['nodes', '--format', 'json'], { masters: [master] }).ended
+
+    this.#said.set(master, code === 0 ? stdout : `exit ${code}: ${stderr}`)
 
     return code === 0 ? JSON.parse(stdout) : []
   }
@@ -230,9 +234,14 @@ export class Fleet {
       found = names[0]!
 
       return masters.includes(found) && names.every(name => name === found)
-    })
+    }, () => this.#history())
 
     return found
+  }
+
+  /** What every master and its `nodes` have said. */
+  #history (): string {
+    return this.masters.map(master => `\n${master} nodes: ${this.#said.get(master)}\n${this.process(master).lines.slice(-30).map(line => `${master}: ${line}`).join('\n')}`).join('')
   }
 
   /** Every node of the fleet is there, seen from every master. */
@@ -243,7 +252,7 @@ export class Fleet {
       const views = await Promise.all(this.masters.map(async master => this.nodes(master)))
 
       return views.every(rows => [...this.masters, ...this.workers].every(name => rows.some(row => row.name === name && row.state !== 'lost')))
-    })
+    }, () => this.#history())
 
     return coordinator
   }

@@ -6,6 +6,8 @@ import type { JobStore, StoredJob } from './job-store.ts'
 import type { Replica } from './replica/replica.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 
+const ASSIGN = 'assign/'
+
 export interface FactFeedComponents {
   replica: Replica
   jobs: JobStore
@@ -18,6 +20,8 @@ export interface FactFeedComponents {
 /** What other masters write of jobs, as events for this one's state, in the order in which it came. */
 export class FactFeed {
   readonly #components: FactFeedComponents
+  /** Job -> executions of it that others have assigned, and whose turn has not come. */
+  readonly #ahead = new Map<string, Set<string>>()
   #turn: Promise<void> = Promise.resolve()
   #unlisten = (): void => {}
 
@@ -29,6 +33,14 @@ export class FactFeed {
     this.#unlisten = this.#components.replica.onChange(changes => {
       // keys alone: other masters may write faster than this disk can be read
       const elsewhere = changes.filter(change => change.elsewhere).map(({ key }) => key)
+
+      for (const key of elsewhere) {
+        try {
+          this.#assignAhead(key)
+        } catch {
+          // no execution: said when its turn comes
+        }
+      }
 
       if (elsewhere.length > 0) {
         this.#turn = this.#turn.then(async () => this.#take(elsewhere))
@@ -46,12 +58,45 @@ export class FactFeed {
     await this.#turn
   }
 
+  /**
+   * What somebody else has been told to do must not be given out here, however
+   * long the disk takes to read what comes before it.
+   */
+  #assignAhead (key: string): void {
+    const { knows, dispatch } = this.#components
+    const job = jobOf(key)
+
+    if (job == null || !key.startsWith(ASSIGN)) {
+      return
+    }
+
+    const assigned = key.slice(ASSIGN.length)
+
+    if (knows(job)) {
+      dispatch({ kind: 'assigned', key: parseExecutionId(assigned), nowMs: Date.now() })
+    } else {
+      this.#ahead.set(job, (this.#ahead.get(job) ?? new Set()).add(assigned))
+    }
+  }
+
+  /** Its turn has come: the state has it, or will read it from the disk with its job. */
+  #forgetAhead (key: string): void {
+    const job = jobOf(key)
+    const ahead = job == null ? undefined : this.#ahead.get(job)
+
+    if (job != null && key.startsWith(ASSIGN) && ahead?.delete(key.slice(ASSIGN.length)) === true && ahead.size === 0) {
+      this.#ahead.delete(job)
+    }
+  }
+
   async #take (keys: string[]): Promise<void> {
     for (const key of keys) {
       try {
         await this.#apply(key)
       } catch (err) {
         this.#components.log(`${key} from another master: ${toError(err).message}`)
+      } finally {
+        this.#forgetAhead(key)
       }
     }
   }
@@ -68,7 +113,13 @@ export class FactFeed {
     if (job != null && (kind === 'job' || kind === 'accepted' || !knows(job))) {
       const stored = await jobs.get(job)
 
-      return stored == null ? undefined : dispatch(restoreEvent(stored, await jobs.results(job)))
+      if (stored != null) {
+        const event = restoreEvent(stored, await jobs.results(job))
+
+        dispatch({ ...event, assigned: [...event.assigned, ...[...this.#ahead.get(job) ?? []].map(parseExecutionId)] })
+      }
+
+      return
     }
 
     switch (kind) {

@@ -67,7 +67,7 @@ export function listedFrom (peerId: string, value: Uint8Array): ListedMaster | u
       peerId,
       name: name.replaceAll(/\p{Cc}/gu, '').slice(0, MAX_NAME),
       addresses: addresses.filter(address => typeof address === 'string' && address.length <= MAX_ADDRESS).slice(0, MAX_LISTED_ADDRESSES),
-      atMs: Math.max(0, Math.round(atMs)),
+      atMs: Math.min(Math.max(0, Math.round(atMs)), Number.MAX_SAFE_INTEGER),
       ...(removed === true ? { removed } : {})
     }
   } catch {

@@ -26,7 +26,7 @@ export async function meetTyped ({ node, addresses, firstMs, onceDialled, log, s
 
     firsts.push(dialled)
 
-    for (let said = false; !signal.aborted;) {
+    for (let failures = 0; !signal.aborted;) {
       try {
         await withDeadline(DIAL_MS, [signal], async limit => node.connect(address, { signal: limit, expectMesh: node.meshId }))
         return
@@ -39,9 +39,9 @@ export async function meetTyped ({ node, addresses, firstMs, onceDialled, log, s
           return
         }
 
-        if (!said) {
+        // the first may have met its own twin: who is known from joining is dialled as such at the same moment
+        if (++failures === 2) {
           log(`${toError(err).message}; trying again`)
-          said = true
         }
       } finally {
         resolve()
