@@ -478,7 +478,16 @@ export class MasterLife implements Node {
     })
 
     if (theirs != null) {
-      await this.#reached(() => countBehind(theirs, this.replica.vector()) === 0, listener => this.replica.onChange(listener), CATCH_UP_MS)
+      let missing = Infinity
+
+      await this.#reached(() => countBehind(theirs, this.replica.vector()) === 0, listener => this.replica.onChange(() => {
+        const now = countBehind(theirs, this.replica.vector())
+
+        if (now < missing) {
+          missing = now
+          listener()
+        }
+      }), CATCH_UP_MS)
     }
   }
 

@@ -224,8 +224,13 @@ export class Coordinator {
 
   /** What other masters have assigned must be known here before anything is offered. */
   async #catchUp (claim: Claim): Promise<void> {
-    await this.#components.masters.catchUp()
-    await this.#feed.said()
+    try {
+      await this.#components.masters.catchUp()
+      await this.#feed.said()
+    } catch (err) {
+      // work goes on all the same
+      this.#components.log(`what other masters know: ${toError(err).message}`)
+    }
 
     if (this.#claim === claim) {
       this.dispatch({ kind: 'caught-up', nowMs: Date.now() })

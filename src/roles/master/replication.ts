@@ -97,7 +97,21 @@ export class Replication {
       }
 
       const theirs = vectorOf(answer.vector)
-      const has = await reached({ condition: () => countBehind(theirs, replica.vector()) === 0, watch: listener => replica.onChange(listener), patienceMs: CATCH_UP_MS, signals: [signal] })
+      let missing = Infinity
+      const has = await reached({
+        condition: () => countBehind(theirs, replica.vector()) === 0,
+        // what is written here meanwhile is no progress
+        watch: listener => replica.onChange(() => {
+          const now = countBehind(theirs, replica.vector())
+
+          if (now < missing) {
+            missing = now
+            listener()
+          }
+        }),
+        patienceMs: CATCH_UP_MS,
+        signals: [signal]
+      })
 
       if (!has) {
         throw new Error('nothing comes of what is missing here')

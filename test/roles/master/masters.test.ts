@@ -154,6 +154,23 @@ describe('masters of one mesh', () => {
     expect(second.masters.live()).toEqual([first.node.peerId])
   })
 
+  it('one that catches up does not wait for what never comes, however much is written meanwhile', async () => {
+    const first = await master('a', [], { answers: { 'want-vector': async () => ({ kind: 'vector', vector: [{ origin: `${first.node.peerId}.01ARZ3NDEKTSV4RRFFQ69G5FAV`, seq: 5 }] }) } })
+    const second = await master('b', first.node.addresses())
+    const over = new AbortController()
+    const writing = (async () => {
+      for (let number = 0; !over.signal.aborted; number++) {
+        await second.replica.write([{ key: `conflict/small/${number}`, value: Buffer.from(`${number}`) }])
+      }
+    })()
+
+    await until(() => second.masters.live().length === 1)
+    await second.masters.catchUp()
+    over.abort()
+    await writing
+    expect(second.replica.position.seq).toBeGreaterThan(1)
+  })
+
   it('one that comes later is told everything, also what is large, while the coordinator stays', async () => {
     const first = await master('a')
     const value = new Uint8Array(15 * 1024 * 1024).fill(7)
