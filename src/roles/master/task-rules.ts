@@ -31,6 +31,8 @@ export async function refuse (execution: string, peer: Peer, { coordinator, jobs
   const isThere = task.worker === peer.id && task.attempt === key.attempt && !task.prepared && AT_ITS_WORKER.includes(task.state)
 
   if (!isThere && !await jobs.isAssigned(execution)) {
+    coordinator.dispatch({ kind: 'worker-holds', worker: peer.id, execution, nowMs: Date.now() })
+
     return 'this execution was never given to this worker'
   }
 }

@@ -55,6 +55,32 @@ describe('a standby', () => {
     expect(task(play).state).toBe('done')
   })
 
+  it('asks whoever brings the record of what it was never told of, once it coordinates, and gives it to nobody else', () => {
+    const play = standby('a', 'b')
+
+    learn(play, JOB)
+    play.step({ kind: 'worker-holds', worker: '12D3b', execution: at('b') })
+    expect(task(play).records.size).toBe(0)
+
+    const said = [...reign(play), ...allSpeak(play)]
+    expect(asked(said)).toEqual([{ job: JOB.id, worker: '12D3b' }])
+    expect(startsIn(said)).toEqual([])
+    expect(startsIn(play.step({ kind: 'answer', worker: '12D3b', execution: at('b'), reply: { kind: 'known', state: 'finished' } }))).toEqual([])
+    expect(result(play, 'b').map(effect => effect.kind)).toContain('job-ended')
+    expect(task(play)).toMatchObject({ state: 'done', worker: '12D3b' })
+  })
+
+  it('believes nobody who brings a record of what it has not given out, once it knows what the others know', () => {
+    const play = standby('a', 'b')
+
+    learn(play, JOB)
+    ;['a', 'b'].forEach(name => play.step({ kind: 'drain', worker: `12D3${name}`, drain: true }))
+    reign(play)
+    allSpeak(play)
+    play.step({ kind: 'worker-holds', worker: '12D3b', execution: at('b') })
+    expect(task(play)).toMatchObject({ state: 'queued', worker: undefined })
+  })
+
   it('accepts a job that it has heard of for the workers that it sees itself as well', () => {
     const all = { ...JOB, placement: { on: 'all' as const, where: [] } }
     const play = standby('a')

@@ -146,6 +146,8 @@ export type CoordinatorEvent =
   | { kind: 'worker-registered', info: WorkerInfo, holds: Held[], draining: boolean, nowMs: number }
   | { kind: 'worker-state', worker: string, state: WorkerState, execution?: string, executions?: string[], detail?: string, sinceMs: number, floor?: WorkerInfo['floor'], nowMs: number }
   | { kind: 'worker-gone', worker: string, nowMs: number }
+  /** It brings the record of an execution of which nothing is known here. */
+  | { kind: 'worker-holds', worker: string, execution: string, nowMs: number }
   /** To AVAILABLE, to a renewal, or to a START as a whole. */
   | { kind: 'answer', worker: string, execution: string, reply: OneAnswer, nowMs: number }
   /** To START, for each of its executions. */

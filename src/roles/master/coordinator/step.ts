@@ -9,7 +9,7 @@ import { reign, standDown } from './reign.ts'
 import { COMMANDS } from './state.ts'
 import { cancelOn, change, conclude, findTask, forEachTaskOf, hasBegun, release, requeue, rollBack, runAgain, settle } from './tasks.ts'
 import { retrack, taskOf, tasksOf } from './track.ts'
-import { onGone, onRegistered, onTick, onWorkerState } from './workers.ts'
+import { onGone, onHolds, onRegistered, onTick, onWorkerState } from './workers.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, Place, TaskEntry } from './state.ts'
 
 /** A client whose coordinator died while it accepted the job may be about to bring its files again. */
@@ -79,6 +79,8 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
       return onWorkerState(state, event, effects)
     case 'worker-gone':
       return onGone(state, event, effects)
+    case 'worker-holds':
+      return onHolds(state, event, effects)
     // what comes late is of a reign that has ended: the next one asks for itself
     case 'answer':
       return state.mode === 'reign' ? onAnswer(state, event, effects) : undefined

@@ -163,6 +163,19 @@ function adopt (state: CoordinatorState, worker: string, execution: string, held
   }
 }
 
+/**
+ * A master that made no progress for a moment was not waited for: what was
+ * given out then is known to the coordinator and to the worker alone. Should the
+ * coordinator die now, its successor asks that worker, and gives it to nobody
+ * else. Who coordinates itself knows what it has given out, once it knows what
+ * the others know.
+ */
+export function onHolds (state: CoordinatorState, { worker, execution, nowMs }: Extract<CoordinatorEvent, { kind: 'worker-holds' }>, effects: CoordinatorEffect[]): void {
+  if (state.mode === 'standby' || state.catchingUp || state.unheard.size > 0) {
+    adopt(state, worker, execution, 'finished', nowMs, effects)
+  }
+}
+
 export function onWorkerState (state: CoordinatorState, event: Extract<CoordinatorEvent, { kind: 'worker-state' }>, effects: CoordinatorEffect[]): void {
   const worker = state.workers.get(event.worker)
 
