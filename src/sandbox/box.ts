@@ -31,6 +31,9 @@ const GRACE_MS = 1_000
 /** To end and clear away what one task left, before the next. */
 const CLEAN_MS = 5_000
 
+/** The kernel charges memory to a group in pieces of about this size: the limit of a task is no finer. */
+const LIMIT_SLACK_BYTES = 256 * 1024
+
 /** What the kernel keeps of a task for a while, and the runner takes more than at first; or that share of the limit. */
 const SPARE_BYTES = 8 * 1024 * 1024
 const SPARE_SHARE = 64
@@ -60,6 +63,8 @@ export class Box {
   #clean = false
   /** Charged to its group when its first task began. */
   #baseBytes = 0
+  /** What was charged when the limit of memory was set, which is beyond that. */
+  #limitedAtBytes = 0
 
   private constructor (process: BoxProcess, frames: AsyncGenerator<Frame>, threads: number, runner: { pid: number, pageBytes: number } | undefined, facts: SandboxFacts, { log, ground }: BoxOptions) {
     this.#process = process
@@ -162,12 +167,12 @@ export class Box {
 
   /**
    * Is nothing left of the task before? The runner has ended every process and
-   * renewed everything that a program can write to; what of this is not certain
+   * renewed everything that a program can write to, right after its result; what of this is not certain
    * ends the box, and resolves with false when that is over. To be called
    * before `again`.
    */
   async isClean (): Promise<boolean> {
-    const { control, billing } = this.#process
+    const { billing } = this.#process
     const task = this.#repeated
 
     if (this.#clean) {
@@ -183,7 +188,6 @@ export class Box {
     this.#process.setReading(true)
 
     try {
-      await write(control, encodeJson({ type: 'clean' } satisfies ToRunner))
       await expect(this.#frames, 'clean')
 
       const charged = billing?.group.chargedBytes() ?? 0
@@ -195,7 +199,11 @@ export class Box {
         throw new Error(`${formatBytes(charged - this.#baseBytes)} of memory are still charged to it`)
       }
 
-      billing?.group.setLimits(task.limits, this.#threads)
+      if (Math.abs(charged - this.#limitedAtBytes) > LIMIT_SLACK_BYTES) {
+        this.#limitedAtBytes = charged
+        billing?.group.setLimits(task.limits, this.#threads)
+      }
+
       this.#clean = true
 
       return true
@@ -302,6 +310,7 @@ export class Box {
     const { control, billing } = this.#process
 
     this.#baseBytes = billing?.group.chargedBytes() ?? 0
+    this.#limitedAtBytes = this.#baseBytes
     billing?.group.setLimits(limits, this.#threads)
     await write(control, encodeJson({
       type: 'task',
@@ -316,7 +325,7 @@ export class Box {
         ...(ignoreFailure == null ? {} : { ignoreFailure }),
         ...(coldCache == null ? {} : { coldCache }),
         ...(counters == null ? {} : { counters }),
-        ...(task.repeat === true ? { repeat: true } : {}),
+        ...(task.repeat === true && this.#runner == null ? { repeat: true } : {}),
         ...(stdin == null ? {} : { stdin }),
         ...(this.#runner == null ? {} : { runner: useOfRunner(this.#runner.pid) }),
         ...(startAt == null ? {} : { startNs: String(toMonotonicNs(startAt)) })

@@ -19,9 +19,7 @@ export type ToRunner =
   /** The answer to `cool`. */
   | { type: 'cooled' }
   | { type: 'task', task: RunnerTask }
-  /** After a result: what is left of the task shall be cleared away. */
-  | { type: 'clean' }
-  /** After that: the same task once more, with these commands. */
+  /** After `clean`: the same task once more, with these commands. */
   | { type: 'again', commands: Command[] }
 
 export interface RunnerTask {
@@ -84,7 +82,7 @@ export type FromRunner =
   | { type: 'started', atNs: string, skewNs?: number }
   | { type: 'progress', command: number, runs: number, of?: number }
   | { type: 'samples', samples: Sample[] }
-  /** The answer to it: nobody is left, and everything that a program could write to is new. */
+  /** After the result of a task that may be repeated: nobody is left of it, and everything that a program could write to is new. */
   | { type: 'clean' }
   | { type: 'result', outcome: 'done' | 'failed' | 'limit' | 'not-run', reason?: string, commands: CommandSummary[], noCounters?: string }
   /** The box cannot go on. */

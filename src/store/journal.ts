@@ -3,6 +3,7 @@ import { MeshmarkError, toError } from '../model/errors.ts'
 import { diskFullError, ensurePrivateDir, freeBytes } from './files.ts'
 import { DamageError, explainLevel, guarded, inspectLevel, isCorruption, lockedError, logBytes, openLevel, refuseDamaged, setAside } from './level.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
+import { Room } from './room.ts'
 import { WriteQueue } from './write-queue.ts'
 import type { Level } from './level.ts'
 import type { Operation } from './write-queue.ts'
@@ -63,6 +64,7 @@ export class Journal {
   readonly fresh: boolean
   readonly #onDamage: OnDamage
   readonly #queue = new WriteQueue(async (operations, durable) => this.#write(operations, durable))
+  readonly #room: Room
   #level: Level
   /** The database may be out of step with its file after a failed write, and is opened anew before the next one. */
   #suspect = false
@@ -74,6 +76,7 @@ export class Journal {
   private constructor (dir: string, level: Level, fresh: boolean, onDamage: OnDamage) {
     this.dir = dir
     this.fresh = fresh
+    this.#room = new Room(async () => freeBytes(dir))
     this.#level = level
     this.#onDamage = onDamage
   }
@@ -342,7 +345,7 @@ export class Journal {
     await this.#prepareLevel()
 
     // what only deletes may go through
-    if (bytes > 0 && await freeBytes(this.dir) < bytes + RESERVE_BYTES) {
+    if (bytes > 0 && !await this.#room.has(bytes + RESERVE_BYTES)) {
       throw diskFullError(this.dir)
     }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { toError } from '../model/errors.ts'
 
 export type Operation =
@@ -43,6 +44,9 @@ export class WriteQueue {
   }
 
   async #drain (): Promise<void> {
+    // nobody relies on what need not be on the disk: it waits for a turn, and goes with what does
+    await (this.#queue.some(({ durable }) => durable) ? undefined : nextTurn())
+
     while (this.#queue.length > 0) {
       const group: Write[] = []
 

@@ -59,6 +59,8 @@ export class JobStore {
   readonly #replica: Replica
   readonly #journal: Journal
   readonly #log: (line: string) => void
+  /** Results by the bytes that are kept of them, for as long as these are. */
+  readonly #decoded = new WeakMap<Uint8Array, ExecutionResult>()
   /** Records that cannot be read are named once. */
   readonly #unreadable = new Set<string>()
 
@@ -127,6 +129,8 @@ export class JobStore {
       this.#log(`a second record of execution ${execution}: both are kept`)
     }
 
+    this.#decoded.set(value, result)
+
     return this.#replica.write([{ key, value }])
   }
 
@@ -180,7 +184,7 @@ export class JobStore {
     const key = `result/${execution}`
     const bytes = await this.#replica.get(key)
 
-    return bytes == null ? undefined : this.#read(key, () => decodeResult(bytes))
+    return bytes == null ? undefined : this.#decoded.get(bytes) ?? this.#read(key, () => decodeResult(bytes))
   }
 
   async results (id: string): Promise<ExecutionResult[]> {

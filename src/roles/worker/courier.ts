@@ -1,9 +1,9 @@
 import { toError } from '../../model/errors.ts'
 import { shortJobId, parseExecutionId } from '../../model/ids.ts'
-import { encodeResult } from '../../node/protocol/model/index.ts'
 import { MAX_FINISHED, MAX_FINISHED_BYTES } from '../../node/protocol/results/index.ts'
 import { OUTPUT_STREAMS } from '../output.ts'
 import { deliver } from './delivery.ts'
+import { encodedResult } from './encoded.ts'
 import { ResultsLine } from './results-line.ts'
 import type { Parcel } from './parcel.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
@@ -18,6 +18,9 @@ const MAX_SENT = 2
 /** What ends within this time is delivered as a whole; of what goes on, the master hears. Of items only when they take long. */
 const LIVE_AFTER_MS = 10
 const ITEM_LIVE_AFTER_MS = 500
+
+/** Short ones that others follow at once in their place are brought together: each message costs two disks and two ways. */
+const GATHER_MS = 50
 
 /** After a broken stream. */
 const RETRY_MS = 500
@@ -64,6 +67,7 @@ export class Courier {
   #sent = 0
   #active = 0
   #connected = false
+  #gathering?: NodeJS.Timeout
 
   constructor (components: CourierComponents) {
     this.#components = components
@@ -134,6 +138,7 @@ export class Courier {
   async stop (): Promise<void> {
     this.#connected = false
     this.#stop.abort(new Error('the worker stops'))
+    clearTimeout(this.#gathering)
     this.#items.forEach((_, execution) => { this.drop(execution) })
     this.#line.close(new Error('the worker stops'))
     await Promise.all(this.#running)
@@ -158,6 +163,11 @@ export class Courier {
     if (isSmall(item.parcel)) {
       item.state = 'whole'
       this.#whole.push(item)
+
+      if (isOneOfMany(item.parcel) && this.#whole.length < MAX_FINISHED) {
+        this.#gathering ??= setTimeout(() => { this.#pump() }, GATHER_MS)
+        return
+      }
     } else {
       item.state = 'own'
       this.#own.push(item)
@@ -167,6 +177,9 @@ export class Courier {
   }
 
   #pump (): void {
+    clearTimeout(this.#gathering)
+    this.#gathering = undefined
+
     if (!this.#connected) {
       return
     }
@@ -292,7 +305,11 @@ function isSmall ({ result, output }: Parcel): boolean {
   return result != null &&
     outputBytes(output) <= MAX_FINISHED_BYTES / 2 &&
     result.commands.length <= 1 && (result.commands[0]?.samples.length ?? 0) <= 1 &&
-    outputBytes(output) + encodeResult(result).byteLength <= MAX_FINISHED_BYTES
+    outputBytes(output) + encodedResult(result).byteLength <= MAX_FINISHED_BYTES
+}
+
+function isOneOfMany ({ isFollowed, beganMs }: Parcel): boolean {
+  return isFollowed && performance.now() - beganMs < GATHER_MS
 }
 
 function outputBytes (output: Parcel['output']): number {

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { toError } from '../../model/errors.ts'
 import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { formatBytes, formatDuration } from '../../model/units.ts'
-import { encodeResult } from '../../node/protocol/model/index.ts'
 import { OUTPUT_STREAMS } from '../output.ts'
 import { Courier } from './courier.ts'
+import { encodedResult } from './encoded.ts'
 import { ExecutionOutput } from './execution-output.ts'
 import { chooseGivenUp, mayForget, mustConfirm } from './keeping.ts'
 import { Parcel } from './parcel.ts'
@@ -143,7 +143,7 @@ export class Deliveries {
     const entry = this.#entries.get(execution)
 
     if (entry != null) {
-      entry.recordBytes = encodeResult(result).byteLength
+      entry.recordBytes = encodedResult(result).byteLength
       entry.since = performance.now()
       entry.parcel.finish(result)
       this.#finishedBytes += bytesOf(entry)

@@ -177,7 +177,7 @@ export class Executions {
   async #runWith (output: ExecutionOutput, running: Running, start: SlotStart): Promise<ExecutionResult> {
     const { boxes, ceilings, grants, content, jobs, turns, quiet, noise, deliveries, makeRoom, onUnderWay, onChange, log } = this.#components
     const { execution } = running
-    const parcel = new Parcel(execution, output, () => !running.measured, () => running.isItem)
+    const parcel = new Parcel(execution, output, () => !running.measured, () => running.isItem, start.more)
 
     deliveries.begin(parcel, output)
     await makeRoom().catch(err => { log(`the worker's own measuring did not end: ${toError(err).message}`) })

@@ -1,6 +1,7 @@
 import { toError } from '../../model/errors.ts'
 import { executionId, parseExecutionId } from '../../model/ids.ts'
-import { decodeResult, encodeResult } from '../../node/protocol/model/index.ts'
+import { decodeResult } from '../../node/protocol/model/index.ts'
+import { encodedResult } from './encoded.ts'
 import type { DrainWord } from './drain-word.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { Claim, Held, ListedMaster } from '../../node/protocol/register/messages.ts'
@@ -102,7 +103,7 @@ export class Outbox {
     const execution = executionId(result.key)
 
     await this.#journal.batch([
-      { type: 'put', key: `result/${execution}`, value: encodeResult(result) },
+      { type: 'put', key: `result/${execution}`, value: encodedResult(result) },
       ...(output == null ? [] : [{ type: 'put' as const, key: `output/${execution}`, value: encodeOutput(output) }])
     ], { durable: true })
   }

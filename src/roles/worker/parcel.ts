@@ -23,17 +23,20 @@ export class Parcel {
   readonly live: () => boolean
   /** One of many, of which nobody follows each. */
   readonly isItem: () => boolean
+  /** Another one begins in its place as soon as it has ended. */
+  readonly isFollowed: boolean
   readonly beganMs = performance.now()
   readonly #readers = new Set<() => void>()
   readonly #progress = new Map<number, LiveReport>()
   #phase?: LiveReport
   #result?: ExecutionResult
 
-  constructor (execution: string, output: ReadableOutput, live: () => boolean, isItem: () => boolean = () => false) {
+  constructor (execution: string, output: ReadableOutput, live: () => boolean, isItem: () => boolean = () => false, isFollowed = false) {
     this.execution = execution
     this.output = output
     this.live = live
     this.isItem = isItem
+    this.isFollowed = isFollowed
   }
 
   /** Absent while it runs. */

@@ -2,7 +2,7 @@ import type { AcquireOptions } from '../../store/lock-file.ts'
 import type { HeldLock, MachineLock } from '../../store/lock.ts'
 
 /** Whoever waits to measure waits for this long at most, beside what runs. */
-const MOST_MS = 100
+const MOST_MS = 250
 
 /** What follows at once shares the turn of what was before. */
 const LINGER_MS = 25

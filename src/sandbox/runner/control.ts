@@ -23,6 +23,7 @@ export class Control {
   readonly #header = Buffer.alloc(HEADER_BYTES)
   readonly #chunk = Buffer.alloc(MAX_CHUNK)
   #lastSentNs = 0n
+  #posted: Buffer[] = []
 
   /** Waits for the next message. */
   read (): ToRunner {
@@ -52,9 +53,20 @@ export class Control {
     return body
   }
 
+  /** To be sent with whatever is sent next: each message wakes the worker. */
+  post (message: FromRunner): void {
+    this.#posted.push(encodeJson(message))
+  }
+
+  /** What was posted does not wait any longer. */
+  flush (): void {
+    if (this.#posted.length > 0) {
+      this.#write(Buffer.alloc(0))
+    }
+  }
+
   send (message: FromRunner): void {
     this.#write(encodeJson(message))
-    this.#lastSentNs = process.hrtime.bigint()
   }
 
   /** Sends a message and waits for its answer. */
@@ -69,7 +81,6 @@ export class Control {
   /** At most MAX_CHUNK bytes. */
   sendOutput (stream: 'stdout' | 'stderr', data: Uint8Array): void {
     this.#write(Buffer.concat([encodeHeader(FRAME[stream], data.length), data]))
-    this.#lastSentNs = process.hrtime.bigint()
   }
 
   /** Has the worker said something that was not read? Also when it is gone. */
@@ -110,10 +121,16 @@ export class Control {
     }
   }
 
-  #write (buffer: Buffer): void {
+  #write (frame: Buffer): void {
+    const buffer = this.#posted.length === 0 ? frame : Buffer.concat([...this.#posted, frame])
+
+    this.#posted = []
+
     for (let at = 0; at < buffer.length;) {
       at += this.#writeSome(buffer, at)
     }
+
+    this.#lastSentNs = process.hrtime.bigint()
   }
 
   #writeSome (buffer: Buffer, at: number): number {

@@ -22,7 +22,7 @@ export interface Watch {
   readonly intervalMs: number
   /** Descriptors to look at beside the program, as poll(2) wants them; the first entry is the program's. */
   readonly pollfds?: Buffer
-  /** Called once the program has started; only with descriptors, whose runs are not measured finely. */
+  /** Called once the program has run for a moment, or has printed something; only with descriptors, whose runs are not measured finely. */
   onStart? (startNs: bigint): void
   /** Called when one of them is ready. */
   onReady? (): LimitName | undefined
@@ -46,6 +46,9 @@ export interface Ran {
 }
 
 const POLLFD_BYTES = 8
+
+/** Of a program that ends sooner nobody has to hear that it has started before it has ended. Milliseconds. */
+const TOLD_AFTER_MS = 5
 
 /** But the runner. A program that is killed alone would wait for the processor behind all that it has started. */
 const EVERYBODY = -1
@@ -169,13 +172,16 @@ function waitWithPoll (launcher: Launcher, pid: number, deadlines: Deadlines, wa
 
   fds.writeInt32LE(pidfd, 0)
   fds.writeInt16LE(POLLIN, 4)
-  watch.onStart?.(deadlines.startNs)
 
-  for (;;) {
-    launcher.libc.poll(fds, fds.length / POLLFD_BYTES, deadlines.nextMs)
+  for (let isTold = false; ; isTold = true) {
+    launcher.libc.poll(fds, fds.length / POLLFD_BYTES, isTold ? deadlines.nextMs : Math.min(deadlines.nextMs, TOLD_AFTER_MS))
 
     if (fds.readInt16LE(6) !== 0) {
       break
+    }
+
+    if (!isTold) {
+      watch.onStart?.(deadlines.startNs)
     }
 
     limit = watch.onReady?.() ?? deadlines.check()

@@ -182,8 +182,6 @@ export class Runs {
     const { ran, printed, limit } = done
     const counts = before == null ? undefined : counters?.since(before)
 
-    this.#tellStart(ran.startNs)
-
     const sample = { ...sampleOf(command.index, command.samples.length, ran, this.#firstNs ?? ran.startNs), ...(counts == null ? {} : { counters: counts }) }
     const well = succeeded(sample, ignoreFailure)
 
@@ -213,9 +211,13 @@ export class Runs {
         get intervalMs () { return tree.intervalMs },
         ...(pollfds == null ? {} : { pollfds }),
         ...(onReady == null ? {} : { onReady: () => this.#outputs.onReady?.() }),
-        onStart,
+        onStart: startNs => {
+          onStart(startNs)
+          this.#control.flush()
+        },
         onInterval: startNs => {
           onStart(startNs)
+          this.#control.flush()
           return this.#outputs.exceeded() ? 'output' : stage.exceeded(limits) ?? tree.look()
         },
         onFailure: () => { tree.lookBack() }
@@ -231,6 +233,7 @@ export class Runs {
       stage.used()
     }
 
+    onStart(ran.startNs)
     this.#control.alive()
 
     const printed = this.#outputs.finish(this.#control.alive)
@@ -344,7 +347,7 @@ export class Runs {
 
       const { startNs: wanted } = this.#task
 
-      this.#control.send({ type: 'started', atNs: String(startNs), ...(wanted == null ? {} : { skewNs: Number(startNs - BigInt(wanted)) }) })
+      this.#control.post({ type: 'started', atNs: String(startNs), ...(wanted == null ? {} : { skewNs: Number(startNs - BigInt(wanted)) }) })
     }
   }
 }

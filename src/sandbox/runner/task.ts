@@ -270,7 +270,7 @@ export class TaskRun {
 
   #sendSamples (): void {
     for (; this.#unsent.length > 0; this.#unsent = this.#unsent.slice(SAMPLES_PER_MESSAGE)) {
-      this.#control.send({ type: 'samples', samples: this.#unsent.slice(0, SAMPLES_PER_MESSAGE) })
+      this.#control.post({ type: 'samples', samples: this.#unsent.slice(0, SAMPLES_PER_MESSAGE) })
     }
   }
 }

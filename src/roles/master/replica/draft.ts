@@ -45,6 +45,7 @@ export class Draft {
   readonly #log: LogEntry[] = []
   readonly #lasts = new Map<string, number>()
   readonly #dropped = new Set<string>()
+  readonly #doubted = new Set<string>()
   readonly #newlyBuried = new Set<string>()
   readonly #changes = new Map<string, Change>()
 
@@ -134,6 +135,8 @@ export class Draft {
   /** Facts that a failed write may or may not have changed: told anew, in case it has. */
   async doubt (keys: Iterable<string>): Promise<void> {
     for (const key of keys) {
+      this.#doubted.add(key)
+
       const value = isFact(key) ? await this.#get(key) : undefined
 
       if (value != null) {
@@ -287,7 +290,12 @@ export class Draft {
   }
 
   async #get (key: string): Promise<Uint8Array | undefined> {
-    return this.#values.has(key) ? this.#values.get(key) : this.#stored.get(key)
+    if (this.#values.has(key)) {
+      return this.#values.get(key)
+    }
+
+    // a fact that is here is named; to ask the disk for each new one costs more than to write it
+    return this.#index.has(key) || this.#doubted.has(key) ? this.#stored.get(key) : undefined
   }
 
   #isBuried (id: string): boolean {

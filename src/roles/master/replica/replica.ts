@@ -4,6 +4,7 @@ import { Draft, logKey } from './draft.ts'
 import { buriedBy, isFact } from './facts.ts'
 import { beginAnew, Graveyard } from './graveyard.ts'
 import { LogIndex } from './log-index.ts'
+import { isResult, RecentFacts } from './recent-facts.ts'
 import type { Change, Entry, FactRecord } from './draft.ts'
 import type { Position, Vector } from './log-index.ts'
 import type { Journal } from '../../../store/journal.ts'
@@ -52,6 +53,7 @@ export class Replica {
   readonly #calls: Call[] = []
   /** Of failed writes: what they would have changed may be there all the same. */
   readonly #doubtful = new Set<string>()
+  readonly #recent = new RecentFacts()
   #graveyard!: Graveyard
   #draining?: Promise<void>
 
@@ -153,6 +155,13 @@ export class Replica {
   }
 
   async get (key: string): Promise<Uint8Array | undefined> {
+    const recent = this.#recent.get(key)
+
+    // each of many results is looked for before it is written
+    if (recent != null || (isResult(key) && !this.#index.has(key) && !this.#doubtful.has(key))) {
+      return recent
+    }
+
     return this.#journal.get(key)
   }
 
@@ -184,6 +193,9 @@ export class Replica {
   }
 
   async #drain (): Promise<void> {
+    // what is said in the same breath goes together
+    await Promise.resolve()
+
     while (this.#calls.length > 0) {
       await this.#writeGroup(this.#takeGroup())
     }
@@ -236,13 +248,22 @@ export class Replica {
     try {
       await this.#journal.batch(draft.operations())
     } catch (err) {
-      draft.touched().forEach(key => { this.#doubtful.add(key) })
+      for (const key of draft.touched()) {
+        this.#doubtful.add(key)
+        this.#recent.forget(key)
+      }
+
       throw err
     }
 
     doubtful.forEach(key => { this.#doubtful.delete(key) })
 
-    return draft.commit(this.#buried)
+    const changes = draft.commit(this.#buried)
+
+    draft.touched().forEach(key => { this.#recent.forget(key) })
+    changes.forEach(({ key, value }) => { this.#recent.note(key, value) })
+
+    return changes
   }
 
   #tell (changes: Change[]): void {

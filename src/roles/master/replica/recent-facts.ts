@@ -1,0 +1,35 @@
+/** Of the facts that are kept; what is larger is read again. */
+const MAX_BYTES = 4 * 1024
+const MAX_FACTS = 512
+
+/** Facts that are on the disk since a moment ago, and are wanted again as a rule by whoever is told of them: results of tasks. */
+export class RecentFacts {
+  /** In the order in which they came. */
+  readonly #values = new Map<string, Uint8Array>()
+
+  get (key: string): Uint8Array | undefined {
+    return this.#values.get(key)
+  }
+
+  note (key: string, value: Uint8Array): void {
+    if (!isResult(key) || value.byteLength > MAX_BYTES) {
+      return
+    }
+
+    this.#values.set(key, value)
+
+    const [oldest] = this.#values.keys()
+
+    if (this.#values.size > MAX_FACTS && oldest != null) {
+      this.#values.delete(oldest)
+    }
+  }
+
+  forget (key: string): void {
+    this.#values.delete(key)
+  }
+}
+
+export function isResult (key: string): boolean {
+  return key.startsWith('result/')
+}
