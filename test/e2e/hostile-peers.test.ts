@@ -17,6 +17,7 @@ import { hello } from '../../src/node/protocol/hello/index.ts'
 import { join } from '../../src/node/protocol/join/index.ts'
 import { payload } from '../../src/node/protocol/payload/index.ts'
 import { register } from '../../src/node/protocol/register/index.ts'
+import { results as resultsProtocol } from '../../src/node/protocol/results/index.ts'
 import { slot } from '../../src/node/protocol/slot/index.ts'
 import { submit } from '../../src/node/protocol/submit/index.ts'
 import { task } from '../../src/node/protocol/task/index.ts'
@@ -399,7 +400,7 @@ describe('a client that lies', () => {
       await Promise.all(Array.from({ length: 10 }, async (_, j) => request(node, boss.id, submit, { kind: 'cancel', selector: `flood-${i + j}` }, { timeoutMs: 30_000 })))
     }
 
-    expect((await other).stdout).toBe('mine\n')
+    expect(await other).toMatchObject({ stdout: 'mine\n', code: 0 })
   })
 })
 
@@ -442,16 +443,11 @@ describe('a worker survives', () => {
       resolve(peer.id)
       while (await channel.receive() != null) { /* its reports */ }
     })
-    second.handle(task, async channel => {
-      for (let report = await channel.receive(); report != null; report = await channel.receive()) {
-        if (report.kind === 'begin') {
-          await channel.send({ kind: 'resume', stdout: 0, stderr: 0 })
-        } else if (report.kind === 'result') {
-          results.push(report.result)
-          await channel.send({ kind: 'stored' })
-          onDelivered()
-          return
-        }
+    second.handle(resultsProtocol, async channel => {
+      for (let message = await channel.receive(); message != null; message = await channel.receive()) {
+        results.push(...message.finished.map(({ result }) => result))
+        await channel.send({ kind: 'receipts', receipts: message.finished.map(({ result }) => ({ kind: 'stored', execution: executionId(result.key) })) })
+        onDelivered()
       }
     })
     await second.start()
@@ -467,7 +463,10 @@ describe('a worker survives', () => {
       const say = async (message: any): Promise<string> => refusalOf(second, worker, slot, { id: ++id, ...message })
 
       expect(await say({ kind: 'available', claim: { term: 9, master: lab.peerId }, execution, measured: true })).toMatch(/claim names master .* but .* sent it/)
-      expect(await say({ kind: 'start', claim: mine, jobId: parseExecutionId(execution).job, executions: [execution], reserved: true, job: new Uint8Array(10) })).toMatch(/not reserved for this execution/)
+      const unreserved = await second.openChannel(worker, slot)
+      await unreserved.send({ id: ++id, kind: 'start', claim: mine, jobId: parseExecutionId(execution).job, executions: [execution], reserved: true, job: new Uint8Array(10) })
+      expect(await unreserved.receive()).toMatchObject({ kind: 'started', outcomes: [{ kind: 'refused', reason: expect.stringMatching(/not reserved for this execution/) }] })
+      await unreserved.close()
       expect(await say({ kind: 'renew', claim: mine, execution })).toMatch(/reservation has ended/)
       expect(await say({ kind: 'available', claim: { ...mine, term: 4 }, execution, measured: true })).toBe('answered stale')
 

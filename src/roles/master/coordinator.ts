@@ -1,6 +1,7 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { slot } from '../../node/protocol/slot/index.ts'
+import { compareClaims } from '../claim.ts'
 import { Acceptance } from './acceptance.ts'
 import { SETTLE_MS } from './coordinator/place.ts'
 import { COMMANDS, emptyCoordinator } from './coordinator/state.ts'
@@ -11,7 +12,7 @@ import { Slots } from './slots.ts'
 import { Starts } from './starts.ts'
 import { Transfers } from './transfers.ts'
 import type { Durable } from './acceptance.ts'
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from './coordinator/state.ts'
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, OneAnswer } from './coordinator/state.ts'
 import type { Masters } from './masters.ts'
 import type { JobStore } from './job-store.ts'
 import type { Payloads } from './payloads.ts'
@@ -75,10 +76,10 @@ export class Coordinator {
       claim: () => this.#claimOf(),
       onAnswer: (worker, execution, reply) => {
         if (reply.kind === 'stale') {
-          masters.stale(reply.highest)
+          void this.#onStale(worker, execution, reply)
+        } else {
+          dispatch({ kind: 'answer', worker, execution, reply, nowMs: Date.now() })
         }
-
-        dispatch({ kind: 'answer', worker, execution, reply, nowMs: Date.now() })
       },
       onOutcomes: (worker, outcomes) => { dispatch({ kind: 'outcomes', worker, outcomes, nowMs: Date.now() }) },
       onReturned: (worker, executions, reason) => { dispatch({ kind: 'returned', worker, executions, reason, nowMs: Date.now() }) },
@@ -237,6 +238,19 @@ export class Coordinator {
     }
   }
 
+  /** What a later coordinator did there, that one knows. Where there is none, the worker has only said that it does not do it: others may. */
+  async #onStale (worker: string, execution: string, reply: Extract<OneAnswer, { kind: 'stale' }>): Promise<void> {
+    const claim = this.#claim
+    const isLater = claim == null || compareClaims(reply.highest, claim) > 0
+    const isMade = await this.#components.masters.stale(reply.highest)
+
+    if (this.#claim === claim) {
+      const answer: OneAnswer = isMade && isLater ? reply : { kind: 'refused', reason: 'the worker follows a coordinator that there is not' }
+
+      this.dispatch({ kind: 'answer', worker, execution, reply: answer, nowMs: Date.now() })
+    }
+  }
+
   #claimOf (): Claim {
     if (this.#claim == null) {
       throw new MeshmarkError('refused', 'another master coordinates')
@@ -330,7 +344,7 @@ export class Coordinator {
       if (reply.kind === 'cancelled') {
         this.dispatch({ kind: 'cancel-answered', job, worker, nowMs: Date.now() })
       } else if (reply.kind === 'stale') {
-        this.#components.masters.stale(reply.highest)
+        void this.#components.masters.stale(reply.highest)
       }
     } catch (err) {
       // the worker is told again when it registers

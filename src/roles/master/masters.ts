@@ -238,21 +238,25 @@ export class Masters {
 
   /** A worker has seen this claim; it counts when its master has signed it. */
   heardClaim (claim: Claim): void {
-    this.#hearOf(claim, () => { this.#say({ kind: 'worker-claim', claim }) })
+    void this.#hearOf(claim, () => { this.#say({ kind: 'worker-claim', claim }) })
   }
 
-  /** A worker has answered STALE, with this claim. */
-  stale (highest: Claim): void {
-    this.#hearOf(highest, () => { this.#say({ kind: 'stale', highest }) })
+  /** A worker has answered STALE, with this claim. Resolves with whether a master has made it. */
+  async stale (highest: Claim): Promise<boolean> {
+    return this.#hearOf(highest, () => { this.#say({ kind: 'stale', highest }) })
   }
 
-  #hearOf (claim: Claim, believe: () => void): void {
-    this.#track(this.#claims.holds(claim).then(holds => {
-      if (holds) {
+  async #hearOf (claim: Claim, believe: () => void): Promise<boolean> {
+    const holds = this.#claims.holds(claim)
+
+    this.#track(holds.then(isMade => {
+      if (isMade) {
         this.#tellLie(claim)
         believe()
       }
     }))
+
+    return holds.catch(() => false)
   }
 
   /** Each number once: it comes with every word of that worker. */
