@@ -92,6 +92,7 @@ export class LightWorker {
       outbox,
       deliveries: this.#deliveries,
       info: () => ({ peerId: node.peerId, name, resources: { ...RESOURCES, machineId: node.peerId }, labels: { bench: 'scale' }, sandbox: SANDBOX, floor: { minNs: 1e6, medianNs: 1.1e6 } }),
+      floor: () => undefined,
       holds: async () => [...heldBy(this.#slot.state), ...this.#deliveries.held.map(execution => ({ execution, state: 'finished' }))],
       standing: () => this.#standing(),
       onRegistered,

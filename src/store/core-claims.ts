@@ -1,5 +1,5 @@
 import { holdLock, tryLock } from './lock-file.ts'
-import type { FileHandle } from 'node:fs/promises'
+import type { LockFile } from './lock-file.ts'
 
 /** Physical cores that nobody else is bound to while this is held; the kernel releases them when the process dies. */
 export interface CoreClaims {
@@ -18,7 +18,7 @@ export interface CoreClaims {
  */
 export async function claimCores (path: string, cores: readonly number[], choose: (taken: readonly number[]) => readonly number[]): Promise<CoreClaims> {
   const turn = await holdLock(`${path}.binding`, 'exclusive', {})
-  const files = new Map<number, FileHandle>()
+  const files = new Map<number, LockFile>()
   const release = async (unless: readonly number[] = []): Promise<void> => {
     for (const [core, file] of files) {
       if (!unless.includes(core)) {

@@ -1,10 +1,8 @@
-import { constants } from 'node:fs'
-import { lstat, open } from 'node:fs/promises'
+import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MeshmarkError } from '../model/errors.ts'
 import { EINTR, EWOULDBLOCK, LOCK_EX, LOCK_NB, LOCK_SH, flock } from '../sandbox/native/flock.ts'
-import type { FileHandle } from 'node:fs/promises'
 
 export type LockMode = 'shared' | 'exclusive'
 
@@ -12,6 +10,13 @@ export interface AcquireOptions {
   signal?: AbortSignal
   /** Called once, when somebody else holds it. */
   onWait?: () => void
+}
+
+/** Open, and locked until it is closed. */
+export interface LockFile {
+  readonly fd: number
+  /** Idempotent. */
+  close: () => Promise<void>
 }
 
 const RETRY_MS = 20
@@ -24,7 +29,7 @@ const RETRY_MS = 20
  * threads of the pool busy for as long as somebody else measures. The random
  * part keeps waiters from asking in step.
  */
-export async function lockHandle (handle: FileHandle, mode: LockMode, path: string, options: AcquireOptions = {}): Promise<void> {
+export async function lockHandle (handle: { readonly fd: number }, mode: LockMode, path: string, options: AcquireOptions = {}): Promise<void> {
   const operation = (mode === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB
   let { onWait } = options
 
@@ -49,15 +54,20 @@ export async function lockHandle (handle: FileHandle, mode: LockMode, path: stri
   }
 }
 
-/** Resolves with the lock file when it is ours: until it is closed, or this process ends. */
-export async function holdLock (path: string, mode: LockMode, options: AcquireOptions): Promise<FileHandle> {
+/**
+ * Resolves with the lock file when it is ours: until it is closed, or this
+ * process ends. Its folder is a local one, and what the kernel is asked of it
+ * takes microseconds: on a busy machine the way to another thread and back takes
+ * longer than many a program.
+ */
+export async function holdLock (path: string, mode: LockMode, options: AcquireOptions): Promise<LockFile> {
   while (true) {
-    const file = await openLockFile(path)
+    const file = openLockFile(path)
 
     try {
       await lockHandle(file, mode, path, options)
 
-      if (await isStillThere(file, path)) {
+      if (isStillThere(file, path)) {
         return file
       }
     } catch (err) {
@@ -71,7 +81,7 @@ export async function holdLock (path: string, mode: LockMode, options: AcquireOp
 }
 
 /** The same without waiting: undefined when somebody else has it. */
-export async function tryLock (path: string): Promise<FileHandle | undefined> {
+export async function tryLock (path: string): Promise<LockFile | undefined> {
   const soon = new AbortController()
 
   try {
@@ -85,8 +95,9 @@ export async function tryLock (path: string): Promise<FileHandle | undefined> {
   }
 }
 
-async function isStillThere (file: FileHandle, path: string): Promise<boolean> {
-  const [ours, there] = await Promise.all([file.stat({ bigint: true }), lstat(path, { bigint: true }).catch(() => undefined)])
+function isStillThere ({ fd }: LockFile, path: string): boolean {
+  const ours = fstatSync(fd, { bigint: true })
+  const there = lstatSync(path, { bigint: true, throwIfNoEntry: false })
 
   return there != null && ours.ino === there.ino && ours.dev === there.dev
 }
@@ -96,12 +107,12 @@ async function isStillThere (file: FileHandle, path: string): Promise<boolean> {
  * another user's file in a sticky folder with it. For reading only, which is
  * all that flock needs.
  */
-async function openLockFile (path: string): Promise<FileHandle> {
+function openLockFile (path: string): LockFile {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
   while (true) {
     try {
-      return await regular(await open(path, flags), path)
+      return regular(openSync(path, flags), path)
     } catch (err: any) {
       if (err.code !== 'ENOENT') {
         throw explain(err, path)
@@ -109,12 +120,12 @@ async function openLockFile (path: string): Promise<FileHandle> {
     }
 
     try {
-      const file = await open(path, flags | constants.O_CREAT | constants.O_EXCL, 0o666)
+      const fd = openSync(path, flags | constants.O_CREAT | constants.O_EXCL, 0o666)
 
       // the umask may have closed it to others
-      await file.chmod(0o666)
+      fchmodSync(fd, 0o666)
 
-      return await regular(file, path)
+      return regular(fd, path)
     } catch (err: any) {
       if (err.code === 'EACCES' || err.code === 'EPERM' || err.code === 'EROFS') {
         throw new MeshmarkError('failed', `the lock ${path} cannot be made: this user may not write to ${dirname(path)}: chmod 1777 it, or choose another place with MESHMARK_LOCK`, { cause: err })
@@ -127,13 +138,27 @@ async function openLockFile (path: string): Promise<FileHandle> {
   }
 }
 
-async function regular (file: FileHandle, path: string): Promise<FileHandle> {
-  if ((await file.stat()).isFile()) {
-    return file
+function regular (fd: number, path: string): LockFile {
+  if (fstatSync(fd).isFile()) {
+    return toLockFile(fd)
   }
 
-  await file.close()
+  closeSync(fd)
   throw new MeshmarkError('failed', `the lock ${path} is not a regular file: remove it`)
+}
+
+function toLockFile (fd: number): LockFile {
+  let isOpen = true
+
+  return {
+    fd,
+    close: async () => {
+      if (isOpen) {
+        isOpen = false
+        closeSync(fd)
+      }
+    }
+  }
 }
 
 function explain (err: any, path: string): Error {

@@ -1,8 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { coresOf, readTopology } from '../machine/topology.ts'
 import { holdLock } from './lock-file.ts'
-import type { AcquireOptions, LockMode } from './lock-file.ts'
-import type { FileHandle } from 'node:fs/promises'
+import type { AcquireOptions, LockFile, LockMode } from './lock-file.ts'
 
 export interface HeldLock {
   /** Idempotent. */
@@ -43,7 +42,7 @@ export class MachineLock {
 
   /** Rejects with the signal's reason when it is aborted while waiting. */
   async acquire (mode: LockMode, options: AcquireOptions = {}): Promise<HeldLock> {
-    const files: FileHandle[] = []
+    const files: LockFile[] = []
     let onWait = options.onWait
     const waiting = { signal: options.signal, onWait: () => { onWait?.(); onWait = undefined } }
 
@@ -68,10 +67,11 @@ export class MachineLock {
 
   /**
    * Who waits holds the gate, so that later sharers queue up behind somebody
-   * who needs the core alone instead of overtaking for ever.
+   * who needs the core alone instead of overtaking for ever. Sharers pass it
+   * together: many at one moment would wait for each other otherwise.
    */
-  async #take (core: number, mode: LockMode, options: AcquireOptions): Promise<FileHandle> {
-    const gate = await holdLock(`${this.pathOf(core)}.gate`, 'exclusive', options)
+  async #take (core: number, mode: LockMode, options: AcquireOptions): Promise<LockFile> {
+    const gate = await holdLock(`${this.pathOf(core)}.gate`, mode, options)
 
     try {
       return await holdLock(this.pathOf(core), mode, options)
@@ -86,7 +86,7 @@ export async function lockPath (env: NodeJS.ProcessEnv = process.env): Promise<s
   return env.MESHMARK_LOCK == null || env.MESHMARK_LOCK === '' ? await commonPath() : env.MESHMARK_LOCK
 }
 
-async function closeAll (files: readonly FileHandle[]): Promise<void> {
+async function closeAll (files: readonly LockFile[]): Promise<void> {
   await Promise.all(files.map(async file => file.close()))
 }
 

@@ -7,8 +7,9 @@ import type { Affinity, BoxOptions } from '../../sandbox/index.ts'
 const KEPT_MS = 2_000
 
 /**
- * After an execution, until the next box is built: that takes more of the
- * processor than the execution did, and the result is to go first.
+ * After an execution, until its box is taken apart and the next one is built:
+ * that takes more of the processor than the execution did, and the result is to
+ * go first.
  */
 const REST_MS = 200
 
@@ -32,7 +33,8 @@ export class Boxes {
   readonly #affinities: ReadonlyArray<Affinity | undefined>
   readonly #warm = new Map<number | undefined, Promise<Box>>()
   readonly #kept = new Map<number, Kept>()
-  /** Of those whose execution has ended, and all of its processes with it. */
+  /** Their execution has ended, and all of its processes with it. */
+  readonly #used = new Map<Box, NodeJS.Timeout>()
   readonly #closing = new Set<Promise<void>>()
   #rest?: NodeJS.Timeout
   #stopped = false
@@ -62,7 +64,7 @@ export class Boxes {
     if (place == null) {
       // nobody is to be ended or built beside it
       await Promise.all([...this.#kept.keys()].map(async kept => this.#drop(kept)))
-      await Promise.all(this.#closing)
+      await this.#closeUsed()
     }
 
     const kept = place == null ? undefined : this.#kept.get(place)
@@ -93,14 +95,18 @@ export class Boxes {
    * An execution is over.
    *
    * @param isOver - the runner has said so, and has ended every process of it before. Then the box is kept for another
-   *   one of the job if it can be, else it is closed while the result is on its way. Otherwise nothing is left of it
+   *   one of the job if it can be, else it is closed when the result is on its way. Otherwise nothing is left of it
    *   when this resolves.
    */
   async give (place: number | undefined, job: Job, box: Box, isOver: boolean): Promise<void> {
     if (place == null || !isOver || this.#stopped || !box.repeatable) {
-      const closing = box.close().finally(() => { this.#closing.delete(closing) })
+      if (isOver && !this.#stopped && place != null) {
+        this.#used.set(box, setTimeout(() => { void this.#close(box) }, REST_MS))
+        return
+      }
 
-      this.#closing.add(closing)
+      const closing = this.#close(box)
+
       await (isOver ? undefined : closing)
       return
     }
@@ -131,8 +137,26 @@ export class Boxes {
     await Promise.all([
       ...warm.map(async box => box.then(async box => box.close(), () => {})),
       ...[...this.#kept.keys()].map(async place => this.#drop(place)),
-      ...this.#closing
+      this.#closeUsed()
     ])
+  }
+
+  /** Resolves when nothing is left of those whose execution has ended. */
+  async #closeUsed (): Promise<void> {
+    for (const box of [...this.#used.keys()]) {
+      void this.#close(box)
+    }
+
+    await Promise.all(this.#closing)
+  }
+
+  async #close (box: Box): Promise<void> {
+    const closing = box.close().finally(() => { this.#closing.delete(closing) })
+
+    clearTimeout(this.#used.get(box))
+    this.#used.delete(box)
+    this.#closing.add(closing)
+    await closing
   }
 
   /** With one place, it is the whole. */

@@ -1,16 +1,18 @@
 /**
  * Calls `work` at once, and what is asked for within the next `ms` once at
- * their end. `stop` drops what is still to come.
+ * their end; or only then. `stop` drops what is still to come.
  */
 export class Coalesced {
   readonly #work: () => void
   readonly #ms: number
+  readonly #atOnce: boolean
   #timer?: NodeJS.Timeout
   #again = false
 
-  constructor (work: () => void, ms: number) {
+  constructor (work: () => void, ms: number, { atOnce = true } = {}) {
     this.#work = work
     this.#ms = ms
+    this.#atOnce = atOnce
   }
 
   call (): void {
@@ -19,15 +21,28 @@ export class Coalesced {
       return
     }
 
-    this.#work()
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
+    if (this.#atOnce) {
+      this.#work()
+    }
 
-      if (this.#again) {
-        this.#again = false
-        this.call()
-      }
-    }, this.#ms)
+    this.#again = !this.#atOnce
+    this.#timer = setTimeout(() => { this.#onTime() }, this.#ms)
+  }
+
+  #onTime (): void {
+    this.#timer = undefined
+
+    if (!this.#again) {
+      return
+    }
+
+    this.#again = false
+
+    if (this.#atOnce) {
+      this.call()
+    } else {
+      this.#work()
+    }
   }
 
   stop (): void {

@@ -42,6 +42,8 @@ export interface ControlComponents {
   node: MeshNode
   meshId: MeshId
   info: () => WorkerInfo
+  /** What of that is found out only in time. */
+  floor: () => WorkerInfo['floor']
   holds: () => Promise<Held[]>
   standing: () => Standing
   onRegistered: (master: Peer, name: string, masters: ListedMaster[]) => void
@@ -134,9 +136,9 @@ export class Control {
 
   /** Says where the worker stands, now. */
   report (): void {
-    const { standing, info } = this.#components
+    const { standing, floor } = this.#components
 
-    this.#sender?.say('state', { kind: 'state', ...standing(), floor: info().floor })
+    this.#sender?.say('state', { kind: 'state', ...standing(), floor: floor() })
   }
 
   async #run (): Promise<void> {

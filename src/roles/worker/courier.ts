@@ -15,9 +15,12 @@ const MAX_ACTIVE = 8
 /** Messages of many executions that are not answered. What ends meanwhile goes with the next one. */
 const MAX_SENT = 2
 
-/** What ends within this time is delivered as a whole; of what goes on, the master hears. Of items only when they take long. */
-const LIVE_AFTER_MS = 10
-const ITEM_LIVE_AFTER_MS = 500
+/**
+ * What ends within this time is delivered as a whole; of what goes on, the
+ * master hears on a stream of its own: soon of what it prints, later of the
+ * rest, and of items only when they take long.
+ */
+const LIVE_AFTER_MS = { printed: 10, silent: 250, item: 500 }
 
 /** Short ones that others follow at once in their place are brought together: each message costs two disks and two ways. */
 const GATHER_MS = 50
@@ -51,6 +54,7 @@ interface Item {
   /** Of `fresh` and `later`. */
   timer?: NodeJS.Timeout
   unfollow: () => void
+  hasPrinted: boolean
   saidBroken: boolean
 }
 
@@ -87,7 +91,7 @@ export class Courier {
       return
     }
 
-    const item: Item = { parcel, state: 'fresh', refusals: 0, unfollow: () => {}, saidBroken: false }
+    const item: Item = { parcel, state: 'fresh', refusals: 0, unfollow: () => {}, hasPrinted: false, saidBroken: false }
 
     this.#items.set(parcel.execution, item)
 
@@ -96,12 +100,8 @@ export class Courier {
       return
     }
 
-    item.timer = setTimeout(() => { this.#onLasting(item) }, LIVE_AFTER_MS)
-    item.unfollow = parcel.follow(() => {
-      if (item.state === 'fresh' && parcel.result != null) {
-        this.#queue(item)
-      }
-    })
+    item.timer = setTimeout(() => { this.#onLasting(item) }, LIVE_AFTER_MS.silent)
+    item.unfollow = parcel.follow(() => { this.#onGrown(item) })
   }
 
   /** Nothing of it is brought any more; what is on its way may still arrive. */
@@ -144,9 +144,23 @@ export class Courier {
     await Promise.all(this.#running)
   }
 
+  #onGrown (item: Item): void {
+    if (item.state !== 'fresh') {
+      return
+    }
+
+    if (item.parcel.result != null) {
+      this.#queue(item)
+    } else if (!item.hasPrinted && outputBytes(item.parcel.output) > 0 && item.parcel.live()) {
+      item.hasPrinted = true
+      clearTimeout(item.timer)
+      item.timer = setTimeout(() => { this.#onLasting(item) }, LIVE_AFTER_MS.printed)
+    }
+  }
+
   /** It goes on. */
   #onLasting (item: Item): void {
-    const leftMs = ITEM_LIVE_AFTER_MS - (performance.now() - item.parcel.beganMs)
+    const leftMs = LIVE_AFTER_MS.item - (performance.now() - item.parcel.beganMs)
 
     if (item.parcel.isItem() && leftMs > 0) {
       item.timer = setTimeout(() => { this.#queue(item) }, leftMs)

@@ -90,7 +90,7 @@ export interface RunningWorker {
 const PAYLOAD_BYTES = 10 * 1024 ** 3
 const RESULT_BYTES = 10 * 1024 ** 3
 /** How often it is said at most where the worker stands: which of its places are free, and what runs in them. */
-const REPORT_MS = { soon: 10, detail: 500 }
+const REPORT_MS = { soon: 25, detail: 500 }
 
 const LISTEN = ['/ip4/0.0.0.0/tcp/0']
 const KEEP_RESULTS_MS = 7 * 24 * 60 * 60 * 1000
@@ -154,8 +154,8 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const turns = new SharedTurns(lock)
     cleanups.add(async () => turns.stop())
     const quiet = new QuietWatch(boundTo)
-    // many short programs are no news each
-    const report = new Coalesced(() => { controls.report() }, REPORT_MS.soon)
+    // many short programs are no news each, and their results are to go first
+    const report = new Coalesced(() => { controls.report() }, REPORT_MS.soon, { atOnce: false })
     const detail = new Coalesced(() => { report.call() }, REPORT_MS.detail)
     cleanups.add(async () => {
       report.stop()
@@ -255,6 +255,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       outbox,
       deliveries,
       info,
+      floor: () => floorMeter.floor,
       holds: async () => holdsOf(outbox, slot, deliveries),
       standing,
       onRegistered: (master: Peer, given: string) => {
