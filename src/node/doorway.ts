@@ -1,8 +1,8 @@
-/** How many newcomers shake hands at once: enough to keep the processor busy while each waits for its peer. */
-export const AT_ONCE = 16
+/** How many newcomers shake hands, say hello and join at once: enough to keep the processor busy while each waits for its peer. */
+export const AT_ONCE = 32
 
 /** Whoever takes longer makes room for the next one, and goes on beside it: a silent newcomer holds nobody up. */
-export const TURN_MS = 500
+export const TURN_MS = 2_000
 
 interface Waiting {
   enter: () => void

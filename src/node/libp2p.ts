@@ -3,10 +3,11 @@ import { identify } from '@libp2p/identify'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
-import { noise } from './noise.ts'
-import { Doorway } from './doorway.ts'
+import { Gate } from './gate.ts'
 import { Liveness } from './liveness.ts'
-import type { ConnectionGater, MultiaddrConnection, PrivateKey } from '@libp2p/interface'
+import { noise } from './noise.ts'
+import { libp2pLogger } from './quiet.ts'
+import type { Connection, Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import type { Libp2pOptions } from 'libp2p'
 
 const MiB = 1024 * 1024
@@ -14,11 +15,14 @@ const MiB = 1024 * 1024
 /** Connections of one node, and as many newcomers that wait to be let in. Each costs some 200 kB. */
 export const MAX_CONNECTIONS = 4_000
 
+/** A whole fleet that comes back at one moment waits in the kernel's queue: what finds that full dials again after a second, and after three gives up. The kernel has a limit of its own (net.core.somaxconn). */
+const BACKLOG = MAX_CONNECTIONS
+
 /** From one host in a second: a whole fleet may stand behind one address. */
 const NEWCOMERS_PER_HOST = 2_000
 
 /** From its coming to the end of its handshake, the wait for its turn included. */
-const UPGRADE_MS = 30_000
+const UPGRADE_MS = 60_000
 
 export interface TransportInit {
   identity: PrivateKey
@@ -28,19 +32,22 @@ export interface TransportInit {
   askAfterMs: number
   /** A peer that says nothing for so long after that is gone. */
   giveUpAfterMs: number
+  /** Who may come in when. @default one whose turns end by themselves */
+  gate?: Gate
 }
 
 export type Transport = Awaited<ReturnType<typeof createTransport>>
 
 /** libp2p as every node uses it: TCP, noise, yamux, identify, ping. */
-export async function createTransport ({ identity, listen, askAfterMs, giveUpAfterMs }: TransportInit) {
+export async function createTransport ({ identity, listen, askAfterMs, giveUpAfterMs, gate = new Gate() }: TransportInit) {
   const liveness = new Liveness({ askAfterMs, giveUpAfterMs })
 
-  return createLibp2p({
+  const transport = await createLibp2p({
     privateKey: identity,
+    logger: libp2pLogger(),
     start: false,
     addresses: { listen },
-    transports: [tcp()],
+    transports: [tcp({ backlog: BACKLOG })],
     connectionEncrypters: [noise()],
     streamMuxers: [liveness.watching(yamux({
       // a burst of streams right after dialling kills the connection at the default of 10
@@ -50,7 +57,7 @@ export async function createTransport ({ identity, listen, askAfterMs, giveUpAft
       // the window must not outgrow what a paused stream may hold, or pausing ends in a reset
       streamOptions: { maxStreamWindowSize: 2 * MiB, maxReadBufferLength: 4 * MiB }
     }))],
-    connectionGater: oneAfterTheOther(new Doorway()),
+    connectionGater: gate.gater,
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
       // the defaults refuse all but 5 new connections a second and 10 pending ones from one host
@@ -69,37 +76,26 @@ export async function createTransport ({ identity, listen, askAfterMs, giveUpAft
     // asked by others; our own say with hello where masters listen, and an answer costs a signature each time
     services: { identify: identify({ runOnConnectionOpen: false }), ping: ping() }
   } satisfies Libp2pOptions)
+
+  listQuickly(transport)
+
+  return transport
 }
 
-/** A newcomer is not read from before its turn has come: it can fill no memory. */
-function oneAfterTheOther (doorway: Doorway): ConnectionGater {
-  const inside = new WeakMap<MultiaddrConnection, () => void>()
+interface ConnectionList {
+  getConnections: (peer?: PeerId) => Connection[]
+  getConnectionsMap: () => { values: () => Iterable<Connection[]>, get: (peer: PeerId) => Connection[] | undefined }
+}
 
-  return {
-    denyInboundConnection: async connection => {
-      connection.pause()
+/** For every newcomer libp2p lists all connections twice, only to count them; and it makes a new list for each connection on the list. */
+function listQuickly (transport: Libp2p<any>): void {
+  const manager: ConnectionList | undefined = (transport as { components?: { connectionManager?: ConnectionList } }).components?.connectionManager
 
-      const leave = await doorway.enter(hostOf(connection))
+  if (typeof manager?.getConnectionsMap === 'function') {
+    manager.getConnections = peer => {
+      const connections = manager.getConnectionsMap()
 
-      connection.addEventListener('close', leave)
-      inside.set(connection, leave)
-
-      if (connection.status === 'open') {
-        connection.resume()
-      } else {
-        leave()
-      }
-
-      return false
-    },
-    denyInboundUpgradedConnection: (_peer, connection) => {
-      inside.get(connection)?.()
-
-      return false
+      return peer == null ? [...connections.values()].flat() : connections.get(peer) ?? []
     }
   }
-}
-
-function hostOf ({ remoteAddr }: MultiaddrConnection): string {
-  return remoteAddr.getComponents()[0]?.value ?? ''
 }

@@ -8,6 +8,7 @@ import { Credentials } from './credentials.ts'
 import { listenError } from './dial-error.ts'
 import { dialAny } from './dialer.ts'
 import { createDiscovery } from './discovery.ts'
+import { Gate } from './gate.ts'
 import { createTransport } from './libp2p.ts'
 import { spread } from './master-addresses.ts'
 import { readMembership, shortId } from './membership.ts'
@@ -110,17 +111,19 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
   /** Opens no socket yet. */
   static async create (init: MeshNodeInit): Promise<MeshNode> {
     const roles = init.membership == null ? [] : readMembership(init.membership).membership.roles
+    const gate = new Gate()
     const transport = await createTransport({
+      gate,
       identity: init.identity,
       listen: init.listen ?? [],
       askAfterMs: roles.includes('master') ? ASK_AFTER_MS.master : ASK_AFTER_MS.other,
       giveUpAfterMs: GIVE_UP_AFTER_MS
     })
 
-    return new MeshNode(init, transport)
+    return new MeshNode(init, transport, gate)
   }
 
-  private constructor (init: MeshNodeInit, transport: Transport) {
+  private constructor (init: MeshNodeInit, transport: Transport, gate: Gate) {
     super()
 
     this.#init = init
@@ -136,6 +139,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
         isRevoked: init.isRevoked ?? (() => false)
       }),
       uniqueRoles: init.uniqueRoles ?? [],
+      onMember: connection => { gate.passed(connection) },
       onMasterTime: offsetMs => { this.#clockOffsetMs += offsetMs },
       onPeer: peer => { this.safeDispatchEvent('peer', { detail: peer }) },
       onRefused: peerId => { this.#track(this.#keepAlive(peerId, false)) },

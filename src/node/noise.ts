@@ -3,7 +3,7 @@ import { noise as plainNoise } from '@chainsafe/libp2p-noise'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { quickCrypto } from './x25519.ts'
 import type { NoiseComponents } from '@chainsafe/libp2p-noise'
-import type { ConnectionEncrypter, MessageStream, SecuredConnection } from '@libp2p/interface'
+import type { ConnectionEncrypter, MessageStream, PrivateKey, SecuredConnection } from '@libp2p/interface'
 
 /** Of a noise message, with the 16 bytes of its tag: https://noiseprotocol.org/noise.html#message-format */
 const MAX_MESSAGE = 65_535
@@ -19,6 +19,7 @@ interface NoiseStream {
   handshake: { encrypt: (plaintext: Bytes) => Bytes, decrypt: (ciphertext: Bytes) => Bytes }
   encrypt: (plaintext: Bytes) => Bytes
   decrypt: (message: Bytes) => Bytes
+  decoder: { lengthDecoder: (buffer: Uint8ArrayList) => number }
 }
 
 /**
@@ -32,7 +33,13 @@ export function noise (): (components: NoiseComponents) => ConnectionEncrypter {
   const make = plainNoise({ crypto: quickCrypto })
 
   return components => {
-    const encrypter = make(components)
+    const encrypter = make({
+      privateKey: signingOnce(components.privateKey),
+      peerId: components.peerId,
+      logger: components.logger,
+      metrics: components.metrics,
+      get upgrader () { return components.upgrader }
+    })
 
     return {
       protocol: encrypter.protocol,
@@ -40,6 +47,26 @@ export function noise (): (components: NoiseComponents) => ConnectionEncrypter {
       secureOutbound: async (connection, options) => streamlined(connection, await encrypter.secureOutbound(connection, options))
     }
   }
+}
+
+/** Each handshake signs the same: noise's static key, with ours. An Ed25519 signature of the same is the same. */
+function signingOnce (key: PrivateKey): PrivateKey {
+  const signed = new Map<string, ReturnType<PrivateKey['sign']>>()
+
+  return Object.create(key, {
+    sign: {
+      value: (data: Uint8Array | Uint8ArrayList) => {
+        const content = Buffer.from(data.subarray()).toString('base64')
+        const signature = signed.get(content) ?? key.sign(data)
+
+        if (signed.size === 0) {
+          signed.set(content, signature)
+        }
+
+        return signature
+      }
+    }
+  })
 }
 
 function streamlined<T> (connection: MessageStream & { socket?: unknown }, secured: SecuredConnection<T>): SecuredConnection<T> {
@@ -50,6 +77,10 @@ function streamlined<T> (connection: MessageStream & { socket?: unknown }, secur
   if (typeof stream.encrypt === 'function' && typeof stream.decrypt === 'function' && handshake != null) {
     stream.encrypt = plaintext => seal(plaintext, handshake)
     stream.decrypt = message => open(message, handshake)
+  }
+
+  if (stream.decoder?.lengthDecoder != null) {
+    stream.decoder.lengthDecoder = lengthOf
   }
 
   if (connection.socket instanceof Socket) {
@@ -96,6 +127,11 @@ function framed (message: Bytes): Uint8Array {
   }
 
   return frame
+}
+
+/** After the last of the messages that have come it is asked for the next one's. As it comes it throws then, and what an error costs is its stack. */
+function lengthOf (buffer: Uint8ArrayList): number {
+  return buffer.byteLength < HEAD ? MAX_MESSAGE : buffer.getUint16(0)
 }
 
 function open (message: Bytes, { decrypt }: NoiseStream['handshake']): Bytes {

@@ -35,6 +35,8 @@ export interface House {
   ownHello: (listener: { member: boolean }) => Hello
   judge: () => Judge
   uniqueRoles: readonly Role[]
+  /** Whoever is at the other end counts as a member now. */
+  onMember: (connection: Connection) => void
   /** A master said hello, and its mesh time minus ours is this. */
   onMasterTime: (offsetMs: number) => void
   onPeer: (peer: Peer) => void
@@ -323,6 +325,10 @@ export class Reception {
     }
 
     session.admit(hello, membership, hello.meshTimeMs - this.#house.judge().meshTimeMs)
+
+    if (membership != null) {
+      this.#house.onMember(session.connection)
+    }
   }
 
   /** Of this peer, on another connection, with another boot nonce. */

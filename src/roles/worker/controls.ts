@@ -18,7 +18,7 @@ import type { ListedMaster } from '../../node/protocol/register/messages.ts'
 const SEEK_MS = { first: 200, most: 1_000, refused: 10_000 }
 
 /** A master that has accepted a connection lets its fleet in one after the other. */
-const ANSWER_MS = 30_000
+const ANSWER_MS = 60_000
 
 /** Once a master was there, so long does a worker that starts try to be let in: it may be busy with many others. */
 const BUSY_MS = 5 * 60 * 1000
