@@ -21,7 +21,7 @@
  * 2 s, `nodes` below 1 s, and at every size nobody refused. A bound fails only
  * if the interval of what was measured lies wholly beyond it.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -33,6 +33,11 @@ import { load, machine, save, table } from './lib/record.js'
 import { WatchedMaster } from './lib/watched-master.js'
 
 const BOUNDS = { memoryBytes: 1e6, fanoutMs: 2_000, nodesMs: 1_000 }
+
+/** Of the clock in which Linux counts a process' CPU time. */
+const MS_PER_TICK = 10
+
+const SETTLED_MS = 500
 
 /** Two reports of every worker. */
 const REST_S = 20
@@ -105,7 +110,7 @@ async function measure ({ workers, rounds, restS, nodeOptions }, signal) {
 
     const after = await master.usage()
     const restMs = ms(process.hrtime.bigint(), restedFromNs)
-    const fanoutMs = await fanOut({ folder, master, env, workers, rounds }, signal)
+    const fanout = await fanOut({ master, fleet, env, workers, rounds }, signal)
     const nodesMs = await listNodes({ master, env, workers, rounds }, signal)
     const worked = await master.usage()
 
@@ -127,7 +132,8 @@ async function measure ({ workers, rounds, restS, nodeOptions }, signal) {
       memoryBytes: { empty: sizeOf(empty), joined: sizeOf(joined), rested: sizeOf(after), worked: sizeOf(worked), returned: sizeOf(returned) },
       restCpu: (after.cpuUs - before.cpuUs) / 1e3 / restMs,
       restDelayMaxMs: after.delayMaxMs,
-      fanoutMs,
+      fanoutMs: fanout.map(({ ms }) => ms),
+      fanoutCpuMs: { master: fanout.map(({ masterMs }) => masterMs), fleet: fanout.map(({ fleetMs }) => fleetMs), client: fanout.map(({ clientMs }) => clientMs) },
       nodesMs,
       trouble: [...master.lines, ...fleet.lines].filter(line => TROUBLE.test(line))
     }
@@ -138,8 +144,8 @@ async function measure ({ workers, rounds, restS, nodeOptions }, signal) {
   }
 }
 
-/** Of each round: milliseconds from the submission of an empty job for all workers to the last of its results. */
-async function fanOut ({ master, env, workers, rounds }, signal) {
+/** Of each round: milliseconds from the submission of an empty job for all workers to the last of its results, and the CPU time of all who took part. */
+async function fanOut ({ master, fleet, env, workers, rounds }, signal) {
   Object.assign(process.env, env)
   await import(join(dirname(MAIN), 'node/polyfill.js'))
 
@@ -149,6 +155,7 @@ async function fanOut ({ master, env, workers, rounds }, signal) {
 
   try {
     for (let round = 0; round <= rounds; round++) {
+      const before = cpuOf(master, fleet)
       const beganNs = process.hrtime.bigint()
       const { id } = await client.submit({ kind: 'exec', commands: [{ argv: ['true'], program: { kind: 'name', name: 'true' } }], files: [], env: {}, limits: {}, placement: { on: 'all', where: [] }, plan: { kind: 'once' } }, { signal })
       let done = 0
@@ -161,7 +168,14 @@ async function fanOut ({ master, env, workers, rounds }, signal) {
         throw new Error(`an empty job had ${done} results of ${workers}`)
       }
 
-      times.push(ms(process.hrtime.bigint(), beganNs))
+      const endedNs = process.hrtime.bigint()
+
+      // the last words between workers and master are part of the cost
+      await delay(SETTLED_MS, undefined, { signal })
+
+      const after = cpuOf(master, fleet)
+
+      times.push({ ms: ms(endedNs, beganNs), masterMs: after.master - before.master, fleetMs: after.fleet - before.fleet, clientMs: after.client - before.client })
     }
   } finally {
     await client.close()
@@ -169,6 +183,19 @@ async function fanOut ({ master, env, workers, rounds }, signal) {
 
   // the first round also compiles
   return times.slice(1)
+}
+
+function cpuOf (master, fleet) {
+  const { user, system } = process.cpuUsage()
+
+  return { master: cpuMsOf(master.pid), fleet: fleet.pids.reduce((sum, pid) => sum + cpuMsOf(pid), 0), client: (user + system) / 1e3 }
+}
+
+/** Of a process, from outside: a question would cost it something. */
+function cpuMsOf (pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ')
+
+  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK
 }
 
 /** Of each round: milliseconds of the whole command. */
@@ -198,7 +225,7 @@ function sizeOf ({ rss, heapUsed, external }) {
 }
 
 /** Of one fleet, as the table shows it. */
-function summaryOf ({ workers, joinMs, backMs, backCpuMs, memoryBytes, restCpu, fanoutMs, nodesMs, trouble }) {
+function summaryOf ({ workers, joinMs, backMs, backCpuMs, memoryBytes, restCpu, fanoutMs, fanoutCpuMs, nodesMs, trouble }) {
   return {
     'memory/worker (kB)': (memoryBytes.worked.rss - memoryBytes.empty.rss) / workers / 1e3,
     'heap/worker (kB)': (memoryBytes.worked.heap - memoryBytes.empty.heap) / workers / 1e3,
@@ -207,6 +234,9 @@ function summaryOf ({ workers, joinMs, backMs, backCpuMs, memoryBytes, restCpu, 
     'CPU to be back/worker (ms)': backCpuMs / workers,
     'CPU at rest/worker (µs/s)': restCpu * 1e6 / workers,
     'empty job on all (ms)': middle(fanoutMs),
+    'its CPU/worker, master (ms)': middle(fanoutCpuMs.master) / workers,
+    'its CPU/worker, worker (ms)': middle(fanoutCpuMs.fleet) / workers,
+    'its CPU/worker, client (ms)': middle(fanoutCpuMs.client) / workers,
     'nodes (ms)': middle(nodesMs),
     refused: trouble.length
   }

@@ -56,6 +56,10 @@ export class LightFleet {
     })
   }
 
+  get pids () {
+    return this.#children.map(({ pid }) => pid)
+  }
+
   get registered () {
     return this.#registered.size
   }

@@ -51,6 +51,10 @@ export class WatchedMaster {
     return this.#answer('usage')
   }
 
+  get pid () {
+    return this.#child.pid
+  }
+
   async kill () {
     const ended = once(this.#child, 'exit')
 

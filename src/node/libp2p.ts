@@ -94,8 +94,13 @@ function listQuickly (transport: Libp2p<any>): void {
   if (typeof manager?.getConnectionsMap === 'function') {
     manager.getConnections = peer => {
       const connections = manager.getConnectionsMap()
+      const list: Connection[] = []
 
-      return peer == null ? [...connections.values()].flat() : connections.get(peer) ?? []
+      for (const some of peer == null ? connections.values() : [connections.get(peer) ?? []]) {
+        list.push(...some)
+      }
+
+      return list
     }
   }
 }
