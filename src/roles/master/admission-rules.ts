@@ -120,12 +120,23 @@ export function uniqueName (wanted: string, taken: ReadonlySet<string>): string 
  * That happens when masters that did not hear each other admitted both.
  */
 export function nameOfMember (members: Iterable<MemberRecord>, peerId: string, wanted: string): string {
-  const all = [...members]
-  const known = all.find(member => member.peerId === peerId)
-  const others = all.filter(member => member.peerId !== peerId)
-  const mayKeep = known != null && !others.some(other => other.name === known.name && isOlder(other, known))
+  const others = new Set<string>()
+  const namesakes: MemberRecord[] = []
+  let known: MemberRecord | undefined
 
-  return mayKeep ? known.name : uniqueName(known?.name ?? wanted, new Set(others.map(({ name }) => name)))
+  // once for each that comes, and a fleet comes at one moment
+  for (const member of members) {
+    if (member.peerId === peerId) {
+      known = member
+    } else {
+      others.add(member.name)
+      namesakes.push(member)
+    }
+  }
+
+  return known != null && !(others.has(known.name) && namesakes.some(other => other.name === known!.name && isOlder(other, known!)))
+    ? known.name
+    : uniqueName(known?.name ?? wanted, others)
 }
 
 /** Members that a name or a peer id means; of those that were put out earlier, none. */

@@ -5,8 +5,8 @@ import type { SlotAnswer, SlotCommand, SlotReply, SlotRequest } from '../../node
 /** A worker that does not answer within this has lost what was said to it: nobody knows whether it took it. */
 export const ANSWER_MS = 5_000
 
-/** Jobs that are known to have been said on a stream; beyond this they are said again. */
-const MAX_JOBS = 1_000
+/** Jobs that are known to have been said on a stream, the last ones: a worker keeps no more of them. */
+const MAX_JOBS = 16
 
 /** Calls once, so much later; returns what prevents it. */
 export type After = (ms: number, run: () => void) => () => void
@@ -77,11 +77,16 @@ export class SlotLine {
 
   /** The worker has this job on this stream now. */
   noteJob (id: string): void {
-    if (this.jobs.size >= MAX_JOBS) {
-      this.jobs.clear()
-    }
-
+    this.jobs.delete(id)
     this.jobs.add(id)
+
+    for (const oldest of this.jobs) {
+      if (this.jobs.size <= MAX_JOBS) {
+        return
+      }
+
+      this.jobs.delete(oldest)
+    }
   }
 
   end (reason: Error): void {

@@ -1,6 +1,6 @@
 import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
-import { backOff, disengage, engage, engageAgain, heard, rest } from './capacity.ts'
+import { backOff, disengage, engage, engageAgain, heard, notePayload, rest } from './capacity.ts'
 import { cancelOn, change, conclude, findTask, forEachTaskOf, keyOf, requeue, rollBack, settle } from './tasks.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
 import type { KnownState, SlotAnswer } from '../../../node/protocol/slot/messages.ts'
@@ -181,7 +181,7 @@ function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
   }
 
   if (entry.job.payload != null && reply.hasPayload) {
-    state.workers.get(worker)?.payloads.add(entry.job.payload.id)
+    notePayload(state.workers.get(worker), entry.job.payload.id)
   }
 
   if (entry.job.payload == null || reply.hasPayload) {

@@ -160,7 +160,39 @@ export function heard (state: CoordinatorState, id: string, nowMs: number): void
     worker.lastHeardMs = nowMs
     state.index.heard.delete(id)
     state.index.heard.add(id)
+    state.index.lost.delete(id)
   }
+}
+
+/** Files that it was given last: so many are known to be there, of the others it is asked. */
+const MAX_PAYLOADS = 64
+
+export function notePayload (worker: WorkerEntry | undefined, payload: string): void {
+  worker?.payloads.delete(payload)
+  worker?.payloads.add(payload)
+
+  for (const oldest of worker?.payloads ?? []) {
+    if (worker!.payloads.size <= MAX_PAYLOADS) {
+      return
+    }
+
+    worker!.payloads.delete(oldest)
+  }
+}
+
+/** As if it had never been there. Only for one that is lost, and that no task is at, for, or may be at. */
+export function forgetWorker (state: CoordinatorState, id: string): void {
+  const { index } = state
+
+  state.workers.delete(id)
+  state.unheard.delete(id)
+  index.placesInAll -= index.places.get(id) ?? 0
+  index.places.delete(id)
+  index.free.delete(id)
+  index.resting.delete(id)
+  index.heard.delete(id)
+  index.lost.delete(id)
+  index.fresh.workers.delete(id)
 }
 
 /** The list of those with room, and the sum of all places, after what was heard of some. */

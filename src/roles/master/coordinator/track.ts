@@ -46,6 +46,8 @@ export interface Index {
   wakeAtMs: number
   /** Workers, those that were heard last at the end. */
   heard: Set<string>
+  /** Workers that are lost, those that were lost last at the end. */
+  lost: Set<string>
   /** Places of connected workers. */
   places: Map<string, number>
   placesInAll: number
@@ -71,6 +73,7 @@ export function emptyIndex (): Index {
     resting: new Map(),
     wakeAtMs: Infinity,
     heard: new Set(),
+    lost: new Set(),
     places: new Map(),
     placesInAll: 0,
     fresh: { workers: new Set(), lanes: new Set(), doubted: new Set(), prepared: new Set() },

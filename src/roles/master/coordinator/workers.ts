@@ -1,7 +1,7 @@
 import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd, WORKER_LOST_MS } from '../../../model/states.ts'
 import { formatDuration } from '../../../model/units.ts'
-import { engageAgain, freshen, heard, rest, rouse, slotsOf } from './capacity.ts'
+import { engageAgain, forgetWorker, freshen, heard, rest, rouse, slotsOf } from './capacity.ts'
 import { MAX_ATTEMPTS, mayRetry } from './records.ts'
 import { cancelOn, change, conclude, forEachTaskOf, hasBegun, isBeingArranged, keyOf, requeue, rollBack, runAgain, settle } from './tasks.ts'
 import { retrack, taskOf, touch } from './track.ts'
@@ -13,6 +13,10 @@ const CANCEL_AGAIN_MS = 10_000
 
 /** What waits at a worker for longer than this is worth a word to get it back. */
 const RECALL_MS = 1_000
+
+/** So long is a lost worker shown, and so many of them: over a weekend a lab may be switched off. */
+export const LOST_KEPT_MS = 7 * 24 * 60 * 60 * 1000
+export const MAX_LOST = 2_000
 
 /** Ticks come every second: between two of them this long, nobody here was awake. */
 const PAUSED_MS = 5_000
@@ -281,7 +285,11 @@ export function onTick (state: CoordinatorState, nowMs: number, effects: Coordin
       freshen(state, id)
       effects.push({ kind: 'worker-changed', worker: id })
     }
+
+    state.index.lost.add(id)
   }
+
+  forgetLost(state, nowMs)
 
   // a standby may be the only one that does not hear them
   if (state.mode === 'reign') {
@@ -289,6 +297,27 @@ export function onTick (state: CoordinatorState, nowMs: number, effects: Coordin
     cancelAgain(state, nowMs, effects)
     giveUp(state, nowMs, effects)
     recall(state, nowMs, effects)
+  }
+}
+
+/** Machines come and go, with a new identity each time where they keep no disk. */
+function forgetLost (state: CoordinatorState, nowMs: number): void {
+  const { index } = state
+
+  for (const id of index.lost) {
+    const worker = state.workers.get(id)
+
+    index.visits++
+
+    // the others were lost later
+    if (worker != null && index.lost.size <= MAX_LOST && nowMs - worker.lastHeardMs < LOST_KEPT_MS) {
+      return
+    }
+
+    // a row of a job that goes on says who it waits for
+    if (!index.byWorker.has(id)) {
+      forgetWorker(state, id)
+    }
   }
 }
 
