@@ -4,6 +4,7 @@ import { OUTPUT_STREAMS } from '../output.ts'
 import { jobView, startSkew, taskView } from './views.ts'
 import type { JobEntry, TaskEntry } from './coordinator/state.ts'
 import type { JobStore } from './job-store.ts'
+import { mayHavePrinted } from './missing-output.ts'
 import type { MissingOutput } from './missing-output.ts'
 import type { Outputs } from './outputs.ts'
 import type { Changes, Watch, Watchers } from './watchers.ts'
@@ -36,6 +37,8 @@ export class Attachment {
   /** Executions of each task of which the client has output. */
   readonly #begun = new Map<string, Set<string>>()
   readonly #told = new Set<string>()
+  /** Executions that have printed something while they were not, or not yet, those that are told. */
+  readonly #passedOver = new Set<string>()
   /** Of the results that were told: all that is needed of them later. */
   readonly #starts: Array<Pick<ExecutionResult, 'start'>> = []
 
@@ -111,7 +114,10 @@ export class Attachment {
   /** What there is of every task. */
   async #sendAll (): Promise<void> {
     for (const task of this.#entry.tasks.values()) {
-      await this.#sendOutput(this.#begun.get(task.name) ?? [], [task])
+      const execution = currentExecution(this.#entry.job.id, task)
+      const begun = this.#begun.get(task.name) ?? []
+
+      await this.#sendOutput(execution == null || isTaskEnd(task.state) ? begun : [...begun, execution], this.#told.has(task.name) ? [] : [task])
       await this.#sendResult(task)
     }
   }
@@ -127,22 +133,41 @@ export class Attachment {
     for (const task of tasks) {
       const execution = currentExecution(this.#entry.job.id, task)
 
-      if (execution != null && isTaskEnd(task.state)) {
-        await this.#components.missingOutput.fetch(execution)
+      if (execution == null) {
+        continue
       }
 
-      if (execution != null) {
+      if (!isTaskEnd(task.state)) {
+        // what grows is told by itself
+        if (this.#passedOver.has(execution)) {
+          executions.add(execution)
+        }
+      } else if (await this.#mayHavePrinted(execution)) {
+        await this.#components.missingOutput.fetch(execution)
         executions.add(execution)
       }
     }
 
     for (const execution of executions) {
-      if (this.#isWanted(execution)) {
+      if (!this.#isWanted(execution)) {
+        this.#passedOver.add(execution)
+        continue
+      }
+
+      this.#passedOver.delete(execution)
+      await this.#components.outputs.use(execution, async () => {
         for (const stream of OUTPUT_STREAMS) {
           await this.#sendStream(execution, stream)
         }
-      }
+      })
     }
+  }
+
+  /** To look for files that there are not costs more than all else that is told of a task. */
+  async #mayHavePrinted (execution: string): Promise<boolean> {
+    const result = this.#entry.job.kind === 'exec' ? await this.#components.jobs.result(execution) : undefined
+
+    return result == null || mayHavePrinted(result)
   }
 
   /** Of a task that ran on both sides of a partition, one execution is told; a later attempt is told beside the one before. */

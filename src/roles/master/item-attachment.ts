@@ -6,10 +6,10 @@ import { OUTPUT_STREAMS } from '../output.ts'
 import { countStates, itemEnd, itemsJobView } from './views.ts'
 import type { JobEntry, TaskEntry } from './coordinator/state.ts'
 import type { JobStore } from './job-store.ts'
+import { mayHavePrinted } from './missing-output.ts'
 import type { MissingOutput } from './missing-output.ts'
 import type { Outputs } from './outputs.ts'
 import type { ItemWatch, Watchers } from './watchers.ts'
-import type { ExecutionResult } from '../../model/result.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { ItemEnd, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
 import type { OutputStream } from '../../node/protocol/task/messages.ts'
@@ -140,7 +140,7 @@ export class ItemAttachment {
     const result = execution == null ? undefined : await jobs.result(execution)
     const end = itemEnd(task, result)
 
-    if (execution != null && result != null && hasPrinted(result)) {
+    if (execution != null && result != null && mayHavePrinted(result)) {
       await missingOutput.fetch(execution, result)
       await this.#takeOutput(end, execution)
     }
@@ -217,11 +217,4 @@ export class ItemAttachment {
       await this.#channel.send({ kind: 'counts', counts: countStates(this.#entry) })
     }
   }
-}
-
-/** Without its word on that, it may have. */
-function hasPrinted ({ commands: [command] }: ExecutionResult): boolean {
-  const { stdoutBytes, stderrBytes } = command?.output ?? {}
-
-  return stdoutBytes == null || stderrBytes == null || stdoutBytes + stderrBytes > 0
 }

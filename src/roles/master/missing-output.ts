@@ -91,3 +91,8 @@ export class MissingOutput {
     }
   }
 }
+
+/** By its record; without a word on that in it, it may have. */
+export function mayHavePrinted ({ commands }: ExecutionResult): boolean {
+  return commands.length === 0 || commands.some(({ output }) => output == null || output.stdoutBytes + output.stderrBytes > 0)
+}
