@@ -78,6 +78,7 @@ export async function createTransport ({ identity, listen, askAfterMs, giveUpAft
   } satisfies Libp2pOptions)
 
   listQuickly(transport)
+  noteNoProtocols(transport)
 
   return transport
 }
@@ -102,5 +103,16 @@ function listQuickly (transport: Libp2p<any>): void {
 
       return list
     }
+  }
+}
+
+/** For every stream libp2p notes that the peer speaks its protocol, which nobody here asks for: two locks, and a record encoded and decoded. */
+function noteNoProtocols ({ peerStore, peerId }: Libp2p<any>): void {
+  const merge = peerStore.merge.bind(peerStore)
+
+  peerStore.merge = async (peer, data, options) => {
+    const saysMore = Object.keys(data).some(key => key !== 'protocols')
+
+    return saysMore || peerId.equals(peer) ? merge(peer, data, options) : { id: peer, addresses: [], protocols: [], metadata: new Map(), tags: new Map() }
   }
 }

@@ -117,7 +117,7 @@ export class Attachment {
       const execution = currentExecution(this.#entry.job.id, task)
       const begun = this.#begun.get(task.name) ?? []
 
-      await this.#sendOutput(execution == null || isTaskEnd(task.state) ? begun : [...begun, execution], this.#told.has(task.name) ? [] : [task])
+      await this.#sendOutput(execution != null && task.state === 'running' ? [...begun, execution] : begun, this.#told.has(task.name) ? [] : [task])
       await this.#sendResult(task)
     }
   }

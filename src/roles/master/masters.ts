@@ -238,6 +238,11 @@ export class Masters {
 
   /** A worker has seen this claim; it counts when its master has signed it. */
   heardClaim (claim: Claim): void {
+    // every worker says it with every word
+    if (claim.term === this.claim?.term && claim.master === this.claim.master) {
+      return
+    }
+
     void this.#hearOf(claim, () => { this.#say({ kind: 'worker-claim', claim }) })
   }
 

@@ -13,6 +13,8 @@ import type { MeshNode } from '../../node/mesh-node.ts'
 const START_LEAD_MS = 25
 const MAX_START_LEAD_MS = 2_000
 const OFFSET_TIMEOUT_MS = 2_000
+/** Of some 10 MB at most each, with all its items. */
+const MAX_SEALED = 4
 
 type StartEffect = Extract<CoordinatorEffect, { kind: 'start' }>
 
@@ -29,6 +31,8 @@ export interface StartsComponents {
 /** START, once the assignments are on disk: here and at every live master. */
 export class Starts {
   readonly #components: StartsComponents
+  /** Jobs that were started last, as their clients sealed them: a fleet is told the same many times. */
+  readonly #sealed = new Map<string, Promise<Uint8Array>>()
   #trouble?: string
 
   constructor (components: StartsComponents) {
@@ -81,15 +85,31 @@ export class Starts {
     return {
       id,
       sealed: async () => {
-        const sealed = await this.#components.jobs.sealed(id)
+        const reading = this.#sealed.get(id) ?? this.#read(id)
 
-        if (sealed == null) {
-          throw new Error('its record is missing in the journal')
+        this.#sealed.delete(id)
+        this.#sealed.set(id, reading)
+        reading.catch(() => { this.#sealed.delete(id) })
+
+        const [oldest] = this.#sealed.keys()
+
+        if (this.#sealed.size > MAX_SEALED && oldest != null) {
+          this.#sealed.delete(oldest)
         }
 
-        return sealed
+        return reading
       }
     }
+  }
+
+  async #read (id: string): Promise<Uint8Array> {
+    const sealed = await this.#components.jobs.sealed(id)
+
+    if (sealed == null) {
+      throw new Error('its record is missing in the journal')
+    }
+
+    return sealed
   }
 
   /** START was not sent: the worker is free again, the task waits. */

@@ -193,8 +193,8 @@ function * lanesFor (state: CoordinatorState, id: string, worker: WorkerEntry): 
     yield own
   }
 
-  for (const lane of state.index.lanes.values()) {
-    if (lane.target == null && lane.fits(worker.info)) {
+  for (const lane of state.index.openLanes) {
+    if (lane.fits(worker.info)) {
       yield lane
     }
   }

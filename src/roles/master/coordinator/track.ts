@@ -29,6 +29,8 @@ export interface Index {
   byWorker: Map<string, Set<TaskEntry>>
   /** Queued tasks. */
   lanes: Map<string, Lane>
+  /** Those lanes that are for no worker by name: a job for all has one for each worker. */
+  openLanes: Set<Lane>
   /** Client -> its tasks that are under way. */
   active: Map<string, number>
   /** Those that may start. */
@@ -64,6 +66,7 @@ export function emptyIndex (): Index {
     open: new Set(),
     byWorker: new Map(),
     lanes: new Map(),
+    openLanes: new Set(),
     active: new Map(),
     prepared: new Map(),
     doubted: new Map(),
@@ -194,6 +197,7 @@ function enqueue (state: CoordinatorState, entry: JobEntry, task: TaskEntry, isQ
 
     if (lane.isEmpty) {
       index.lanes.delete(lane.key)
+      index.openLanes.delete(lane)
       index.fresh.lanes.delete(lane)
     }
   }
@@ -205,6 +209,11 @@ function enqueue (state: CoordinatorState, entry: JobEntry, task: TaskEntry, isQ
     if (lane == null) {
       lane = new Lane(key, task.target, entry.job)
       index.lanes.set(key, lane)
+
+      if (lane.target == null) {
+        index.openLanes.add(lane)
+      }
+
       // of one that has others already: nobody with room may do these
       index.fresh.lanes.add(lane)
     }

@@ -384,7 +384,7 @@ function giveUpOne (state: CoordinatorState, entry: JobEntry, task: TaskEntry, n
 function recall (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
   const { index } = state
 
-  if (index.waiting.size === 0 || index.free.size === 0 || [...index.lanes.values()].some(lane => lane.target == null)) {
+  if (index.waiting.size === 0 || index.free.size === 0 || index.openLanes.size > 0) {
     return
   }
 

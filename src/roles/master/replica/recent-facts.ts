@@ -1,6 +1,7 @@
 /** Of the facts that are kept; what is larger is read again. */
 const MAX_BYTES = 4 * 1024
-const MAX_FACTS = 512
+/** A fleet may end its tasks at one moment. */
+const MAX_FACTS = 2_048
 
 /** Facts that are on the disk since a moment ago, and are wanted again as a rule by whoever is told of them: results of tasks. */
 export class RecentFacts {
