@@ -325,7 +325,11 @@ export class StreamChannel<In, Out> implements Channel<In, Out> {
 
   #resume (): void {
     if (this.#stream.readStatus === 'paused') {
-      this.#stream.resume()
+      try {
+        this.#stream.resume()
+      } catch {
+        // what was kept back has come; the sender cannot be told to go on, because the connection is gone, which the stream is about to learn
+      }
     }
   }
 

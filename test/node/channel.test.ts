@@ -2,7 +2,7 @@ import './fail-on-rejection.ts'
 import { streamPair } from '@libp2p/utils'
 import fc from 'fast-check'
 import { pipe } from 'it-pipe'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { MeshmarkError } from '../../src/model/errors.ts'
 import { StreamChannel } from '../../src/node/channel.ts'
 import { duplex, receiveAll } from '../../src/node/duplex.ts'
@@ -271,6 +271,21 @@ describe('a channel between two nodes', () => {
     await channel.close()
     expect(await channel.receive()).toBe(total)
     await mesh.stop()
+  })
+
+  it('gives what was kept back when its sender cannot be told to go on, because the connection has just gone', async () => {
+    const { a, b, streams } = await channelPair()
+    const messages = Array.from({ length: 10 }, (_, i) => `${i}`.repeat(50_000))
+
+    // as the muxer does when it has lost its connection
+    Object.assign(streams[1], { sendPause: () => {}, sendResume: () => { throw new Error('Cannot write to a stream that is closed') } })
+    await Promise.all(messages.slice(0, 6).map(async message => a.send(message)))
+    await vi.waitFor(() => { expect(streams[1].readStatus).toBe('paused') })
+    await Promise.all(messages.slice(6).map(async message => a.send(message)))
+
+    for (const message of messages) {
+      expect(await b.receive()).toBe(message)
+    }
   })
 
   it('gives a slow reader everything, even when the other side has long finished', async () => {

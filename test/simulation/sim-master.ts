@@ -119,6 +119,7 @@ export class MasterLife implements Node {
       open: async worker => this.#openSlot(worker),
       after: (ms, run) => this.#after(ms, run),
       claim: () => this.#claimOf(),
+      firstId: Math.floor(this.#setting.world.nowMs) * 1_000,
       onAnswer: (worker, execution, reply) => {
         this.#say(() => `${nameOf(worker)} answers ${reply.kind} for ${shortExecution(execution)}${'reason' in reply ? ` (${reply.reason})` : ''}`)
 
@@ -804,8 +805,14 @@ export class MasterLife implements Node {
       const task = this.state.jobs.get(key.job)?.tasks.get(key.task)
       const isThere = task?.worker === worker && task.attempt === key.attempt && !task.prepared && ['starting', 'running', 'cancelling'].includes(task.state)
 
-      if (task == null || (task.target != null && task.target !== worker) || (!isThere && !await this.#jobs.isAssigned(execution))) {
+      if (task == null || (task.target != null && task.target !== worker)) {
         return await channel.send({ kind: 'refused', reason: 'not known here' })
+      }
+
+      if (!isThere && !await this.#jobs.isAssigned(execution)) {
+        this.#dispatch({ kind: 'worker-holds', worker, execution })
+
+        return await channel.send({ kind: 'refused', reason: 'never given to this worker' })
       }
 
       await channel.send({ kind: 'resume', stdout: 0, stderr: 0 })

@@ -74,6 +74,8 @@ export class Coordinator {
     this.#slots = new Slots({
       open: async worker => node.openChannel(worker, slot, { signal: AbortSignal.timeout(ANSWER_MS) }),
       claim: () => this.#claimOf(),
+      // no life asks a thousand times a millisecond
+      firstId: Date.now() * 1_000,
       onAnswer: (worker, execution, reply) => {
         if (reply.kind === 'stale') {
           void this.#onStale(worker, execution, reply)

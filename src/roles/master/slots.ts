@@ -22,6 +22,8 @@ export interface SlotsComponents {
   /** @default setTimeout */
   after?: After
   claim: () => Claim
+  /** Above all ids of earlier lives: a master restored from a backup may reign under a claim that workers know already. */
+  firstId: number
   onAnswer: (worker: string, execution: string, reply: OneAnswer) => void
   onOutcomes: (worker: string, outcomes: Array<{ execution: string, outcome: StartOutcome }>) => void
   onReturned: (worker: string, executions: string[], reason: string) => void
@@ -54,12 +56,13 @@ export class Slots {
   readonly #said = new Map<SlotLine, Set<string>>()
   readonly #reservations = new Map<string, Reservation>()
   readonly #after: After
-  #ids = 0
+  #ids: number
   #stopped = false
 
   constructor (components: SlotsComponents) {
     this.#components = components
     this.#after = components.after ?? later
+    this.#ids = components.firstId
   }
 
   /** AVAILABLE. */
