@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, statfsSync } from 'node:fs'
 import { lstat, mkdir, open, rename, rm, statfs } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { MeshmarkError } from '../model/errors.ts'
@@ -77,6 +77,13 @@ export async function syncDir (dir: string): Promise<void> {
 /** Bytes that this process may still write to the disk of `dir`. */
 export async function freeBytes (dir: string): Promise<number> {
   const { bavail, bsize } = await statfs(dir)
+
+  return bavail * bsize
+}
+
+/** The same for what is asked often: it takes microseconds, and the way to another thread and back many times that. For local disks. */
+export function freeBytesNow (dir: string): number {
+  const { bavail, bsize } = statfsSync(dir)
 
   return bavail * bsize
 }

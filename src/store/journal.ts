@@ -1,9 +1,8 @@
 import { realpath } from 'node:fs/promises'
 import { MeshmarkError, toError } from '../model/errors.ts'
-import { diskFullError, ensurePrivateDir, freeBytes } from './files.ts'
+import { diskFullError, ensurePrivateDir, freeBytes, freeBytesNow } from './files.ts'
 import { DamageError, explainLevel, guarded, inspectLevel, isCorruption, lockedError, logBytes, openLevel, refuseDamaged, setAside } from './level.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
-import { Room } from './room.ts'
 import { WriteQueue } from './write-queue.ts'
 import type { Level } from './level.ts'
 import type { Operation } from './write-queue.ts'
@@ -64,7 +63,6 @@ export class Journal {
   readonly fresh: boolean
   readonly #onDamage: OnDamage
   readonly #queue = new WriteQueue(async (operations, durable) => this.#write(operations, durable))
-  readonly #room: Room
   #level: Level
   /** The database may be out of step with its file after a failed write, and is opened anew before the next one. */
   #suspect = false
@@ -76,7 +74,6 @@ export class Journal {
   private constructor (dir: string, level: Level, fresh: boolean, onDamage: OnDamage) {
     this.dir = dir
     this.fresh = fresh
-    this.#room = new Room(async () => freeBytes(dir))
     this.#level = level
     this.#onDamage = onDamage
   }
@@ -345,7 +342,7 @@ export class Journal {
     await this.#prepareLevel()
 
     // what only deletes may go through
-    if (bytes > 0 && !await this.#room.has(bytes + RESERVE_BYTES)) {
+    if (bytes > 0 && freeBytesNow(this.dir) < bytes + RESERVE_BYTES) {
       throw diskFullError(this.dir)
     }
 

@@ -21,7 +21,7 @@ const BATCH_BYTES = 256 * 1024
 /** Counts are looked at this often at most: it takes a walk over all tasks. */
 const COUNTS_MS = 250
 /** Ends that come this close to each other travel together; one that comes alone waits for nothing. */
-const GATHER_MS = 20
+const GATHER_MS = 50
 
 export interface ItemAttachmentComponents {
   jobs: Pick<JobStore, 'result'>

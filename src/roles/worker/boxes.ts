@@ -11,7 +11,7 @@ const KEPT_MS = 2_000
  * that takes more of the processor than the execution did, and the result is to
  * go first.
  */
-const REST_MS = 200
+const REST_MS = 300
 
 /** A box that has served an execution, and may serve another one of the same job in the same place. */
 interface Kept {

@@ -20,10 +20,10 @@ const MAX_SENT = 2
  * master hears on a stream of its own: soon of what it prints, later of the
  * rest, and of items only when they take long.
  */
-const LIVE_AFTER_MS = { printed: 10, silent: 250, item: 500 }
+const LIVE_AFTER_MS = { printed: 10, silent: 500, item: 500 }
 
 /** Short ones that others follow at once in their place are brought together: each message costs two disks and two ways. */
-const GATHER_MS = 50
+const GATHER_MS = 100
 
 /** After a broken stream. */
 const RETRY_MS = 500
