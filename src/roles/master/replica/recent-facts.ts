@@ -3,7 +3,7 @@ const MAX_BYTES = 4 * 1024
 /** A fleet may end its tasks at one moment. */
 const MAX_FACTS = 2_048
 
-/** Facts that are on the disk since a moment ago, and are wanted again at once as a rule: jobs by whom they are started on, results by who waits for them. */
+/** Facts that are on the disk since a moment ago, and are wanted again at once as a rule: results, by who waits for them. */
 export class RecentFacts {
   /** In the order in which they came. */
   readonly #values = new Map<string, Uint8Array>()
@@ -13,7 +13,7 @@ export class RecentFacts {
   }
 
   note (key: string, value: Uint8Array): void {
-    if (!(isResult(key) || key.startsWith('job/')) || value.byteLength > MAX_BYTES) {
+    if (!isResult(key) || value.byteLength > MAX_BYTES) {
       return
     }
 
