@@ -10,6 +10,9 @@ import { formatAge, renderRows, type Column } from './rows.ts'
 import { sandboxWords } from './sandbox-words.ts'
 import { writeAll } from './write.ts'
 
+/** Workers. */
+const COUNTED_BY_EYE = 20
+
 /** Made once: of a thousand names ten thousand pairs are compared. */
 const BY_NAME = new Intl.Collator(undefined, { numeric: true })
 
@@ -101,12 +104,24 @@ export function define (command: Command, context: Context): void {
       await writeAll(context.stdout, renderRows(rows, table ? COLUMNS : [...COLUMNS, ...MACHINE_COLUMNS], format, 'no nodes', context.stdout.columns || undefined))
 
       if (table) {
-        for (const line of remarks(rows)) {
+        for (const line of [...remarks(rows), ...counts(rows)]) {
           await writeAll(context.stdout, `${line}\n`)
         }
       }
     })
   })
+}
+
+/** Nobody counts the rows of a fleet: `1000 workers: 990 waiting, 8 running, 2 lost`. */
+function counts (rows: readonly NodeRow[]): string[] {
+  const workers = rows.filter(({ role }) => role === 'worker')
+  const byState = new Map<string, number>()
+
+  workers.forEach(row => { byState.set(stateWords(row), (byState.get(stateWords(row)) ?? 0) + 1) })
+
+  return workers.length <= COUNTED_BY_EYE
+    ? []
+    : [`${workers.length} workers: ${[...byState].sort(([, a], [, b]) => b - a).map(([state, count]) => `${count} ${state}`).join(', ')}`]
 }
 
 /** What keeps nodes from their work, and what their boxes lack; what several have in common is said once. */
