@@ -174,7 +174,8 @@ export class Reception {
       if (leftMs > 0 && now - openedAt < MAX_STRANGER_MS) {
         timer = setTimeout(look, leftMs)
       } else {
-        this.#house.track(session.end(new MeshmarkError('refused', `a stranger may stay for ${STRANGER_MS / 1_000} s: join this mesh (meshmark join TOKEN@HOST)`)))
+        // no judgement: one that was only slow may come again
+        this.#house.track(session.end(new MeshmarkError('unreachable', `a stranger may stay for ${STRANGER_MS / 1_000} s: join this mesh (meshmark join TOKEN@HOST)`)))
       }
     }
 
