@@ -1,22 +1,22 @@
 import { Socket } from 'node:net'
 import { noise as plainNoise } from '@chainsafe/libp2p-noise'
 import { Uint8ArrayList } from 'uint8arraylist'
-import { quickCrypto } from './x25519.ts'
+import { TAG } from './chacha.ts'
+import { IN_PLACE, quickCrypto } from './noise-crypto.ts'
+import { frameAround, giveBack, HEAD, MAX_MESSAGE } from './noise-frames.ts'
 import type { NoiseComponents } from '@chainsafe/libp2p-noise'
 import type { ConnectionEncrypter, MessageStream, PrivateKey, SecuredConnection } from '@libp2p/interface'
 
-/** Of a noise message, with the 16 bytes of its tag: https://noiseprotocol.org/noise.html#message-format */
-const MAX_MESSAGE = 65_535
-const TAG = 16
-const MAX_PLAINTEXT = MAX_MESSAGE - TAG
-/** Bytes of the length in front of every message. */
-const HEAD = 2
-
 type Bytes = Uint8Array | Uint8ArrayList
+
+const MAX_PLAINTEXT = MAX_MESSAGE - TAG
+
+/** Frames on their way that are waited for; what a slow receiver lets pile up beyond is left to the garbage collector. */
+const MAX_LENT = 64
 
 /** What we use of the encrypted stream that noise makes, which is no public part of it. */
 interface NoiseStream {
-  handshake: { encrypt: (plaintext: Bytes) => Bytes, decrypt: (ciphertext: Bytes) => Bytes }
+  handshake: { encrypt: (plaintext: Bytes) => Bytes, decrypt: (ciphertext: Bytes, dst?: Uint8Array) => Bytes }
   encrypt: (plaintext: Bytes) => Bytes
   decrypt: (message: Bytes) => Bytes
   decoder: { lengthDecoder: (buffer: Uint8ArrayList) => number }
@@ -26,8 +26,8 @@ interface NoiseStream {
  * Noise, with the same bytes on the wire and less work around the cipher. As
  * it comes, a sent message is three or more pieces (its length, what each piece
  * of its plaintext became, its tag), each a system call and often a packet of
- * its own; and every received one is copied into a buffer that the cipher of
- * Node.js does not use. Messages of one turn of the event loop go out together.
+ * its own; and every buffer on the way is a new one. Messages of one turn of
+ * the event loop go out together.
  */
 export function noise (): (components: NoiseComponents) => ConnectionEncrypter {
   const make = plainNoise({ crypto: quickCrypto })
@@ -72,10 +72,11 @@ function signingOnce (key: PrivateKey): PrivateKey {
 function streamlined<T> (connection: MessageStream & { socket?: unknown }, secured: SecuredConnection<T>): SecuredConnection<T> {
   const stream = secured.connection as MessageStream & Partial<NoiseStream>
   const { handshake } = stream
+  const lent: Uint8Array[] = []
 
   // a version that is made otherwise goes on as it is
   if (typeof stream.encrypt === 'function' && typeof stream.decrypt === 'function' && handshake != null) {
-    stream.encrypt = plaintext => seal(plaintext, handshake)
+    stream.encrypt = plaintext => seal(plaintext, handshake, lent)
     stream.decrypt = message => open(message, handshake)
   }
 
@@ -84,34 +85,47 @@ function streamlined<T> (connection: MessageStream & { socket?: unknown }, secur
   }
 
   if (connection.socket instanceof Socket) {
-    gather(connection, connection.socket)
+    gather(connection, connection.socket, lent)
   }
 
   return secured
 }
 
 /** What is sent until the events that have come by now are seen to is one write to the socket. */
-function gather (connection: MessageStream, socket: Socket): void {
+function gather (connection: MessageStream, socket: Socket, lent: Uint8Array[]): void {
   const send = connection.send.bind(connection)
 
   connection.send = data => {
     if (socket.writableCorked === 0) {
       socket.cork()
-      setImmediate(() => { socket.uncork() })
+      setImmediate(() => {
+        socket.uncork()
+
+        // the kernel has all that was ever given to it
+        if (socket.writableLength === 0 && connection.writeBufferLength === 0) {
+          giveBack(lent.splice(0))
+        }
+      })
     }
 
     return send(data)
   }
 }
 
-/** A buffer for each message: its length and its ciphertext. All in one were a large allocation, which costs more than the copying. */
-function seal (plaintext: Bytes, { encrypt }: NoiseStream['handshake']): Bytes {
+/** A buffer for each message, with its length in front. All in one were a large allocation, which costs more than the copying. */
+function seal (plaintext: Bytes, { encrypt }: NoiseStream['handshake'], lent: Uint8Array[]): Bytes {
   const sealed = new Uint8ArrayList()
 
   for (let from = 0; from < plaintext.byteLength; from += MAX_PLAINTEXT) {
     const to = Math.min(from + MAX_PLAINTEXT, plaintext.byteLength)
+    const message = encrypt(plaintext instanceof Uint8Array ? plaintext.subarray(from, to) : plaintext.sublist(from, to))
+    const frame = message instanceof Uint8Array ? frameAround(message) : undefined
 
-    sealed.append(framed(encrypt(plaintext instanceof Uint8Array ? plaintext.subarray(from, to) : plaintext.sublist(from, to))))
+    sealed.append(frame ?? framed(message))
+
+    if (frame != null && lent.push(frame) > MAX_LENT) {
+      lent.length = 0
+    }
   }
 
   return sealed
@@ -139,5 +153,5 @@ function open (message: Bytes, { decrypt }: NoiseStream['handshake']): Bytes {
     throw new Error('a noise message without a tag')
   }
 
-  return decrypt(message)
+  return decrypt(message, IN_PLACE)
 }

@@ -91,7 +91,7 @@ export class ContentReader {
     const chunk = new Uint8Array(chunkLength(this.manifest, index))
     const read = await readFully(this.#file, chunk, index * chunkSize)
 
-    if (!read || !await matches(chunk, chunks[index])) {
+    if (!read || !matches(chunk, chunks[index])) {
       const reason = `chunk ${index} ${read ? 'does not match its digest' : 'is cut short'}`
 
       await this.#init.onDamage(reason)

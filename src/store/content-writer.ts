@@ -76,7 +76,7 @@ export async function missingChunks (dir: string, manifest: PayloadManifest): Pr
 async function readVerified (file: FileHandle, manifest: PayloadManifest, index: number): Promise<Uint8Array> {
   const chunk = new Uint8Array(chunkLength(manifest, index))
 
-  if (!await readFully(file, chunk, index * manifest.chunkSize) || !await matches(chunk, manifest.chunks[index])) {
+  if (!await readFully(file, chunk, index * manifest.chunkSize) || !matches(chunk, manifest.chunks[index])) {
     throw new MeshmarkError('failed', `payload ${manifest.id.slice(0, 12)} was damaged in the store: chunk ${index}`)
   }
 
@@ -92,7 +92,7 @@ async function verifyChunks (file: FileHandle, manifest: PayloadManifest): Promi
     const chunk = buffer.subarray(0, chunkLength(manifest, index))
     const position = index * manifest.chunkSize
 
-    if (position + chunk.byteLength > size || !await readFully(file, chunk, position) || !await matches(chunk, digest)) {
+    if (position + chunk.byteLength > size || !await readFully(file, chunk, position) || !matches(chunk, digest)) {
       missing.push(index)
     }
   }
@@ -283,7 +283,7 @@ export class ContentWriter {
     this.#inFlight++
 
     try {
-      if (!await matches(bytes, digest)) {
+      if (!matches(bytes, digest)) {
         throw new ChunkMismatchError(id, index, 'does not match its digest')
       }
 

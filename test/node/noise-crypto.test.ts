@@ -2,7 +2,7 @@ import { defaultCrypto } from '@chainsafe/libp2p-noise/crypto'
 import { fromString } from 'uint8arrays/from-string'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { describe, expect, it } from 'vitest'
-import { quickCrypto } from '../../src/node/x25519.ts'
+import { quickCrypto } from '../../src/node/noise-crypto.ts'
 
 describe('key agreement', () => {
   it('comes to the same secret as the library, on either side', () => {
