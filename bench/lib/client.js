@@ -22,9 +22,13 @@ export async function draftExec (words, { on = 'any', items, with: files } = {})
   return draft
 }
 
+/** Of a task whose worker has not got its payload yet, as far as is known. */
+const BEFORE_START = ['queued', 'reserving', 'sending']
+
 /**
  * One job from its submission to its end, and when what happened: milliseconds
  * since 1970, on this machine's clock. Throws unless every task ended well.
+ * `delivered`: every worker has said that it has the whole payload.
  */
 export async function runJob (client, draft) {
   const now = () => performance.timeOrigin + performance.now()
@@ -32,9 +36,18 @@ export async function runJob (client, draft) {
   const { id } = await client.submit(draft)
   const accepted = now()
   const results = []
+  const delivered = new Map()
   let lastResult
 
   for await (const event of client.attach(id)) {
+    const views = event.kind === 'task' ? [event.view] : event.kind === 'job' ? event.view.tasks : []
+
+    for (const { task, state } of views) {
+      if (!BEFORE_START.includes(state) && !delivered.has(task)) {
+        delivered.set(task, now())
+      }
+    }
+
     if (event.kind === 'result') {
       results.push(event.result)
       lastResult = now()
@@ -50,6 +63,7 @@ export async function runJob (client, draft) {
   return {
     submitted,
     accepted,
+    delivered: Math.max(...delivered.values()),
     firstStart: Math.min(...results.map(({ startedAt }) => startedAt)),
     lastStart: Math.max(...results.map(({ startedAt }) => startedAt)),
     /** Of the first of them. */

@@ -13,7 +13,7 @@ export interface IncomingContent {
   readonly missing: number[]
   /** Any order. Rejects with a ChunkMismatchError when the bytes are not that chunk; nothing of it is kept then. */
   write: (index: number, bytes: Uint8Array) => Promise<void>
-  /** Resolves when the whole payload is durable and can be opened; rejects when chunks are still missing. */
+  /** Resolves when the whole payload can be opened, and is on the disk as far as the store promises it; rejects when chunks are still missing. */
   finish: () => Promise<void>
   /** Gives up. What has been verified stays for the next attempt. Idempotent, and harmless after finish. */
   abort: () => Promise<void>
@@ -43,6 +43,8 @@ export class ChunkMismatchError extends MeshmarkError {
 }
 
 export interface ContentWriterInit {
+  /** Whether `finish` waits until the disk has it all; otherwise that follows at once. */
+  durable: boolean
   /** Everything is on the disk: make it visible. */
   onComplete: () => Promise<void>
   /** Nobody writes any more. */
@@ -116,6 +118,8 @@ export class ContentWriter {
   /** The chunks written last, while somebody follows: whoever passes them on need not fetch them from the disk. */
   readonly #recent = new Map<number, Uint8Array>()
   #finishing?: Promise<void>
+  /** What `finish` has not waited for. */
+  #syncing: Promise<unknown> = Promise.resolve()
   #finished = false
   #closing?: Promise<void>
 
@@ -312,8 +316,15 @@ export class ContentWriter {
     this.#finishing ??= (async () => {
       // what a crash or an older version left behind the end
       await this.#file.truncate(payloadSize(this.#manifest))
-      await this.#file.sync()
-      await syncDir(this.#dir)
+
+      if (this.#init.durable) {
+        await this.#file.sync()
+        await syncDir(this.#dir)
+      } else {
+        // what a power failure takes from it is noticed by its digests, like all damage
+        this.#syncing = this.#file.sync().catch(() => {})
+      }
+
       await this.#init.onComplete()
       this.#finished = true
     })().catch(err => {
@@ -330,7 +341,7 @@ export class ContentWriter {
     }
 
     if (this.#users === 0 && this.#inFlight === 0) {
-      this.#closing ??= this.#file.close()
+      this.#closing ??= this.#syncing.then(async () => this.#file.close())
       await this.#closing
     }
   }

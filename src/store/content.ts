@@ -13,6 +13,8 @@ import type { ArrivingContent, IncomingContent } from './content-writer.ts'
 export interface ContentOptions {
   /** Bytes of content kept, complete or in part. */
   maxBytes: number
+  /** Whether what is complete is on the disk before anybody is told. @default true */
+  durable?: boolean
   onDamage?: (path: string, reason: string) => void
 }
 
@@ -68,6 +70,10 @@ export class ContentStore {
     return store
   }
 
+  get #isDurable (): boolean {
+    return this.#options.durable !== false
+  }
+
   async has (id: string): Promise<boolean> {
     return this.#entries.get(id)?.complete === true
   }
@@ -105,6 +111,7 @@ export class ContentStore {
 
       const entry = await this.#makeRoom(manifest, known)
       const writer: ContentWriter = await ContentWriter.open(this.#partial(manifest.id), manifest, {
+        durable: this.#isDurable,
         onComplete: async () => this.#exclusive(async () => this.#complete(manifest.id, entry)),
         // late writes of those who have left may end after others have begun
         onIdle: () => { entry.writer = entry.writer === writer ? undefined : entry.writer }
@@ -301,8 +308,12 @@ export class ContentStore {
 
   async #complete (id: string, entry: Entry): Promise<void> {
     await rename(this.#partial(id), this.#path(id))
-    await syncDir(join(this.#dir, 'complete'))
-    await syncDir(join(this.#dir, 'partial'))
+
+    if (this.#isDurable) {
+      await syncDir(join(this.#dir, 'complete'))
+      await syncDir(join(this.#dir, 'partial'))
+    }
+
     entry.complete = true
     await this.#use(entry, this.#path(id))
   }

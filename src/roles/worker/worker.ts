@@ -132,7 +132,11 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
     const outbox = new Outbox(journal, log)
     const known = await outbox.recover()
-    const content = await ContentStore.open(join(dir, 'payloads'), { maxBytes: options.payloadBytes ?? PAYLOAD_BYTES })
+    const content = await ContentStore.open(join(dir, 'payloads'), {
+      maxBytes: options.payloadBytes ?? PAYLOAD_BYTES,
+      // the masters have it
+      durable: false
+    })
     const spools = await Spools.open(join(dir, 'outbox'))
     cleanups.add(async () => spools.close())
 
