@@ -302,7 +302,7 @@ export class StreamChannel<In, Out> implements Channel<In, Out> {
 
   #decode (bytes: Uint8ArrayList): In {
     try {
-      return this.#init.incoming.decode(bytes.subarray())
+      return this.#init.incoming.decode(bytes)
     } catch (err) {
       const error = this.#invalid(err)
 

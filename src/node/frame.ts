@@ -23,7 +23,7 @@ const MAX_REFUSAL = 2_048
 
 const CODES: ReadonlySet<string> = new Set<ErrorCode>(['usage', 'unreachable', 'no-worker', 'refused', 'conflict', 'quota', 'not-found', 'not-executable', 'failed'])
 
-export function encodeFrame (frame: { kind: 'message', bytes: Uint8Array } | Exclude<Frame, { kind: 'message' }>): Uint8ArrayList {
+export function encodeFrame (frame: { kind: 'message', bytes: Uint8Array | Uint8ArrayList } | Exclude<Frame, { kind: 'message' }>): Uint8ArrayList {
   switch (frame.kind) {
     case 'message':
       return prefix(MESSAGE, frame.bytes)
@@ -181,7 +181,7 @@ function cut (bytes: Uint8Array): Uint8Array {
   return bytes.subarray(0, end)
 }
 
-function prefix (kind: number, content?: Uint8Array): Uint8ArrayList {
+function prefix (kind: number, content?: Uint8Array | Uint8ArrayList): Uint8ArrayList {
   const length = 1 + (content?.byteLength ?? 0)
   const head = new Uint8Array(encodingLength(length) + 1)
 

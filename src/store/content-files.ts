@@ -3,12 +3,16 @@ import { constants } from 'node:fs'
 import { lstat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CHUNK_SIZE, MAX_CHUNKS, MAX_FILES, payloadSize } from '../model/payload.ts'
+import { piecesOf } from './digest.ts'
 import { openPrivate, writeFileAtomic } from './files.ts'
+import type { Bytes } from './digest.ts'
 import type { PayloadManifest } from '../model/payload.ts'
 import type { FileHandle } from 'node:fs/promises'
 
 /** First line of a stored manifest, before the SHA-256 of the JSON that follows. */
 const HEADER = 'meshmark-content-1'
+/** Of one writev; Linux takes 1,024. */
+const MAX_PIECES = 1_024
 /** Files and digests at their bounds, with some air. */
 const MAX_MANIFEST_BYTES = MAX_FILES * 1_200 + MAX_CHUNKS * 80
 
@@ -114,10 +118,27 @@ export async function readFully (file: FileHandle, into: Uint8Array, position: n
 }
 
 /** Writes all of it; a write may take less than it was given. */
-export async function writeFully (file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  let done = 0
+export async function writeFully (file: FileHandle, bytes: Bytes, position: number): Promise<void> {
+  let left = [...piecesOf(bytes)]
+  let at = position
 
-  while (done < bytes.byteLength) {
-    done += (await file.write(bytes, done, bytes.byteLength - done, position + done)).bytesWritten
+  while (left.length > 0) {
+    const { bytesWritten } = await file.writev(left.slice(0, MAX_PIECES), at)
+
+    at += bytesWritten
+    left = after(left, bytesWritten)
   }
+}
+
+function after (pieces: Uint8Array[], bytes: number): Uint8Array[] {
+  let skipped = 0
+  let rest = bytes
+
+  while (skipped < pieces.length && rest >= pieces[skipped]!.byteLength) {
+    rest -= pieces[skipped++]!.byteLength
+  }
+
+  const [first, ...others] = pieces.slice(skipped)
+
+  return first == null ? [] : [first.subarray(rest), ...others]
 }

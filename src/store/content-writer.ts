@@ -4,6 +4,7 @@ import { payloadSize } from '../model/payload.ts'
 import { chunkLength, openData, readFully, writeFully, writeStoredManifest } from './content-files.ts'
 import { matches } from './digest.ts'
 import { ensurePrivateDir, explainDiskFull, syncDir } from './files.ts'
+import type { Bytes } from './digest.ts'
 import type { PayloadManifest } from '../model/payload.ts'
 import type { FileHandle } from 'node:fs/promises'
 
@@ -12,7 +13,7 @@ export interface IncomingContent {
   /** Numbers of the chunks that were missing when it began. */
   readonly missing: number[]
   /** Any order. Rejects with a ChunkMismatchError when the bytes are not that chunk; nothing of it is kept then. */
-  write: (index: number, bytes: Uint8Array) => Promise<void>
+  write: (index: number, bytes: Bytes) => Promise<void>
   /** Resolves when the whole payload can be opened, and is on the disk as far as the store promises it; rejects when chunks are still missing. */
   finish: () => Promise<void>
   /** Gives up. What has been verified stays for the next attempt. Idempotent, and harmless after finish. */
@@ -25,7 +26,7 @@ export interface ArrivingContent {
   /** Of those chunks, one that is here; waits for it where none is. Undefined when none of them will come any more. */
   next: (wanted: ReadonlySet<number>, signal?: AbortSignal) => Promise<number | undefined>
   /** Verified, and here: see `next`. The bytes must not be written to. */
-  readChunk: (index: number) => Promise<Uint8Array>
+  readChunk: (index: number) => Promise<Bytes>
   /** How many chunks are here, now and whenever one more is, until the listening ends. */
   onChunks: (listener: (chunks: number) => void) => () => void
   /** Idempotent. */
@@ -116,7 +117,7 @@ export class ContentWriter {
   /** Told of every chunk that is written. */
   readonly #listeners = new Set<() => void>()
   /** The chunks written last, while somebody follows: whoever passes them on need not fetch them from the disk. */
-  readonly #recent = new Map<number, Uint8Array>()
+  readonly #recent = new Map<number, Bytes>()
   #finishing?: Promise<void>
   /** What `finish` has not waited for. */
   #syncing: Promise<unknown> = Promise.resolve()
@@ -258,7 +259,7 @@ export class ContentWriter {
     }
   }
 
-  #keep (index: number, bytes: Uint8Array): void {
+  #keep (index: number, bytes: Bytes): void {
     if (this.#followers > 0) {
       const [oldest] = this.#recent.keys()
 
@@ -270,7 +271,7 @@ export class ContentWriter {
     }
   }
 
-  async #write (index: number, bytes: Uint8Array): Promise<void> {
+  async #write (index: number, bytes: Bytes): Promise<void> {
     const { id, chunks, chunkSize } = this.#manifest
     const digest = chunks[index]
 

@@ -158,7 +158,7 @@ describe('a payload for many workers', () => {
           readChunk: async index => {
             sent++
 
-            return new Uint8Array(await content.readChunk(index)).fill(7, 0, 10)
+            return Uint8Array.from((await content.readChunk(index)).subarray()).fill(7, 0, 10)
           }
         }
       }

@@ -14,7 +14,7 @@ const HOUR = 3_600_000
 /** Any JSON value, as bytes: a protocol that tests can have in one line. */
 export const json: Codec<any> = {
   encode: message => new TextEncoder().encode(JSON.stringify(message)),
-  decode: bytes => JSON.parse(new TextDecoder().decode(bytes))
+  decode: bytes => JSON.parse(new TextDecoder().decode(bytes.subarray()))
 }
 
 export function testProtocol (name: string, init: Partial<Protocol<any, any>> = {}): Protocol<any, any> {

@@ -1,4 +1,5 @@
 import './fail-on-rejection.ts'
+import { Uint8ArrayList } from 'uint8arraylist'
 import { generateKeyPair, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { toString } from 'uint8arrays/to-string'
@@ -55,7 +56,7 @@ describe('two processes', () => {
   }, 60_000)
 
   it('notice when one of them is killed: the reader is told, and does not take it for the end', async () => {
-    const bytes = { encode: (message: Uint8Array) => message, decode: (message: Uint8Array) => message }
+    const bytes = { encode: (message: Uint8Array) => message, decode: (message: Uint8Array | Uint8ArrayList) => message.subarray() }
     const upload = testProtocol('upload', { maxMessage: 2 ** 20, request: bytes, reply: bytes })
     const master = await mesh.node(['master'], { listen: [LOOPBACK] })
     const sender = await children.start('streamer', [meshKey, 'client'])

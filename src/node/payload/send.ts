@@ -1,5 +1,6 @@
 import { MeshmarkError } from '../../model/errors.ts'
 import { payload } from '../protocol/payload/index.ts'
+import type { Uint8ArrayList } from 'uint8arraylist'
 import type { PayloadManifest } from '../../model/payload.ts'
 import type { MeshNode } from '../mesh-node.ts'
 import type { PayloadReply, PayloadRequest } from '../protocol/payload/messages.ts'
@@ -7,7 +8,7 @@ import type { Channel } from '../protocol/protocol.ts'
 
 export interface SendOptions {
   manifest: PayloadManifest
-  readChunk: (index: number) => Promise<Uint8Array>
+  readChunk: (index: number) => Promise<Uint8Array | Uint8ArrayList>
   /** Which of the chunks that are left is sent next; undefined = none of them will ever be here. @default in the order in which they were asked for */
   next?: (left: ReadonlySet<number>, signal: AbortSignal) => Promise<number | undefined>
   /** Sealed by the coordinator. */

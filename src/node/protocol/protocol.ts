@@ -1,9 +1,10 @@
+import type { Uint8ArrayList } from 'uint8arraylist'
 import type { Role } from '../../model/roles.ts'
 
 /** Turns messages into bytes and back; `decode` validates and throws on anything out of bounds. */
 export interface Codec<T> {
-  encode: (message: T) => Uint8Array
-  decode: (bytes: Uint8Array) => T
+  encode: (message: T) => Uint8Array | Uint8ArrayList
+  decode: (bytes: Uint8Array | Uint8ArrayList) => T
 }
 
 /**

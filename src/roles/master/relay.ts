@@ -61,7 +61,7 @@ export class Relay {
 
       if (to != null && hops < MAX_HOPS) {
         try {
-          const reply = await this.#ask(to, { kind: 'relay', request: submit.request.encode(message), client: client.peerId, clientName: client.name, admin: client.admin, hops }, claim.master)
+          const reply = await this.#ask(to, { kind: 'relay', request: submit.request.encode(message).subarray(), client: client.peerId, clientName: client.name, admin: client.admin, hops }, claim.master)
 
           if (reply.kind === 'relayed') {
             return submit.reply.decode(reply.reply)
@@ -93,7 +93,7 @@ export class Relay {
     const client: Client = { peerId: message.client, name: message.clientName, admin: message.admin, via: peer.id }
     const reply = await answer(submit.request.decode(message.request), client, message.hops + 1)
 
-    return { kind: 'relayed', reply: submit.reply.encode(reply) }
+    return { kind: 'relayed', reply: submit.reply.encode(reply).subarray() }
   }
 
   /** Waits no longer for one that does not coordinate any more. */

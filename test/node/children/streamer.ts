@@ -6,12 +6,13 @@ import { fromString } from 'uint8arrays/from-string'
 import { sealMembership } from '../../../src/node/membership.ts'
 import { MeshNode } from '../../../src/node/mesh-node.ts'
 import { testProtocol } from '../mesh.ts'
+import type { Uint8ArrayList } from 'uint8arraylist'
 import type { Role } from '../../../src/model/roles.ts'
 import type { Channel } from '../../../src/node/protocol/protocol.ts'
 
 /** A node that sends and receives large amounts, and watches its own memory. argv: mesh key in hex, role. */
 const [meshKey = '', role = 'client'] = process.argv.slice(2)
-const bytes = { encode: (message: Uint8Array) => message, decode: (message: Uint8Array) => message }
+const bytes = { encode: (message: Uint8Array) => message, decode: (message: Uint8Array | Uint8ArrayList) => message.subarray() }
 const upload = testProtocol('upload', { maxMessage: 2 ** 20, request: bytes, reply: bytes })
 const chunk = new Uint8Array(2 ** 20).fill(7)
 

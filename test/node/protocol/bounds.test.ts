@@ -74,7 +74,7 @@ describe('the largest that is allowed fits into a message', () => {
     const chunk = { kind: 'chunk', index: MAX_CHUNKS - 1, data: new Uint8Array(CHUNK_SIZE) } as const
 
     expect(payload.request.encode(chunk).byteLength).toBeLessThan(payload.maxMessage)
-    expect(payload.request.decode(payload.request.encode(chunk))).toEqual(chunk)
+    expect(payload.request.decode(payload.request.encode(chunk).subarray())).toEqual(chunk)
   })
 
   it('a page of facts, with the largest of them at its end', () => {
@@ -163,7 +163,7 @@ describe('numbers', () => {
       let sent: Uint8Array
 
       try {
-        sent = task.request.encode({ kind: 'output', stream: 'stdout', offset, data: new Uint8Array(0) })
+        sent = task.request.encode({ kind: 'output', stream: 'stdout', offset, data: new Uint8Array(0) }).subarray()
         task.request.decode(sent)
       } catch {
         return
@@ -181,7 +181,7 @@ function said<T> (codec: Codec<T>, value: T): T {
   let bytes: Uint8Array
 
   try {
-    bytes = codec.encode(value)
+    bytes = codec.encode(value).subarray()
   } catch (err) {
     if (err instanceof MeshmarkError && err.code === 'failed') {
       throw new MeshmarkError('refused', err.message.replace(' cannot be sent:', ':'))

@@ -18,7 +18,7 @@ describe('bytes from a hostile peer are a message or a refusal in words, and not
     const change = fc.tuple(fc.nat(), fc.nat({ max: 3 }), fc.uint8Array({ minLength: 1, maxLength: 8 }))
 
     fc.assert(fc.property(message, fc.array(change, { minLength: 1, maxLength: 4 }), (value, changes) => {
-      const bytes = changes.reduce((before, [place, cut, put]) => splice(before, place, cut, put), codec.encode(value))
+      const bytes = changes.reduce((before, [place, cut, put]) => splice(before, place, cut, put), codec.encode(value).subarray())
 
       expectMessageOrRefusal(codec, bytes)
     }), { numRuns: 300 })
@@ -81,7 +81,7 @@ function expectMessageOrRefusal (codec: Codec<any>, bytes: Uint8Array): void {
   }
 
   // what was believed can be said again, and means the same
-  expect(codec.decode(codec.encode(message))).toEqual(message)
+  expect(codec.decode(codec.encode(message).subarray())).toEqual(message)
 }
 
 function splice (bytes: Uint8Array, place: number, cut: number, put: Uint8Array): Uint8Array {

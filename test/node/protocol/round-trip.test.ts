@@ -7,7 +7,7 @@ import { ROWS } from './rows.ts'
 describe('what is said is what is heard', () => {
   it.each(ROWS)('$name', ({ codec, message, max = Infinity }) => {
     fc.assert(fc.property(message, value => {
-      const bytes = codec.encode(value)
+      const bytes = codec.encode(value).subarray()
 
       expect(bytes.byteLength).toBeLessThanOrEqual(max)
       expect(codec.decode(bytes)).toEqual(value)

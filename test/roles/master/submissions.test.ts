@@ -77,7 +77,7 @@ class LonelyMaster {
   }
 
   async submit (job: Job): Promise<SubmitReply> {
-    const request = submit.request.encode({ kind: 'submit', job: await this.seal(job) })
+    const request = submit.request.encode({ kind: 'submit', job: await this.seal(job) }).subarray()
     const answer = await this.#handler.relayed({ kind: 'relay', request, client: this.client, clientName: 'c', admin: false, hops: 0 }, { id: 'n' } as any)
 
     return answer.kind === 'relayed' ? submit.reply.decode(answer.reply) : expect.fail(answer.kind)

@@ -5,6 +5,7 @@ import { codec } from '../schema/codec.ts'
 import { field, optional, packed } from '../schema/message.ts'
 import { bytes, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
+import { inPieces, withoutCopies } from './chunk-codec.ts'
 import type { PayloadReply, PayloadRequest } from './messages.ts'
 import type { Protocol } from '../protocol.ts'
 
@@ -20,10 +21,10 @@ export const payload: Protocol<PayloadRequest, PayloadReply> = {
   firstMessageMs: 10_000,
   rate: { perSecond: 20, burst: 100 },
   maxStreams: 16,
-  request: codec('payload', union<PayloadRequest, 'kind'>('PayloadRequest', 'kind', {
+  request: withoutCopies(codec('payload', union<PayloadRequest, 'kind'>('PayloadRequest', 'kind', {
     offer: variant(1, { manifest: field(1, payloadManifest), ticket: optional(2, bytes({ max: MAX_SEALED })), job: optional(3, jobId) }),
-    chunk: variant(2, { index: field(1, chunk), data: field(2, bytes({ max: CHUNK_SIZE })) })
-  })),
+    chunk: variant(2, { index: field(1, chunk), data: field(2, inPieces(bytes({ max: CHUNK_SIZE }))) })
+  }))),
   reply: codec('payload answer', union<PayloadReply, 'kind'>('PayloadReply', 'kind', {
     accept: variant(1, { missing: packed(1, chunk, MAX_CHUNKS) }),
     have: variant(2, {}),

@@ -1,3 +1,4 @@
+import type { Uint8ArrayList } from 'uint8arraylist'
 import type { PayloadManifest } from '../../../model/payload.ts'
 
 /** What a coordinator seals with its own key: this sender may give this content to this receiver. */
@@ -14,7 +15,7 @@ export interface Ticket {
 export type PayloadRequest =
   /** `ticket` is sealed by the coordinator; a client that uploads its own job's payload to a master names the job instead. */
   | { kind: 'offer', manifest: PayloadManifest, ticket?: Uint8Array, job?: string }
-  | { kind: 'chunk', index: number, data: Uint8Array }
+  | { kind: 'chunk', index: number, data: Uint8Array | Uint8ArrayList }
 
 /** Said by the side that receives it. */
 export type PayloadReply =

@@ -6,6 +6,7 @@ import type { Codec } from '../protocol.ts'
 
 /** A codec together with what a .proto document says of it. */
 export interface DocumentedCodec<T> extends Codec<T> {
+  encode: (message: T) => Uint8Array
   defines: Definition
 }
 
@@ -37,7 +38,9 @@ export function codec<T> (what: string, type: Type<T>): DocumentedCodec<T> {
       // types write their length first, which a message that travels alone does not need
       return framed.subarray(lengthOfLength(framed))
     },
-    decode: bytes => {
+    decode: pieces => {
+      const bytes = pieces.subarray()
+
       try {
         return readBody(reader(bytes), bytes.byteLength)
       } catch (err) {
