@@ -10,6 +10,7 @@ import { loadLibc } from './native/libc.ts'
 import { loadLibseccomp } from './native/libseccomp.ts'
 import { FilterCompiler } from './seccomp.ts'
 import type { Koffi } from './native/koffi.ts'
+import type { Libc } from './native/libc.ts'
 
 export interface BoxFiles {
   /** The Node that runs this. */
@@ -29,6 +30,7 @@ export interface LoadedBoxFiles {
   /** Of memory, as the kernel counts it. */
   pageBytes: number
   memory: MemoryFiles
+  libc: Libc
   node: BoxNode
   /** What preflight saw; stands in the facts of every later box. */
   canaries: Record<string, string>
@@ -64,6 +66,7 @@ export async function loadBoxFiles (o: { builder?: Builder['kind'] } = {}): Prom
       koffi: await readFile(paths.koffi),
       builder,
       memory: new MemoryFiles(libc),
+      libc,
       pageBytes: libc.getpagesize(),
       compiler: new FilterCompiler(libc, loadSeccomp(koffi)),
       node: await BoxNode.open(paths.nodeBinary),

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { startTime } from '../machine/start-time.ts'
 import { toError } from '../model/errors.ts'
 import { printable } from '../model/text.ts'
@@ -8,6 +9,7 @@ import { withAffinity } from './affinity.ts'
 import { forgetBox, recordBox } from './box-records.ts'
 import { BLOCK_FD, boxPlan, INFO_FD } from './box-plan.ts'
 import { bubblewrapCommand } from './bubblewrap.ts'
+import { EAGAIN, sendDescriptor } from './native/pass-descriptor.ts'
 import { unshareCommand } from './unshare-command.ts'
 import { CONTROL_FD } from './layout.ts'
 import type { ChildProcess } from 'node:child_process'
@@ -17,6 +19,7 @@ import type { BoxPlan } from './box-plan.ts'
 import type { BoxOptions, BuildCommand } from './box-types.ts'
 import type { BoxGroup, GroupHandles } from './cgroup/index.ts'
 import type { Ground } from './ground.ts'
+import type { Libc } from './native/libc.ts'
 import type { UidMaps } from './uid-maps.ts'
 
 /** Kept of what bwrap and the runner say on stderr. */
@@ -24,6 +27,9 @@ const STDERR_BYTES = 4_096
 
 /** After the runner was killed, bwrap has nothing left to do and ends within microseconds. */
 const LINGER_MS = 1_000
+
+/** Between two looks for room in a socket. */
+const ROOM_MS = 2
 
 /** A content beyond this is kept from box to box. */
 const LARGE_BYTES = 16 * 1024
@@ -50,6 +56,7 @@ export class BoxProcess {
   readonly #child: ChildProcess
   readonly #maps: UidMaps | undefined
   readonly #dir: string
+  readonly #libc: Libc
   #runner: { pid: number, start: string | undefined } | undefined
   #runnerKnown = () => {}
   readonly #hasRunner = new Promise<void>(resolve => { this.#runnerKnown = resolve })
@@ -59,10 +66,11 @@ export class BoxProcess {
   #gone = false
   #outOfMemory = false
 
-  private constructor (child: ChildProcess, pid: number, dir: string, maps: UidMaps | undefined, billing: Billing | undefined) {
+  private constructor (child: ChildProcess, pid: number, dir: string, libc: Libc, maps: UidMaps | undefined, billing: Billing | undefined) {
     this.#child = child
     this.#maps = maps
     this.#dir = dir
+    this.#libc = libc
     this.billing = billing
     this.pid = pid
     this.control = child.stdio[CONTROL_FD] as unknown as Duplex
@@ -137,7 +145,7 @@ export class BoxProcess {
 
     child.on('error', () => {})
 
-    const box = new BoxProcess(child, child.pid, dir, maps, group == null ? undefined : { group, handles: group.handles(groupFd) })
+    const box = new BoxProcess(child, child.pid, dir, files.libc, maps, group == null ? undefined : { group, handles: group.handles(groupFd) })
 
     await recordBox(dir, child.pid)
 
@@ -176,6 +184,31 @@ export class BoxProcess {
       return await this.ended
     } finally {
       clearTimeout(timer)
+    }
+  }
+
+  /** Gives a descriptor to the runner, when all that was written to `control` before has left this process. Rejects when the box is gone. */
+  async pass (descriptor: number): Promise<void> {
+    for (;;) {
+      // of no public interface: Node.js itself passes descriptors only to processes that speak its own protocol
+      const socket: unknown = (this.control as unknown as { _handle?: { fd?: unknown } | null })._handle?.fd
+
+      if (this.#gone || typeof socket !== 'number' || socket < 0) {
+        throw new Error('the sandbox ended')
+      }
+
+      const errno = sendDescriptor(this.#libc, socket, descriptor)
+
+      if (errno === 0) {
+        return
+      }
+
+      if (errno !== EAGAIN) {
+        throw new Error(`the payload could not be handed to the sandbox: errno ${errno}`)
+      }
+
+      // the runner has not read a long task yet
+      await delay(ROOM_MS)
     }
   }
 

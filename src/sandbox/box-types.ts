@@ -40,6 +40,8 @@ export interface BoxTask {
   commands: Command[]
   /** The payload. */
   files: BoxFile[]
+  /** A file that is open for reading, in which the contents of all files stand one after the other: the kernel copies them, and `read` is not needed. It must stay as it is until `run` has resolved. */
+  descriptor?: number
   /** Path in the payload that every run reads as its standard input. */
   stdin?: string
   env: Record<string, string>

@@ -306,7 +306,7 @@ export class Box {
   }
 
   async #send (task: BoxTask): Promise<void> {
-    const { kind, commands, files, stdin, env, limits, plan, comparison, ignoreFailure, coldCache, counters, startAt } = task
+    const { kind, commands, files, descriptor, stdin, env, limits, plan, comparison, ignoreFailure, coldCache, counters, startAt } = task
     const { control, billing } = this.#process
 
     this.#baseBytes = billing?.group.chargedBytes() ?? 0
@@ -318,6 +318,7 @@ export class Box {
         kind,
         commands,
         files: files.map(({ path, size, executable }) => ({ path, size, executable })),
+        ...(descriptor == null ? {} : { descriptor: true }),
         env,
         limits,
         plan,
@@ -331,6 +332,11 @@ export class Box {
         ...(startAt == null ? {} : { startNs: String(toMonotonicNs(startAt)) })
       }
     } satisfies ToRunner))
+
+    if (descriptor != null) {
+      await this.#process.pass(descriptor)
+      return
+    }
 
     for (const file of files) {
       await sendFile(control, file)

@@ -11,7 +11,7 @@ import type { CommandResult, NotRun } from '../model/result.ts'
 import type { Exit, Sample } from '../model/sample.ts'
 import type { GroupHandles } from './cgroup/handles.ts'
 
-/** To the runner. The files' contents follow a task as data frames, one after the other. */
+/** To the runner. The files' contents follow a task as data frames, one after the other, or as one descriptor of a file in which they stand so. */
 export type ToRunner =
   | { type: 'filters', programs: string[] /* base64 */, group?: GroupHandles }
   /** The answer to `look`. */
@@ -26,6 +26,8 @@ export interface RunnerTask {
   kind: JobKind
   commands: Command[]
   files: { path: string, size: number, executable: boolean }[]
+  /** Their contents come as a descriptor. */
+  descriptor?: boolean
   stdin?: string
   env: Record<string, string>
   limits: Limits

@@ -7,7 +7,20 @@ import type { FileHandle } from 'node:fs/promises'
 
 export interface ContentReaderInit {
   onClose: () => void
+  /** When this file, as it is, was last found whole; see `stampOf`. */
+  verified: () => { stamp: string, atMs: number } | undefined
+  onVerified: (stamp: string) => void
   onDamage: (reason: string) => Promise<void>
+}
+
+/** A disk may forget. */
+const VERIFIED_MS = 10 * 60 * 1_000
+
+/** Which file it is and when it was last written to, as the kernel tells it. */
+export async function stampOf (file: FileHandle): Promise<string> {
+  const { dev, ino, size, mtimeNs, ctimeNs } = await file.stat({ bigint: true })
+
+  return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
 }
 
 /** A complete payload. Every chunk is verified again as it is read: a disk may forget. */
@@ -63,6 +76,26 @@ export class ContentReader {
       yield piece
       pos += piece.byteLength
     }
+  }
+
+  /**
+   * A descriptor of all files' contents, one after the other, until `close`.
+   * Rejects as `readChunk` does. What was found whole a short while ago, and has
+   * not been written to since, is not read again.
+   */
+  async descriptor (): Promise<number> {
+    const stamp = await stampOf(this.#file)
+    const verified = this.#init.verified()
+
+    if (verified?.stamp !== stamp || performance.now() - verified.atMs > VERIFIED_MS) {
+      for (const index of this.manifest.chunks.keys()) {
+        await this.#readVerified(index)
+      }
+
+      this.#init.onVerified(stamp)
+    }
+
+    return this.#file.fd
   }
 
   /** Idempotent. */

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { MeshmarkError } from '../model/errors.ts'
 import { payloadSize } from '../model/payload.ts'
 import { chunkLength, openData, readFully, writeFully, writeStoredManifest } from './content-files.ts'
+import { stampOf } from './content-reader.ts'
 import { matches } from './digest.ts'
 import { ensurePrivateDir, explainDiskFull, syncDir } from './files.ts'
 import type { Bytes } from './digest.ts'
@@ -46,8 +47,8 @@ export class ChunkMismatchError extends MeshmarkError {
 export interface ContentWriterInit {
   /** Whether `finish` waits until the disk has it all; otherwise that follows at once. */
   durable: boolean
-  /** Everything is on the disk: make it visible. */
-  onComplete: () => Promise<void>
+  /** Everything is there, and its file has this stamp: make it visible. */
+  onComplete: (stamp: string) => Promise<void>
   /** Nobody writes any more. */
   onIdle: () => void
 }
@@ -326,7 +327,7 @@ export class ContentWriter {
         this.#syncing = this.#file.sync().catch(() => {})
       }
 
-      await this.#init.onComplete()
+      await this.#init.onComplete(await stampOf(this.#file))
       this.#finished = true
     })().catch(err => {
       this.#finishing = undefined

@@ -32,6 +32,8 @@ interface Entry {
   usedMs: number
   complete: boolean
   readers: number
+  /** When its data, as it is on the disk, was last found whole: its stamp, and milliseconds of the monotonic clock. */
+  verified?: { stamp: string, atMs: number }
   writer?: ContentWriter
 }
 
@@ -112,7 +114,7 @@ export class ContentStore {
       const entry = await this.#makeRoom(manifest, known)
       const writer: ContentWriter = await ContentWriter.open(this.#partial(manifest.id), manifest, {
         durable: this.#isDurable,
-        onComplete: async () => this.#exclusive(async () => this.#complete(manifest.id, entry)),
+        onComplete: async stamp => this.#exclusive(async () => this.#complete(manifest.id, entry, stamp)),
         // late writes of those who have left may end after others have begun
         onIdle: () => { entry.writer = entry.writer === writer ? undefined : entry.writer }
       })
@@ -143,6 +145,8 @@ export class ContentStore {
       try {
         const reader = await ContentReader.open(this.#path(id), id, {
           onClose: () => { entry.readers-- },
+          verified: () => entry.verified,
+          onVerified: stamp => { entry.verified = { stamp, atMs: performance.now() } },
           onDamage: async reason => this.#demote(id, reason)
         })
 
@@ -306,7 +310,7 @@ export class ContentStore {
     this.#options.onDamage?.(aside, reason)
   }
 
-  async #complete (id: string, entry: Entry): Promise<void> {
+  async #complete (id: string, entry: Entry, stamp: string): Promise<void> {
     await rename(this.#partial(id), this.#path(id))
 
     if (this.#isDurable) {
@@ -315,6 +319,7 @@ export class ContentStore {
     }
 
     entry.complete = true
+    entry.verified = { stamp, atMs: performance.now() }
     await this.#use(entry, this.#path(id))
   }
 

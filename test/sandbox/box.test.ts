@@ -142,14 +142,18 @@ describe('how a program ends', () => {
 })
 
 describe('what a program finds', () => {
-  it('gets its files, its arguments, its input and its variables', async () => {
+  it.each([
+    ['piece by piece', {}],
+    ['as a descriptor', { together: {} }]
+  ])('gets its files, which come %s, its arguments, its input and its variables', async (_, more) => {
     const script = '#!/bin/sh\necho "$0|$1|$GREETING"; cat; cat sub/data; id -un'
     const { report, stdout } = await host.ask('run', measure([], {
       commands: [own('sub/p', 'a b')],
       files: { 'sub/p': script, 'sub/data': 'data\n', input: 'input\n' },
       stdin: 'input',
       env: { GREETING: 'hi' },
-      plan: runs(2)
+      plan: runs(2),
+      ...more
     }))
 
     expect(report?.outcome).toBe('done')
@@ -160,7 +164,10 @@ describe('what a program finds', () => {
     expect((await host.ask('run', measure(['cat']))).report?.commands[0]?.output?.stdoutBytes).toBe(0)
   })
 
-  it('starts in a fresh place every time', async () => {
+  it.each([
+    ['piece by piece', {}],
+    ['as a descriptor', { together: {} }]
+  ])('starts in a fresh place every time, if its files come %s', async (_, more) => {
     const script = [
       'test "$(cat data)" = original || { echo changed >&2; exit 1; }',
       'chmod 600 data; echo changed > data; rm p.sh',
@@ -170,7 +177,7 @@ describe('what a program finds', () => {
       'done',
       'chmod 0500 /tmp; true'
     ].join('\n')
-    const { report, stderr } = await host.ask('run', measure([], { commands: [own('p.sh')], files: { 'p.sh': script, data: 'original' }, plan: runs(3) }))
+    const { report, stderr } = await host.ask('run', measure([], { commands: [own('p.sh')], files: { 'p.sh': script, data: 'original' }, plan: runs(3), ...more }))
 
     expect(stderr).toBe('')
     expect(report?.outcome).toBe('done')
@@ -260,6 +267,26 @@ describe('a box', () => {
     const { error, left } = await host.ask('run', execute(['cat', 'x'], { files: { x: { base64: 'AAAA', claimed: 5 } } }))
 
     expect(error?.message).toBe('x is 2 bytes shorter than the 5 that were announced')
+    expect(left).toBe(0)
+  })
+
+  it('has all of a payload that comes as a descriptor, to change as it likes, and not the descriptor', async () => {
+    const words = sh('sha256sum big sub/small empty | cut -c1-8; stat -c %a big sub/small; echo more >> big && rm sub/small && ls -R; ls -l /proc/self/fd | grep -c together')
+    const files = { big: { zeros: 20_000_000 }, empty: '', 'sub/small': 'small' }
+    const [whole, inPieces] = [await host.ask('run', execute(words, { files, together: {} })), await host.ask('run', execute(words, { files }))]
+
+    expect(whole.stderr).toBe('')
+    expect(whole.stdout).toBe(inPieces.stdout)
+    expect(whole.stdout.split('\n').slice(0, 3)).toEqual(['9e21c619', '81db8ebb', 'e3b0c442'])
+    expect(whole.stdout).toMatch(/\n0\n$/)
+  })
+
+  it.each(['exec', 'run'] as const)('does not begin when that descriptor gives too little: %s', async kind => {
+    const files = { first: 'first', second: 'second' }
+    const { report, left } = await host.ask('run', kind === 'exec' ? execute(['cat', 'second'], { files, together: { missing: 3 } }) : measure(['cat', 'second'], { files, together: { missing: 3 } }))
+
+    expect(report?.reason).toBe('the payload does not fit into the box: the payload is shorter than it was')
+    expect(report?.commands[0]?.samples).toEqual([])
     expect(left).toBe(0)
   })
 

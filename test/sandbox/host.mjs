@@ -3,7 +3,7 @@
  * back. Uses what was built, as a worker does.
  */
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -36,16 +36,18 @@ const actions = {
 
   whoami: async () => ({ uid: process.getuid(), euid: process.geteuid(), groups: process.getgroups(), status: readFileSync('/proc/self/status', 'utf8') }),
 
-  /** One task in a fresh box; `files` are texts, or `{ zeros }` and `{ base64 }`. */
-  run: async (task, { until, hold } = {}) => {
+  /** One task in a fresh box; `files` are texts, or `{ zeros }` and `{ base64 }`, and come as one file where the task says `together`. */
+  run: async ({ together, ...task }, { until, hold } = {}) => {
     const controller = new AbortController()
     const box = await Box.create(options, {})
+    const given = Object.entries(task.files ?? {}).map(toFile)
+    const descriptor = together == null ? undefined : await openTogether(given, together)
     const seen = { stdout: '', stderr: '', stdoutBytes: 0, events: [], order: [], samples: 0, boxPid: box.pid }
     const hash = createHash('sha256')
     let held = false
 
     try {
-      seen.report = await box.run({ ...task, limits: { ...limits, ...task.limits }, files: Object.entries(task.files ?? {}).map(toFile) }, {
+      seen.report = await box.run({ ...task, limits: { ...limits, ...task.limits }, files: given, descriptor }, {
         signal: controller.signal,
         onEvent: async event => {
           seen.order.push(event.kind)
@@ -83,6 +85,10 @@ const actions = {
       })
     } catch (err) {
       seen.error = { name: err.name, message: err.message }
+    }
+
+    if (descriptor != null) {
+      closeSync(descriptor)
     }
 
     await box.close()
@@ -234,6 +240,28 @@ const actions = {
       box.run({ ...task, limits, files: [] }, { onEvent: event => { event.kind === 'output' && resolve([box.pid, ...processesOf(box.pid).map(({ pid }) => pid)]) } }).catch(reject)
     })
   }
+}
+
+/** Contents one after the other in a file without a name; `missing`: bytes that it is too short. */
+async function openTogether (given, { missing = 0 }) {
+  const path = join(dir, 'together')
+  const pieces = []
+
+  for (const file of given) {
+    for await (const piece of file.read()) {
+      pieces.push(piece)
+    }
+  }
+
+  const content = Buffer.concat(pieces)
+
+  writeFileSync(path, content.subarray(0, content.length - missing))
+
+  const fd = openSync(path, 'r')
+
+  rmSync(path)
+
+  return fd
 }
 
 function toFile ([path, content]) {

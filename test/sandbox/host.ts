@@ -12,6 +12,8 @@ import type { Command, JobKind } from '../../src/model/job.ts'
 export interface TestTask {
   kind: JobKind
   commands: Command[]
+  /** The files' contents come as one descriptor. */
+  together?: { missing?: number }
   files?: Record<string, string | { zeros: number } | { base64: string } | { base64: string, claimed: number }>
   stdin?: string
   env: Record<string, string>

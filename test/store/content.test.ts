@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { appendFileSync, chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, mkdirSync, readFileSync, readSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -289,6 +289,26 @@ describe('the content store', () => {
     store = await open(300)
     await add(store, describeContent({ a: random(100, 4) }))
     expect(await Promise.all(payloads.map(async ({ manifest }) => store.has(manifest.id)))).toEqual([true, false, true])
+  })
+
+  it('gives a descriptor of content only when it is whole', async () => {
+    const payload = describeContent({ a: random(300, 1), b: random(50, 2) })
+    const { id } = payload.manifest
+    const store = await open(1e6)
+
+    await add(store, payload)
+
+    const reader = await store.open(id)
+    const content = Buffer.alloc(350)
+
+    expect(readSync(await reader.descriptor(), content)).toBe(350)
+    expect(content).toEqual(payload.content)
+
+    // by whomever: what has been written to is looked at again
+    writeFileSync(join(dir(), 'complete', id, 'data'), Buffer.from(content).fill(0, 70, 71))
+    await expect(reader.descriptor()).rejects.toThrow(/must be fetched again: chunk 1 does not match/)
+    await reader.close()
+    expect(await store.has(id)).toBe(false)
   })
 
   it('names content that has been damaged, and fetches only that chunk again', async () => {

@@ -193,6 +193,7 @@ async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits
       kind: job.kind,
       commands: commandsFor(job, record.key.task),
       files: payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? [],
+      descriptor: payload == null || payload.manifest.chunks.length === 0 ? undefined : await payload.descriptor(),
       stdin: job.stdin,
       env: job.env,
       limits,

@@ -24,6 +24,9 @@ export interface Libc {
   pipe2: (fds: Pointer, flags: number) => number
   dup3: (oldfd: number, newfd: number, flags: number) => number
   fcntl: (fd: number, command: number, arg: number) => number
+  /** `message`: struct msghdr. */
+  sendmsg: (fd: number, message: Pointer, flags: number) => number
+  recvmsg: (fd: number, message: Pointer, flags: number) => number
   sendfile: (to: number, from: number, offset: Pointer, count: number) => number
   lseek: (fd: number, offset: number, whence: number) => number
   /** `path` ends with a NUL; `times`: two times seconds and nanoseconds, 64 bits each. */
@@ -97,6 +100,8 @@ export function loadLibc (koffi: Koffi): Libc {
     dup3: lib.func('int dup3(int oldfd, int newfd, int flags)'),
     fcntl: lib.func('int fcntl(int fd, int command, long arg)'),
     sendfile: lib.func('long sendfile(int to, int from, void *offset, ulong count)'),
+    sendmsg: lib.func('long sendmsg(int fd, void *message, int flags)'),
+    recvmsg: lib.func('long recvmsg(int fd, void *message, int flags)'),
     lseek: lib.func('long lseek(int fd, long offset, int whence)'),
     utimensat: lib.func('int utimensat(int folder, void *path, void *times, int flags)'),
     siginterrupt: lib.func('int siginterrupt(int signum, int flag)'),

@@ -2,6 +2,7 @@ import { readSync, writeSync } from 'node:fs'
 import { decodeHeader, encodeHeader, encodeJson, FRAME, HEADER_BYTES, MAX_CHUNK } from '../frame.ts'
 import { CONTROL_FD } from '../layout.ts'
 import { POLLIN } from '../native/libc.ts'
+import { receiveDescriptor } from '../native/pass-descriptor.ts'
 import type { Libc } from '../native/libc.ts'
 import type { FromRunner, ToRunner } from '../protocol.ts'
 
@@ -63,6 +64,17 @@ export class Control {
     if (this.#posted.length > 0) {
       this.#write(Buffer.alloc(0))
     }
+  }
+
+  /** Waits for a descriptor, which the caller closes. */
+  readDescriptor (libc: Libc): number {
+    const descriptor = receiveDescriptor(libc, CONTROL_FD)
+
+    if (descriptor == null) {
+      throw new Error('expected a descriptor from the worker')
+    }
+
+    return descriptor
   }
 
   send (message: FromRunner): void {

@@ -131,7 +131,7 @@ export class TaskRun {
     }
 
     try {
-      this.#launcher.identity.asProgram(() => { this.#copy.receive(this.#control, failure) })
+      this.#launcher.identity.asProgram(() => { this.#copy.receive(this.#control, task.descriptor === true, failure) })
     } catch (err) {
       return problem ?? sandboxProblem(`the payload does not fit into the box: ${message(err)}`)
     } finally {

@@ -80,9 +80,10 @@ export class WorkingCopy implements Contents {
    * into place, where `lay` must have made the folders. The stream is read to
    * its end whatever happens; the first error is thrown then.
    *
+   * @param descriptor - the contents come as one
    * @param failure - what was wrong before
    */
-  receive (control: Control, failure?: unknown): void {
+  receive (control: Control, descriptor: boolean, failure?: unknown): void {
     const attempt = (action: () => void) => {
       try {
         if (failure == null) {
@@ -99,8 +100,12 @@ export class WorkingCopy implements Contents {
       attempt(() => { ftruncateSync(this.#template, this.#files.reduce((sum, { size }) => sum + size, 0)) })
     }
 
-    for (const file of this.#files) {
-      this.#receiveFile(control, file, attempt)
+    if (descriptor) {
+      this.#receiveDescriptor(control, attempt)
+    } else {
+      for (const file of this.#files) {
+        this.#receiveFile(control, file, attempt)
+      }
     }
 
     if (failure != null) {
@@ -129,8 +134,24 @@ export class WorkingCopy implements Contents {
 
     if (!this.#single) {
       for (const file of this.#files) {
-        this.#copy(file, alive)
+        this.#copy(file, this.#template, alive)
       }
+    }
+  }
+
+  #receiveDescriptor (control: Control, attempt: (action: () => void) => void): void {
+    const source = control.readDescriptor(this.#libc)
+
+    try {
+      if (this.#single) {
+        for (const file of this.#files) {
+          attempt(() => { this.#copy(file, source, control.alive) })
+        }
+      } else {
+        attempt(() => { this.#pour(source, 0, this.#template, this.#files.reduce((sum, { size }) => sum + size, 0), control.alive) })
+      }
+    } finally {
+      closeSync(source)
     }
   }
 
@@ -161,32 +182,36 @@ export class WorkingCopy implements Contents {
     }
   }
 
-  #copy (file: Placed, alive?: () => void): void {
+  #copy (file: Placed, source: number, alive?: () => void): void {
     const path = join(BOX.work, file.path)
     const fd = openSync(path, CREATE, FILE_MODE)
 
     try {
-      const position = Buffer.alloc(8)
-
-      position.writeBigInt64LE(BigInt(file.offset))
-
-      for (let left = file.size; left > 0;) {
-        alive?.()
-
-        // From page to page inside the kernel.
-        const sent = check(this.#libc, 'sendfile', this.#libc.sendfile(fd, this.#template, position, Math.min(left, PIECE_BYTES)))
-
-        if (sent === 0) {
-          throw new Error('the payload is shorter than it was')
-        }
-
-        left -= sent
-      }
+      this.#pour(source, file.offset, fd, file.size, alive)
     } finally {
       closeSync(fd)
     }
 
     chmodSync(path, modeOf(file, path))
+  }
+
+  /** From page to page inside the kernel. */
+  #pour (source: number, offset: number, fd: number, size: number, alive?: () => void): void {
+    const position = Buffer.alloc(8)
+
+    position.writeBigInt64LE(BigInt(offset))
+
+    for (let left = size; left > 0;) {
+      alive?.()
+
+      const sent = check(this.#libc, 'sendfile', this.#libc.sendfile(fd, source, position, Math.min(left, PIECE_BYTES)))
+
+      if (sent === 0) {
+        throw new Error('the payload is shorter than it was')
+      }
+
+      left -= sent
+    }
   }
 }
 
