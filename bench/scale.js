@@ -137,11 +137,28 @@ async function measure ({ workers, rounds, restS, nodeOptions }, signal) {
       nodesMs,
       trouble: [...master.lines, ...fleet.lines].filter(line => TROUBLE.test(line))
     }
+  } catch (err) {
+    troublesOf([...master?.lines ?? [], ...fleet.lines]).forEach(line => { say(`bench: ${line}`) })
+
+    throw err
   } finally {
     await fleet.stop()
     await master?.stop()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** What was said of trouble, by its words: how often, and by whom first. */
+function troublesOf (lines) {
+  const kinds = new Map()
+
+  for (const line of lines.filter(line => TROUBLE.test(line))) {
+    const kind = line.replace(/light-\d+/g, 'a worker').replace(/…\w{8}|\d+/g, '#')
+
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+  }
+
+  return [...kinds].sort(([, a], [, b]) => b - a).slice(0, 10).map(([kind, count]) => `${count} times: ${kind}`)
 }
 
 /** Of each round: milliseconds from the submission of an empty job for all workers to the last of its results, and the CPU time of all who took part. */
