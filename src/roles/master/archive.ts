@@ -20,6 +20,8 @@ const LINGER_MS = 60_000
 const LINGERING = 256
 const SWEEP_MS = 2_000
 const GROUP = 256
+/** Workers that are known to be written as they are. */
+const MAX_WRITTEN = 4_096
 
 const ROW = 'local/row/'
 const WORKER = 'local/worker/'
@@ -216,7 +218,15 @@ export class Archive {
       }
     }
 
-    infos.forEach((info, id) => this.#workers.set(id, info))
+    for (const [id, info] of infos) {
+      this.#workers.delete(id)
+      this.#workers.set(id, info)
+    }
+
+    // of the others it is written once more
+    for (const id of [...this.#workers.keys()].slice(0, Math.max(0, this.#workers.size - MAX_WRITTEN))) {
+      this.#workers.delete(id)
+    }
 
     return [...infos.values()]
   }
