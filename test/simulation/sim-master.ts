@@ -2,6 +2,7 @@ import { MeshmarkError, isMeshmarkError, toError } from '../../src/model/errors.
 import { executionId, parseExecutionId } from '../../src/model/ids.ts'
 import { chooseExpired } from '../../src/roles/master/retention.ts'
 import { COMMANDS, emptyCoordinator } from '../../src/roles/master/coordinator/state.ts'
+import { isCancelPending } from '../../src/roles/master/coordinator/tasks.ts'
 import { freezeTargets } from '../../src/roles/master/coordinator/targets.ts'
 import { SETTLE_MS } from '../../src/roles/master/coordinator/place.ts'
 import { BEAT_MS, newElection } from '../../src/roles/master/election/state.ts'
@@ -1001,7 +1002,7 @@ export class MasterLife implements Node {
       await this.#next(this.#watchers, untilMs - this.process.monotonic())
     }
 
-    return cancelling().map(task => task.worker ?? task.name)
+    return [...entry.tasks.values()].filter(isCancelPending).map(task => task.worker ?? task.name)
   }
 
   /** Something of this kind happens, or the time is up. */

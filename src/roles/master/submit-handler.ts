@@ -8,6 +8,7 @@ import { validateManifest } from '../../node/payload/manifest.ts'
 import { decodeJob } from '../../node/protocol/model/index.ts'
 import { submit } from '../../node/protocol/submit/index.ts'
 import { Attachment } from './attachment.ts'
+import { isCancelPending } from './coordinator/tasks.ts'
 import { ItemAttachment } from './item-attachment.ts'
 import { findJob } from './find-job.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
@@ -401,7 +402,7 @@ export class SubmitHandler {
       watch.close()
     }
 
-    return cancelling().map(task => task.info?.name ?? task.name)
+    return [...entry.tasks.values()].filter(isCancelPending).map(task => task.info?.name ?? task.name)
   }
 
   #nodes (): NodeRow[] {

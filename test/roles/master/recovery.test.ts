@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { DEFAULT_LIMITS } from '../../../src/model/limits.ts'
 import { emptyCoordinator } from '../../../src/roles/master/coordinator/state.ts'
 import { stepCoordinator } from '../../../src/roles/master/coordinator/step.ts'
+import { isCancelPending } from '../../../src/roles/master/coordinator/tasks.ts'
 import { freezeTargets } from '../../../src/roles/master/coordinator/targets.ts'
 import { jobView } from '../../../src/roles/master/views.ts'
 import type { Job } from '../../../src/model/job.ts'
@@ -255,6 +256,8 @@ describe('a cancelled job', () => {
 
     expect(task('w1').state).toBe<TaskState>('cancelled')
     expect(task('w1').reason).toBe('cancel pending: its worker is not connected')
+    // nobody has heard that it does not run: it may be cancelled once more, and says the same
+    expect(isCancelPending(task('w1'))).toBe(true)
     expect(state.jobs.get(JOB)?.finishedAtMs).toBeDefined()
     expect(register('w1', [{ execution: execution('w1', 'w1'), state: 'running' }])).toContainEqual({ kind: 'cancel-on', worker: 'w1', job: JOB })
   })

@@ -7,7 +7,7 @@ import { place } from './place.ts'
 import { countedRecord, isFinal, note } from './records.ts'
 import { reign, standDown } from './reign.ts'
 import { COMMANDS } from './state.ts'
-import { cancelOn, change, conclude, findTask, forEachTaskOf, hasBegun, release, requeue, rollBack, runAgain, settle } from './tasks.ts'
+import { CANCEL_PENDING, cancelOn, change, conclude, findTask, forEachTaskOf, hasBegun, release, requeue, rollBack, runAgain, settle } from './tasks.ts'
 import { retrack, taskOf, tasksOf } from './track.ts'
 import { onGone, onHolds, onRegistered, onTick, onWorkerState } from './workers.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, Place, TaskEntry } from './state.ts'
@@ -276,7 +276,7 @@ function onCancel (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
 
         // running, or START is on its way
         const worker = task.worker ?? ''
-        task.reason = state.workers.get(worker)?.connected === true ? undefined : 'cancel pending: its worker is not connected'
+        task.reason = state.workers.get(worker)?.connected === true ? undefined : CANCEL_PENDING
         cancelOthers(task, worker, event.job, effects)
         cancelOn(state, entry, task, worker, event.nowMs, effects)
         break

@@ -82,6 +82,14 @@ export function hasBegun (task: TaskEntry): boolean {
   return task.state === 'running' || task.state === 'cancelling' || (task.state === 'starting' && !task.prepared)
 }
 
+/** Why a task that may run, or may begin yet, at a worker that nobody hears is called cancelled, in the end for want of better. */
+export const CANCEL_PENDING = 'cancel pending: its worker is not connected'
+
+/** Its worker has not confirmed the cancel. */
+export function isCancelPending ({ state, reason }: TaskEntry): boolean {
+  return state === 'cancelling' || (state === 'cancelled' && reason === CANCEL_PENDING)
+}
+
 /** It may run there: its worker is told until it confirms. */
 export function cancelOn (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, nowMs: number, effects: CoordinatorEffect[]): void {
   task.cancelSentMs = nowMs

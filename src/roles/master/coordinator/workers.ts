@@ -3,7 +3,7 @@ import { isTaskEnd, WORKER_LOST_MS } from '../../../model/states.ts'
 import { formatDuration } from '../../../model/units.ts'
 import { engageAgain, forgetWorker, freshen, heard, rest, rouse, slotsOf } from './capacity.ts'
 import { MAX_ATTEMPTS, mayRetry } from './records.ts'
-import { cancelOn, change, conclude, forEachTaskOf, hasBegun, isBeingArranged, keyOf, requeue, rollBack, runAgain, settle } from './tasks.ts'
+import { CANCEL_PENDING, cancelOn, change, conclude, forEachTaskOf, hasBegun, isBeingArranged, keyOf, requeue, rollBack, runAgain, settle } from './tasks.ts'
 import { retrack, taskOf, touch } from './track.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
 import type { Held } from '../../../node/protocol/register/messages.ts'
@@ -371,7 +371,7 @@ function giveUpOne (state: CoordinatorState, entry: JobEntry, task: TaskEntry, n
     requeue(state, entry, task, undefined, nowMs, effects)
   } else if (silentMs >= WORKER_LOST_MS) {
     const reason = task.state === 'cancelling'
-      ? 'cancel pending: its worker is not connected'
+      ? CANCEL_PENDING
       : `nothing heard from its worker for ${WORKER_LOST_MS / 1_000} s`
 
     rollBack(state, entry, task, effects)
