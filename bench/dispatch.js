@@ -43,6 +43,13 @@ const PHASES = [
   ['until the end is said', 'lastResult', 'ended']
 ]
 
+/** Of the execution in the middle of a job. */
+const MIDDLE = [
+  ['from accepted to the start of its program: assigned, on the disk, START, on the worker\'s disk, into its box', 'offerMs'],
+  ['its program and its box', 'boxMs'],
+  ['from its end to its result at the client: two disks, two ways', 'deliveryMs']
+]
+
 /** @param {AbortSignal} interruption after which everything is taken down */
 export async function bench (args, interruption) {
   const { values } = parseArgs({ args, options: { rounds: { type: 'string', default: '20' }, workers: { type: 'string', default: '8' }, seed: { type: 'string', default: '1' } } })
@@ -142,12 +149,14 @@ export async function bench (args, interruption) {
     'command on one to ssh': to('command on one', 'ssh to one')
   }
   const phases = Object.fromEntries(Object.entries(jobs).map(([kind, all]) => [kind, PHASES.map(([name, from, until]) => ({ name, ms: middle(all.map(marks => marks[until] - marks[from])) }))]))
-  const result = { bench: 'dispatch', machine: machine(), load: [began, load()], workers, rounds, ratios, phases, timesMs: times, jobs }
+  const one = Object.fromEntries(Object.entries(jobs).map(([kind, all]) => [kind, MIDDLE.map(([name, key]) => ({ name, ms: middle(all.map(marks => marks[key])) }))]))
+  const result = { bench: 'dispatch', machine: machine(), load: [began, load()], workers, rounds, ratios, phases, one, timesMs: times, jobs }
 
   process.stdout.write(`${[
     table([['', 'n', 'median, 95 %, ms', 'least'], ...Object.entries(times).map(([name, all]) => [name, String(all.length), interval(bootstrapMedian(all), 0), Math.min(...all).toFixed(0)])]),
     table([['ratio within a round', 'median, 95 %', 'at most', 'kept'], ...Object.entries(ratios).map(([name, ratio]) => [name, interval(ratio, 2), ratio.bound == null ? '' : String(ratio.bound), verdictOf(ratio)])]),
     table([['where the time of a job goes, ms', 'warm', 'cold'], ...PHASES.map(([name], i) => [name, phases.warm[i].ms.toFixed(1), phases.cold[i].ms.toFixed(1)])]),
+    table([['and that of one execution, in the middle, ms', 'warm', 'cold'], ...MIDDLE.map(([name], i) => [name, one.warm[i].ms.toFixed(1), one.cold[i].ms.toFixed(1)])]),
     `starting, connecting and leaving, as a command does: ${middle(times.nodes).toFixed(0)} ms`
   ].join('\n\n')}\n`)
   save('dispatch', result)

@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path'
+import { middle } from './bootstrap.js'
 import { MAIN } from './local-mesh.js'
 
 const DIST = dirname(MAIN)
@@ -37,6 +38,7 @@ export async function runJob (client, draft) {
   const accepted = now()
   const results = []
   const delivered = new Map()
+  const toldAt = []
   let lastResult
 
   for await (const event of client.attach(id)) {
@@ -51,6 +53,7 @@ export async function runJob (client, draft) {
     if (event.kind === 'result') {
       results.push(event.result)
       lastResult = now()
+      toldAt.push(lastResult)
     } else if (event.kind === 'end') {
       const bad = event.view.tasks.find(({ state, task }) => state !== 'done' && results.find(({ key }) => key.task === task)?.outcome !== 'done')
 
@@ -70,6 +73,10 @@ export async function runJob (client, draft) {
     worker: results[0].key.worker,
     lastFinish: Math.max(...results.map(({ finishedAt }) => finishedAt)),
     lastResult,
-    ended: now()
+    ended: now(),
+    /** Of one execution, in the middle: until its program starts, until the worker has its end from the box, until the client knows. */
+    offerMs: middle(results.map(({ startedAt }) => startedAt - accepted)),
+    boxMs: middle(results.map(({ startedAt, finishedAt }) => finishedAt - startedAt)),
+    deliveryMs: middle(results.map(({ finishedAt }, at) => toldAt[at] - finishedAt))
   }
 }

@@ -74,6 +74,14 @@ describe('the machine-wide lock', () => {
     await held.release()
   })
 
+  it('lets those who share it come at one moment, and none of them waits for another', async () => {
+    const onWait = (): void => { throw new Error('should not wait') }
+    const held = await Promise.all(Array.from({ length: 8 }, async () => lock.acquire('shared', { onWait })))
+
+    await Promise.all(held.map(async one => one.release()))
+    await (await lock.acquire('exclusive', { onWait })).release()
+  })
+
   it('lets nobody who would share it overtake who waits for it alone', async () => {
     const first = await lock.acquire('shared')
     const child = holder('exclusive')
