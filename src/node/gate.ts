@@ -27,13 +27,18 @@ export class Gate {
     }
   }
 
+  /** Those that were let in, and have neither gone nor become members. */
+  get inside (): number {
+    return this.#inside.size
+  }
+
   /** It needs its turn no more. */
   passed ({ remoteAddr }: { remoteAddr: MultiaddrConnection['remoteAddr'] }): void {
-    this.#inside.get(remoteAddr.toString())?.()
+    this.#inside.get(placeOf(remoteAddr))?.()
   }
 
   async #enter (connection: MultiaddrConnection): Promise<void> {
-    const address = connection.remoteAddr.toString()
+    const address = placeOf(connection.remoteAddr)
 
     connection.pause()
 
@@ -55,4 +60,9 @@ export class Gate {
       end()
     }
   }
+}
+
+/** Once it has proven who it is, its address says that as well. */
+function placeOf (address: MultiaddrConnection['remoteAddr']): string {
+  return address.toString().replace(/\/p2p\/.*$/, '')
 }

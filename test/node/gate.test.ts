@@ -1,8 +1,11 @@
 import '../../src/node/polyfill.ts'
+import { generateKeyPair } from '@libp2p/crypto/keys'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
 import { AT_ONCE } from '../../src/node/doorway.ts'
 import { Gate } from '../../src/node/gate.ts'
+import { createTransport } from '../../src/node/libp2p.ts'
+import { LOOPBACK } from './mesh.ts'
 import type { MultiaddrConnection } from '@libp2p/interface'
 
 /** As much of a connection as the gate looks at. */
@@ -44,7 +47,7 @@ describe('a gate', () => {
     await turn()
     expect(newcomers.filter(({ isRead }) => isRead)).toHaveLength(AT_ONCE)
 
-    gate.passed(newcomers[0]!)
+    gate.passed({ remoteAddr: newcomers[0]!.remoteAddr.encapsulate('/p2p/12D3KooWJwn2ZgcNwNvZDvnmyfTDbyy5h79UZHdhx2fsi9ywLTk3') })
     await turn()
     expect(read()).toEqual([0])
 
@@ -63,5 +66,28 @@ describe('a gate', () => {
     gate.passed(newcomers[2]!)
     expect(await Promise.all(denials)).toEqual(newcomers.map(() => false))
     newcomers.forEach(newcomer => { newcomer.close() })
+  })
+
+  it('knows a newcomer again by the connection that it has in the end', async () => {
+    const gate = new Gate()
+    const init = { askAfterMs: 2_000, giveUpAfterMs: 5_000 }
+    const [host, guest] = await Promise.all([[LOOPBACK], []].map(async listen => createTransport({ ...init, listen, identity: await generateKeyPair('Ed25519'), gate: listen.length > 0 ? gate : undefined })))
+
+    try {
+      await Promise.all([host!.start(), guest!.start()])
+
+      const opened = Promise.withResolvers<Parameters<Gate['passed']>[0]>()
+
+      host!.addEventListener('connection:open', ({ detail }) => { opened.resolve(detail) })
+      await guest!.dial(host!.getMultiaddrs())
+
+      const connection = await opened.promise
+
+      expect(gate.inside).toBe(1)
+      gate.passed(connection)
+      expect(gate.inside).toBe(0)
+    } finally {
+      await Promise.all([host!.stop(), guest!.stop()])
+    }
   })
 })
