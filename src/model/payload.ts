@@ -23,6 +23,19 @@ export interface PayloadManifest {
 /** Large enough that framing costs nothing, small enough that one lost chunk does not matter. */
 export const CHUNK_SIZE = 1024 * 1024
 
+const SMALL_CHUNK_SIZE = 256 * 1024
+/** Of a payload, up to which chunks are small. */
+const SMALL_CHUNKS_UP_TO = 1024 * 1024 * 1024
+
+/**
+ * What a payload of so many bytes is cut into. A chunk is verified before it is
+ * passed on, so each worker in a chain has it later by the time that one chunk
+ * takes: small ones, where their number does not matter.
+ */
+export function chunkSizeFor (bytes: number): number {
+  return bytes <= SMALL_CHUNKS_UP_TO ? SMALL_CHUNK_SIZE : CHUNK_SIZE
+}
+
 /** Refused beyond this, on every side: 16 GiB with chunks of 1 MiB. */
 export const MAX_CHUNKS = 16_384
 export const MAX_FILES = 4_096

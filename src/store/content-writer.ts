@@ -53,8 +53,8 @@ export interface ContentWriterInit {
   onIdle: () => void
 }
 
-/** Chunks kept in memory for those who pass them on at the pace at which they come. */
-const RECENT_CHUNKS = 4
+/** Of chunks, kept in memory for those who pass them on at the pace at which they come. */
+const RECENT_BYTES = 4 * 1024 * 1024
 
 /** Numbers of the chunks that are not in the folder as they should be. A folder that is not there has none. */
 export async function missingChunks (dir: string, manifest: PayloadManifest): Promise<number[]> {
@@ -266,7 +266,7 @@ export class ContentWriter {
 
       this.#recent.set(index, bytes)
 
-      if (this.#recent.size > RECENT_CHUNKS) {
+      if (this.#recent.size * this.#manifest.chunkSize > RECENT_BYTES) {
         this.#recent.delete(oldest!)
       }
     }

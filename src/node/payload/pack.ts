@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { MeshmarkError } from '../../model/errors.ts'
-import { CHUNK_SIZE, MAX_CHUNKS, MAX_FILES } from '../../model/payload.ts'
+import { chunkSizeFor, MAX_CHUNKS, MAX_FILES } from '../../model/payload.ts'
 import { formatBytes } from '../../model/units.ts'
 import { isUsablePath, manifestId, validateManifest } from './manifest.ts'
 import type { PayloadFile, PayloadManifest } from '../../model/payload.ts'
 import type { BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
+
+const BUFFER_BYTES = 1024 * 1024
 
 export interface FileToPack {
   /** Path on this machine, or the content itself. */
@@ -45,7 +47,8 @@ export async function packFiles (files: FileToPack[]): Promise<PackedPayload> {
     throw new MeshmarkError('usage', `${files.length} files are more than a payload holds (${MAX_FILES}): pack them into one archive`)
   }
 
-  const digester = new ChunkDigester()
+  const chunkSize = chunkSizeFor(await sizeOf(files))
+  const digester = new ChunkDigester(chunkSize)
   const packed: Packed[] = []
   const described: PayloadFile[] = []
 
@@ -62,7 +65,7 @@ export async function packFiles (files: FileToPack[]): Promise<PackedPayload> {
     described.push({ path: file.path, size, executable: file.executable ?? executable })
   }
 
-  const content = { files: described, chunkSize: CHUNK_SIZE, chunks: digester.end() }
+  const content = { files: described, chunkSize, chunks: digester.end() }
   const manifest = { id: manifestId(content), ...content }
 
   // what two files of one name or a file and a folder of one name would be
@@ -73,6 +76,13 @@ export async function packFiles (files: FileToPack[]): Promise<PackedPayload> {
   }
 
   return new PackedFiles(manifest, packed)
+}
+
+/** As far as they can be read; what is wrong with one is said when it is. */
+async function sizeOf (files: FileToPack[]): Promise<number> {
+  const sizes = await Promise.all(files.map(async ({ source }) => typeof source === 'string' ? stat(source).then(({ size }) => size, () => 0) : source.byteLength))
+
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 class PackedFiles implements PackedPayload {
@@ -95,8 +105,9 @@ class PackedFiles implements PackedPayload {
       throw new Error(this.#closed ? 'the packed payload is closed' : `no chunk ${index}`)
     }
 
-    const start = index * CHUNK_SIZE
-    const end = Math.min(start + CHUNK_SIZE, this.#bytes())
+    const { chunkSize } = this.manifest
+    const start = index * chunkSize
+    const end = Math.min(start + chunkSize, this.#bytes())
     const chunk = new Uint8Array(end - start)
     const parts = this.#files.filter(file => file.size > 0 && file.start < end && file.start + file.size > start)
 
@@ -165,19 +176,24 @@ class PackedFiles implements PackedPayload {
 /** SHA-256 of every chunk of what passes through, and nothing kept of it. */
 class ChunkDigester {
   bytes = 0
+  readonly #chunkSize: number
   readonly #digests: Uint8Array[] = []
   #hash = createHash('sha256')
   #filled = 0
 
+  constructor (chunkSize: number) {
+    this.#chunkSize = chunkSize
+  }
+
   update (bytes: Uint8Array): void {
     for (let pos = 0; pos < bytes.byteLength;) {
-      const piece = bytes.subarray(pos, pos + CHUNK_SIZE - this.#filled)
+      const piece = bytes.subarray(pos, pos + this.#chunkSize - this.#filled)
 
       this.#hash.update(piece)
       this.#filled += piece.byteLength
       pos += piece.byteLength
 
-      if (this.#filled === CHUNK_SIZE) {
+      if (this.#filled === this.#chunkSize) {
         this.#finishChunk()
       }
     }
@@ -195,7 +211,7 @@ class ChunkDigester {
 
   #finishChunk (): void {
     if (this.#digests.length === MAX_CHUNKS) {
-      throw new MeshmarkError('usage', `the files are more than a payload holds (${formatBytes(MAX_CHUNKS * CHUNK_SIZE)}): let the program read its data where it runs`)
+      throw new MeshmarkError('usage', `the files are more than a payload holds (${formatBytes(MAX_CHUNKS * this.#chunkSize)}): let the program read its data where it runs`)
     }
 
     this.#digests.push(new Uint8Array(this.#hash.digest()))
@@ -215,7 +231,7 @@ async function digestFile (source: string, digester: ChunkDigester): Promise<{ e
 
   try {
     const seen = await handle.stat({ bigint: true })
-    const buffer = new Uint8Array(Number(seen.size < CHUNK_SIZE ? seen.size + 1n : CHUNK_SIZE))
+    const buffer = new Uint8Array(Number(seen.size < BUFFER_BYTES ? seen.size + 1n : BUFFER_BYTES))
 
     let position = 0
 

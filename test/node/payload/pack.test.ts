@@ -4,12 +4,14 @@ import { appendFileSync, chmodSync, mkdirSync, readdirSync, renameSync, rmSync, 
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CHUNK_SIZE } from '../../../src/model/payload.ts'
+import { chunkSizeFor } from '../../../src/model/payload.ts'
 import { validateManifest } from '../../../src/node/payload/manifest.ts'
 import { packFiles } from '../../../src/node/payload/pack.ts'
 import { ContentStore } from '../../../src/store/content.ts'
 import { startChild, useTemporaryDir } from '../../store/child.ts'
 import type { PackedPayload } from '../../../src/node/payload/pack.ts'
+
+const CHUNK_SIZE = chunkSizeFor(0)
 
 const dir = useTemporaryDir()
 

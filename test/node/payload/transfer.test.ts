@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { CHUNK_SIZE } from '../../../src/model/payload.ts'
+import { chunkSizeFor } from '../../../src/model/payload.ts'
 import { packFiles } from '../../../src/node/payload/pack.ts'
 import { receivePayload } from '../../../src/node/payload/receive.ts'
 import { sendPayload } from '../../../src/node/payload/send.ts'
@@ -14,6 +14,8 @@ import { LOOPBACK, TestMesh } from '../mesh.ts'
 import type { MeshNode } from '../../../src/node/mesh-node.ts'
 import type { PackedPayload } from '../../../src/node/payload/pack.ts'
 import type { TransferEnd } from '../../../src/node/payload/receive.ts'
+
+const CHUNK_SIZE = chunkSizeFor(0)
 
 const CHUNKS = 6
 
