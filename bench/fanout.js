@@ -116,6 +116,8 @@ export async function bench (args, interruption) {
 
           const again = await client.call('job', { file })
 
+          first.notes.forEach(note => { say(`bench: ${note}`) })
+
           times['to all'].push(first.delivered - first.submitted)
           times['to all, once it is there'].push(first.delivered - first.accepted)
           times['the same again'].push(again.delivered - again.submitted)

@@ -39,6 +39,7 @@ export async function runJob (client, draft) {
   const results = []
   const delivered = new Map()
   const toldAt = []
+  const notes = new Set()
   let lastResult
 
   for await (const event of client.attach(id)) {
@@ -48,6 +49,10 @@ export async function runJob (client, draft) {
       if (!BEFORE_START.includes(state) && !delivered.has(task)) {
         delivered.set(task, now())
       }
+    }
+
+    if (event.kind === 'transfer' && event.note != null) {
+      notes.add(event.note)
     }
 
     if (event.kind === 'result') {
@@ -77,6 +82,8 @@ export async function runJob (client, draft) {
     /** Of one execution, in the middle: until its program starts, until the worker has its end from the box, until the client knows. */
     offerMs: middle(results.map(({ startedAt }) => startedAt - accepted)),
     boxMs: middle(results.map(({ startedAt, finishedAt }) => finishedAt - startedAt)),
-    deliveryMs: middle(results.map(({ finishedAt }, at) => toldAt[at] - finishedAt))
+    deliveryMs: middle(results.map(({ finishedAt }, at) => toldAt[at] - finishedAt)),
+    /** What was worked around while the payload was on its way. */
+    notes: [...notes]
   }
 }

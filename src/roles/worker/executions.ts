@@ -72,13 +72,13 @@ export class Executions {
     return [...this.#running.values()]
   }
 
-  /** Does something run that must have its machine alone? As long as a job was not looked at, it may. */
+  /** Does something run that must have its machine alone? */
   get measuring (): boolean {
     return [...this.#running.values()].some(({ measured }) => measured)
   }
 
   start (start: SlotStart): void {
-    const running: Running = { execution: start.execution, stop: new AbortController(), measured: true, isItem: false, done: Promise.resolve() }
+    const running: Running = { execution: start.execution, stop: new AbortController(), measured: start.measured, isItem: false, done: Promise.resolve() }
 
     this.#running.set(start.execution, running)
     running.done = this.#run(running, start)
@@ -194,7 +194,6 @@ export class Executions {
       noise,
       output,
       onJob: job => {
-        running.measured = job.kind === 'run'
         running.isItem = job.each != null
       },
       onReport: report => {

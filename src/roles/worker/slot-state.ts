@@ -92,6 +92,7 @@ export interface SlotStart {
   job: Uint8Array
   /** Another one of the same job follows in this place. */
   more: boolean
+  measured: boolean
   startAtMs?: number
   startErrorMs?: number
   quietWaitMs?: number
@@ -348,6 +349,7 @@ function onStart (state: SlotState, event: RequestEvent, message: StartMessage):
         place: at,
         job: start.job,
         more: accepted.length > 1,
+        measured: start.measured,
         startAtMs: message.startAtMs,
         startErrorMs: message.startErrorMs,
         quietWaitMs: reserved?.kind === 'reserved' ? reserved.quietWaitMs : undefined
@@ -479,7 +481,7 @@ function onEnded (state: SlotState, { execution, giveBack }: Extract<SlotEvent, 
       ...marked.effects,
       state.cancelled.has(job)
         ? { kind: 'abandon', execution: next }
-        : { kind: 'start', execution: next, place: at, job: place.job, more: left.length > 1 },
+        : { kind: 'start', execution: next, place: at, job: place.job, more: left.length > 1, measured: place.measured },
       { kind: 'changed' }
     ]
   }

@@ -83,7 +83,7 @@ describe('a reservation', () => {
       const again = play(state, { ...settled, quietWaitMs: 100 })
       const start: SlotRequest = { ...startOf(0), id: 1_000_001, startAtMs: 5, startErrorMs: 0.1 } as SlotRequest
       const started = stepSlot(again, { kind: 'request', request: 8, from: claim.master, message: start, nowMs: 3_600, hasPayload: true, start: { job: new Uint8Array(), measured: true } })
-      expect(started.effects).toContainEqual({ kind: 'start', execution: executionOf(0), place: 0, job: new Uint8Array(), more: false, startAtMs: 5, startErrorMs: 0.1, quietWaitMs: 500 })
+      expect(started.effects).toContainEqual({ kind: 'start', execution: executionOf(0), place: 0, job: new Uint8Array(), more: false, measured: true, startAtMs: 5, startErrorMs: 0.1, quietWaitMs: 500 })
     })
 
     it('holds its lease meanwhile, and a new one from then on', () => {
