@@ -1,9 +1,13 @@
 import { MeshmarkError } from '../model/errors.ts'
 import { note, type Context } from './context.ts'
+import { letHeapGrow } from './heap.ts'
 import { listenAddress } from './listen.ts'
 import { useDataDirectory } from './data-directory.ts'
 import { typed } from './program-name.ts'
 import { announceReady, untilStopped } from './until-stopped.ts'
+
+/** Percent. With a thousand workers 100 MB are alive. */
+const HEAP_GROWTH = 200
 
 export interface MasterSettings {
   listen?: string[]
@@ -20,6 +24,8 @@ export interface MasterSettings {
 
 /** Is a master until told to stop, or until its mesh puts it out. */
 export async function serveAsMaster (settings: MasterSettings, context: Context): Promise<void> {
+  letHeapGrow(HEAP_GROWTH)
+
   useDataDirectory(settings.data)
 
   const { runMaster } = await import('../roles/master/master.ts')

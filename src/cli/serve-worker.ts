@@ -4,9 +4,13 @@ import type { Grant } from '../model/machine.ts'
 import type { BindingRequest } from '../roles/worker/binding.ts'
 import { note, type Context } from './context.ts'
 import { useDataDirectory } from './data-directory.ts'
+import { letHeapGrow } from './heap.ts'
 import { listenAddress } from './listen.ts'
 import { connectOptions, type ConnectionOptions } from './options.ts'
 import { announceReady, untilStopped } from './until-stopped.ts'
+
+/** Percent. Some 15 MB are alive. */
+const HEAP_GROWTH = 400
 
 export interface WorkerSettings extends ConnectionOptions {
   name?: string
@@ -35,6 +39,8 @@ async function listenAddresses (listen: string[], relay = true): Promise<string[
 
 /** Is a worker until told to stop. */
 export async function serveAsWorker (settings: WorkerSettings, context: Context): Promise<void> {
+  letHeapGrow(HEAP_GROWTH)
+
   if (process.platform !== 'linux') {
     throw new MeshmarkError('failed', `workers need Linux, this is ${process.platform}: masters and clients run here`)
   }

@@ -53,6 +53,9 @@ export interface ContentWriterInit {
   onIdle: () => void
 }
 
+/** Of a payload that must be on the disk: how often the disk is asked while it comes. */
+const SYNC_BYTES = 8 * 1024 * 1024
+
 /** Of chunks, kept in memory for those who pass them on at the pace at which they come. */
 const RECENT_BYTES = 4 * 1024 * 1024
 
@@ -120,8 +123,11 @@ export class ContentWriter {
   /** The chunks written last, while somebody follows: whoever passes them on need not fetch them from the disk. */
   readonly #recent = new Map<number, Bytes>()
   #finishing?: Promise<void>
+  /** Written since the disk was last asked to take what there is. */
+  #unsyncedBytes = 0
   /** What `finish` has not waited for. */
   #syncing: Promise<unknown> = Promise.resolve()
+  #isSyncing = false
   #finished = false
   #closing?: Promise<void>
 
@@ -300,6 +306,7 @@ export class ContentWriter {
 
       await writeFully(this.#file, bytes, index * chunkSize)
       this.#keep(index, bytes)
+      this.#syncAhead(length)
       this.#missing.delete(index)
       this.#listeners.forEach(tell => { tell() })
     } catch (err) {
@@ -307,6 +314,17 @@ export class ContentWriter {
     } finally {
       this.#inFlight--
       await this.#closeIfIdle()
+    }
+  }
+
+  /** So that little is left to wait for at the end. */
+  #syncAhead (bytes: number): void {
+    this.#unsyncedBytes += bytes
+
+    if (this.#init.durable && this.#unsyncedBytes >= SYNC_BYTES && !this.#isSyncing) {
+      this.#unsyncedBytes = 0
+      this.#isSyncing = true
+      this.#syncing = this.#file.datasync().catch(() => {}).finally(() => { this.#isSyncing = false })
     }
   }
 
