@@ -30,11 +30,13 @@ const METHODS = {
     return runJob(client, await draftExec(['true'], { on: 'all', with: [file] }))
   },
 
-  async listen ({ address }) {
-    const { createTransport } = await load('node/libp2p.js')
+  /** As a link of a chain: `own` = with the transport of Meshmark, otherwise with libp2p as it comes. */
+  async listen ({ address, own }) {
     const { generateKeyPair } = await import('@libp2p/crypto/keys')
+    const identity = await generateKeyPair('Ed25519')
+    const listen = [`/ip4/${address}/tcp/0`]
 
-    transport = await createTransport({ identity: await generateKeyPair('Ed25519'), listen: [`/ip4/${address}/tcp/0`] })
+    transport = own ? await (await load('node/libp2p.js')).createTransport({ identity, listen }) : await plainLibp2p(identity, listen)
     await transport.start()
     await transport.handle(BARE, stream => { take(stream) })
 
@@ -77,6 +79,21 @@ const METHODS = {
   hash ({ file }) {
     return createHash('sha256').update(readFileSync(file)).digest('hex')
   }
+}
+
+/** With windows as large as ours. */
+async function plainLibp2p (privateKey, listen) {
+  const [{ createLibp2p }, { tcp }, { noise }, { yamux }] = await Promise.all(['libp2p', '@libp2p/tcp', '@chainsafe/libp2p-noise', '@chainsafe/libp2p-yamux'].map(async name => import(name)))
+
+  return createLibp2p({
+    privateKey,
+    start: false,
+    addresses: { listen },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: 2 * 1024 * 1024, maxReadBufferLength: 4 * 1024 * 1024 } })],
+    connectionMonitor: { enabled: false }
+  })
 }
 
 /** Stops reading whenever what it passes on to is full. */
