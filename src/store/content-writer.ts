@@ -13,7 +13,9 @@ import type { FileHandle } from 'node:fs/promises'
 export interface IncomingContent {
   /** Numbers of the chunks that were missing when it began. */
   readonly missing: number[]
-  /** Any order. Rejects with a ChunkMismatchError when the bytes are not that chunk; nothing of it is kept then. */
+  /** Any order. Throws a ChunkMismatchError when the bytes are not that chunk; nothing of it is kept then. Who follows has it at once; resolves when it is written. */
+  take: (index: number, bytes: Bytes) => Promise<void>
+  /** As `take`, but rejects instead of throwing. */
   write: (index: number, bytes: Bytes) => Promise<void>
   /** Resolves when the whole payload can be opened, and is on the disk as far as the store promises it; rejects when chunks are still missing. */
   finish: () => Promise<void>
@@ -165,6 +167,13 @@ export class ContentWriter {
 
     this.#users++
 
+    const take = (index: number, bytes: Bytes): Promise<void> => {
+      if (!active) {
+        throw new Error('this transfer has ended')
+      }
+
+      return this.#take(index, bytes)
+    }
     const leave = async (): Promise<void> => {
       if (active) {
         active = false
@@ -175,13 +184,8 @@ export class ContentWriter {
 
     return {
       missing: this.missing,
-      write: async (index, bytes) => {
-        if (!active) {
-          throw new Error('this transfer has ended')
-        }
-
-        await this.#write(index, bytes)
-      },
+      take,
+      write: async (index, bytes) => { await take(index, bytes) },
       finish: async () => {
         // it stays open to what is missing when this rejects
         await this.#finish()
@@ -245,7 +249,7 @@ export class ContentWriter {
 
   #firstHere (wanted: ReadonlySet<number>): number | undefined {
     for (const index of wanted) {
-      if (!this.#missing.has(index) && this.#manifest.chunks[index] != null) {
+      if (this.#recent.has(index) || (!this.#missing.has(index) && this.#manifest.chunks[index] != null)) {
         return index
       }
     }
@@ -268,18 +272,21 @@ export class ContentWriter {
 
   #keep (index: number, bytes: Bytes): void {
     if (this.#followers > 0) {
-      const [oldest] = this.#recent.keys()
-
       this.#recent.set(index, bytes)
 
-      if (this.#recent.size * this.#manifest.chunkSize > RECENT_BYTES) {
-        this.#recent.delete(oldest!)
+      for (const oldest of this.#recent.keys()) {
+        // what is not written yet can be had nowhere else
+        if (this.#recent.size * this.#manifest.chunkSize <= RECENT_BYTES || this.#missing.has(oldest)) {
+          break
+        }
+
+        this.#recent.delete(oldest)
       }
     }
   }
 
-  async #write (index: number, bytes: Bytes): Promise<void> {
-    const { id, chunks, chunkSize } = this.#manifest
+  #take (index: number, bytes: Bytes): Promise<void> {
+    const { id, chunks } = this.#manifest
     const digest = chunks[index]
 
     if (digest == null) {
@@ -292,24 +299,27 @@ export class ContentWriter {
       throw new ChunkMismatchError(id, index, `has ${bytes.byteLength} bytes instead of ${length}`)
     }
 
+    if (!matches(bytes, digest)) {
+      throw new ChunkMismatchError(id, index, 'does not match its digest')
+    }
+
+    // unless somebody else has brought it
+    return this.#missing.has(index) ? this.#write(index, bytes) : Promise.resolve()
+  }
+
+  /** What has been verified. */
+  async #write (index: number, bytes: Bytes): Promise<void> {
     this.#inFlight++
 
     try {
-      if (!matches(bytes, digest)) {
-        throw new ChunkMismatchError(id, index, 'does not match its digest')
-      }
-
-      // somebody else brought it
-      if (!this.#missing.has(index)) {
-        return
-      }
-
-      await writeFully(this.#file, bytes, index * chunkSize)
       this.#keep(index, bytes)
-      this.#syncAhead(length)
+      this.#listeners.forEach(tell => { tell() })
+      await writeFully(this.#file, bytes, index * this.#manifest.chunkSize)
+      this.#syncAhead(bytes.byteLength)
       this.#missing.delete(index)
       this.#listeners.forEach(tell => { tell() })
     } catch (err) {
+      this.#recent.delete(index)
       throw explainDiskFull(err, this.#dir)
     } finally {
       this.#inFlight--

@@ -398,6 +398,7 @@ export class ContentStore {
 
 const COMPLETE: IncomingContent = {
   missing: [],
+  take: async () => {},
   write: async () => {},
   finish: async () => {},
   abort: async () => {}

@@ -1,5 +1,4 @@
 import { MeshmarkError, toError } from '../../model/errors.ts'
-import { withDeadline } from '../wait.ts'
 import { validateManifest } from './manifest.ts'
 import type { PayloadManifest } from '../../model/payload.ts'
 import type { ContentStore } from '../../store/content.ts'
@@ -9,6 +8,9 @@ import type { Channel } from '../protocol/protocol.ts'
 
 /** A sender that has said nothing for this long keeps its room from others no longer; it may go on later. */
 const IDLE_MS = 60_000
+
+/** Chunks that wait for the disk at the same time. */
+const MAX_WRITING = 4
 
 /** Chunks between two words of progress. */
 const PROGRESS_EVERY = 8
@@ -97,6 +99,9 @@ async function receiveChunks (channel: Channel<PayloadRequest, PayloadReply>, ma
   }
 
   const older = underway?.get(manifest.id)
+  const silence = new Silence()
+  const writing = new Set<Promise<void>>()
+  let failure: unknown
 
   // only now: what the older one has written is kept for as long as somebody writes
   underway?.set(manifest.id, channel)
@@ -109,7 +114,7 @@ async function receiveChunks (channel: Channel<PayloadRequest, PayloadReply>, ma
     await channel.send({ kind: 'accept', missing: incoming.missing })
 
     while (missing.size > 0) {
-      const message = await nextMessage(channel)
+      const message = await silence.during(async signal => channel.receive({ signal }))
 
       if (message == null) {
         throw new MeshmarkError('failed', `the transfer ended with ${missing.size} of ${manifest.chunks.length} chunks missing`)
@@ -121,15 +126,30 @@ async function receiveChunks (channel: Channel<PayloadRequest, PayloadReply>, ma
       }
 
       try {
-        await incoming.write(message.index, message.data)
-      } catch (err) {
-        const lied = isDigestMismatch(err)
+        const written = incoming.take(message.index, message.data)
+          .catch(err => { failure ??= err })
+          .finally(() => { writing.delete(written) })
 
-        await channel.send(lied ? { kind: 'corrupt', index: message.index } : { kind: 'refused', reason: toError(err).message }).catch(() => {})
-        throw new (lied ? Lie : Own)('failed', toError(err).message, { cause: err })
+        writing.add(written)
+      } catch (err) {
+        failure = err
       }
 
       missing.delete(message.index)
+
+      if (missing.size === 0) {
+        await Promise.all(writing)
+      } else if (writing.size >= MAX_WRITING) {
+        await Promise.race(writing)
+      }
+
+      if (failure != null) {
+        const lied = isDigestMismatch(failure)
+
+        await channel.send(lied ? { kind: 'corrupt', index: message.index } : { kind: 'refused', reason: toError(failure).message }).catch(() => {})
+        throw new (lied ? Lie : Own)('failed', toError(failure).message, { cause: failure })
+      }
+
       received++
 
       if (received % PROGRESS_EVERY === 0) {
@@ -143,16 +163,43 @@ async function receiveChunks (channel: Channel<PayloadRequest, PayloadReply>, ma
     await incoming.abort()
     throw err
   } finally {
+    silence.end()
+
     if (underway?.get(manifest.id) === channel) {
       underway.delete(manifest.id)
     }
   }
 }
 
-async function nextMessage (channel: Channel<PayloadRequest, PayloadReply>): Promise<PayloadRequest | undefined> {
-  return withDeadline(IDLE_MS, [], async signal => channel.receive({ signal }).catch(err => {
-    throw signal.aborted ? new MeshmarkError('failed', `nothing of the payload came for ${IDLE_MS / 1_000} s`, { cause: err }) : err
-  }))
+/** One timer for a whole transfer: a deadline of its own for each of thousands of chunks costs as much as hashing it. */
+class Silence {
+  readonly #stop = new AbortController()
+  #waiting = false
+  readonly #timer = setTimeout(() => {
+    // a slow disk is not the sender's fault
+    if (this.#waiting) {
+      this.#stop.abort(new Error('silence'))
+    }
+  }, IDLE_MS)
+
+  async during<T> (wait: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal } = this.#stop
+
+    this.#waiting = true
+    this.#timer.refresh()
+
+    try {
+      return await wait(signal)
+    } catch (err) {
+      throw signal.aborted ? new MeshmarkError('failed', `nothing of the payload came for ${IDLE_MS / 1_000} s`, { cause: err }) : err
+    } finally {
+      this.#waiting = false
+    }
+  }
+
+  end (): void {
+    clearTimeout(this.#timer)
+  }
 }
 
 function isDigestMismatch (err: unknown): boolean {
