@@ -23,6 +23,13 @@ export async function draftExec (words, { on = 'any', items, with: files } = {})
   return draft
 }
 
+/** What `run --on all --runs 1` makes of its words and a file to go with them. */
+export async function draftRun (words, file) {
+  const { draft } = await draftJob({ kind: 'run', words, commands: [], names: [], options: { on: 'all', with: [file] }, on: 'all', plan: { kind: 'fixed', runs: 1, warmup: 0 } })
+
+  return draft
+}
+
 /** Of a task whose worker has not got its payload yet, as far as is known. */
 const BEFORE_START = ['queued', 'reserving', 'sending']
 

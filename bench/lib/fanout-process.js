@@ -23,11 +23,11 @@ const METHODS = {
     client = await connectClient({ masters: addresses, mdns: false })
   },
 
-  /** One job that carries this file: when what happened. */
-  async job ({ file }) {
-    const { draftExec, runJob } = await import('./client.js')
+  /** One job that carries this file, for all: when what happened. */
+  async job ({ file, measured }) {
+    const { draftExec, draftRun, runJob } = await import('./client.js')
 
-    return runJob(client, await draftExec(['true'], { on: 'all', with: [file] }))
+    return runJob(client, measured ? await draftRun(['true'], file) : await draftExec(['true'], { on: 'all', with: [file] }))
   },
 
   /** As a link of a chain: `own` = with the transport of Meshmark, otherwise with libp2p as it comes. */
