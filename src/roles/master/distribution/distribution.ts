@@ -16,6 +16,9 @@ const TICK_MS = 500
 /** A master that was itself held up for this long has words of progress in its queues: it judges nobody before it has read them. */
 const HELD_UP_MS = 1_000
 
+/** Workers whose pace is remembered. */
+const MAX_PACES = 4_096
+
 /** From the request to a worker to open a connection to its word that it has. */
 const MEET_MS = 8_000
 
@@ -174,7 +177,7 @@ export class Distribution {
         const pace = node == null ? undefined : msPerChunk(node)
 
         if (pace != null) {
-          this.#components.pace.set(effect.worker, pace)
+          notePace(this.#components.pace, effect.worker, pace)
         }
 
         this.#end(effect.worker, waiter => {
@@ -401,6 +404,18 @@ export class Distribution {
       channel.abort(toError(err))
       throw err
     }
+  }
+}
+
+/** The one heard of last stands last. */
+function notePace (all: Map<string, number>, worker: string, pace: number): void {
+  all.delete(worker)
+  all.set(worker, pace)
+
+  const [oldest] = all.keys()
+
+  if (all.size > MAX_PACES) {
+    all.delete(oldest!)
   }
 }
 
