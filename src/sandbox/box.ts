@@ -1,29 +1,26 @@
 import { MeshmarkError, toError } from '../model/errors.ts'
 import { formatBytes, formatDuration } from '../model/units.ts'
-import { encodeHeader, encodeJson, FRAME, FrameDecoder, MAX_CHUNK } from './frame.ts'
+import { BoxGone, expect, nextFrame, readFrames, sendFile, write } from './box-link.ts'
 import { BoxProcess } from './box-process.ts'
 import { fromMonotonicNs, toMonotonicNs } from './clock.ts'
 import { explainFailure } from './explain-failure.ts'
 import { factsOf } from './facts.ts'
+import { encodeJson, FRAME } from './frame.ts'
 import { OutsideWatch } from './outside-watch.ts'
 import { programFacts, threadsOf, useOf } from './outside.ts'
 import { parseFromRunner } from './protocol.ts'
+import { SampleList } from './sample-list.ts'
 import { describeLimit } from '../model/limits.ts'
 import { Watchdog } from './watchdog.ts'
-import type { Duplex } from 'node:stream'
 import type { SandboxFacts } from '../model/machine.ts'
 import type { CommandResult } from '../model/result.ts'
-import type { Sample } from '../model/sample.ts'
 import type { LoadedBoxFiles } from './box-files.ts'
-import type { BoxFile, BoxOptions, BoxReport, BoxTask, RunOptions } from './box-types.ts'
+import type { BoxOptions, BoxReport, BoxTask, RunOptions } from './box-types.ts'
 import type { Frame } from './frame.ts'
-import type { FromRunner, RunnerFacts, RunnerUse, ToRunner } from './protocol.ts'
+import type { RunnerFacts, RunnerUse, ToRunner } from './protocol.ts'
 
 /** Cold caches and a busy machine included; it takes a tenth of a second as a rule. */
 const START_MS = 30_000
-
-/** From the box, where a result carries a line per command and no more. */
-const MAX_BODY_FROM_BOX = 4 * 1024 * 1024
 
 /** The runner enforces a run's wall limit; a box that has said nothing for that long and this much more is ended. */
 const GRACE_MS = 1_000
@@ -425,9 +422,6 @@ export class Box {
   }
 }
 
-/** The control descriptor ended. */
-class BoxGone extends Error {}
-
 function useOfRunner (pid: number): RunnerUse {
   try {
     return useOf(pid)
@@ -457,31 +451,6 @@ async function end (process: BoxProcess, err: unknown): Promise<string> {
   return process.ended
 }
 
-/** What a box may make the worker keep. */
-class SampleList {
-  readonly #samples: Sample[][]
-  readonly #most: number
-
-  constructor ({ commands, plan }: BoxTask) {
-    this.#samples = commands.map(() => [])
-    this.#most = plan.kind === 'fixed' ? plan.runs : plan.kind === 'precision' ? plan.maxRuns : 1
-  }
-
-  add (sample: Sample): void {
-    const list = this.#samples[sample.command]
-
-    if (list == null || list.length >= this.#most || sample.run !== list.length) {
-      throw new Error('the box sent a sample that cannot be')
-    }
-
-    list.push(sample)
-  }
-
-  of (command: number): Sample[] {
-    return this.#samples[command] ?? []
-  }
-}
-
 function usable ({ files }: BoxOptions): LoadedBoxFiles {
   if ('problem' in files) {
     throw files.problem
@@ -492,80 +461,4 @@ function usable ({ files }: BoxOptions): LoadedBoxFiles {
   }
 
   return files
-}
-
-async function * readFrames (control: Duplex): AsyncGenerator<Frame> {
-  const decoder = new FrameDecoder(MAX_BODY_FROM_BOX)
-
-  try {
-    for await (const chunk of control.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      yield * decoder.push(chunk)
-    }
-  } catch (err) {
-    if (!control.destroyed) {
-      throw err
-    }
-  }
-}
-
-async function nextFrame (frames: AsyncGenerator<Frame>): Promise<Frame> {
-  const { done, value } = await frames.next()
-
-  if (done === true) {
-    throw new BoxGone('the sandbox ended')
-  }
-
-  return value
-}
-
-async function expect<T extends FromRunner['type']> (frames: AsyncGenerator<Frame>, type: T): Promise<Extract<FromRunner, { type: T }>> {
-  const { kind, body } = await nextFrame(frames)
-  const message = kind === FRAME.json ? parseFromRunner(body, 0) : undefined
-
-  if (message?.type !== type) {
-    throw new Error(message?.type === 'broken' ? message.reason : `the runner did not say ${type}`)
-  }
-
-  return message as Extract<FromRunner, { type: T }>
-}
-
-async function sendFile (control: Duplex, file: BoxFile): Promise<void> {
-  let left = file.size
-
-  for await (const chunk of file.read()) {
-    for (let at = 0; at < chunk.length; at += MAX_CHUNK) {
-      const piece = chunk.subarray(at, at + MAX_CHUNK)
-
-      left -= piece.length
-
-      if (left < 0) {
-        throw new Error(`${file.path} is longer than the ${file.size} bytes that were announced`)
-      }
-
-      control.cork()
-      control.write(encodeHeader(FRAME.data, piece.length))
-
-      const written = write(control, piece)
-
-      control.uncork()
-      await written
-    }
-  }
-
-  if (left > 0) {
-    throw new Error(`${file.path} is ${left} bytes shorter than the ${file.size} that were announced`)
-  }
-}
-
-/** Resolves when the descriptor has taken it. */
-async function write (control: Duplex, data: Uint8Array): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    control.write(data, err => {
-      if (err == null) {
-        resolve()
-      } else {
-        reject(new BoxGone('the sandbox ended', { cause: err }))
-      }
-    })
-  })
 }
