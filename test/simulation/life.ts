@@ -1,7 +1,7 @@
 import '../../src/node/polyfill.ts'
 import { stepCoordinator } from '../../src/roles/master/coordinator/step.ts'
 import { stepElection } from '../../src/roles/master/election/step.ts'
-import { stepSlot } from '../../src/roles/worker/slot-state.ts'
+import { stepSlot } from '../../src/roles/worker/slot-step.ts'
 import { Mesh } from './mesh.ts'
 import type { Machines, Setting } from './setting.ts'
 

@@ -3,7 +3,7 @@ import type { Network } from './network.ts'
 import type { Process, World } from './world.ts'
 import type { stepCoordinator } from '../../src/roles/master/coordinator/step.ts'
 import type { stepElection } from '../../src/roles/master/election/step.ts'
-import type { stepSlot } from '../../src/roles/worker/slot-state.ts'
+import type { stepSlot } from '../../src/roles/worker/slot-step.ts'
 import type { Journal } from '../../src/store/journal.ts'
 
 /** The state machines under test; another one is put in to see whether its fault is found. */

@@ -1,7 +1,7 @@
 import { toError } from '../../model/errors.ts'
 import { slot } from '../../node/protocol/slot/index.ts'
 import { SlotStream } from './slot-stream.ts'
-import { stepSlot } from './slot-state.ts'
+import { stepSlot } from './slot-step.ts'
 import type { Outbox } from './outbox.ts'
 import type { SealedJobs } from './sealed-jobs.ts'
 import type { SlotEffect, SlotEvent, SlotStart, SlotState, StartFacts } from './slot-state.ts'

@@ -3,7 +3,8 @@ import { compareClaims } from '../../../src/roles/claim.ts'
 import { heldBy, initialSlot } from '../../../src/roles/worker/slot-state.ts'
 import type { Claim } from '../../../src/node/protocol/register/messages.ts'
 import type { SlotRequest } from '../../../src/node/protocol/slot/messages.ts'
-import type { SlotEvent, stepSlot } from '../../../src/roles/worker/slot-state.ts'
+import type { SlotEvent } from '../../../src/roles/worker/slot-state.ts'
+import type { stepSlot } from '../../../src/roles/worker/slot-step.ts'
 
 /** What happens to a slot, in words that a generator can choose from; times and request numbers are given by the checker. */
 export type Happening =

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { heldBy, isFree, LEASE_MS, initialSlot, MARKED_AHEAD, stepSlot } from '../../../src/roles/worker/slot-state.ts'
+import { heldBy, isFree, LEASE_MS, initialSlot, MARKED_AHEAD } from '../../../src/roles/worker/slot-state.ts'
+import { stepSlot } from '../../../src/roles/worker/slot-step.ts'
 import { happenings } from './happenings.ts'
 import { MASTERS, executionOf, faultsOfSlot } from './slot-checker.ts'
 import type { SlotAnswer, SlotCommand, SlotRequest } from '../../../src/node/protocol/slot/messages.ts'
