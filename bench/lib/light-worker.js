@@ -19,7 +19,7 @@ const { Slot } = await use('roles/worker/slot.js')
 const { heldBy, initialSlot } = await use('roles/worker/slot-state.js')
 
 /** As the real worker. */
-const REPORT_MS = 10
+const REPORT_MS = 25
 
 /** SHA-256 of nothing. */
 const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'

@@ -304,7 +304,31 @@ function declined (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wo
   if (entry.cancelled) {
     rollBack(state, entry, task, effects)
     conclude(state, entry, task, 'cancelled', undefined, nowMs, effects)
-  } else if (task.asked.size === 0) {
+  } else if (task.asked.size === 0 && !lookElsewhere(state, entry, task, nowMs, effects)) {
     requeue(state, entry, task, reason, nowMs, effects)
   }
+}
+
+/** What another coordinator has given out did not matter as long as it might run here. */
+function lookElsewhere (state: CoordinatorState, entry: JobEntry, task: TaskEntry, nowMs: number, effects: CoordinatorEffect[]): boolean {
+  const workers = [...task.elsewhere].flatMap(execution => {
+    const key = task.assigned.get(execution)
+
+    return key?.attempt === task.attempt && !task.records.has(execution) ? [key.worker] : []
+  })
+
+  task.elsewhere.clear()
+
+  if (workers.length === 0) {
+    return false
+  }
+
+  rollBack(state, entry, task, effects)
+  task.prepared = false
+  task.waiting = undefined
+  task.worker = workers[0]
+  workers.forEach(worker => task.doubted.add(worker))
+  change(state, entry, task, 'starting', nowMs, effects)
+
+  return true
 }

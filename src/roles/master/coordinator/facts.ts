@@ -49,6 +49,7 @@ function newTask (job: JobEntry['job'], target: Target, order: number, nowMs: nu
     asked: new Set(),
     prepared: false,
     doubted: new Set(),
+    elsewhere: new Set(),
     sinceMs: nowMs,
     track: newTrack()
   }
@@ -150,6 +151,7 @@ export function onAssigned (state: CoordinatorState, { key, nowMs }: EventOf<'as
 
   // one that runs here, or may, is not given up for one that may run there
   if (state.mode === 'reign' && hasBegun(task) && task.doubted.size === 0) {
+    task.elsewhere.add(execution)
     return
   }
 

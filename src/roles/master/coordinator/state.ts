@@ -89,6 +89,8 @@ export interface TaskEntry {
   waiting?: 'accepted' | 'recalled'
   /** Workers that may have begun this attempt (START was sent, or assigned by an earlier coordinator): they are asked, and nobody else. */
   doubted: Set<string>
+  /** Executions that another coordinator has given out, heard of while it ran here, or might: should it not have begun here, these come before anybody new. */
+  elsewhere: Set<string>
   /** When its worker was told of the cancel last. */
   cancelSentMs?: number
   sinceMs: number
