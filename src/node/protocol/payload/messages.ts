@@ -28,7 +28,7 @@ export type PayloadReply =
   | { kind: 'refused', reason: string }
   /** Progress, now and then. */
   | { kind: 'received', chunks: number }
-  /** Every chunk verified and on disk. */
+  /** Every chunk verified and on disk; at masters, fsynced. */
   | { kind: 'complete' }
   /** A chunk did not match its digest; the transfer ends. */
   | { kind: 'corrupt', index: number }
