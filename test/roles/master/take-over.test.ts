@@ -70,6 +70,24 @@ describe('a standby', () => {
     expect(task(play)).toMatchObject({ state: 'done', worker: '12D3b' })
   })
 
+  it('asks whom another coordinator gave it to, when it has not begun where it gave it itself', () => {
+    const play = standby('a', 'b')
+
+    play.step({ kind: 'drain', worker: '12D3b', drain: true })
+    learn(play, JOB)
+    expect(asked([...reign(play), ...allSpeak(play)])).toEqual([{ job: JOB.id, worker: '12D3a' }])
+    expect(startsIn(play.ready(JOB, 'any', '12D3a'))).toEqual([{ workers: ['12D3a'], together: false }])
+
+    // from the other side of a partition that has ended
+    expect(play.step({ kind: 'assigned', key: parseExecutionId(at('b')) })).toEqual([])
+    const said = play.step({ kind: 'outcomes', worker: '12D3a', outcomes: [{ execution: at('a'), outcome: { kind: 'busy', reason: 'full' } }] })
+
+    expect(startsIn(said)).toEqual([])
+    expect(asked(said)).toEqual([{ job: JOB.id, worker: '12D3b' }])
+    play.step({ kind: 'answer', worker: '12D3b', execution: at('b'), reply: { kind: 'known', state: 'running' } })
+    expect(task(play)).toMatchObject({ state: 'running', worker: '12D3b' })
+  })
+
   it('believes nobody who brings a record of what it has not given out, once it knows what the others know', () => {
     const play = standby('a', 'b')
 
