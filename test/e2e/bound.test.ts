@@ -24,6 +24,11 @@ describe.skipIf(parts == null)('two workers that are bound to cores of their own
     await mesh.worker('one', ['--cpus', formatProcessorList(first)])
     await mesh.worker('two', ['--cpus', formatProcessorList(second)])
     await mesh.worker('whole')
+
+    // to measure its floor it takes the whole machine, once
+    for (const name of ['one', 'two', 'whole']) {
+      await eventually(`the floor of ${name} is known`, async () => (await node(name))?.floor_ns != null)
+    }
   })
 
   afterAll(async () => { await mesh.close() })
