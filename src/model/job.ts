@@ -1,9 +1,14 @@
+import type { Build } from './build.ts'
+import type { Collect } from './collect.ts'
 import type { Comparison } from './comparison.ts'
+import type { DataSet } from './data.ts'
 import type { SomeLimits } from './limits.ts'
+import type { JobMap } from './map.ts'
 import type { PayloadManifest } from './payload.ts'
 import type { Placement } from './placement.ts'
 import type { Plan } from './plan.ts'
 import type { Requirement } from './requirements.ts'
+import type { RestartRule } from './restart.ts'
 
 /** Where the program of a command is found, as in a shell. */
 export type Program =
@@ -14,8 +19,11 @@ export type Program =
   /** `worker:/path`: that file on the worker. */
   | { kind: 'worker', path: string }
 
-/** Commands of one job. */
+/** Commands of one job; a map may have one for each of its entries (MAX_ENTRIES). */
 export const MAX_COMMANDS = 256
+
+/** Of `Job.priority`, both ways. */
+export const MAX_PRIORITY = 100
 
 /** Masters that one job can ask for: more than any mesh needs. */
 export const MAX_MASTERS = 64
@@ -29,6 +37,10 @@ export interface Command {
   hooks?: Hooks
   /** Name -> value of the parameters that made this command of a pattern. */
   parameters?: Record<string, string>
+  /** Beside the job's and over it. */
+  env?: Record<string, string>
+  /** Over the job's. Only in a map. */
+  limits?: SomeLimits
 }
 
 /**
@@ -61,7 +73,7 @@ export interface Job {
   /** `--name`; another way to find it. */
   name?: string
   kind: JobKind
-  /** At least one; `exec` has exactly one. */
+  /** At least one; `exec` without a map has exactly one. */
   commands: Command[]
   /** Absent when every program is the worker's own and no file goes along. */
   payload?: PayloadManifest
@@ -90,6 +102,17 @@ export interface Job {
   retryLostMs?: number
   /** One task for each item, `1` to `N` in this order, its command made by `argvFor` (each.ts); only of `exec`, placed on any worker. */
   each?: { items: string[] }
+  /** Each worker its own list; only of `exec`, placed on all. */
+  map?: JobMap
+  /** Run again after a failure; only of `exec` without a map. A task for any worker may then run on another one. */
+  retry?: RestartRule
+  /** Which of a client's own jobs comes first, higher ones before lower ones; absent = 0. Between clients nothing is decided by it. */
+  priority?: number
+  /** What has not ended so long after the job was accepted is cancelled. */
+  deadlineMs?: number
+  data?: DataSet[]
+  collect?: Collect
+  build?: Build
   /** The client's clock, milliseconds since 1970. For people; nothing is decided by it. */
   submittedAt: number
 }

@@ -67,6 +67,8 @@ export interface WorkerInfo {
   grants?: Grant[]
   /** Multiaddrs at which other workers reach it, to be given payloads; absent = at none. */
   addresses?: string[]
+  /** Interpreters and compilers that its programs find, with the version each calls itself. */
+  tools?: Array<{ name: string, version: string }>
 }
 
 /** `cold-cache`: empty the machine's file cache. */

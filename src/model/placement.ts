@@ -11,5 +11,7 @@ export type Placement =
   | { on: 'all', where: Selector[] }
   /** One task for one free worker, queued while all are busy. */
   | { on: 'any', where: Selector[] }
+  /** A task for each of so many different free workers, queued while there are fewer. */
+  | { on: 'some', count: number, where: Selector[] }
   /** A task for each of these workers, by name. */
   | { on: 'names', names: string[], where: Selector[] }

@@ -1,3 +1,5 @@
+import type { BuildFacts } from './build.ts'
+import type { Collected } from './collect.ts'
 import type { ExecutionKey } from './ids.ts'
 import type { Limits } from './limits.ts'
 import type { SandboxFacts } from './machine.ts'
@@ -89,4 +91,8 @@ export interface ExecutionResult {
   noise?: { grade: NoiseGrade, reasons: string[] }
   /** What about the machine makes measurements less steady or less comparable, in words; absent = nothing, or not measured. */
   environment?: string[]
+  /** Files that it brought back; absent when none were asked for. */
+  collected?: Collected
+  /** Absent when nothing was to be built. */
+  build?: BuildFacts
 }

@@ -33,7 +33,7 @@ export interface DraftFile {
 }
 
 /** A job before it has an id and a seal. */
-export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each'> {
+export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'collect' | 'build'> {
   /** ULID; made when absent. The same id again is the same job. */
   id?: string
   name?: string

@@ -1,10 +1,11 @@
 import { MAX_ITEMS_BYTES } from '../../model/each.ts'
+import { MAX_PRIORITY } from '../../model/job.ts'
 import { MeshmarkError } from '../../model/errors.ts'
 import { encodeJob } from '../../node/protocol/model/index.ts'
 import type { Job } from '../../model/job.ts'
 
 /** What a job must be beyond its fields' own bounds, or it would never end. Throws `refused`; what our own clients make always passes. */
-export function checkJob ({ kind, commands, placement, each }: Job): void {
+export function checkJob ({ kind, commands, placement, each, priority = 0 }: Job): void {
   if (commands.length < 1 || (kind === 'exec' && commands.length > 1)) {
     throw refused(`it has ${commands.length} commands, and ${kind === 'exec' ? 'exactly' : 'at least'} one is needed`)
   }
@@ -15,6 +16,10 @@ export function checkJob ({ kind, commands, placement, each }: Job): void {
 
   if (placement.on === 'names' && placement.names.length === 0) {
     throw refused('it names no worker')
+  }
+
+  if (Math.abs(priority) > MAX_PRIORITY) {
+    throw refused(`its priority is ${priority}, and -${MAX_PRIORITY} to ${MAX_PRIORITY} is allowed`)
   }
 
   if (each != null) {

@@ -1,7 +1,7 @@
-import { argvFor, itemOf } from '../../model/each.ts'
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
 import { DEFAULT_QUIET_MS } from '../../model/plan.ts'
+import { taskCommands } from '../../model/task-commands.ts'
 import { meetDemand } from '../../machine/demands.ts'
 import { readEnvironment } from '../../machine/environment.ts'
 import { gradeNoise, readNoise } from '../../machine/noise.ts'
@@ -13,7 +13,7 @@ import type { SharedTurns } from './shared-turns.ts'
 import type { SlotStart } from './slot-state.ts'
 import type { NoiseScope } from '../../machine/noise.ts'
 import type { QuietWatch } from '../../machine/quiet-watch.ts'
-import type { Command, Job } from '../../model/job.ts'
+import type { Job } from '../../model/job.ts'
 import type { Limits, SomeLimits } from '../../model/limits.ts'
 import type { Grant } from '../../model/machine.ts'
 import type { PayloadManifest } from '../../model/payload.ts'
@@ -156,7 +156,7 @@ async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: Ex
     record.limits = limitsOf(box, init, job)
 
     const report = box.repeatable
-      ? await box.again(commandsFor(job, record.key.task), runOptions(init, record))
+      ? await box.again(taskCommands(job, record.key.task), runOptions(init, record))
       : await runFirst(box, init, job, record.limits, waited, record)
 
     isOver = true
@@ -178,20 +178,13 @@ function limitsOf (box: Box, { ceilings, grants }: ExecutionInit, job: Job): Lim
   return met.limits
 }
 
-/** As they are for the item of this task, where the job has items. */
-function commandsFor (job: Job, task: string): Command[] {
-  const item = itemOf(job, task)
-
-  return item === undefined ? job.commands : job.commands.map(command => ({ ...command, argv: argvFor(command, item) }))
-}
-
 async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits, waited: boolean, record: ExecutionResult): Promise<BoxReport> {
   const payload = job.payload == null ? undefined : await openPayload(init.content, job.payload)
 
   try {
     return await box.run({
       kind: job.kind,
-      commands: commandsFor(job, record.key.task),
+      commands: taskCommands(job, record.key.task),
       files: payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? [],
       descriptor: payload == null || payload.manifest.chunks.length === 0 ? undefined : await payload.descriptor(),
       stdin: job.stdin,

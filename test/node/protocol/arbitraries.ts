@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { MAX_COLLECT_BYTES } from '../../../src/model/collect.ts'
 import { METRICS } from '../../../src/model/comparison.ts'
 import { COUNTERS } from '../../../src/model/counters.ts'
 import { LIMIT_KEYS, LIMIT_NAMES, LIMIT_RULES } from '../../../src/model/limits.ts'
@@ -6,16 +7,21 @@ import { CPU_METHODS, MEMORY_METHODS, PROCESS_METHODS } from '../../../src/model
 import { CHUNK_SIZE, MAX_CHUNKS, isPayloadPath } from '../../../src/model/payload.ts'
 import { REQUIREMENTS } from '../../../src/model/requirements.ts'
 import { GRANTS } from '../../../src/model/machine.ts'
+import { RESTARTS } from '../../../src/model/restart.ts'
 import { ROLES } from '../../../src/model/roles.ts'
+import type { BuildFacts } from '../../../src/model/build.ts'
+import type { Collected } from '../../../src/model/collect.ts'
 import type { Comparison } from '../../../src/model/comparison.ts'
 import type { Counter, Counts } from '../../../src/model/counters.ts'
 import type { Command, Hooks, Job } from '../../../src/model/job.ts'
 import type { Limits, SomeLimits } from '../../../src/model/limits.ts'
 import type { Resources, SandboxFacts, WorkerInfo } from '../../../src/model/machine.ts'
+import type { JobMap, MapEntry, MapList } from '../../../src/model/map.ts'
 import type { Membership } from '../../../src/model/membership.ts'
 import type { PayloadManifest } from '../../../src/model/payload.ts'
 import type { Placement } from '../../../src/model/placement.ts'
 import type { Plan } from '../../../src/model/plan.ts'
+import type { RestartRule } from '../../../src/model/restart.ts'
 import type { CommandResult, ExecutionResult, Outcome } from '../../../src/model/result.ts'
 import type { Sample } from '../../../src/model/sample.ts'
 import type { JobState, TaskState, WorkerState } from '../../../src/model/states.ts'
@@ -93,7 +99,11 @@ const hooks: Arbitrary<Hooks> = partly<Hooks, keyof Hooks>({ setup: word, prepar
 /** An entry at least: an empty one is absent. */
 const parameters = fc.dictionary(name, word, { minKeys: 1, maxKeys: 4, noNullPrototype: true })
 
-const command: Arbitrary<Command> = partly<Command, 'name' | 'hooks' | 'parameters'>({
+const anyLimits = Object.fromEntries(LIMIT_KEYS.map(key => [key, fc.integer({ min: LIMIT_RULES[key].min, max: LIMIT_RULES[key].max })])) as { [K in keyof Limits]-?: Arbitrary<number> }
+const limits: Arbitrary<Limits> = partly<Limits, 'cpuMs'>(anyLimits, 'cpuMs')
+export const someLimits: Arbitrary<SomeLimits> = partly<SomeLimits, keyof Limits>(anyLimits, ...LIMIT_KEYS)
+
+const command: Arbitrary<Command> = partly<Command, 'name' | 'hooks' | 'parameters' | 'env' | 'limits'>({
   argv: fc.array(word, { minLength: 1, maxLength: 5 }),
   program: fc.oneof(
     kind('payload', { path: payloadPath }),
@@ -102,8 +112,10 @@ const command: Arbitrary<Command> = partly<Command, 'name' | 'hooks' | 'paramete
   ),
   name,
   hooks,
-  parameters
-}, 'name', 'hooks', 'parameters')
+  parameters,
+  env: parameters,
+  limits: someLimits
+}, 'name', 'hooks', 'parameters', 'env', 'limits')
 
 const outcome = fc.constantFrom<Outcome[]>('done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted')
 const share = fc.double({ min: 0, max: 1_000, noNaN: true })
@@ -116,16 +128,13 @@ const comparison: Arbitrary<Comparison> = partly<Comparison, 'failIfSlower' | 'b
   baseline: name
 }, 'failIfSlower', 'baseline')
 
-const anyLimits = Object.fromEntries(LIMIT_KEYS.map(key => [key, fc.integer({ min: LIMIT_RULES[key].min, max: LIMIT_RULES[key].max })])) as { [K in keyof Limits]-?: Arbitrary<number> }
-const limits: Arbitrary<Limits> = partly<Limits, 'cpuMs'>(anyLimits, 'cpuMs')
-export const someLimits: Arbitrary<SomeLimits> = partly<SomeLimits, keyof Limits>(anyLimits, ...LIMIT_KEYS)
-
 const where = fc.array(fc.record({ key: name, value: name }), { maxLength: 3 })
 
 const placement: Arbitrary<Placement> = fc.oneof(
   fc.record({ on: fc.constant('all' as const), where }),
   fc.record({ on: fc.constant('any' as const), where }),
-  fc.record({ on: fc.constant('names' as const), names: fc.array(name, { maxLength: 5 }), where })
+  fc.record({ on: fc.constant('names' as const), names: fc.array(name, { maxLength: 5 }), where }),
+  fc.record({ on: fc.constant('some' as const), count: fc.integer({ min: 1, max: 10_000 }), where })
 )
 
 const plan: Arbitrary<Plan> = fc.oneof(
@@ -140,7 +149,23 @@ const plan: Arbitrary<Plan> = fc.oneof(
   bare('once')
 )
 
-export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require' | 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each'>({
+const restart: Arbitrary<RestartRule> = partly<RestartRule, 'max'>({
+  when: fc.constantFrom(...RESTARTS),
+  max: fc.nat(1_000_000),
+  backoffMs: fc.nat(86_400_000),
+  maxBackoffMs: fc.nat(86_400_000)
+}, 'max')
+
+const map: Arbitrary<JobMap> = fc.record({
+  lists: fc.array(partly<MapList, 'worker' | 'keepGoing'>({
+    worker: name,
+    where,
+    entries: fc.array(partly<MapEntry, 'restart'>({ command: fc.nat(9_999), restart }, 'restart'), { maxLength: 4 }),
+    keepGoing: fc.boolean()
+  }, 'worker', 'keepGoing'), { maxLength: 3 })
+})
+
+export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require' | 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'data' | 'collect' | 'build'>({
   id: jobId,
   client: peerId,
   name,
@@ -161,8 +186,15 @@ export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'r
   quietMs: fc.nat(86_400_000),
   replicas: fc.integer({ min: 1, max: 64 }),
   retryLostMs: fc.integer({ min: 1, max: 86_400_000 }),
-  each: fc.record({ items: fc.array(word, { maxLength: 5 }) })
-}, 'name', 'payload', 'stdin', 'require', 'comparison', 'ignoreFailure', 'coldCache', 'counters', 'quietMs', 'replicas', 'retryLostMs', 'each')
+  each: fc.record({ items: fc.array(word, { maxLength: 5 }) }),
+  map,
+  retry: restart,
+  priority: fc.integer({ min: -100, max: 100 }),
+  deadlineMs: fc.integer({ min: 1, max: 86_400_000 }),
+  data: fc.array(fc.record({ name: payloadPath, payload: manifest }), { minLength: 1, maxLength: 3 }),
+  collect: fc.record({ patterns: fc.array(text(24, 1), { maxLength: 3 }), maxBytes: fc.integer({ min: 1, max: MAX_COLLECT_BYTES }) }),
+  build: fc.record({ line: word, limits: someLimits })
+}, 'name', 'payload', 'stdin', 'require', 'comparison', 'ignoreFailure', 'coldCache', 'counters', 'quietMs', 'replicas', 'retryLostMs', 'each', 'map', 'retry', 'priority', 'deadlineMs', 'data', 'collect', 'build')
 
 const resources: Arbitrary<Resources> = fc.record({
   machineId: fact,
@@ -194,7 +226,7 @@ export const sandbox: Arbitrary<SandboxFacts> = partly<SandboxFacts, 'bounds'>({
 const floor = fc.record({ minNs: whole, medianNs: whole })
 const processors = fc.array(fc.nat(1_000_000), { minLength: 1, maxLength: 5 })
 
-export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 'refusal' | 'ceilings' | 'floor' | 'boundTo' | 'slots' | 'grants' | 'addresses'>({
+export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 'refusal' | 'ceilings' | 'floor' | 'boundTo' | 'slots' | 'grants' | 'addresses' | 'tools'>({
   peerId,
   name,
   resources,
@@ -206,8 +238,9 @@ export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 
   boundTo: processors,
   slots: fc.integer({ min: 1, max: 1_024 }),
   grants: fc.subarray([...GRANTS], { minLength: 1 }),
-  addresses: fc.array(text(60), { minLength: 1, maxLength: 4 })
-}, 'sandbox', 'refusal', 'ceilings', 'floor', 'boundTo', 'slots', 'grants', 'addresses')
+  addresses: fc.array(text(60), { minLength: 1, maxLength: 4 }),
+  tools: fc.array(fc.record({ name, version: name }), { minLength: 1, maxLength: 3 })
+}, 'sandbox', 'refusal', 'ceilings', 'floor', 'boundTo', 'slots', 'grants', 'addresses', 'tools')
 
 const exit = fc.oneof(kind('code', { code: fc.nat(255) }), kind('signal', { signal: fc.constantFrom('SIGSEGV', 'SIGKILL', 'signal 34') }))
 
@@ -246,7 +279,7 @@ const commandResult = (index: number): Arbitrary<CommandResult> => partly<Comman
   reached: finite
 }, 'memoryBytes', 'output', 'notRun', 'program', 'reached')
 
-export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reason' | 'sandbox' | 'start' | 'noise' | 'limits' | 'environment' | 'quietWaitMs' | 'cores' | 'noCounters'>({
+export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reason' | 'sandbox' | 'start' | 'noise' | 'limits' | 'environment' | 'quietWaitMs' | 'cores' | 'noCounters' | 'collected' | 'build'>({
   key: fc.record({ job: jobId, task: taskName, worker: peerId, attempt: fc.nat(999_999_999) }),
   outcome,
   reason: sentence,
@@ -261,8 +294,10 @@ export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reaso
   environment: fc.array(sentence, { minLength: 1, maxLength: 3 }),
   quietWaitMs: whole,
   cores: processors,
-  noCounters: sentence
-}, 'reason', 'sandbox', 'start', 'noise', 'limits', 'environment', 'quietWaitMs', 'cores', 'noCounters')
+  noCounters: sentence,
+  collected: partly<Collected, 'payload'>({ payload: manifest, skipped: fc.array(sentence, { maxLength: 3 }) }, 'payload'),
+  build: partly<BuildFacts, 'compiler'>({ compiler: sentence, wallMs: whole, cached: fc.boolean() }, 'compiler')
+}, 'reason', 'sandbox', 'start', 'noise', 'limits', 'environment', 'quietWaitMs', 'cores', 'noCounters', 'collected', 'build')
 
 export const membership: Arbitrary<Membership> = fc.record({
   peerId,

@@ -1,21 +1,30 @@
 import { METRICS } from '../../../model/comparison.ts'
 import { MAX_ITEM_BYTES, MAX_ITEMS } from '../../../model/each.ts'
-import { MAX_COMMANDS, MAX_MASTERS } from '../../../model/job.ts'
+import { MAX_COLLECT_BYTES, MAX_PATTERNS } from '../../../model/collect.ts'
+import { MAX_DATA_SETS } from '../../../model/data.ts'
+import { MAX_MASTERS } from '../../../model/job.ts'
+import { MAX_ENTRIES, MAX_LISTS } from '../../../model/map.ts'
 import { CHUNK_SIZE, MAX_CHUNKS, MAX_FILES } from '../../../model/payload.ts'
 import { REQUIREMENTS } from '../../../model/requirements.ts'
+import { RESTARTS } from '../../../model/restart.ts'
 import { ROLES } from '../../../model/roles.ts'
 import { codec } from '../schema/codec.ts'
 import { field, list, map, message, optional, optionalList, optionalMap } from '../schema/message.ts'
-import { bool, bytes, double, fraction, oneOf, text, uint } from '../schema/scalars.ts'
+import { bool, bytes, double, fraction, int, oneOf, text, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { someLimits } from './limits.ts'
 import { environmentName, environmentValue } from './machine.ts'
 import { jobId, millis, name, payloadId, payloadPath, peerId, selector, size, word } from './words.ts'
+import type { Build } from '../../../model/build.ts'
+import type { Collect } from '../../../model/collect.ts'
 import type { Comparison } from '../../../model/comparison.ts'
+import type { DataSet } from '../../../model/data.ts'
 import type { Command, Hooks, Job, Program } from '../../../model/job.ts'
+import type { JobMap, MapEntry, MapList } from '../../../model/map.ts'
 import type { PayloadFile, PayloadManifest } from '../../../model/payload.ts'
 import type { Placement, Selector } from '../../../model/placement.ts'
 import type { Plan } from '../../../model/plan.ts'
+import type { RestartRule } from '../../../model/restart.ts'
 
 /** Measured runs of all commands of a job on one worker, so that a result stays within one message. */
 export const MAX_RUNS = 100_000
@@ -27,6 +36,8 @@ const MAX_VARIABLES = 1_024
 const MAX_MS = 366 * 24 * 3_600_000
 
 const path = text({ min: 1, max: 4096 })
+const condition = message<Selector>('Selector', { key: field(1, name), value: field(2, name) })
+const duration = uint({ min: 1, max: MAX_MS })
 const runs = uint({ max: MAX_RUNS })
 
 export const role = oneOf('Role', ROLES)
@@ -58,7 +69,9 @@ const command = message<Command>('Command', {
     conclude: optional(3, word),
     cleanup: optional(4, word)
   })),
-  parameters: optionalMap(5, name, word, 64)
+  parameters: optionalMap(5, name, word, 64),
+  env: optionalMap(6, environmentName, environmentValue, MAX_VARIABLES),
+  limits: optional(7, someLimits)
 })
 
 const comparison = message<Comparison>('Comparison', {
@@ -81,12 +94,30 @@ export const plan = union<Plan, 'kind'>('Plan', 'kind', {
   once: variant(3, {})
 })
 
-const where = list(1, message<Selector>('Selector', { key: field(1, name), value: field(2, name) }), 64)
+const selectors = (number: number): ReturnType<typeof list<Selector>> => list(number, condition, 64)
+const where = selectors(1)
 
 export const placement = union<Placement, 'on'>('Placement', 'on', {
   all: variant(1, { where }),
   any: variant(2, { where }),
-  names: variant(3, { where, names: list(2, selector, 10_000) })
+  names: variant(3, { where, names: list(2, selector, 10_000) }),
+  some: variant(4, { where, count: field(2, uint({ min: 1, max: 10_000 })) })
+})
+
+const restartRule = message<RestartRule>('RestartRule', {
+  when: field(1, oneOf('Restarts', RESTARTS)),
+  max: optional(2, uint({ max: 1_000_000 })),
+  backoffMs: field(3, uint({ max: MAX_MS })),
+  maxBackoffMs: field(4, uint({ max: MAX_MS }))
+})
+
+const jobMap = message<JobMap>('JobMap', {
+  lists: list(1, message<MapList>('MapList', {
+    where: selectors(1),
+    worker: optional(2, selector),
+    entries: list(3, message<MapEntry>('MapEntry', { command: field(1, uint({ max: MAX_ENTRIES - 1 })), restart: optional(2, restartRule) }), MAX_ENTRIES),
+    keepGoing: optional(4, bool)
+  }), MAX_LISTS)
 })
 
 export const job = message<Job>('Job', {
@@ -94,7 +125,7 @@ export const job = message<Job>('Job', {
   client: field(2, peerId),
   name: optional(3, name),
   kind: field(4, oneOf('JobKind', ['run', 'exec'] as const)),
-  commands: list(5, command, MAX_COMMANDS),
+  commands: list(5, command, MAX_ENTRIES),
   payload: optional(6, payloadManifest),
   stdin: optional(7, payloadPath),
   env: map(8, environmentName, environmentValue, MAX_VARIABLES),
@@ -110,7 +141,14 @@ export const job = message<Job>('Job', {
   quietMs: optional(18, uint({ max: MAX_MS })),
   replicas: optional(19, uint({ min: 1, max: MAX_MASTERS })),
   retryLostMs: optional(20, uint({ min: 1, max: MAX_MS })),
-  each: optional(21, message<NonNullable<Job['each']>>('Each', { items: list(1, text({ max: MAX_ITEM_BYTES }), MAX_ITEMS) }))
+  each: optional(21, message<NonNullable<Job['each']>>('Each', { items: list(1, text({ max: MAX_ITEM_BYTES }), MAX_ITEMS) })),
+  map: optional(22, jobMap),
+  retry: optional(23, restartRule),
+  priority: optional(24, int),
+  deadlineMs: optional(25, duration),
+  data: optionalList(26, message<DataSet>('DataSet', { name: field(1, payloadPath), payload: field(2, payloadManifest) }), MAX_DATA_SETS),
+  collect: optional(27, message<Collect>('Collect', { patterns: list(1, text({ min: 1, max: 512 }), MAX_PATTERNS), maxBytes: field(2, uint({ min: 1, max: MAX_COLLECT_BYTES })) })),
+  build: optional(28, message<Build>('Build', { line: field(1, word), limits: field(2, someLimits) }))
 })
 
 /** The bytes that a client seals; the same job always has the same. */

@@ -70,7 +70,8 @@ export const workerInfo = message<WorkerInfo>('WorkerInfo', {
   boundTo: optionalList(9, processor, MAX_PROCESSORS),
   grants: optionalList(10, oneOf('Grant', GRANTS), 16),
   slots: optional(11, uint({ min: 1, max: MAX_SLOTS })),
-  addresses: optionalList(12, address, MAX_WORKER_ADDRESSES)
+  addresses: optionalList(12, address, MAX_WORKER_ADDRESSES),
+  tools: optionalList(13, message<NonNullable<WorkerInfo['tools']>[number]>('Tool', { name: field(1, name), version: field(2, name) }), 64)
 })
 
 /** Environment of a program: names as POSIX has them. */

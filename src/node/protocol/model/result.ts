@@ -1,13 +1,16 @@
+import { MAX_COLLECT_FILES } from '../../../model/collect.ts'
 import { MAX_COMMANDS } from '../../../model/job.ts'
 import { LIMIT_NAMES } from '../../../model/limits.ts'
 import { codec } from '../schema/codec.ts'
 import { field, list, message, optional, optionalList } from '../schema/message.ts'
 import { bool, double, int, oneOf, text, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
-import { MAX_RUNS } from './job.ts'
+import { MAX_RUNS, payloadManifest } from './job.ts'
 import { limits } from './limits.ts'
 import { cpuMethod, MAX_PROCESSORS, memoryMethod, processor, sandboxFacts } from './machine.ts'
 import { commandIndex, count, digest, jobId, millis, nanos, peerId, sentence, size, taskName } from './words.ts'
+import type { BuildFacts } from '../../../model/build.ts'
+import type { Collected } from '../../../model/collect.ts'
 import type { Counts } from '../../../model/counters.ts'
 import type { ExecutionKey } from '../../../model/ids.ts'
 import type { CommandResult, ExecutionResult, NotRun, OutputFacts, Outcome } from '../../../model/result.ts'
@@ -96,7 +99,9 @@ export const executionResult = message<ExecutionResult>('ExecutionResult', {
   environment: optionalList(12, sentence, 32),
   quietWaitMs: optional(13, millis),
   cores: optionalList(14, processor, MAX_PROCESSORS),
-  noCounters: optional(15, sentence)
+  noCounters: optional(15, sentence),
+  collected: optional(16, message<Collected>('Collected', { payload: optional(1, payloadManifest), skipped: list(2, sentence, MAX_COLLECT_FILES) })),
+  build: optional(17, message<BuildFacts>('BuildFacts', { compiler: optional(1, sentence), wallMs: field(2, millis), cached: field(3, bool) }))
 })
 
 /** As it is kept in journals. */

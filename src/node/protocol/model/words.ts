@@ -1,4 +1,5 @@
 import { isJobId, isTaskName, parseExecutionId } from '../../../model/ids.ts'
+import { MAX_ENTRIES } from '../../../model/map.ts'
 import { isPayloadPath } from '../../../model/payload.ts'
 import { text, uint } from '../schema/scalars.ts'
 
@@ -47,7 +48,7 @@ export const millis = uint()
 export const nanos = uint()
 export const count = uint()
 /** Index into a job's commands. */
-export const commandIndex = uint({ max: 1_000 })
+export const commandIndex = uint({ max: MAX_ENTRIES - 1 })
 export const address = text({ max: 512 })
 export const version = text({ max: 64 })
 /** A sealed record. */
