@@ -2,9 +2,9 @@ import { DEFAULT_MARGIN } from '../model/comparison.ts'
 import { MeshmarkError } from '../model/errors.ts'
 import { type Command, commandTitle, MAX_COMMANDS } from '../model/job.ts'
 import { printable } from '../model/text.ts'
+import { fitTitle } from '../roles/client/draft/command-titles.ts'
 import type { JobDraft } from '../roles/client/types.ts'
 import type { LoadedBaseline } from './baselines.ts'
-import { fitTitle } from './command-titles.ts'
 
 /** Beside the files of the new commands; hidden, so that `*` means to them what it did. */
 const FOLDER = '.baseline'

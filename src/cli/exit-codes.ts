@@ -1,9 +1,8 @@
 import { isMeshmarkError, toError } from '../model/errors.ts'
 import { printable } from '../model/text.ts'
+import { EXIT_EXEC_FAILED } from '../roles/client/exec-status.ts'
 
 export const EXIT_USAGE = 2
-/** As in timeout(1) and env(1): not the program but the one that should start it failed. */
-export const EXIT_EXEC_FAILED = 125
 export const EXIT_INTERRUPTED = 130
 
 /** The exit code for an error of ours; `exec` leaves the low ones to the program. */

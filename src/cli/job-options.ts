@@ -1,36 +1,10 @@
 import type { Command } from 'commander'
-import { DEFAULT_PLAN, type Plan } from '../model/plan.ts'
-import { MeshmarkError } from '../model/errors.ts'
 import { MAX_MASTERS } from '../model/job.ts'
 import { parseCount, parseDuration } from '../model/units.ts'
+import { parsePercent, positive } from '../roles/client/draft/plan.ts'
 import { addLimitOptions } from './limit-options.ts'
 import { ListOption } from './list-option.ts'
 import { requireOption } from './require-option.ts'
-
-/** What may be said of any job, measured or not; its limits are read by `limitsOf`. */
-export interface JobOptions {
-  on?: string
-  where?: string[]
-  require?: string[]
-  with?: string[]
-  stdin?: string
-  env?: string[]
-  name?: string
-  id?: string
-  detach?: boolean
-  replicas?: number
-  retryLost?: number
-  shell?: boolean
-}
-
-export interface PlanOptions {
-  runs?: number
-  warmup?: number
-  minRuns?: number
-  maxRuns?: number
-  precision?: number
-  budget?: number
-}
 
 export function addJobOptions (command: Command, on: string): Command {
   command
@@ -68,57 +42,4 @@ export function addPlanOptions (command: Command, what: 'runs' | 'pairs' = 'runs
     .option('-M, --max-runs <n>', 'at most so many', text => parseCount(text, '--max-runs'))
     .option('--precision <percent>', `stop when ${known} known this well (default: ${percent})`, text => parsePercent(text, '--precision'))
     .option('--budget <duration>', 'stop after this long for each command and worker (default: 5s)', text => positive(parseDuration(text, '--budget'), '--budget', text))
-}
-
-/** A fixed number of runs, or a precision within a budget. */
-export function planOf (options: PlanOptions): Plan {
-  const { runs, minRuns, maxRuns, precision, budget, warmup = 0 } = options
-
-  if (runs != null) {
-    const other = Object.entries({ '--min-runs': minRuns, '--max-runs': maxRuns, '--precision': precision, '--budget': budget }).find(([, value]) => value != null)
-
-    if (other != null) {
-      throw new MeshmarkError('usage', `--runs fixes the number of runs, so ${other[0]} has no meaning beside it: leave one of them out`)
-    }
-
-    return { kind: 'fixed', runs, warmup }
-  }
-
-  if (DEFAULT_PLAN.kind !== 'precision') {
-    throw new TypeError('the default plan aims at a precision')
-  }
-
-  const plan = {
-    ...DEFAULT_PLAN,
-    warmup,
-    minRuns: minRuns ?? Math.min(DEFAULT_PLAN.minRuns, maxRuns ?? Infinity),
-    maxRuns: maxRuns ?? Math.max(DEFAULT_PLAN.maxRuns, minRuns ?? 0),
-    precision: precision ?? DEFAULT_PLAN.precision,
-    budgetMs: budget ?? DEFAULT_PLAN.budgetMs
-  }
-
-  if (plan.minRuns > plan.maxRuns) {
-    throw new MeshmarkError('usage', `--min-runs ${plan.minRuns} is more than --max-runs ${plan.maxRuns}`)
-  }
-
-  return plan
-}
-
-/** `1%` or `0.5%`, as a fraction; a bare number is a percentage too. */
-export function parsePercent (text: string, option: string): number {
-  const value = Number(text.replace(/%$/, ''))
-
-  if (!/^\d+(\.\d+)?%?$/.test(text) || value <= 0 || value >= 100) {
-    throw new MeshmarkError('usage', `${option} '${text}' is not a percentage between 0 and 100: write e.g. 1%`)
-  }
-
-  return value / 100
-}
-
-function positive (value: number, option: string, text: string): number {
-  if (value <= 0) {
-    throw new MeshmarkError('usage', `${option} '${text}' must be more than nothing`)
-  }
-
-  return value
 }

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { isTaskEnd } from '../model/states.ts'
+import { resultsOf } from '../roles/client/finished.ts'
 import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
-import { resultsOf } from './finished.ts'
 import { addResultOptions, checkExports, PIPE_WIDTH, presentResults, type ResultOptions, wantsResults } from './results.ts'
 import { writeAll } from './write.ts'
 

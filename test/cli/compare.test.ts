@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { comparedLines, comparisonOf, pairsPlanOf } from '../../src/cli/compare-options.ts'
-import { draftJob } from '../../src/cli/draft.ts'
+import { comparedLines, comparisonOf, pairsPlanOf } from '../../src/roles/client/draft/comparison.ts'
+import { draftJob } from '../../src/roles/client/draft/draft.ts'
 import { temporaryFolder, type } from './helpers.ts'
 
 const PARAMETER = { name: 'n', values: ['1', '2', '4'] }

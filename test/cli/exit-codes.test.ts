@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { errorLine, exitCodeOfError } from '../../src/cli/exit-codes.ts'
-import { execStatus, exitStatus } from '../../src/cli/program-follow.ts'
 import { type ErrorCode, MeshmarkError } from '../../src/model/errors.ts'
+import { execStatus, exitStatus } from '../../src/roles/client/exec-status.ts'
 import { executionResult, sample } from './fixtures.ts'
 
 describe('exit codes', () => {

@@ -1,7 +1,7 @@
-import type { FinishedJob } from '../model/finished.ts'
-import type { WorkerInfo } from '../model/machine.ts'
-import type { ExecutionResult } from '../model/result.ts'
-import type { JobView, SubmitReply, TaskView } from '../node/protocol/submit/messages.ts'
+import type { FinishedJob } from '../../model/finished.ts'
+import type { WorkerInfo } from '../../model/machine.ts'
+import type { ExecutionResult } from '../../model/result.ts'
+import type { JobView, SubmitReply, TaskView } from '../../node/protocol/submit/messages.ts'
 
 /** What came of a job, as the master tells it. */
 export interface JobOutcome {

@@ -1,8 +1,8 @@
 import { split } from 'shlex'
-import { MeshmarkError } from '../model/errors.ts'
-import { type Hooks, MAX_COMMANDS, type Program } from '../model/job.ts'
+import { MeshmarkError } from '../../../model/errors.ts'
+import { type Hooks, MAX_COMMANDS, type Program } from '../../../model/job.ts'
 import { checkTitle, fitTitle, tellApart } from './command-titles.ts'
-import { checkHooks, type HookOptions, hooksOf } from './hook-options.ts'
+import { checkHooks, type HookOptions, hooksOf } from './hooks.ts'
 import { combinationsOf, type Fill, filler, type Parameter } from './parameters.ts'
 
 /** One command as typed, before any file has been looked at. */

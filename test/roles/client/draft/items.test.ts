@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { checkItemCommand, itemsOfWords, readItems, splitItems } from '../../src/cli/items.ts'
-import { itemLine, Speed } from '../../src/cli/item-progress.ts'
-import { temporaryFolder, testContext, type } from './helpers.ts'
+import { itemLine, Speed } from '../../../../src/cli/item-progress.ts'
+import { checkItemCommand, itemsOfWords, readItems, splitItems } from '../../../../src/roles/client/draft/items.ts'
+import { temporaryFolder, testContext, type } from '../../../cli/helpers.ts'
 
 async function itemsIn (content: string | Uint8Array): Promise<{ items: string[], empty: number }> {
   const file = join(await temporaryFolder(), 'items')

@@ -1,5 +1,5 @@
-import { MeshmarkError } from '../model/errors.ts'
-import { commandTitle } from '../model/job.ts'
+import { MeshmarkError } from '../../../model/errors.ts'
+import { commandTitle } from '../../../model/job.ts'
 import type { CommandWords } from './command-words.ts'
 
 /** Bytes; the protocol takes no longer name. */

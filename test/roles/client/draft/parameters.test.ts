@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { collectCommands } from '../../src/cli/command-words.ts'
-import { parametersOf } from '../../src/cli/parameter-options.ts'
-import { combinationsOf, filler, scanValues, splitValues } from '../../src/cli/parameters.ts'
+import { collectCommands } from '../../../../src/roles/client/draft/command-words.ts'
+import { parametersOf } from '../../../../src/roles/client/draft/parameter-options.ts'
+import { combinationsOf, filler, scanValues, splitValues } from '../../../../src/roles/client/draft/parameters.ts'
 
 describe('the values of a list', () => {
   // What hyperfine's own tests expect.

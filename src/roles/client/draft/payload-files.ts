@@ -1,9 +1,9 @@
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
-import { MeshmarkError } from '../model/errors.ts'
-import { isPayloadPath, MAX_FILES } from '../model/payload.ts'
-import type { DraftFile } from '../roles/client/types.ts'
+import { MeshmarkError } from '../../../model/errors.ts'
+import { isPayloadPath, MAX_FILES } from '../../../model/payload.ts'
+import type { DraftFile } from '../types.ts'
 
 /**
  * The files of a job as they are collected. Every file is looked at before

@@ -1,8 +1,7 @@
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { toError, MeshmarkError } from '../model/errors.ts'
-import { argvFor, ITEM_MARK, MAX_ITEM_BYTES, MAX_ITEMS, MAX_ITEMS_BYTES } from '../model/each.ts'
-import type { Context } from './context.ts'
+import { argvFor, ITEM_MARK, MAX_ITEM_BYTES, MAX_ITEMS, MAX_ITEMS_BYTES } from '../../../model/each.ts'
+import { toError, MeshmarkError } from '../../../model/errors.ts'
 
 /** As in GNU parallel: what stands behind it are items. */
 export const ITEMS_FOLLOW = ':::'
@@ -46,7 +45,7 @@ export function itemsOfWords (words: readonly string[]): Items {
 }
 
 /** The lines of a file, or with `-` of standard input. No more is held than one job can have. */
-export async function readItems (source: string, context: Context): Promise<Items> {
+export async function readItems (source: string, context: { stdin: Readable & { isTTY?: boolean } }): Promise<Items> {
   if (source === '-' && context.stdin.isTTY === true) {
     throw new MeshmarkError('usage', '--each - reads this terminal: redirect a file or a pipe into it, or name a file')
   }

@@ -1,4 +1,4 @@
-import { MeshmarkError } from '../model/errors.ts'
+import { MeshmarkError } from '../../../model/errors.ts'
 
 /** `{name}` stands for each of the values in turn. */
 export interface Parameter {

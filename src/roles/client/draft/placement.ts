@@ -1,6 +1,6 @@
-import { MeshmarkError } from '../model/errors.ts'
-import type { Placement } from '../model/placement.ts'
-import { parseWhere } from '../machine/match.ts'
+import { parseWhere } from '../../../machine/match.ts'
+import { MeshmarkError } from '../../../model/errors.ts'
+import type { Placement } from '../../../model/placement.ts'
 
 const MAX_NAMES = 10_000
 

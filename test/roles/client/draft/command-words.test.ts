@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { collectCommands, readProgram, splitCommand } from '../../src/cli/command-words.ts'
+import { collectCommands, readProgram, splitCommand } from '../../../../src/roles/client/draft/command-words.ts'
 
 describe('splitting a command', () => {
   it.each([

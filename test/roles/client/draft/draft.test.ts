@@ -1,8 +1,8 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { draftJob, type DraftRequest } from '../../src/cli/draft.ts'
-import { temporaryFolder } from './helpers.ts'
+import { draftJob, type DraftRequest } from '../../../../src/roles/client/draft/draft.ts'
+import { temporaryFolder } from '../../../cli/helpers.ts'
 
 const REQUEST: DraftRequest = { kind: 'run', words: [], commands: [], names: [], options: {}, on: 'all', plan: { kind: 'fixed', runs: 3, warmup: 0 } }
 

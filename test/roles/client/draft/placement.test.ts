@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { expandNames, readPlacement } from '../../src/cli/placement.ts'
+import { expandNames, readPlacement } from '../../../../src/roles/client/draft/placement.ts'
 
 describe('where a job runs', () => {
   it.each([

@@ -1,0 +1,15 @@
+/** What may be said of any job, measured or not; its limits are read by `limitsOf`. */
+export interface JobOptions {
+  on?: string
+  where?: string[]
+  require?: string[]
+  with?: string[]
+  stdin?: string
+  env?: string[]
+  name?: string
+  id?: string
+  detach?: boolean
+  replicas?: number
+  retryLost?: number
+  shell?: boolean
+}
