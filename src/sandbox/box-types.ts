@@ -1,3 +1,4 @@
+import type { Collect } from '../model/collect.ts'
 import type { Comparison } from '../model/comparison.ts'
 import type { Command, JobKind } from '../model/job.ts'
 import type { Limits } from '../model/limits.ts'
@@ -52,6 +53,8 @@ export interface BoxTask {
   /** Refused where nobody can empty the cache. */
   coldCache?: boolean
   counters?: boolean
+  /** What the last run of each command left in the working copy comes as events. Not of a comparison. */
+  collect?: Collect
   /** The box may be given other commands of the same job afterwards (`again`); only for exec. */
   repeat?: boolean
   /** When the first run starts: milliseconds of performance.timeOrigin + performance.now() of this process. */
@@ -66,6 +69,9 @@ export type BoxEvent =
   | { kind: 'sample', sample: Sample }
   /** exec: as it comes. run: the first 64 KiB of a command's first run, and of the run that failed. */
   | { kind: 'output', stream: 'stdout' | 'stderr', data: Uint8Array }
+  /** A file that fits the patterns of `collect`: exactly so many bytes follow as `content`, before anything else. The name is checked, and no two files have the same. */
+  | { kind: 'file', command: number, path: string, size: number, executable: boolean }
+  | { kind: 'content', data: Uint8Array }
 
 export interface BoxReport {
   outcome: 'done' | 'failed' | 'limit' | 'not-run'
@@ -74,6 +80,8 @@ export interface BoxReport {
   commands: CommandResult[]
   /** Why there are no hardware counters, when they were asked for. */
   noCounters?: string
+  /** Why files that fit the patterns of `collect` were left out. */
+  skipped?: string[]
   /** Only with `startAt`: when the first run started, on the clock of `startAt`, and the deviation from it. */
   start?: { at: number, skewNs: number }
 }

@@ -6,6 +6,7 @@ import { fromMonotonicNs, toMonotonicNs } from './clock.ts'
 import { explainFailure } from './explain-failure.ts'
 import { factsOf } from './facts.ts'
 import { encodeJson, FRAME } from './frame.ts'
+import { IncomingFiles } from './incoming-files.ts'
 import { OutsideWatch } from './outside-watch.ts'
 import { programFacts, threadsOf, useOf } from './outside.ts'
 import { parseFromRunner } from './protocol.ts'
@@ -303,7 +304,7 @@ export class Box {
   }
 
   async #send (task: BoxTask): Promise<void> {
-    const { kind, commands, files, descriptor, stdin, env, limits, plan, comparison, ignoreFailure, coldCache, counters, startAt } = task
+    const { kind, commands, files, descriptor, stdin, env, limits, plan, comparison, ignoreFailure, coldCache, counters, collect, startAt } = task
     const { control, billing } = this.#process
 
     this.#baseBytes = billing?.group.chargedBytes() ?? 0
@@ -323,6 +324,7 @@ export class Box {
         ...(ignoreFailure == null ? {} : { ignoreFailure }),
         ...(coldCache == null ? {} : { coldCache }),
         ...(counters == null ? {} : { counters }),
+        ...(collect == null ? {} : { collect }),
         ...(task.repeat === true && this.#runner == null ? { repeat: true } : {}),
         ...(stdin == null ? {} : { stdin }),
         ...(this.#runner == null ? {} : { runner: useOfRunner(this.#runner.pid) }),
@@ -346,6 +348,7 @@ export class Box {
   }
 
   async #receive (task: BoxTask, { onEvent }: RunOptions, watchdog: Watchdog, samples: SampleList): Promise<BoxReport> {
+    const files = new IncomingFiles(task.collect)
     let start: BoxReport['start']
 
     const quiet = () => Math.max(0, (task.startAt ?? 0) - performance.timeOrigin - performance.now()) + task.limits.wallMs + QUIET_MS + GRACE_MS
@@ -356,8 +359,19 @@ export class Box {
       // Whoever takes the output may take long; that is not the box's fault.
       watchdog.stop()
 
+      if (frame.kind !== FRAME.data) {
+        files.expectNothing()
+      }
+
       if (frame.kind === FRAME.stdout || frame.kind === FRAME.stderr) {
         await onEvent({ kind: 'output', stream: frame.kind === FRAME.stdout ? 'stdout' : 'stderr', data: frame.body })
+        watchdog.start(quiet())
+        continue
+      }
+
+      if (frame.kind === FRAME.data) {
+        files.take(frame.body)
+        await onEvent({ kind: 'content', data: frame.body })
         watchdog.start(quiet())
         continue
       }
@@ -387,11 +401,19 @@ export class Box {
             await onEvent({ kind: 'sample', sample })
           }
           break
+        case 'file': {
+          const { command, path, size, executable } = message
+
+          files.announce(message)
+          await onEvent({ kind: 'file', command, path, size, executable })
+          break
+        }
         case 'result':
           return {
             outcome: message.outcome,
             ...(message.reason == null ? {} : { reason: message.reason }),
             ...(message.noCounters == null ? {} : { noCounters: message.noCounters }),
+            ...(message.skipped == null ? {} : { skipped: message.skipped }),
             commands: message.commands.map(summary => ({ ...summary, samples: samples.of(summary.command) })),
             ...(start == null ? {} : { start })
           }

@@ -1,7 +1,9 @@
+import { isCollectedPath, MAX_COLLECT_BYTES, MAX_SKIPPED } from '../model/collect.ts'
 import { COUNTERS } from '../model/counters.ts'
 import { LIMIT_NAMES } from '../model/limits.ts'
 import { CPU_METHODS, MEMORY_METHODS } from '../model/methods.ts'
 import { printable } from '../model/text.ts'
+import type { Collect } from '../model/collect.ts'
 import type { Comparison } from '../model/comparison.ts'
 import type { Command, JobKind } from '../model/job.ts'
 import type { Counts } from '../model/counters.ts'
@@ -36,6 +38,7 @@ export interface RunnerTask {
   ignoreFailure?: { codes: number[] }
   coldCache?: boolean
   counters?: boolean
+  collect?: Collect
   /** `again` may follow. */
   repeat?: boolean
   /** CLOCK_MONOTONIC, nanoseconds; decimal. */
@@ -86,7 +89,10 @@ export type FromRunner =
   | { type: 'samples', samples: Sample[] }
   /** After the result of a task that may be repeated: nobody is left of it, and everything that a program could write to is new. */
   | { type: 'clean' }
-  | { type: 'result', outcome: 'done' | 'failed' | 'limit' | 'not-run', reason?: string, commands: CommandSummary[], noCounters?: string }
+  /** A file that the last run of a command left; so many bytes of data follow at once. */
+  | { type: 'file', command: number, path: string, size: number, executable: boolean }
+  /** `skipped`: why files that should be brought back are not. */
+  | { type: 'result', outcome: 'done' | 'failed' | 'limit' | 'not-run', reason?: string, commands: CommandSummary[], noCounters?: string, skipped?: string[] }
   /** The box cannot go on. */
   | { type: 'broken', reason: string }
 
@@ -123,13 +129,22 @@ export function parseFromRunner (body: Buffer, commands: number): FromRunner {
       }
     case 'samples':
       return { type: 'samples', samples: list(message['samples'], 10_000, value => sample(value, commands)) }
+    case 'file':
+      return {
+        type: 'file',
+        command: whole(message['command'], 0, commands - 1),
+        path: collectedPath(message['path']),
+        size: whole(message['size'], 0, MAX_COLLECT_BYTES),
+        executable: message['executable'] === true
+      }
     case 'result':
       return {
         type: 'result',
         outcome: oneOf(message['outcome'], ['done', 'failed', 'limit', 'not-run'] as const),
         ...optional('reason', message['reason'], line),
         commands: list(message['commands'], commands, value => summary(value, commands)),
-        ...optional('noCounters', message['noCounters'], line)
+        ...optional('noCounters', message['noCounters'], line),
+        ...optional('skipped', message['skipped'], value => list(value, MAX_SKIPPED, line))
       }
     case 'broken':
       return { type: 'broken', reason: line(message['reason']) }
@@ -270,6 +285,16 @@ function text (value: unknown, max: number): string {
   }
 
   return value
+}
+
+function collectedPath (value: unknown): string {
+  const path = text(value, 512)
+
+  if (!isCollectedPath(path)) {
+    throw new Error('a file from the box has a name that cannot be')
+  }
+
+  return path
 }
 
 /** One line for a terminal. */

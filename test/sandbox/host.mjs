@@ -42,7 +42,7 @@ const actions = {
     const box = await Box.create(options, {})
     const given = Object.entries(task.files ?? {}).map(toFile)
     const descriptor = together == null ? undefined : await openTogether(given, together)
-    const seen = { stdout: '', stderr: '', stdoutBytes: 0, events: [], order: [], samples: 0, boxPid: box.pid }
+    const seen = { stdout: '', stderr: '', stdoutBytes: 0, events: [], order: [], samples: 0, files: [], boxPid: box.pid }
     const hash = createHash('sha256')
     let held = false
 
@@ -54,6 +54,19 @@ const actions = {
 
           if (event.kind === 'sample') {
             seen.samples++
+            return
+          }
+
+          if (event.kind === 'file') {
+            seen.files.push({ command: event.command, path: event.path, size: event.size, executable: event.executable, start: '', received: 0 })
+            return
+          }
+
+          if (event.kind === 'content') {
+            const file = seen.files.at(-1)
+
+            file.start = (file.start + Buffer.from(event.data).toString('latin1')).slice(0, 100)
+            file.received += event.data.length
             return
           }
 
@@ -104,17 +117,20 @@ const actions = {
     const seen = { times: [], boxPid: box.pid, threads: [] }
     const run = async start => {
       const texts = { stdout: '', stderr: '' }
+      const brought = []
 
       try {
         const report = await start({
           onEvent: event => {
-            if (event.kind === 'output') {
+            if (event.kind === 'file') {
+              brought.push(event.path)
+            } else if (event.kind === 'output') {
               texts[event.stream] = (texts[event.stream] + Buffer.from(event.data).toString('latin1')).slice(0, 100_000)
             }
           }
         })
 
-        seen.times.push({ ...texts, report, clean: await box.isClean(), processes: processesOf(box.pid).length })
+        seen.times.push({ ...texts, report, brought, clean: await box.isClean(), processes: processesOf(box.pid).length })
       } catch (err) {
         seen.times.push({ ...texts, error: err.message, clean: false })
       }

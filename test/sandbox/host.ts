@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { ChildProcess } from 'node:child_process'
+import type { Collect } from '../../src/model/collect.ts'
 import type { Comparison } from '../../src/model/comparison.ts'
 import type { SandboxFacts } from '../../src/model/machine.ts'
 import type { Limits } from '../../src/model/limits.ts'
@@ -24,6 +25,7 @@ export interface TestTask {
   ignoreFailure?: { codes: number[] }
   coldCache?: boolean
   counters?: boolean
+  collect?: Collect
 }
 
 export interface ProcessSeen { pid: number, parent: number, name: string, uid: number, peakKiB: number }
@@ -39,6 +41,8 @@ export interface Seen {
   /** Kinds of all events. */
   order: BoxEvent['kind'][]
   samples: number
+  /** Brought back, with the beginning of each. */
+  files: Array<{ command: number, path: string, size: number, executable: boolean, start: string, received: number }>
   boxPid: number
   closed: { reason: string }
   /** Processes of the box that are still there after it was closed. */
@@ -50,7 +54,7 @@ export interface Seen {
 
 /** One after the other in one box. `clean`: the box may be used again. */
 export interface Series {
-  times: Array<{ report?: BoxReport, error?: string, stdout: string, stderr: string, clean: boolean, /** Of the box, after it was cleared. */ processes?: number }>
+  times: Array<{ report?: BoxReport, /** Paths. */ brought?: string[], error?: string, stdout: string, stderr: string, clean: boolean, /** Of the box, after it was cleared. */ processes?: number }>
   left: number
 }
 

@@ -95,6 +95,11 @@ export class Control {
     this.#write(Buffer.concat([encodeHeader(FRAME[stream], data.length), data]))
   }
 
+  /** Of the file that was announced last. At most MAX_CHUNK bytes. */
+  sendData (data: Uint8Array): void {
+    this.#write(Buffer.concat([encodeHeader(FRAME.data, data.length), data]))
+  }
+
   /** Has the worker said something that was not read? Also when it is gone. */
   hasMore (libc: Libc): boolean {
     const entry = Buffer.alloc(8)

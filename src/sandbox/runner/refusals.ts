@@ -21,6 +21,11 @@ export function taskProblem (task: RunnerTask, copy: WorkingCopy): NotRun | unde
     return sandboxProblem('commands around a run belong to a measurement: leave setup, prepare, conclude and cleanup out')
   }
 
+  // their last runs are known only when both are over, and the first one's files are gone then
+  if (task.comparison != null && task.collect != null) {
+    return sandboxProblem('commands that are compared bring no files back: leave --collect out')
+  }
+
   return task.stdin == null || task.files.some(({ path }) => path === task.stdin)
     ? undefined
     : { code: 'not-found', message: `the input ${printable(task.stdin)} is not in the payload: add it` }

@@ -1,6 +1,7 @@
 import { metricOf } from '../../model/comparison.ts'
 import { orderOfRound } from '../../measure/order.ts'
 import { nextRound, nextRun } from '../../measure/plan.ts'
+import { Collector } from './collector.ts'
 import { Counters, whyNoCounters } from './counters.ts'
 import { ownUse } from './facts.ts'
 import { makeImage } from './image.ts'
@@ -43,6 +44,8 @@ export class TaskRun {
   readonly #programs: Programs
   readonly #stage: Stage
   readonly #runs: Runs
+  /** Absent when no files are brought back. */
+  readonly #collector: Collector | undefined
   #unsent: Sample[] = []
   /** Why there are no hardware counters. */
   #noCounters: string | undefined
@@ -56,6 +59,7 @@ export class TaskRun {
     this.#programs = programs
     this.#stage = means.stage
     this.#runs = new Runs(this.#means, control, task)
+    this.#collector = task.collect == null ? undefined : new Collector(control, task.collect)
   }
 
   /** False when the box could not be prepared for it. */
@@ -80,7 +84,11 @@ export class TaskRun {
     const commands = this.#find()
     const measured = commands.filter((command): command is Measured => 'runnable' in command)
 
-    measured.forEach(command => { this.#runs.setUp(command) })
+    for (const command of measured) {
+      this.#runs.setUp(command)
+      this.#collectIfLast(command)
+    }
+
     measured.forEach(command => { this.#warmUp(command) })
     this.#measure(measured)
 
@@ -94,7 +102,8 @@ export class TaskRun {
       type: 'result',
       ...verdict(commands),
       commands: commands.map(command => 'runnable' in command ? summaryOf(command, this.#means.meter, this.#task.kind === 'run') : command),
-      ...(this.#noCounters == null ? {} : { noCounters: this.#noCounters })
+      ...(this.#noCounters == null ? {} : { noCounters: this.#noCounters }),
+      ...(this.#collector == null ? {} : { skipped: this.#collector.skipped })
     })
   }
 
@@ -175,6 +184,7 @@ export class TaskRun {
     while (command.warmups < warmups && !isOver(command)) {
       this.#runs.run(command, `warm-up run ${command.warmups + 1}`)
       command.warmups++
+      this.#collectIfLast(command)
     }
   }
 
@@ -199,8 +209,18 @@ export class TaskRun {
           this.#unsent.push(sample)
         }
 
+        this.#collectIfLast(command)
+
         this.#tell(command)
       }
+    }
+  }
+
+  /** What the last run of a command left, also when that failed; nobody runs any more. */
+  #collectIfLast (command: Measured): void {
+    // the plan is asked once more before the next round, and answers the same
+    if (command.notRun == null && (command.ended != null || !nextRun(this.#task.plan, command).run)) {
+      this.#launcher.identity.asProgram(() => { this.#collector?.collect(command.index) })
     }
   }
 
