@@ -1,18 +1,22 @@
 import { effectiveLimits } from '../model/limits.ts'
 import { missingRequirements } from '../model/requirements.ts'
+import { limitsAsked } from '../model/task-commands.ts'
 import type { Job } from '../model/job.ts'
 import type { Limits } from '../model/limits.ts'
 import type { WorkerInfo } from '../model/machine.ts'
 
 type Offer = Pick<WorkerInfo, 'sandbox' | 'ceilings' | 'grants'>
-type Demand = Pick<Job, 'require' | 'limits' | 'coldCache'>
+type Demand = Pick<Job, 'require' | 'limits' | 'coldCache'> & Partial<Pick<Job, 'commands' | 'map'>>
 
 /**
  * The limits under which a worker that was chosen for a job does it; or why it
  * must not, in one line: a protection that the job insists on is missing, or
  * it asks for more than the worker allows.
+ *
+ * @param task - the one entry of a map that is meant; otherwise all of them
  */
-export function meetDemand (worker: Offer, { require = [], limits, coldCache }: Demand): { limits: Limits } | { refusal: string } {
+export function meetDemand (worker: Offer, job: Demand, task?: string): { limits: Limits } | { refusal: string } {
+  const { require = [], coldCache } = job
   const missing = missingRequirements(worker.sandbox, require)
 
   if (missing.length > 0) {
@@ -21,12 +25,12 @@ export function meetDemand (worker: Offer, { require = [], limits, coldCache }: 
 
   return coldCache === true && worker.grants?.includes('cold-cache') !== true
     ? { refusal: 'its owner does not let jobs empty its file cache (--allow-cold-cache)' }
-    : effectiveLimits(limits, worker.ceilings)
+    : effectiveLimits(limitsAsked(job, task), worker.ceilings)
 }
 
 /** Why a worker must not do a job although it is chosen for it; undefined when nothing is in the way. */
-export function unmetDemand (worker: Offer, job: Demand): string | undefined {
-  const met = meetDemand(worker, job)
+export function unmetDemand (worker: Offer, job: Demand, task?: string): string | undefined {
+  const met = meetDemand(worker, job, task)
 
   return 'refusal' in met ? met.refusal : undefined
 }

@@ -41,6 +41,8 @@ export interface Command {
   env?: Record<string, string>
   /** Over the job's. Only in a map. */
   limits?: SomeLimits
+  /** As the job's, and instead of it. Only in a map. */
+  stdin?: string
 }
 
 /**

@@ -14,7 +14,13 @@ export const MAX_MAP_TASKS = 100_000
 /** Each worker has its own list of commands, done in order. */
 export interface JobMap {
   lists: MapList[]
+  /** A worker says of a task that runs that it does, at least this often; absent = WORKER_REPORT_MS. */
+  reportMs?: number
 }
+
+/** Of `JobMap.reportMs`. */
+export const MIN_REPORT_MS = 1_000
+export const MAX_REPORT_MS = 3_600_000
 
 export interface MapList {
   /** A worker's name or peer id; absent = every worker that `where` fits when the job is accepted. */

@@ -1,7 +1,9 @@
 import { argvFor, itemOf } from './each.ts'
 import { MeshmarkError } from './errors.ts'
+import { LIMIT_KEYS } from './limits.ts'
 import { parseMapTask } from './map.ts'
 import type { Command, Job } from './job.ts'
+import type { SomeLimits } from './limits.ts'
 import type { MapEntry } from './map.ts'
 
 /** What a task of a job runs: all commands, the one made for its item, or the one of its entry. Throws `refused` for a task that the job does not have. */
@@ -32,4 +34,26 @@ export function entryOf (job: Pick<Job, 'map'>, task: string): MapEntry {
   }
 
   return found
+}
+
+/**
+ * What a task asks for: the limits of its job, and over them those of its
+ * entry of a map. Without a task the most that any entry asks for.
+ */
+export function limitsAsked (job: Pick<Job, 'limits'> & Partial<Pick<Job, 'commands' | 'map'>>, task?: string): SomeLimits {
+  const { limits, commands = [], map } = job
+
+  if (map == null) {
+    return limits
+  }
+
+  if (task != null) {
+    return { ...limits, ...commands[entryOf({ map }, task).command]?.limits }
+  }
+
+  return Object.fromEntries(LIMIT_KEYS.flatMap(key => {
+    const asked = commands.flatMap(command => command.limits?.[key] ?? limits[key] ?? [])
+
+    return asked.length === 0 ? [] : [[key, Math.max(...asked)]]
+  }))
 }

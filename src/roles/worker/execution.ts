@@ -1,6 +1,7 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
 import { DEFAULT_QUIET_MS } from '../../model/plan.ts'
+import { WORKER_REPORT_MS } from '../../model/states.ts'
 import { taskCommands } from '../../model/task-commands.ts'
 import { meetDemand } from '../../machine/demands.ts'
 import { readEnvironment } from '../../machine/environment.ts'
@@ -90,6 +91,7 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
   init.onJob(job)
   const asked = performance.now()
   let waited = false
+  let reports: NodeJS.Timeout | undefined
 
   const waiting = {
     signal: init.signal,
@@ -110,7 +112,11 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
       record.quietWaitMs = already + (waited ? await init.quiet.wait(Math.max(0, (job.quietMs ?? DEFAULT_QUIET_MS) - already), init.signal) : 0)
     }
 
-    init.onReport({ kind: 'phase', phase: 'running' })
+    const running = (): void => { init.onReport({ kind: 'phase', phase: 'running' }) }
+
+    running()
+    // who follows a map is told that its worker lives, however silent the program is
+    reports = job.map == null ? undefined : setInterval(running, job.map.reportMs ?? WORKER_REPORT_MS)
 
     const before = measured ? await readNoise(init.noise) : undefined
     const report = await inBox(init, job, waited, record)
@@ -135,6 +141,7 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
       }
     }
   } finally {
+    clearInterval(reports)
     await lock.release()
   }
 }
@@ -153,7 +160,7 @@ async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: Ex
     init.signal.throwIfAborted()
     record.sandbox = box.facts
     record.cores = init.boxes.boundTo(place)
-    record.limits = limitsOf(box, init, job)
+    record.limits = limitsOf(box, init, job, record.key.task)
 
     const report = box.repeatable
       ? await box.again(taskCommands(job, record.key.task), runOptions(init, record))
@@ -168,8 +175,8 @@ async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: Ex
 }
 
 /** The coordinator looks at this too, but only the worker knows its box. Throws when this job must not run in it. */
-function limitsOf (box: Box, { ceilings, grants }: ExecutionInit, job: Job): Limits {
-  const met = meetDemand({ sandbox: box.facts, ceilings, grants }, job)
+function limitsOf (box: Box, { ceilings, grants }: ExecutionInit, job: Job, task: string): Limits {
+  const met = meetDemand({ sandbox: box.facts, ceilings, grants }, job, task)
 
   if ('refusal' in met) {
     throw new MeshmarkError('refused', `this worker must not do this job: ${met.refusal}`)
@@ -180,14 +187,16 @@ function limitsOf (box: Box, { ceilings, grants }: ExecutionInit, job: Job): Lim
 
 async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits, waited: boolean, record: ExecutionResult): Promise<BoxReport> {
   const payload = job.payload == null ? undefined : await openPayload(init.content, job.payload)
+  const commands = taskCommands(job, record.key.task)
 
   try {
     return await box.run({
       kind: job.kind,
-      commands: taskCommands(job, record.key.task),
+      commands,
       files: payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? [],
       descriptor: payload == null || payload.manifest.chunks.length === 0 ? undefined : await payload.descriptor(),
-      stdin: job.stdin,
+      // a task of a map has one command
+      stdin: commands[0]?.stdin ?? job.stdin,
       env: job.env,
       limits,
       plan: job.plan,

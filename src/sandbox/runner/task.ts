@@ -159,7 +159,7 @@ export class TaskRun {
     const env = { ...baseEnvironment(), ...this.#task.env }
 
     return this.#task.commands.map((command, index) => {
-      const found = this.#programs.find(command, env, this.#control.alive)
+      const found = this.#programs.find(command, command.env == null ? env : { ...env, ...command.env }, this.#control.alive)
 
       if (!found.ok) {
         return notRunSummary(index, found.notRun)

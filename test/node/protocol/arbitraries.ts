@@ -16,6 +16,7 @@ import type { Counter, Counts } from '../../../src/model/counters.ts'
 import type { Command, Hooks, Job } from '../../../src/model/job.ts'
 import type { Limits, SomeLimits } from '../../../src/model/limits.ts'
 import type { Resources, SandboxFacts, WorkerInfo } from '../../../src/model/machine.ts'
+import { MAX_REPORT_MS, MIN_REPORT_MS } from '../../../src/model/map.ts'
 import type { JobMap, MapEntry, MapList } from '../../../src/model/map.ts'
 import type { Membership } from '../../../src/model/membership.ts'
 import type { PayloadManifest } from '../../../src/model/payload.ts'
@@ -103,7 +104,7 @@ const anyLimits = Object.fromEntries(LIMIT_KEYS.map(key => [key, fc.integer({ mi
 const limits: Arbitrary<Limits> = partly<Limits, 'cpuMs'>(anyLimits, 'cpuMs')
 export const someLimits: Arbitrary<SomeLimits> = partly<SomeLimits, keyof Limits>(anyLimits, ...LIMIT_KEYS)
 
-const command: Arbitrary<Command> = partly<Command, 'name' | 'hooks' | 'parameters' | 'env' | 'limits'>({
+const command: Arbitrary<Command> = partly<Command, 'name' | 'hooks' | 'parameters' | 'env' | 'limits' | 'stdin'>({
   argv: fc.array(word, { minLength: 1, maxLength: 5 }),
   program: fc.oneof(
     kind('payload', { path: payloadPath }),
@@ -114,8 +115,9 @@ const command: Arbitrary<Command> = partly<Command, 'name' | 'hooks' | 'paramete
   hooks,
   parameters,
   env: parameters,
-  limits: someLimits
-}, 'name', 'hooks', 'parameters', 'env', 'limits')
+  limits: someLimits,
+  stdin: payloadPath
+}, 'name', 'hooks', 'parameters', 'env', 'limits', 'stdin')
 
 const outcome = fc.constantFrom<Outcome[]>('done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted')
 const share = fc.double({ min: 0, max: 1_000, noNaN: true })
@@ -156,14 +158,15 @@ const restart: Arbitrary<RestartRule> = partly<RestartRule, 'max'>({
   maxBackoffMs: fc.nat(86_400_000)
 }, 'max')
 
-const map: Arbitrary<JobMap> = fc.record({
+const map: Arbitrary<JobMap> = partly<JobMap, 'reportMs'>({
+  reportMs: fc.integer({ min: MIN_REPORT_MS, max: MAX_REPORT_MS }),
   lists: fc.array(partly<MapList, 'worker' | 'keepGoing'>({
     worker: name,
     where,
     entries: fc.array(partly<MapEntry, 'restart'>({ command: fc.nat(9_999), restart }, 'restart'), { maxLength: 4 }),
     keepGoing: fc.boolean()
   }, 'worker', 'keepGoing'), { maxLength: 3 })
-})
+}, 'reportMs')
 
 export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require' | 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'data' | 'collect' | 'build'>({
   id: jobId,

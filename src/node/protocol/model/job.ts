@@ -3,7 +3,7 @@ import { MAX_ITEM_BYTES, MAX_ITEMS } from '../../../model/each.ts'
 import { MAX_COLLECT_BYTES, MAX_PATTERNS } from '../../../model/collect.ts'
 import { MAX_DATA_SETS } from '../../../model/data.ts'
 import { MAX_MASTERS } from '../../../model/job.ts'
-import { MAX_ENTRIES, MAX_LISTS } from '../../../model/map.ts'
+import { MAX_ENTRIES, MAX_LISTS, MAX_REPORT_MS, MIN_REPORT_MS } from '../../../model/map.ts'
 import { CHUNK_SIZE, MAX_CHUNKS, MAX_FILES } from '../../../model/payload.ts'
 import { REQUIREMENTS } from '../../../model/requirements.ts'
 import { RESTARTS } from '../../../model/restart.ts'
@@ -71,7 +71,8 @@ const command = message<Command>('Command', {
   })),
   parameters: optionalMap(5, name, word, 64),
   env: optionalMap(6, environmentName, environmentValue, MAX_VARIABLES),
-  limits: optional(7, someLimits)
+  limits: optional(7, someLimits),
+  stdin: optional(8, payloadPath)
 })
 
 const comparison = message<Comparison>('Comparison', {
@@ -117,7 +118,8 @@ const jobMap = message<JobMap>('JobMap', {
     worker: optional(2, selector),
     entries: list(3, message<MapEntry>('MapEntry', { command: field(1, uint({ max: MAX_ENTRIES - 1 })), restart: optional(2, restartRule) }), MAX_ENTRIES),
     keepGoing: optional(4, bool)
-  }), MAX_LISTS)
+  }), MAX_LISTS),
+  reportMs: optional(2, uint({ min: MIN_REPORT_MS, max: MAX_REPORT_MS }))
 })
 
 export const job = message<Job>('Job', {
