@@ -114,7 +114,7 @@ const command: Arbitrary<Command> = partly<Command, 'name' | 'hooks' | 'paramete
   name,
   hooks,
   parameters,
-  env: parameters,
+  env: dictionary(of('ABC_abc019', 1, 10), word).filter(env => Object.keys(env).length > 0),
   limits: someLimits,
   stdin: payloadPath
 }, 'name', 'hooks', 'parameters', 'env', 'limits', 'stdin')
