@@ -23,6 +23,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'attach', usage: 'JOB', summary: 'follow a job to its end', group: 'Look and steer', load: () => import('./attach.ts') },
   { name: 'logs', usage: 'JOB', summary: 'what its programs printed', group: 'Look and steer', load: () => import('./logs.ts') },
   { name: 'cancel', usage: 'JOB', summary: 'stop a job on every worker', group: 'Look and steer', load: () => import('./cancel.ts') },
+  { name: 'profile', usage: '[--since 10m]', summary: 'what the workers did, and how busy they were', group: 'Look and steer', load: () => import('./profile.ts') },
   { name: 'baseline', usage: 'ls|show|rm', summary: 'commands that were kept to compare others with', group: 'Look and steer', load: () => import('./baseline.ts') },
   { name: 'up', usage: '[--workers N]', summary: 'a local mesh in this terminal, for trying', group: 'Be a node', load: () => import('./up.ts') },
   { name: 'master', usage: '', summary: 'keep the registry and the jobs of a mesh', group: 'Be a node', load: () => import('./master.ts') },

@@ -18,14 +18,14 @@ import { prepareRoleDir } from '../role-dir.ts'
 import { ItemReplay } from './item-replay.ts'
 import { Failures, MeshLink, PATIENCE_MS } from './mesh-link.ts'
 import { Replay } from './replay.ts'
-import type { AttachItemsOptions, AttachOptions, Client, ConnectOptions, JobDraft, ShownItems, Submitted } from './types.ts'
+import type { AttachItemsOptions, AttachOptions, Client, ConnectOptions, JobDraft, ProfileOptions, ProfilePage, ShownItems, Submitted } from './types.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Role } from '../../model/roles.ts'
 import type { Watch } from './watch.ts'
 import type { Peer } from '../../node/mesh-node.ts'
 import type { PackedPayload } from '../../node/payload/pack.ts'
 import type { AdminReply, AdminRequest, TokenRow } from '../../node/protocol/admin/messages.ts'
-import type { JobRow, JobView, NodeRow, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
+import type { JobFilter, JobRow, JobView, NodeRow, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
 import type { PrivateKey } from '@libp2p/interface'
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -196,8 +196,54 @@ class MeshClient implements Client {
     return (await this.#list({ kind: 'nodes' })).map(reply => expect(reply, 'node').row)
   }
 
-  async jobs (limit = 20): Promise<JobRow[]> {
-    return (await this.#list({ kind: 'jobs', limit })).map(reply => expect(reply, 'row').row)
+  async jobs (limit = 20, filter: JobFilter = {}): Promise<JobRow[]> {
+    return (await this.#list({ kind: 'jobs', limit, ...filter })).map(reply => expect(reply, 'row').row)
+  }
+
+  async * profile ({ withinMs, job, follow = false, signal }: ProfileOptions = {}): AsyncGenerator<ProfilePage> {
+    const patience = this.#link.patience()
+    const failures = new Failures()
+    let heardMs: number | undefined
+
+    try {
+      for (;;) {
+        const master = this.#link.master
+        const watch = this.#link.watch(master, signal)
+        // what was missed between two masters is asked of the second one
+        const sinceMs = heardMs == null ? withinMs : Math.round(performance.now() - heardMs)
+
+        try {
+          for await (const reply of this.#ask(master, { kind: 'profile', withinMs: sinceMs, selector: job, follow }, watch?.signal ?? signal)) {
+            const { nowMs, changes } = expect(reply, 'profile')
+
+            watch?.heard()
+            patience.restore()
+            heardMs = performance.now()
+            yield { nowMs, changes }
+          }
+
+          if (!follow && heardMs != null) {
+            return
+          }
+
+          throw new MeshmarkError('unreachable', 'the master has gone away')
+        } catch (err) {
+          signal?.throwIfAborted()
+          failures.judge(this.#link.isGone(master, err), err, this.#link.masters)
+
+          // half of an answer cannot be taken back
+          if ((!follow && heardMs != null) || !patience.wears()) {
+            throw err
+          }
+        } finally {
+          watch?.end()
+        }
+
+        await this.#link.replace(master, patience, signal)
+      }
+    } finally {
+      patience.restore()
+    }
   }
 
   async createToken (role: Role, options: { ttlMs: number, uses?: number, name?: string }): Promise<{ text: string, row: TokenRow, addresses: string[] }> {

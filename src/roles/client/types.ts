@@ -1,9 +1,10 @@
 import type { Command, Job, JobKind } from '../../model/job.ts'
 import type { SomeLimits } from '../../model/limits.ts'
+import type { ProfileChange } from '../../model/profile.ts'
 import type { Placement } from '../../model/placement.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Requirement } from '../../model/requirements.ts'
-import type { JobRow, JobView, NodeRow, OutputOffset, SubmitReply } from '../../node/protocol/submit/messages.ts'
+import type { JobFilter, JobRow, JobView, NodeRow, OutputOffset, SubmitReply } from '../../node/protocol/submit/messages.ts'
 import type { TokenRow } from '../../node/protocol/admin/messages.ts'
 import type { Role } from '../../model/roles.ts'
 
@@ -78,6 +79,22 @@ export interface AttachItemsOptions {
   signal?: AbortSignal
 }
 
+export interface ProfileOptions {
+  /** So far back, milliseconds; absent = all that is kept. */
+  withinMs?: number
+  /** Only executions of this job. */
+  job?: string
+  /** @default false */
+  follow?: boolean
+  signal?: AbortSignal
+}
+
+export interface ProfilePage {
+  /** The master's clock, milliseconds since 1970. */
+  nowMs: number
+  changes: ProfileChange[]
+}
+
 /** Of a job with items: which ones are told. */
 export type ShownItems = 'failed' | 'all' | 'none'
 
@@ -103,7 +120,15 @@ export interface Client {
   /** All results; with `items`, of a job that has some, only how those ended, as `items` events, and with `none` of any job only what it is. */
   show: (selector: string, items?: ShownItems) => Promise<{ view: JobView, events: SubmitReply[] }>
   nodes: () => Promise<NodeRow[]>
-  jobs: (limit?: number) => Promise<JobRow[]>
+  /** The latest that fit, the latest first; `limit` is 20 unless it is given. */
+  jobs: (limit?: number, filter?: JobFilter) => Promise<JobRow[]>
+  /**
+   * What the workers did, as one master has seen it: their states, and the
+   * executions that have ended, those of others without their job. Ends with
+   * what there is; with `follow` it goes on until the signal aborts, and begins
+   * anew with another master when the one that tells is lost.
+   */
+  profile: (options?: ProfileOptions) => AsyncIterable<ProfilePage>
   createToken: (role: Role, options: { ttlMs: number, uses?: number, name?: string }) => Promise<{ text: string, row: TokenRow, addresses: string[] }>
   listTokens: () => Promise<TokenRow[]>
   revokeToken: (id: string) => Promise<string>

@@ -4,7 +4,7 @@ import { stepCoordinator } from './coordinator/step.ts'
 import { restoreEvent } from './fact-feed.ts'
 import { JobIndex } from './job-index.ts'
 import { buriedBy } from './replica/facts.ts'
-import { jobRow } from './views.ts'
+import { filteredJob, jobRow } from './views.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { JobEntry } from './coordinator/state.ts'
 import type { JobStore, StoredJob } from './job-store.ts'
@@ -200,7 +200,7 @@ export class Archive {
       } else if (coordinator.state.jobs.get(id) === entry) {
         this.#lingering.delete(id)
         this.#missing.delete(id)
-        this.#index.set({ id, client: entry.job.client, name: entry.job.name, acceptedAtMs: entry.acceptedAtMs, finishedAtMs: entry.finishedAtMs! })
+        this.#index.set({ id, client: entry.job.client, ...filteredJob(entry), finishedAtMs: entry.finishedAtMs! })
         coordinator.dispatch({ kind: 'archive', job: id, nowMs: Date.now() })
       }
     }
@@ -278,7 +278,7 @@ export class Archive {
 
       if (entry?.finishedAtMs != null && this.#missing.has(id)) {
         await journal.put(ROW + id, rowBytes(entry), { durable: false })
-        this.#index.set({ id, client: entry.job.client, name: entry.job.name, acceptedAtMs: entry.acceptedAtMs, finishedAtMs: entry.finishedAtMs })
+        this.#index.set({ id, client: entry.job.client, ...filteredJob(entry), finishedAtMs: entry.finishedAtMs })
       }
 
       this.#missing.delete(id)
@@ -294,7 +294,7 @@ export class Archive {
 }
 
 function indexed ({ client, row }: StoredRow): IndexedJob {
-  return { id: row.id, client, ...(row.name == null ? {} : { name: row.name }), acceptedAtMs: row.acceptedAt, finishedAtMs: row.finishedAt! }
+  return { id: row.id, client, ...(row.name == null ? {} : { name: row.name }), kind: row.kind, state: row.state, failed: row.failed > 0, acceptedAtMs: row.acceptedAt, finishedAtMs: row.finishedAt! }
 }
 
 function rowBytes (entry: JobEntry): Uint8Array {

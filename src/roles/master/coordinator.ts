@@ -1,5 +1,5 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
-import { parseExecutionId, shortJobId } from '../../model/ids.ts'
+import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { slot } from '../../node/protocol/slot/index.ts'
 import { compareClaims } from '../claim.ts'
 import { Acceptance } from './acceptance.ts'
@@ -17,7 +17,9 @@ import type { Masters } from './masters.ts'
 import type { JobStore } from './job-store.ts'
 import type { Payloads } from './payloads.ts'
 import type { Replica } from './replica/replica.ts'
+import type { ExecutionKey } from '../../model/ids.ts'
 import type { Job } from '../../model/job.ts'
+import type { Outcome } from '../../model/result.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { Claim } from '../../node/protocol/register/messages.ts'
 import type { ContentStore } from '../../store/content.ts'
@@ -38,8 +40,20 @@ export interface CoordinatorComponents {
 export interface CoordinatorListener {
   onTask?: (job: string, task: string) => void
   onJobEnd?: (job: string) => void
+  /** Peer id. */
+  onWorker?: (worker: string) => void
+  /** The record of an execution has come, from its worker or by way of another master; each is told once. */
+  onEnded?: (ended: EndedExecution, job: Job) => void
   /** `note`: what went wrong with it and was worked around. */
   onTransfer?: (job: string, task: string, chunks: number, of: number, note?: string) => void
+}
+
+export interface EndedExecution {
+  key: ExecutionKey
+  outcome: Outcome
+  /** The worker's clock, milliseconds since 1970. */
+  startedAt: number
+  finishedAt: number
 }
 
 /**
@@ -207,6 +221,8 @@ export class Coordinator {
     }
 
     const known = event.kind === 'restore' && this.state.jobs.has(event.job.id)
+    this.#tellEnded(event)
+
     const effects = stepCoordinator(this.state, event)
     const claim = this.#claim
 
@@ -222,6 +238,20 @@ export class Coordinator {
       this.#effects = this.#effects.then(async () => this.#carryOut(effects, claim)).catch(err => {
         this.#components.log(`coordinator: ${toError(err).message}`)
       })
+    }
+  }
+
+  /** Before the step: afterwards it is known. */
+  #tellEnded (event: CoordinatorEvent): void {
+    if (event.kind !== 'result' || event.ran == null) {
+      return
+    }
+
+    const { key, outcome, ran } = event
+    const entry = this.state.jobs.get(key.job)
+
+    if (entry != null && entry.tasks.get(key.task)?.records.has(executionId(key)) === false) {
+      this.#listeners.forEach(listener => { listener.onEnded?.({ key, outcome, ...ran }, entry.job) })
     }
   }
 
@@ -298,8 +328,9 @@ export class Coordinator {
         this.#ending.add(ending)
         break
       }
-      case 'persist-assign':
       case 'worker-changed':
+        return this.#listeners.forEach(listener => { listener.onWorker?.(effect.worker) })
+      case 'persist-assign':
     }
   }
 

@@ -156,6 +156,6 @@ export function restoreEvent (stored: StoredJob, results: ExecutionResult[]): Ex
   }
 }
 
-export function resultEvent ({ key, outcome, reason, start }: ExecutionResult): Extract<CoordinatorEvent, { kind: 'result' }> {
-  return { kind: 'result', key, outcome, reason, simultaneous: start?.simultaneous, nowMs: Date.now() }
+export function resultEvent ({ key, outcome, reason, start, startedAt, finishedAt }: ExecutionResult): Extract<CoordinatorEvent, { kind: 'result' }> {
+  return { kind: 'result', key, outcome, reason, simultaneous: start?.simultaneous, ran: { startedAt, finishedAt }, nowMs: Date.now() }
 }

@@ -1,13 +1,13 @@
-/** What is kept in memory of a finished job: enough to find it, and to say when it goes. */
-export interface IndexedJob {
+import type { FilteredJob } from './job-filter.ts'
+
+/** What is kept in memory of a finished job: enough to find it, to choose it for a list, and to say when it goes. */
+export interface IndexedJob extends FilteredJob {
   id: string
   client: string
-  name?: string
-  acceptedAtMs: number
   finishedAtMs: number
 }
 
-/** Finished jobs by the time of their acceptance; some 200 bytes each. Pure. */
+/** Finished jobs by the time of their acceptance; some 220 bytes each. Pure. */
 export class JobIndex {
   readonly #byId = new Map<string, IndexedJob>()
   /** One string for each client, however many jobs it has. */

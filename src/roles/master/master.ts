@@ -28,6 +28,7 @@ import { Outputs } from './outputs.ts'
 import { workersFor } from './distribution/workers.ts'
 import { Payloads } from './payloads.ts'
 import { Pruner } from './pruner.ts'
+import { Recorder } from './recorder.ts'
 import { Registry } from './registry.ts'
 import { Replica } from './replica/replica.ts'
 import { SubmitHandler } from './submit-handler.ts'
@@ -145,6 +146,8 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       onTransfer: (job, task, chunks, of, note) => { watchers.transfer(job, task, { chunks, of, note }) },
       onJobEnd: job => { watchers.end(job) }
     })
+    const recorder = new Recorder()
+    cleanups.add(recorder.listen(coordinator))
     outputs.onGrown = (job, execution) => { watchers.output(job, execution) }
 
     // by the clock: timers stand still while a machine sleeps, and memberships do not
@@ -172,7 +175,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     cleanups.add(async () => registry.stop())
     handleTasks({ node, jobs, outputs, coordinator, watchers, log })
     handleAdmin({ node, admission, drains, coordinator, replicated: async position => { await masters.replicated(position) }, addresses: () => masters.addresses() })
-    const submissions = new SubmitHandler({ node, version: VERSION, coordinator, archive, masters, jobs, content, uploads, payloads, outputs, missingOutput, watchers, log })
+    const submissions = new SubmitHandler({ node, version: VERSION, coordinator, archive, masters, jobs, content, uploads, payloads, outputs, missingOutput, watchers, recorder, log })
 
     submissions.start()
     uploads.start()

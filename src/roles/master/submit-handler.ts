@@ -11,10 +11,11 @@ import { Attachment } from './attachment.ts'
 import { isCancelPending } from './coordinator/tasks.ts'
 import { ItemAttachment } from './item-attachment.ts'
 import { findJob } from './find-job.ts'
+import { jobFilter } from './job-filter.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
 import { checkJob, isSameJob } from './job-rules.ts'
 import { Relay } from './relay.ts'
-import { isCounted, itemEnd, itemsJobView, jobRow, jobView, masterRow, startSkew, workerRow } from './views.ts'
+import { filteredJob, isCounted, itemEnd, itemsJobView, jobRow, jobView, masterRow, startSkew, workerRow } from './views.ts'
 import type { Archive } from './archive.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { JobEntry, TaskEntry } from './coordinator/state.ts'
@@ -24,6 +25,7 @@ import type { Masters } from './masters.ts'
 import type { MissingOutput } from './missing-output.ts'
 import type { Outputs } from './outputs.ts'
 import type { Payloads } from './payloads.ts'
+import type { Recorder } from './recorder.ts'
 import type { Client } from './relay.ts'
 import type { Uploads } from './uploads.ts'
 import type { Watchers } from './watchers.ts'
@@ -61,13 +63,14 @@ export interface SubmitComponents {
   outputs: Outputs
   missingOutput: MissingOutput
   watchers: Watchers
+  recorder: Pick<Recorder, 'answer'>
   log: (line: string) => void
 }
 
 /** Made once: a comparison that makes its own costs as much as a hundred of this one's. */
 const BY_NAME = new Intl.Collator('en', { numeric: true })
 
-/** Answers clients: submit, attach, cancel, nodes, jobs, show. Any master can; what changes anything is done by the coordinator. */
+/** Answers clients: submit, attach, cancel, nodes, jobs, show, profile. Any master can; what changes anything is done by the coordinator. */
 export class SubmitHandler {
   readonly #components: SubmitComponents
   readonly #relay: Relay
@@ -135,26 +138,35 @@ export class SubmitHandler {
         }
         return
       case 'jobs':
-        return this.#list(message.limit, channel, asker)
+        return this.#list(message, channel, asker)
       case 'show':
         return this.#show(await this.#find(message.selector, asker), message.items, channel)
+      case 'profile': {
+        const job = message.selector == null ? undefined : (await this.#find(message.selector, asker)).job.id
+
+        return this.#components.recorder.answer(channel, { withinMs: message.withinMs, job, isVisible: client => isVisible(client, asker) }, message.follow ? leaving(channel) : undefined)
+      }
     }
   }
 
-  async #list (limit: number, channel: Channel<SubmitRequest, SubmitReply>, asker: Client): Promise<void> {
+  async #list ({ limit, ...filter }: Extract<SubmitRequest, { kind: 'jobs' }>, channel: Channel<SubmitRequest, SubmitReply>, asker: Client): Promise<void> {
     const { coordinator: { state }, archive } = this.#components
-    const isVisible = (client: string): boolean => asker.admin || client === asker.peerId
-    const inMemory = [...state.jobs.values()].filter(({ job }) => isVisible(job.client)).sort((a, b) => b.acceptedAtMs - a.acceptedAtMs)
+    const isWanted = jobFilter(filter, Date.now())
+    const inMemory = [...state.jobs.values()]
+      .filter(entry => isVisible(entry.job.client, asker) && isWanted(filteredJob(entry)))
+      .sort((a, b) => b.acceptedAtMs - a.acceptedAtMs)
     let left = limit
     let at = 0
 
     // the finished ones come in order, so both are merged as they are sent
-    for (const { id, client, acceptedAtMs } of archive.latest()) {
+    for (const job of archive.latest()) {
+      const { id, client, acceptedAtMs } = job
+
       if (left === 0) {
         return
       }
 
-      if (!isVisible(client) || state.jobs.has(id)) {
+      if (!isVisible(client, asker) || !isWanted(job) || state.jobs.has(id)) {
         continue
       }
 
@@ -428,6 +440,11 @@ function leaving (channel: Channel<SubmitRequest, SubmitReply>): AbortSignal {
   channel.receive().then(() => { gone.abort(new MeshmarkError('unreachable', 'the client has left')) }, err => { gone.abort(err) })
 
   return gone.signal
+}
+
+/** A client sees its own jobs, an administrator all. */
+function isVisible (client: string, asker: Asker): boolean {
+  return asker.admin || client === asker.peerId
 }
 
 function named (leftOut: string[]): { leftOut?: string[] } {

@@ -2,6 +2,7 @@ import { commandTitle } from '../../model/job.ts'
 import { executionId } from '../../model/ids.ts'
 import { isTaskEnd } from '../../model/states.ts'
 import type { JobEntry, TaskEntry, WorkerEntry } from './coordinator/state.ts'
+import type { FilteredJob } from './job-filter.ts'
 import type { MasterView } from './masters.ts'
 import type { ExecutionKey } from '../../model/ids.ts'
 import type { ExecutionResult } from '../../model/result.ts'
@@ -167,6 +168,19 @@ export function startSkew (results: Array<Pick<ExecutionResult, 'start'>>): numb
   const starts = results.flatMap(({ start }) => start?.simultaneous === true ? [{ at: start.skewNs, error: start.errorNs ?? 0 }] : [])
 
   return starts.length < 2 ? undefined : Math.max(...starts.map(({ at, error }) => at + error)) - Math.min(...starts.map(({ at, error }) => at - error))
+}
+
+/** What a list of jobs may choose by; costs less than the row. */
+export function filteredJob (entry: JobEntry): FilteredJob {
+  const { job: { name, kind }, acceptedAtMs } = entry
+
+  return {
+    ...(name == null ? {} : { name }),
+    kind,
+    acceptedAtMs,
+    state: jobState(entry),
+    failed: [...entry.tasks.values()].some(({ state }) => isTaskEnd(state) && state !== 'done')
+  }
 }
 
 function jobState (entry: JobEntry): JobState {

@@ -1,11 +1,12 @@
 import { executionResult } from '../model/result.ts'
-import { count, execution, jobId, name, payloadId, selector, sentence, size, taskName } from '../model/words.ts'
+import { count, execution, jobId, millis, name, payloadId, selector, sentence, size, taskName } from '../model/words.ts'
 import { codec } from '../schema/codec.ts'
 import { field, list, message, optional, optionalList } from '../schema/message.ts'
 import { bool, bytes, oneOf, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { MAX_RESULT_BYTES, phaseFields, piece, progressFields, stream } from '../task/fields.ts'
-import { itemEnd, jobRow, jobView, MAX_ITEM_ENDS, MAX_TASKS, nodeRow, stateCounts, taskView } from './views.ts'
+import { MAX_PROFILE_CHANGES, profileChange } from './profile.ts'
+import { itemEnd, jobRow, jobState, jobView, MAX_ITEM_ENDS, MAX_TASKS, nodeRow, rowKind, stateCounts, taskView } from './views.ts'
 import type { OutputOffset, SubmitReply, SubmitRequest } from './messages.ts'
 import type { Protocol } from '../protocol.ts'
 
@@ -29,7 +30,14 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
     attach: variant(2, { selector: field(1, selector), output: field(2, bool), offsets: list(3, offset, MAX_TASKS), follow: field(4, bool) }),
     cancel: variant(3, { selector: field(1, selector) }),
     nodes: variant(4, {}),
-    jobs: variant(5, { limit: field(1, uint({ min: 1, max: 1_000_000 })) }),
+    jobs: variant(5, {
+      limit: field(1, uint({ min: 1, max: 1_000_000 })),
+      state: optional(2, jobState),
+      withinMs: optional(3, millis),
+      name: optional(4, name),
+      jobKind: optional(5, rowKind),
+      failed: optional(6, bool)
+    }),
     show: variant(6, { selector: field(1, selector), items: optional(2, oneOf('ShownItems', ['failed', 'all', 'none'] as const)) }),
     'attach-items': variant(7, {
       selector: field(1, selector),
@@ -38,7 +46,8 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
       texts: field(4, bool),
       told: field(5, bytes({ max: Math.ceil(MAX_TASKS / 8) })),
       offsets: list(6, offset, 2)
-    })
+    }),
+    profile: variant(20, { withinMs: optional(1, millis), selector: optional(2, selector), follow: field(3, bool) })
   })),
   reply: codec('submit answer', union<SubmitReply, 'kind'>('SubmitReply', 'kind', {
     accepted: variant(1, { id: field(1, jobId), masters: list(2, name, 64), existing: field(3, bool), leftOut: optionalList(4, name, 64) }),
@@ -56,6 +65,7 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
     node: variant(13, { row: field(1, nodeRow) }),
     row: variant(14, { row: field(1, jobRow) }),
     counts: variant(15, { counts: stateCounts }),
-    items: variant(16, { items: list(1, itemEnd, MAX_ITEM_ENDS) })
+    items: variant(16, { items: list(1, itemEnd, MAX_ITEM_ENDS) }),
+    profile: variant(20, { nowMs: field(1, millis), changes: list(2, profileChange, MAX_PROFILE_CHANGES) })
   }))
 }

@@ -1,6 +1,7 @@
 import type { Job } from '../../../model/job.ts'
 import type { WorkerInfo } from '../../../model/machine.ts'
 import type { LimitName } from '../../../model/limits.ts'
+import type { ProfileChange } from '../../../model/profile.ts'
 import type { ExecutionResult, Outcome } from '../../../model/result.ts'
 import type { Exit } from '../../../model/sample.ts'
 import type { JobState, TaskState, WorkerState } from '../../../model/states.ts'
@@ -35,9 +36,23 @@ export type SubmitRequest =
   }
   | { kind: 'cancel', selector: string }
   | { kind: 'nodes' }
-  | { kind: 'jobs', limit: number }
+  | ({ kind: 'jobs', limit: number } & JobFilter)
   /** `items`: of a job with items, these, without their results; absent = all results of any job. */
   | { kind: 'show', selector: string, items?: 'failed' | 'all' | 'none' }
+  /** What the workers did: of the time since `withinMs` ago (absent = all that is kept), or only a job's executions; `follow`: and what comes. */
+  | { kind: 'profile', withinMs?: number, selector?: string, follow: boolean }
+
+/** Which jobs are listed; all that is given must fit. */
+export interface JobFilter {
+  state?: JobState
+  /** Accepted no longer ago than this, milliseconds. */
+  withinMs?: number
+  /** Its whole name; `*` stands for any characters. */
+  name?: string
+  jobKind?: 'run' | 'exec'
+  /** Some task of it did not end well. */
+  failed?: boolean
+}
 
 /** Another record of a task than the one that counts: it ran on both sides of a partition, or was run again. */
 export interface Duplicate {
@@ -155,3 +170,5 @@ export type SubmitReply =
   | { kind: 'cancelled', id: string, pending: string[] }
   | { kind: 'node', row: NodeRow }
   | { kind: 'row', row: JobRow }
+  /** The first one comes at once, with or without changes. `nowMs`: the master's clock, milliseconds since 1970. */
+  | { kind: 'profile', nowMs: number, changes: ProfileChange[] }

@@ -14,7 +14,7 @@ const JOB_STATES: readonly JobState[] = ['queued', 'running', 'finished', 'cance
 const TASK_STATES: readonly TaskState[] = ['queued', 'reserving', 'sending', 'starting', 'running', 'cancelling', 'done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted', 'lost']
 const NODE_STATES: ReadonlyArray<NodeRow['state']> = ['waiting', 'running', 'failed, restarting', 'finished, delivering', 'reserved', 'draining', 'lost', 'coordinator', 'standby']
 
-const jobState = oneOf('JobState', JOB_STATES)
+export const jobState = oneOf('JobState', JOB_STATES)
 const taskState = oneOf('TaskState', TASK_STATES)
 
 /** An attempt more each time, on as many sides as there are masters. */
@@ -76,11 +76,13 @@ export const jobView = message<JobView>('JobView', {
   counts: optionalList(7, stateCount, TASK_STATES.length)
 })
 
+export const rowKind = oneOf('RowKind', ['run', 'exec'] as const)
+
 export const jobRow = message<JobRow>('JobRow', {
   id: field(1, jobId),
   name: optional(2, name),
   title: field(3, text({ max: 512 * 1024 })),
-  kind: field(4, oneOf('RowKind', ['run', 'exec'] as const)),
+  kind: field(4, rowKind),
   state: field(5, jobState),
   acceptedAt: field(6, millis),
   finishedAt: optional(7, millis),

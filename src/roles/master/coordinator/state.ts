@@ -163,7 +163,8 @@ export type CoordinatorEvent =
   | { kind: 'payload-sent', execution: string, nowMs: number }
   /** `refused`: the worker said no in words, and would again. `isGone`: all masters that there are lack it. */
   | { kind: 'payload-failed', execution: string, reason: string, refused: boolean, isGone?: boolean, nowMs: number }
-  | { kind: 'result', key: ExecutionKey, outcome: Outcome, reason?: string, simultaneous?: boolean, nowMs: number }
+  /** `ran`: the worker's clock; nothing is decided by it. */
+  | { kind: 'result', key: ExecutionKey, outcome: Outcome, reason?: string, simultaneous?: boolean, ran?: { startedAt: number, finishedAt: number }, nowMs: number }
   | { kind: 'cancel', job: string, nowMs: number }
   | { kind: 'cancel-answered', job: string, worker: string, nowMs: number }
   | { kind: 'drain', worker: string, drain: boolean, nowMs: number }
