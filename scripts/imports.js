@@ -12,7 +12,7 @@ import { fail, ROOT } from './lib/process.js'
 import { walk } from './lib/stale.js'
 
 /** Lowest first: a room imports only from those before it, and from itself. */
-export const ROOMS = ['model', 'stats', 'measure', 'machine', 'sandbox', 'store', 'node', 'roles', 'functions', 'report', 'http', 'dashboard', 'cli']
+export const ROOMS = ['model', 'stats', 'measure', 'machine', 'sandbox', 'store', 'node', 'roles', 'functions', 'report', 'library', 'http', 'dashboard', 'cli']
 
 /** The runner is alone in the box: nothing else of ours or anybody's is there. */
 const RUNNER = 'sandbox/runner'
@@ -91,7 +91,7 @@ function ownRules (from, to, sources) {
     broken.push(`${there} is not in the table of rooms`)
   } else if (here != null && ROOMS.indexOf(there) > ROOMS.indexOf(here)) {
     broken.push(`${there} is above ${here}`)
-  } else if (from === 'index.ts' && ROOMS.indexOf(there) >= ROOMS.indexOf('report')) {
+  } else if (from === 'index.ts' && ROOMS.indexOf(there) > ROOMS.indexOf('library')) {
     broken.push(`the library needs nothing of ${there}`)
   }
 

@@ -76,7 +76,8 @@ export function fullResults (finished: FinishedJob): FullResults {
   }
 }
 
-function fullJob ({ env, payload, commands, ...job }: Job): FullJob {
+/** Without what may be a secret, and without digests of chunks. */
+export function fullJob ({ env, payload, commands, ...job }: Job): FullJob {
   return {
     ...job,
     commands: commands.map(command => ({ title: commandTitle(command), ...command })),

@@ -18,7 +18,7 @@ import { prepareRoleDir } from '../role-dir.ts'
 import { ItemReplay } from './item-replay.ts'
 import { Failures, MeshLink, PATIENCE_MS } from './mesh-link.ts'
 import { Replay } from './replay.ts'
-import type { AttachItemsOptions, AttachOptions, Client, ConnectOptions, JobDraft, ProfileOptions, ProfilePage, ShownItems, Submitted } from './types.ts'
+import type { Asking, AttachItemsOptions, AttachOptions, Client, ConnectOptions, JobDraft, ProfileOptions, ProfilePage, ShownItems, Submitted } from './types.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Role } from '../../model/roles.ts'
 import type { Watch } from './watch.ts'
@@ -48,7 +48,7 @@ const INSTANCE = '0'
 /** Connects to a master of the mesh, joining first where this machine may. */
 export async function connectClient (options: ConnectOptions = {}): Promise<Client> {
   const role = options.role ?? 'client'
-  const root = dataRoot()
+  const root = options.dataDir ?? dataRoot()
   const mesh = await findMesh({ role, dataRoot: root, masters: options.masters ?? [], token: options.token, mesh: options.mesh })
   const dir = join(await prepareRoleDir(root, mesh.meshId, mesh.role ?? role), INSTANCE)
   const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
@@ -161,7 +161,7 @@ class MeshClient implements Client {
   }
 
   attachItems (selector: string, options: AttachItemsOptions = {}): AsyncGenerator<SubmitReply> {
-    const replay = new ItemReplay()
+    const replay = new ItemReplay(options.position)
 
     return this.#follow(selector, {
       request: selector => ({
@@ -177,12 +177,12 @@ class MeshClient implements Client {
     }, options.signal)
   }
 
-  async cancel (selector: string): Promise<{ id: string, pending: string[] }> {
-    return this.#link.persist(async (master, watch) => expect(await this.#question(master, { kind: 'cancel', selector }, CANCEL_TIMEOUT_MS, watch?.signal), 'cancelled'))
+  async cancel (selector: string, { signal }: Asking = {}): Promise<{ id: string, pending: string[] }> {
+    return this.#link.persist(async (master, watch) => expect(await this.#question(master, { kind: 'cancel', selector }, CANCEL_TIMEOUT_MS, watch?.signal ?? signal), 'cancelled'), signal)
   }
 
-  async show (selector: string, items?: ShownItems): Promise<{ view: JobView, events: SubmitReply[] }> {
-    const events = await this.#list({ kind: 'show', selector, items })
+  async show (selector: string, items?: ShownItems, { signal }: Asking = {}): Promise<{ view: JobView, events: SubmitReply[] }> {
+    const events = await this.#list({ kind: 'show', selector, items }, signal)
     const end = events.pop()
 
     if (end?.kind !== 'end') {
@@ -192,12 +192,12 @@ class MeshClient implements Client {
     return { view: end.view, events }
   }
 
-  async nodes (): Promise<NodeRow[]> {
-    return (await this.#list({ kind: 'nodes' })).map(reply => expect(reply, 'node').row)
+  async nodes ({ signal }: Asking = {}): Promise<NodeRow[]> {
+    return (await this.#list({ kind: 'nodes' }, signal)).map(reply => expect(reply, 'node').row)
   }
 
-  async jobs (limit = 20, filter: JobFilter = {}): Promise<JobRow[]> {
-    return (await this.#list({ kind: 'jobs', limit, ...filter })).map(reply => expect(reply, 'row').row)
+  async jobs (limit = 20, { signal, ...filter }: JobFilter & Asking = {}): Promise<JobRow[]> {
+    return (await this.#list({ kind: 'jobs', limit, ...filter }, signal)).map(reply => expect(reply, 'row').row)
   }
 
   async * profile ({ withinMs, job, follow = false, signal }: ProfileOptions = {}): AsyncGenerator<ProfilePage> {
@@ -246,8 +246,8 @@ class MeshClient implements Client {
     }
   }
 
-  async createToken (role: Role, options: { ttlMs: number, uses?: number, name?: string }): Promise<{ text: string, row: TokenRow, addresses: string[] }> {
-    const [reply] = await this.#administer({ kind: 'create-token', role, ...options })
+  async createToken (role: Role, { signal, ...options }: Asking & { ttlMs: number, uses?: number, name?: string }): Promise<{ text: string, row: TokenRow, addresses: string[] }> {
+    const [reply] = await this.#administer({ kind: 'create-token', role, ...options }, signal)
 
     if (reply?.kind !== 'token') {
       throw new MeshmarkError('failed', 'the master answered without a token')
@@ -256,20 +256,20 @@ class MeshClient implements Client {
     return reply
   }
 
-  async listTokens (): Promise<TokenRow[]> {
-    return (await this.#administer({ kind: 'list-tokens' })).flatMap(reply => reply.kind === 'row' ? [reply.row] : [])
+  async listTokens ({ signal }: Asking = {}): Promise<TokenRow[]> {
+    return (await this.#administer({ kind: 'list-tokens' }, signal)).flatMap(reply => reply.kind === 'row' ? [reply.row] : [])
   }
 
-  async revokeToken (id: string): Promise<string> {
-    return detailOf(await this.#administer({ kind: 'revoke-token', id }))
+  async revokeToken (id: string, { signal }: Asking = {}): Promise<string> {
+    return detailOf(await this.#administer({ kind: 'revoke-token', id }, signal))
   }
 
-  async revokeMember (node: string): Promise<string> {
-    return detailOf(await this.#administer({ kind: 'revoke-member', node }))
+  async revokeMember (node: string, { signal }: Asking = {}): Promise<string> {
+    return detailOf(await this.#administer({ kind: 'revoke-member', node }, signal))
   }
 
-  async drain (node: string, undo: boolean): Promise<string> {
-    return detailOf(await this.#administer({ kind: 'drain', node, undo }))
+  async drain (node: string, undo: boolean, { signal }: Asking = {}): Promise<string> {
+    return detailOf(await this.#administer({ kind: 'drain', node, undo }, signal))
   }
 
   async close (): Promise<void> {
@@ -383,8 +383,8 @@ class MeshClient implements Client {
     }
   }
 
-  async #list (message: SubmitRequest): Promise<SubmitReply[]> {
-    return this.#link.persist(async (master, watch) => withDeadline(ANSWER_TIMEOUT_MS, [watch?.signal], async signal => {
+  async #list (message: SubmitRequest, stop?: AbortSignal): Promise<SubmitReply[]> {
+    return this.#link.persist(async (master, watch) => withDeadline(ANSWER_TIMEOUT_MS, [watch?.signal ?? stop], async signal => {
       const replies: SubmitReply[] = []
 
       for await (const reply of this.#ask(master, message, signal)) {
@@ -392,7 +392,7 @@ class MeshClient implements Client {
       }
 
       return replies
-    }))
+    }), stop)
   }
 
   async #question (master: Peer, message: SubmitRequest, timeoutMs: number, signal?: AbortSignal): Promise<SubmitReply> {
@@ -419,8 +419,8 @@ class MeshClient implements Client {
     }
   }
 
-  async #administer (message: AdminRequest): Promise<AdminReply[]> {
-    return this.#link.persist(async (master, watch) => withDeadline(ANSWER_TIMEOUT_MS, [watch?.signal], async signal => {
+  async #administer (message: AdminRequest, stop?: AbortSignal): Promise<AdminReply[]> {
+    return this.#link.persist(async (master, watch) => withDeadline(ANSWER_TIMEOUT_MS, [watch?.signal ?? stop], async signal => {
       const channel = await this.#node.openChannel(master.id, admin, { signal })
       const replies: AdminReply[] = []
 
@@ -442,7 +442,7 @@ class MeshClient implements Client {
         channel.abort(toError(err))
         throw err
       }
-    }))
+    }), stop)
   }
 
   /** A master that was away, or left out, when a job was accepted hears of it later. */

@@ -1,7 +1,9 @@
 import { MeshmarkError } from '../../model/errors.ts'
+import { parseExecutionId } from '../../model/ids.ts'
 import { ItemSet } from '../item-set.ts'
 import { OUTPUT_STREAMS } from '../output.ts'
-import type { ItemEnd, OutputOffset, SubmitReply } from '../../node/protocol/submit/messages.ts'
+import type { ItemPosition } from './types.ts'
+import type { ItemEnd, SubmitReply } from '../../node/protocol/submit/messages.ts'
 
 /**
  * What a client has been told of the items of one job, by whichever master:
@@ -13,13 +15,25 @@ export class ItemReplay {
   /** Told, but for output that follows. */
   #open?: ItemEnd
   #have = { stdout: 0, stderr: 0 }
+  readonly #begun?: ItemPosition
+
+  /** @param begun - what an earlier one had been told at its end */
+  constructor (begun?: ItemPosition) {
+    this.#begun = begun
+
+    for (const { execution, stream, offset } of begun?.offsets ?? []) {
+      // how much it is, its end says once more
+      this.#open = { task: parseExecutionId(execution).task, execution, workerName: '', state: 'done', stdoutBytes: Infinity, stderrBytes: Infinity }
+      this.#have[stream] = offset
+    }
+  }
 
   /** Where to go on, as a master is asked. */
-  position (): { told: Uint8Array, offsets: OutputOffset[] } {
+  position (): ItemPosition {
     const { execution } = this.#open ?? {}
 
     return {
-      told: this.#told.toBytes(),
+      told: this.#told.size === 0 && this.#begun != null ? this.#begun.told : this.#told.toBytes(),
       offsets: execution == null ? [] : OUTPUT_STREAMS.map(stream => ({ execution, stream, offset: this.#have[stream] }))
     }
   }
@@ -29,7 +43,7 @@ export class ItemReplay {
     switch (reply.kind) {
       case 'job':
         if (this.#told.size === 0) {
-          this.#told = new ItemSet((reply.view.counts ?? []).reduce((sum, { count }) => sum + count, 0))
+          this.#told = ItemSet.from((reply.view.counts ?? []).reduce((sum, { count }) => sum + count, 0), this.#begun?.told ?? new Uint8Array(0))
         }
 
         return reply

@@ -18,6 +18,8 @@ export interface ConnectOptions {
   /** Mesh to choose when this machine knows several: a prefix of its id. */
   mesh?: string
   mdns?: boolean
+  /** Where memberships are kept. @default MESHMARK_DATA or the user's data directory */
+  dataDir?: string
   /** @default 10_000 */
   timeoutMs?: number
   signal?: AbortSignal
@@ -76,6 +78,8 @@ export interface AttachItemsOptions {
   texts?: boolean
   /** Stay until the job has ended. @default true */
   follow?: boolean
+  /** Where to go on, as `ItemReplay.position()` has said before. */
+  position?: ItemPosition
   signal?: AbortSignal
 }
 
@@ -95,8 +99,20 @@ export interface ProfilePage {
   changes: ProfileChange[]
 }
 
+/** What a client has been told of the items of a job. */
+export interface ItemPosition {
+  /** Bit n - 1 of item n, the lowest bit of each byte first. */
+  told: Uint8Array
+  /** Of the one item whose output it has in part. */
+  offsets: OutputOffset[]
+}
+
 /** Of a job with items: which ones are told. */
 export type ShownItems = 'failed' | 'all' | 'none'
+
+export interface Asking {
+  signal?: AbortSignal
+}
 
 /** Everything the command line does with a mesh. Errors are MeshmarkErrors. */
 export interface Client {
@@ -116,12 +132,12 @@ export interface Client {
    * last `end`. Reconnects by itself.
    */
   attachItems: (selector: string, options?: AttachItemsOptions) => AsyncIterable<SubmitReply>
-  cancel: (selector: string) => Promise<{ id: string, pending: string[] }>
+  cancel: (selector: string, options?: Asking) => Promise<{ id: string, pending: string[] }>
   /** All results; with `items`, of a job that has some, only how those ended, as `items` events, and with `none` of any job only what it is. */
-  show: (selector: string, items?: ShownItems) => Promise<{ view: JobView, events: SubmitReply[] }>
-  nodes: () => Promise<NodeRow[]>
+  show: (selector: string, items?: ShownItems, options?: Asking) => Promise<{ view: JobView, events: SubmitReply[] }>
+  nodes: (options?: Asking) => Promise<NodeRow[]>
   /** The latest that fit, the latest first; `limit` is 20 unless it is given. */
-  jobs: (limit?: number, filter?: JobFilter) => Promise<JobRow[]>
+  jobs: (limit?: number, options?: JobFilter & Asking) => Promise<JobRow[]>
   /**
    * What the workers did, as one master has seen it: their states, and the
    * executions that have ended, those of others without their job. Ends with
@@ -129,10 +145,10 @@ export interface Client {
    * anew with another master when the one that tells is lost.
    */
   profile: (options?: ProfileOptions) => AsyncIterable<ProfilePage>
-  createToken: (role: Role, options: { ttlMs: number, uses?: number, name?: string }) => Promise<{ text: string, row: TokenRow, addresses: string[] }>
-  listTokens: () => Promise<TokenRow[]>
-  revokeToken: (id: string) => Promise<string>
-  revokeMember: (node: string) => Promise<string>
-  drain: (node: string, undo: boolean) => Promise<string>
+  createToken: (role: Role, options: Asking & { ttlMs: number, uses?: number, name?: string }) => Promise<{ text: string, row: TokenRow, addresses: string[] }>
+  listTokens: (options?: Asking) => Promise<TokenRow[]>
+  revokeToken: (id: string, options?: Asking) => Promise<string>
+  revokeMember: (node: string, options?: Asking) => Promise<string>
+  drain: (node: string, undo: boolean, options?: Asking) => Promise<string>
   close: () => Promise<void>
 }

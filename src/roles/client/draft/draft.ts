@@ -4,7 +4,7 @@ import { MeshmarkError } from '../../../model/errors.ts'
 import { isJobId } from '../../../model/ids.ts'
 import type { Command, JobKind } from '../../../model/job.ts'
 import type { Plan } from '../../../model/plan.ts'
-import type { JobDraft } from '../types.ts'
+import type { DraftFile, JobDraft } from '../types.ts'
 import { collectCommands, readProgram } from './command-words.ts'
 import type { HookOptions } from './hooks.ts'
 import type { JobOptions } from './job-options.ts'
@@ -34,6 +34,10 @@ export interface DraftRequest {
   stdinCopy?: string
   /** A task for each of them. */
   items?: string[]
+  /** Files beside those that the options name: bytes, or what lies somewhere under another name. */
+  given?: readonly DraftFile[]
+  /** Only these go along, and no file of this machine is looked at. */
+  onlyGiven?: boolean
 }
 
 /**
@@ -62,7 +66,7 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
     throw new MeshmarkError('usage', '--on must be any, or left out, for items: each goes to whichever worker is free; choose among workers with --where')
   }
 
-  const files = new PayloadFiles()
+  const files = new PayloadFiles(request.given, request.onlyGiven)
   const commands: Command[] = []
 
   for (const { argv, title, hooks, parameters } of typed) {
@@ -103,7 +107,7 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
       ...(options.retryLost == null ? {} : { retryLostMs: options.retryLost }),
       ...request.measuring
     },
-    hints: [...forgottenFiles(commands, files.all.map(({ path }) => path)), ...unusedParameters(request)]
+    hints: [...(request.onlyGiven === true ? [] : forgottenFiles(commands, files.all.map(({ path }) => path))), ...unusedParameters(request)]
   }
 }
 

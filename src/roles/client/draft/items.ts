@@ -35,9 +35,9 @@ export function splitItems (words: readonly string[]): { words: string[], items?
   return { words: words.slice(0, at), items }
 }
 
-/** The words behind `:::`. */
-export function itemsOfWords (words: readonly string[]): Items {
-  const collected = new Collected(`the words behind ${ITEMS_FOLLOW}`, 'word')
+/** The words behind `:::`, or a list of items called something else. */
+export function itemsOfWords (words: readonly string[], source = `the words behind ${ITEMS_FOLLOW}`): Items {
+  const collected = new Collected(source, 'word')
 
   words.forEach(word => { collected.add(Buffer.from(word)) })
 

@@ -19,10 +19,14 @@ export function parametersOf ({ parameterScan, parameterStepSize, parameterList 
     throw new MeshmarkError('usage', `--parameter-step-size ${parameterStepSize} is the step of a --parameter-scan, and there is none`)
   }
 
-  const parameters = [
+  return checkParameters([
     ...(parameterScan == null ? [] : [readScan(parameterScan, parameterStepSize)]),
     ...parameterList.map(readList)
-  ]
+  ])
+}
+
+/** Throws `usage` for names that cannot be, or are there twice. */
+export function checkParameters (parameters: Parameter[]): Parameter[] {
   const names = parameters.map(({ name }) => checkName(name))
   const twice = names.find((name, index) => names.indexOf(name) !== index)
 

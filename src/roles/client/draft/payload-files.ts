@@ -3,6 +3,7 @@ import { access, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { MeshmarkError } from '../../../model/errors.ts'
 import { isPayloadPath, MAX_FILES } from '../../../model/payload.ts'
+import { printable } from '../../../model/text.ts'
 import type { DraftFile } from '../types.ts'
 
 /**
@@ -10,7 +11,26 @@ import type { DraftFile } from '../types.ts'
  * anything is sent, and two files cannot take one name in the payload.
  */
 export class PayloadFiles {
-  readonly #files = new Map<string, DraftFile & { source: string }>()
+  readonly #files = new Map<string, DraftFile>()
+  readonly #given = new Set<string>()
+  readonly #isOnlyGiven: boolean
+
+  /**
+   * @param given - files that are there without being looked for: bytes, or what lies somewhere under another name
+   * @param isOnlyGiven - nothing else of this machine goes along, nor is it looked at: the job is another one's
+   */
+  constructor (given: readonly DraftFile[] = [], isOnlyGiven = false) {
+    this.#isOnlyGiven = isOnlyGiven
+
+    for (const file of given) {
+      if (!isPayloadPath(file.path)) {
+        throw new MeshmarkError('usage', `file '${printable(file.path, 100)}' must have a path inside the program's folder, without .. or a leading /`)
+      }
+
+      this.#put(file.path, file)
+      this.#given.add(file.path)
+    }
+  }
 
   get all (): DraftFile[] {
     return [...this.#files.values()]
@@ -24,6 +44,16 @@ export class PayloadFiles {
    * @param setup - the job has a setup, which may make what is not there yet
    */
   async addProgram (path: string, setup = false): Promise<string> {
+    const given = this.#givenAs(path)
+
+    if (given != null) {
+      this.#files.set(given, { ...this.#files.get(given)!, executable: true })
+
+      return given
+    }
+
+    this.#refuseUngiven(path, 'program')
+
     const found = await look(path, 'program', setup ? `; what --setup makes is run by a shell: --shell 'exec ${path}'` : undefined)
 
     if (found.size === 0) {
@@ -35,6 +65,8 @@ export class PayloadFiles {
 
   /** `FILE` or `FILE=NAME`, where NAME may name folders. Resolves with its path in the payload. */
   async addWith (text: string): Promise<string> {
+    this.#refuseUngiven(text, 'file')
+
     const { path, name } = await splitName(text)
 
     if (!isPayloadPath(name)) {
@@ -45,7 +77,27 @@ export class PayloadFiles {
   }
 
   async addStdin (path: string, name = basename(path)): Promise<string> {
+    const given = this.#givenAs(path)
+
+    if (given != null) {
+      return given
+    }
+
+    this.#refuseUngiven(path, 'standard input')
+
     return this.#add(path, name, (await look(path, '--stdin file')).mode)
+  }
+
+  #givenAs (path: string): string | undefined {
+    const name = path.replace(/^(\.\/+)+/, '')
+
+    return this.#given.has(name) ? name : undefined
+  }
+
+  #refuseUngiven (path: string, what: string): void {
+    if (this.#isOnlyGiven) {
+      throw new MeshmarkError('not-found', `${what} ${printable(path, 100)} is none of the job's files: send it among them; a program of the worker is written worker:/PATH or by its bare name`)
+    }
   }
 
   #programName (path: string): string {
@@ -73,10 +125,20 @@ export class PayloadFiles {
     const same = this.#files.get(name)
 
     if (same != null && same.source !== source) {
-      throw new MeshmarkError('usage', `${same.source} and ${source} would both be ${name} beside the program: rename one with --with FILE=NAME`)
+      throw new MeshmarkError('usage', `${placeOf(same)} and ${source} would both be ${name} beside the program: rename one with --with FILE=NAME`)
     }
 
+    this.#put(name, { source, path: name, executable: (mode & 0o111) !== 0 })
+
+    return name
+  }
+
+  #put (name: string, file: DraftFile): void {
     const other = this.#contradicts(name)
+
+    if (this.#given.has(name)) {
+      throw new MeshmarkError('usage', `two files would be ${name} beside the program: give one of them another name`)
+    }
 
     if (other != null) {
       throw new MeshmarkError('usage', `${name} and ${other} cannot both exist beside the program: one would be a file and a folder`)
@@ -86,10 +148,12 @@ export class PayloadFiles {
       throw new MeshmarkError('usage', `more than ${MAX_FILES} files: pack them into one archive`)
     }
 
-    this.#files.set(name, { source, path: name, executable: (mode & 0o111) !== 0 })
-
-    return name
+    this.#files.set(name, file)
   }
+}
+
+function placeOf ({ source, path }: DraftFile): string {
+  return typeof source === 'string' ? source : `the given ${path}`
 }
 
 /** A file that is really called `a=b` is meant as a whole. */

@@ -1,0 +1,225 @@
+import { MeshmarkError } from '../model/errors.ts'
+import { parseDuration } from '../model/units.ts'
+import { finishedJob, resultsOf } from '../roles/client/finished.ts'
+import { clientOf, register, unregister } from '../roles/client/handles.ts'
+import { jobInfo, type JobInfo } from './events.ts'
+import { type ExecResult, type ItemOptions, MeshJob, type SignalOptions } from './job.ts'
+import { draftOf } from './request.ts'
+import { Results } from './results.ts'
+import { Tokens } from './tokens.ts'
+import { textOf } from './values.ts'
+import type { ItemResult } from './items.ts'
+import type { CommandLine, CompareOptions, JobOptions, JobSpec, MeasureOptions } from './options.ts'
+import type { JobRow, NodeRow } from '../node/protocol/submit/messages.ts'
+import type { Client, ConnectOptions as ClientOptions } from '../roles/client/types.ts'
+
+export interface SubmitOptions extends SignalOptions {
+  onUpload?: (sentBytes: number, totalBytes: number) => void
+}
+
+export interface LogOptions extends SignalOptions {
+  /** Only what was printed on the worker of this name. */
+  worker?: string
+  /** Go on until the job has ended. @default false */
+  follow?: boolean
+}
+
+export interface LogPiece {
+  task: string
+  worker: string
+  stream: 'stdout' | 'stderr'
+  data: Uint8Array
+}
+
+type Connect = (options: ClientOptions) => Promise<Client>
+
+/** A connection to a mesh, as `connect()` makes it. Everything throws `MeshmarkError`s. */
+export class Mesh {
+  /** Join tokens and memberships; needs a machine that may administer the mesh. */
+  readonly tokens: Tokens
+  readonly #connect: Connect
+  readonly #options: ClientOptions
+  #admin?: Promise<Client>
+  #closing?: Promise<void>
+
+  /** @internal */
+  constructor (client: Client, connect: Connect, options: ClientOptions) {
+    this.#connect = connect
+    this.#options = options
+    this.tokens = new Tokens(async () => this.#asAdmin())
+    register(this, client)
+  }
+
+  /** The mesh's id. */
+  get id (): string {
+    return clientOf(this).meshId
+  }
+
+  /** This client's own id. */
+  get peerId (): string {
+    return clientOf(this).peerId
+  }
+
+  /** The master that answered last. */
+  get master (): { peerId: string, name: string, address: string } {
+    return clientOf(this).master
+  }
+
+  /** Measures on every worker, several commands side by side. An abort cancels the job. */
+  async run (command: CommandLine | { commands: readonly CommandLine[] }, options: MeasureOptions & SubmitOptions = {}): Promise<Results> {
+    const commands = isCommandLine(command) ? [command] : command.commands
+
+    return this.#toItsEnd({ kind: 'run', commands }, options, async (job, signal) => job.results({ signal }))
+  }
+
+  /** Compares commands with the first one, in pairs of runs. An abort cancels the job. */
+  async compare (commands: readonly CommandLine[], options: CompareOptions & SubmitOptions = {}): Promise<Results> {
+    return this.#toItsEnd({ kind: 'compare', commands }, options, async (job, signal) => job.results({ signal }))
+  }
+
+  /** Runs once on any free worker. An abort cancels the job. */
+  async exec (command: CommandLine, options: JobOptions & SubmitOptions = {}): Promise<ExecResult> {
+    return this.#toItsEnd({ kind: 'exec', command }, options, async (job, signal) => job.execResult({ signal }))
+  }
+
+  /** Runs once for each item, on all free workers. Whoever leaves the loop early, or aborts, cancels the rest. */
+  async * each (command: CommandLine, items: readonly string[], { signal, onUpload, ordered, ...options }: JobOptions & SubmitOptions & ItemOptions = {}): AsyncGenerator<ItemResult, void, undefined> {
+    const job = await this.submit({ kind: 'each', command, items, ...options }, { signal, onUpload })
+    let isWhole = false
+
+    try {
+      yield * job.items({ ordered, signal })
+      isWhole = true
+    } finally {
+      if (!isWhole) {
+        await job.cancel().catch(() => {})
+      }
+    }
+  }
+
+  /** Resolves when a master has accepted the job, which means that it is durable. */
+  async submit (spec: JobSpec, { signal, onUpload }: SubmitOptions = {}): Promise<MeshJob> {
+    signal?.throwIfAborted()
+
+    const { draft, hints } = await draftOf(spec)
+    const submitted = await clientOf(this).submit(draft, { signal, onUpload })
+
+    return new MeshJob(() => clientOf(this), submitted, hints)
+  }
+
+  /** A job of this client: its id or the end of it, its name, or `@last`. */
+  async attach (selector: string, { signal }: SignalOptions = {}): Promise<MeshJob> {
+    const { view } = await clientOf(this).show(selector, 'none', { signal })
+
+    return new MeshJob(() => clientOf(this), { id: view.job.id, masters: [] })
+  }
+
+  /** What there is of a job now, ended or not. */
+  async show (selector: string, { signal }: SignalOptions = {}): Promise<{ view: JobInfo, results: Results }> {
+    const { view, events } = await clientOf(this).show(selector, undefined, { signal })
+
+    return { view: jobInfo(view), results: new Results(finishedJob({ view, results: resultsOf(events) })) }
+  }
+
+  /** What programs have printed; of a measured one, its first run. */
+  async * logs (selector: string, { worker, follow = false, signal }: LogOptions = {}): AsyncGenerator<LogPiece, void, undefined> {
+    const client = clientOf(this)
+    const { view } = await client.show(selector, 'none', { signal })
+    const names = new Map<string, string>()
+    const replies = view.job.each == null
+      ? client.attach(view.job.id, { output: true, follow, signal })
+      : client.attachItems(view.job.id, { ordered: true, follow, signal })
+
+    for await (const reply of replies) {
+      const pieces: LogPiece[] = []
+
+      if (reply.kind === 'job') {
+        reply.view.tasks.forEach(({ task, workerName }) => { names.set(task, workerName) })
+      } else if (reply.kind === 'task') {
+        names.set(reply.view.task, reply.view.workerName)
+      } else if (reply.kind === 'output') {
+        pieces.push({ task: reply.task, worker: names.get(reply.task) ?? '', stream: reply.stream, data: reply.data })
+      } else if (reply.kind === 'items') {
+        for (const item of reply.items) {
+          names.set(item.task, item.workerName)
+          pieces.push(...(['stdout', 'stderr'] as const).flatMap(stream => item[stream] == null ? [] : [{ task: item.task, worker: item.workerName, stream, data: item[stream]! }]))
+        }
+      }
+
+      yield * pieces.filter(piece => worker == null || piece.worker === worker)
+    }
+  }
+
+  async cancel (selector: string, { signal }: SignalOptions = {}): Promise<{ id: string, pending: string[] }> {
+    return clientOf(this).cancel(selector, { signal })
+  }
+
+  /** Masters and workers, who coordinates, what they have and what they do. */
+  async nodes ({ signal }: SignalOptions = {}): Promise<NodeRow[]> {
+    return clientOf(this).nodes({ signal })
+  }
+
+  /** Newest first. */
+  async jobs ({ limit = 20, signal }: SignalOptions & { limit?: number } = {}): Promise<JobRow[]> {
+    return (await clientOf(this).jobs(limit, { signal })).sort((a, b) => b.acceptedAt - a.acceptedAt)
+  }
+
+  /** Gives a worker nothing new, or, with `undo`, work again. Needs a machine that may administer the mesh. */
+  async drain (node: string, { undo = false, signal }: SignalOptions & { undo?: boolean } = {}): Promise<string> {
+    return (await this.#asAdmin()).drain(node, undo, { signal })
+  }
+
+  /** Jobs go on. May be called twice. */
+  async close (): Promise<void> {
+    this.#closing ??= this.#close()
+
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose] (): Promise<void> {
+    await this.close()
+  }
+
+  async #close (): Promise<void> {
+    const client = clientOf(this)
+
+    unregister(this)
+    await Promise.all([client.close(), this.#admin?.then(async admin => admin.close(), () => {})])
+  }
+
+  async #toItsEnd<T> (spec: JobSpec, { signal, onUpload, ...options }: JobOptions & SubmitOptions, wait: (job: MeshJob, signal?: AbortSignal) => Promise<T>): Promise<T> {
+    const job = await this.submit({ ...spec, ...options } as JobSpec, { signal, onUpload })
+
+    try {
+      return await wait(job, signal)
+    } catch (err) {
+      if (signal?.aborted === true) {
+        // nobody else knows of it
+        await job.cancel().catch(() => {})
+      }
+
+      throw err
+    }
+  }
+
+  /** An administrator is a client of its own: what needs none is never asked as one. */
+  async #asAdmin (): Promise<Client> {
+    if (this.#closing != null) {
+      throw new MeshmarkError('usage', 'this mesh is closed: connect first')
+    }
+
+    this.#admin ??= this.#connect({ ...this.#options, role: 'admin', mesh: this.id, signal: undefined })
+    this.#admin.catch(() => { this.#admin = undefined })
+
+    return this.#admin
+  }
+}
+
+function isCommandLine (command: CommandLine | { commands: readonly CommandLine[] }): command is CommandLine {
+  return typeof command === 'string' || Array.isArray(command)
+}
+
+/** Milliseconds of a duration that may be none. */
+export function timeoutOf (value: string | number | undefined): number | undefined {
+  return value == null ? undefined : parseDuration(textOf(value, 'timeout'), 'timeout')
+}
