@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { toError } from '../model/errors.ts'
-import { chooseUser, loadBoxFiles, preflight, settle } from '../sandbox/index.ts'
+import { askVersions, Box, chooseUser, loadBoxFiles, locateTools, preflight, settle } from '../sandbox/index.ts'
 import type { BoxReport } from './doctor-sandbox.ts'
 
 async function build (wanted: string | undefined): Promise<BoxReport> {
@@ -19,7 +19,17 @@ async function build (wanted: string | undefined): Promise<BoxReport> {
     const dir = await mkdtemp(join(tmpdir(), 'meshmark-doctor-'))
 
     try {
-      return { kind: 'facts', user: ownName(), facts: await preflight({ files, dir, ground }) }
+      const facts = await preflight({ files, dir, ground })
+      const tools = await locateTools(files)
+      const box = await Box.create({ files, dir, ground })
+
+      try {
+        const versions = await askVersions(box, tools)
+
+        return { kind: 'facts', user: ownName(), facts, tools: tools.map(({ name }) => `${name} ${versions.get(name) ?? ''}`.trim()) }
+      } finally {
+        await box.close()
+      }
     } finally {
       await rm(dir, { recursive: true, force: true })
     }

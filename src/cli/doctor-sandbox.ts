@@ -12,7 +12,7 @@ import type { Check } from './doctor-system.ts'
 
 /** What the child process that builds a box says, and who it was then. */
 export type BoxReport =
-  | { kind: 'facts', user: string, facts: SandboxFacts }
+  | { kind: 'facts', user: string, facts: SandboxFacts, /** Interpreters and compilers, with their versions. */ tools: string[] }
   | { kind: 'refused', user?: string, reason: string }
 
 const BOX_TIMEOUT_MS = 30_000
@@ -46,6 +46,7 @@ export async function * sandboxChecks (options: SandboxOptions = {}): AsyncGener
     return
   }
 
+  yield { name: 'interpreters and compilers', verdict: 'PASS', found: report.tools.join(', ') }
   yield { name: 'node binary', verdict: 'PASS', found: `${process.execPath} runs in a box` }
   yield * factChecks(report.facts, {
     root,

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { formatProcessorList } from '../machine/processor-list.ts'
 import { printable } from '../model/text.ts'
 import { formatBytes } from '../model/units.ts'
+import type { WorkerInfo } from '../model/machine.ts'
 import type { NodeRow } from '../node/protocol/submit/messages.ts'
 import { withClient } from './connect.ts'
 import type { Context } from './context.ts'
@@ -48,6 +49,7 @@ const MACHINE_COLUMNS: ReadonlyArray<Column<NodeRow>> = [
   { heading: 'bound to', key: 'bound_to', value: row => row.info?.boundTo == null ? null : formatProcessorList(row.info.boundTo), json: row => row.info?.boundTo ?? null },
   { heading: 'grants', key: 'grants', value: row => row.info?.grants?.join(' ') ?? null, json: row => row.info?.grants ?? null },
   parts('ceilings', row => row.info?.ceilings),
+  { heading: 'tools', key: 'tools', value: row => row.info?.tools == null ? null : toolWords(row.info.tools), json: row => row.info?.tools ?? null },
   { heading: 'version', key: 'version', value: row => row.version },
   { heading: 'addresses', key: 'addresses', value: row => row.addresses.join(' ') }
 ]
@@ -87,15 +89,26 @@ function floorWords ({ info }: NodeRow): string {
   return info?.floor == null ? '' : `${(info.floor.medianNs / 1e6).toFixed(2)} ms`
 }
 
+/** `python 3.11.2, node 20.20.2` */
+function toolWords (tools: NonNullable<WorkerInfo['tools']>): string {
+  return tools.map(({ name, version }) => `${name} ${version}`.trim()).join(', ')
+}
+
+interface NodesOptions extends ConnectionOptions, FormatOptions {
+  verbose?: boolean
+}
+
 export function define (command: Command, context: Context): void {
   command.addOption(formatOption())
+    .option('-v, --verbose', 'also which interpreters and compilers the programs of each worker find')
   addConnectionOptions(command)
   addExamples(command, [
     ['meshmark nodes', 'who is there, and what everyone does; floor = what starting a program costs there'],
+    ['meshmark nodes -v', 'and what --where python=3.11.. would choose among'],
     ['meshmark nodes --format json', 'everything that is known of them']
   ])
 
-  command.action(async (options: ConnectionOptions & FormatOptions) => {
+  command.action(async (options: NodesOptions) => {
     await withClient(options, async client => {
       const rows = (await client.nodes()).sort((a, b) => a.role.localeCompare(b.role) || BY_NAME.compare(a.name, b.name))
       const { format } = options
@@ -104,7 +117,7 @@ export function define (command: Command, context: Context): void {
       await writeAll(context.stdout, renderRows(rows, table ? COLUMNS : [...COLUMNS, ...MACHINE_COLUMNS], format, 'no nodes', context.stdout.columns || undefined))
 
       if (table) {
-        for (const line of [...remarks(rows), ...counts(rows)]) {
+        for (const line of [...remarks(rows, options.verbose), ...counts(rows)]) {
           await writeAll(context.stdout, `${line}\n`)
         }
       }
@@ -125,13 +138,14 @@ function counts (rows: readonly NodeRow[]): string[] {
 }
 
 /** What keeps nodes from their work, and what their boxes lack; what several have in common is said once. */
-function remarks (rows: readonly NodeRow[]): string[] {
+function remarks (rows: readonly NodeRow[], verbose = false): string[] {
   const names = new Map<string, string[]>()
 
   for (const { name, info, detail } of rows) {
     const texts = [
       ...(info?.refusal == null ? [] : [`takes no work: ${info.refusal}`]),
       ...(info?.sandbox?.caveats ?? []),
+      ...(verbose && info?.tools != null ? [`has ${toolWords(info.tools)}`] : []),
       ...(info?.grants?.includes('cold-cache') === true ? ['lets jobs empty its file cache (--cold-cache)'] : []),
       ...(detail == null || detail === '' || detail === info?.refusal ? [] : [detail])
     ]

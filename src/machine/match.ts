@@ -1,9 +1,14 @@
 import { MeshmarkError, isMeshmarkError } from '../model/errors.ts'
 import { formatBytes, parseCount, parseSize } from '../model/units.ts'
+import { TOOL_NAMES, toolNamed } from './tools.ts'
+import { parseVersionRange, versionInRange } from './versions.ts'
 import type { WorkerInfo } from '../model/machine.ts'
 import type { Selector } from '../model/placement.ts'
 
 export const WHERE_KEYS = ['name', 'arch', 'platform', 'cores', 'memory', 'label.KEY'] as const
+
+/** Of a tool: that a worker has it at all. */
+const ANY_VERSION = '..'
 
 /** What people call architectures -> what node calls them. */
 const ARCH_ALIASES: Record<string, string> = {
@@ -13,13 +18,14 @@ const ARCH_ALIASES: Record<string, string> = {
 /** True for a worker that it fits; otherwise why not, as a clause: `arch is x64, not arm64`. */
 type Test = (worker: WorkerInfo) => true | string
 
-/** Reads `arch=arm64,cores=8..,label.zone=lab`. Throws a usage error. */
+/** Reads `arch=arm64,cores=8..,label.zone=lab,python=3.11..`; a tool without a version is one of any version. Throws a usage error. */
 export function parseWhere (text: string): Selector[] {
   return text.split(',').map(part => {
     const at = part.indexOf('=')
-    const selector = { key: part.slice(0, at).trim(), value: part.slice(at + 1).trim() }
+    const tool = at === -1 ? toolNamed(part.trim()) : undefined
+    const selector = tool == null ? { key: part.slice(0, at).trim(), value: part.slice(at + 1).trim() } : { key: tool, value: ANY_VERSION }
 
-    if (at === -1 || selector.value === '') {
+    if ((at === -1 && tool == null) || selector.value === '') {
       throw new MeshmarkError('usage', `--where '${part.trim()}' is not KEY=VALUE: write e.g. arch=arm64 or cores=8..`)
     }
 
@@ -74,7 +80,13 @@ function compile ({ key, value }: Selector): Test {
     return label(key.slice('label.'.length), value)
   }
 
-  throw new MeshmarkError('usage', `--where does not know '${key}': use one of ${WHERE_KEYS.join(', ')}`)
+  const tool = toolNamed(key)
+
+  if (tool != null) {
+    return hasTool(tool, key, value)
+  }
+
+  throw new MeshmarkError('usage', `--where does not know '${key}': use one of ${WHERE_KEYS.join(', ')}, or a tool with its version: ${TOOL_NAMES.join(', ')}`)
 }
 
 function equal (key: string, wanted: string, read: (worker: WorkerInfo) => string): Test {
@@ -83,6 +95,25 @@ function equal (key: string, wanted: string, read: (worker: WorkerInfo) => strin
 
 function within (key: string, range: Range, wanted: string, read: (worker: WorkerInfo) => number, show: (value: number) => string): Test {
   return worker => inRange(read(worker), range) || `${key} is ${show(read(worker))}, not ${wanted}`
+}
+
+/** What a worker's programs find, by the version that it calls itself. */
+function hasTool (name: string, key: string, wanted: string): Test {
+  const range = parseVersionRange(wanted, `--where ${key}:`)
+
+  return ({ tools }) => {
+    if (tools == null) {
+      return 'it has not told yet which interpreters and compilers it has'
+    }
+
+    const tool = tools.find(tool => tool.name === name)
+
+    if (tool == null) {
+      return `it has no ${name}`
+    }
+
+    return versionInRange(tool.version, range) || `${name} is ${tool.version === '' ? 'of an unknown version' : tool.version}, not ${wanted}`
+  }
 }
 
 /** Labels are text; with a range they are compared as numbers. */

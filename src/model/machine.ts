@@ -67,7 +67,7 @@ export interface WorkerInfo {
   grants?: Grant[]
   /** Multiaddrs at which other workers reach it, to be given payloads; absent = at none. */
   addresses?: string[]
-  /** Interpreters and compilers that its programs find, with the version each calls itself. */
+  /** Interpreters and compilers that its programs find, with the version each calls itself, empty when it says none; absent until they are known. */
   tools?: Array<{ name: string, version: string }>
 }
 

@@ -1,8 +1,8 @@
 /** A condition on a worker's resources or labels, e.g. arch=arm64, cores=8.., label.zone=lab. */
 export interface Selector {
-  /** `name`, `arch`, `platform`, `cores`, `memory` or `label.KEY`. */
+  /** `name`, `arch`, `platform`, `cores`, `memory`, `label.KEY` or a tool, as `python`. */
   key: string
-  /** Exact text, or a range `low..high` with either end open. */
+  /** Exact text, or a range `low..high` with either end open; of a tool's versions both. */
   value: string
 }
 

@@ -43,7 +43,7 @@ export interface ControlComponents {
   meshId: MeshId
   info: () => WorkerInfo
   /** What of that is found out only in time. */
-  floor: () => WorkerInfo['floor']
+  foundOut: () => Pick<WorkerInfo, 'floor' | 'tools'>
   holds: () => Promise<Held[]>
   standing: () => Standing
   onRegistered: (master: Peer, name: string, masters: ListedMaster[]) => void
@@ -73,6 +73,8 @@ export class Control {
   #sender?: LatestSender<WorkerMessage>
   #running?: Promise<void>
   #failures = 0
+  /** What the registration said of them. */
+  #toldTools: WorkerInfo['tools']
 
   constructor (components: ControlComponents, { peerId, name, addresses }: Pick<ListedMaster, 'peerId' | 'name' | 'addresses'>) {
     this.#components = components
@@ -136,9 +138,10 @@ export class Control {
 
   /** Says where the worker stands, now. */
   report (): void {
-    const { standing, floor } = this.#components
+    const { standing, foundOut } = this.#components
+    const { floor, tools } = foundOut()
 
-    this.#sender?.say('state', { kind: 'state', ...standing(), floor: floor() })
+    this.#sender?.say('state', { kind: 'state', ...standing(), floor, ...(tools === this.#toldTools ? {} : { tools }) })
   }
 
   async #run (): Promise<void> {
@@ -240,7 +243,10 @@ export class Control {
       const channel = await node.openChannel(peer.id, register, { signal })
 
       try {
-        await channel.send({ kind: 'register', info: info(), highest: standing().highest, holds: await holds() }, { signal })
+        const own = info()
+
+        this.#toldTools = own.tools
+        await channel.send({ kind: 'register', info: own, highest: standing().highest, holds: await holds() }, { signal })
         const answer = await channel.receive({ signal })
 
         if (answer?.kind !== 'registered') {

@@ -23,7 +23,7 @@ const ANSWER_MS = 60_000
 /** Once a master was there, so long does a worker that starts try to be let in: it may be busy with many others. */
 const BUSY_MS = 5 * 60 * 1000
 
-export interface ControlsComponents extends Pick<ControlComponents, 'node' | 'info' | 'floor' | 'holds' | 'standing' | 'onDrain' | 'log'> {
+export interface ControlsComponents extends Pick<ControlComponents, 'node' | 'info' | 'foundOut' | 'holds' | 'standing' | 'onDrain' | 'log'> {
   mesh: FoundMesh
   link: LinkOptions
   outbox: Outbox
@@ -163,12 +163,12 @@ export class Controls {
   }
 
   #open (master: Pick<ListedMaster, 'peerId' | 'name' | 'addresses'>): Control {
-    const { node, mesh, info, floor, holds, standing, deliveries, onDrain, log } = this.#components
+    const { node, mesh, info, foundOut, holds, standing, deliveries, onDrain, log } = this.#components
     const control = new Control({
       node,
       meshId: mesh.meshId,
       info,
-      floor,
+      foundOut,
       holds,
       standing,
       onRegistered: (peer, name, masters) => { this.#onRegistered(peer, name, masters) },

@@ -1,17 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { toError } from '../../model/errors.ts'
 import { DEFAULT_QUIET_MS } from '../../model/plan.ts'
 import { measureFloor } from '../../sandbox/index.ts'
+import { IdleWork } from './idle-work.ts'
 import type { QuietWatch } from '../../machine/quiet-watch.ts'
 import type { WorkerInfo } from '../../model/machine.ts'
 import type { Box } from '../../sandbox/index.ts'
 import type { MachineLock } from '../../store/lock.ts'
-
-/** Pause after a job came in between. */
-const RETRY_MS = 1_000
-
-/** A worker that is never idle for a second goes without. */
-const MOST_ATTEMPTS = 20
 
 export interface FloorMeterComponents {
   createBox: (signal: AbortSignal) => Promise<Box>
@@ -30,13 +23,19 @@ export interface FloorMeterComponents {
  */
 export class FloorMeter {
   readonly #components: FloorMeterComponents
-  readonly #stop = new AbortController()
+  readonly #work: IdleWork
   #floor: WorkerInfo['floor']
-  #attempt?: { stop: AbortController, done: Promise<void> }
-  #running?: Promise<void>
 
   constructor (components: FloorMeterComponents) {
     this.#components = components
+    this.#work = new IdleWork({
+      isFree: components.isFree,
+      work: async signal => {
+        this.#floor = await this.#measure(signal)
+        components.onMeasured()
+      },
+      onFailure: ({ message }) => { components.log(`what starting a program costs here could not be measured: ${message}`) }
+    })
   }
 
   /** Absent as long as it is not measured. */
@@ -45,48 +44,16 @@ export class FloorMeter {
   }
 
   start (): void {
-    this.#running ??= this.#run()
+    this.#work.start()
   }
 
   /** Somebody wants the machine: resolves when nothing is left of an attempt. */
   async giveWay (): Promise<void> {
-    this.#attempt?.stop.abort(new Error('a job comes first'))
-    await this.#attempt?.done
+    await this.#work.giveWay()
   }
 
   async stop (): Promise<void> {
-    this.#stop.abort(new Error('the worker stops'))
-    await this.giveWay()
-    await this.#running
-  }
-
-  async #run (): Promise<void> {
-    const { isFree, onMeasured, log } = this.#components
-    const { signal } = this.#stop
-
-    for (let attempts = 0; attempts < MOST_ATTEMPTS && !signal.aborted; attempts++) {
-      if (isFree()) {
-        const stop = new AbortController()
-        const measuring = this.#measure(AbortSignal.any([stop.signal, signal]))
-
-        this.#attempt = { stop, done: measuring.then(() => {}, () => {}) }
-
-        try {
-          this.#floor = await measuring
-          onMeasured()
-          return
-        } catch (err) {
-          if (!stop.signal.aborted && !signal.aborted) {
-            log(`what starting a program costs here could not be measured: ${toError(err).message}`)
-            return
-          }
-        } finally {
-          this.#attempt = undefined
-        }
-      }
-
-      await delay(RETRY_MS, undefined, { signal, ref: false }).catch(() => {})
-    }
+    await this.#work.stop()
   }
 
   async #measure (signal: AbortSignal): Promise<WorkerInfo['floor']> {

@@ -25,6 +25,7 @@ import { Boxes } from './boxes.ts'
 import { Coalesced } from './coalesce.ts'
 import { Controls } from './controls.ts'
 import { Deliveries } from './deliveries.ts'
+import { KnownTools } from './known-tools.ts'
 import { latestDrain } from './drain-word.ts'
 import { Executions } from './executions.ts'
 import { FloorMeter } from './floor-meter.ts'
@@ -35,6 +36,7 @@ import { SharedTurns } from './shared-turns.ts'
 import { Relays } from './relays.ts'
 import { Slot } from './slot.ts'
 import { heldBy, initialSlot, isFree } from './slot-state.ts'
+import { ToolFinder } from './tool-finder.ts'
 import { handleTransfers } from './transfers.ts'
 import type { BindingRequest } from './binding.ts'
 import type { Standing } from './control.ts'
@@ -203,7 +205,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       noise: { processors: boundTo, groups: ground.cgroups?.folders },
       spools,
       deliveries,
-      makeRoom: async () => floorMeter.giveWay(),
+      makeRoom: async () => { await Promise.all([floorMeter.giveWay(), toolFinder.giveWay()]) },
       onUnderWay: execution => { void slot.underWay(execution) },
       onEnded: async execution => slot.ended(execution),
       onChange,
@@ -236,6 +238,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       onChange: () => {
         if (!isFree(slot.state)) {
           void floorMeter.giveWay()
+          void toolFinder.giveWay()
         }
 
         onChange()
@@ -250,7 +253,17 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       onMeasured: () => { controls.report() },
       log
     })
-    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings, floor: floorMeter.floor, boundTo, grants: options.grants, slots, addresses: addressesOf(node, options.relay) })
+    const toolFinder = new ToolFinder({
+      files,
+      // those of other instances are the same
+      known: await KnownTools.open(join(roleDir, 'tools.json')),
+      createBox: async signal => Box.create(boxOptions, { signal }),
+      lock,
+      isFree: () => isFree(slot.state) && !slot.state.draining,
+      onFound: () => { controls.report() },
+      log
+    })
+    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings, floor: floorMeter.floor, boundTo, grants: options.grants, slots, addresses: addressesOf(node, options.relay), tools: toolFinder.tools })
     const standing = standingOf(slot, executions, deliveries)
     const controls = new Controls({
       node,
@@ -259,7 +272,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       outbox,
       deliveries,
       info,
-      floor: () => floorMeter.floor,
+      foundOut: () => ({ floor: floorMeter.floor, tools: toolFinder.tools }),
       holds: async () => holdsOf(outbox, slot, deliveries),
       standing,
       onRegistered: (master: Peer, given: string) => {
@@ -293,6 +306,9 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
 
     if (refusal == null) {
       boxes.warm()
+      await toolFinder.load()
+      toolFinder.start()
+      cleanups.add(async () => toolFinder.stop())
       floorMeter.start()
       cleanups.add(async () => floorMeter.stop())
     }

@@ -58,6 +58,13 @@ export const sandboxFacts = message<SandboxFacts>('SandboxFacts', {
 
 export const floor = message<NonNullable<WorkerInfo['floor']>>('Floor', { minNs: field(1, nanos), medianNs: field(2, nanos) })
 
+const MAX_TOOLS = 64
+
+const tool = message<NonNullable<WorkerInfo['tools']>[number]>('Tool', { name: field(1, name), version: field(2, name) })
+
+/** Never none at all: each worker has its own Node. */
+export const tools = (number: number): ReturnType<typeof optionalList<NonNullable<WorkerInfo['tools']>[number]>> => optionalList(number, tool, MAX_TOOLS)
+
 export const workerInfo = message<WorkerInfo>('WorkerInfo', {
   peerId: field(1, peerId),
   name: field(2, name),
@@ -71,7 +78,7 @@ export const workerInfo = message<WorkerInfo>('WorkerInfo', {
   grants: optionalList(10, oneOf('Grant', GRANTS), 16),
   slots: optional(11, uint({ min: 1, max: MAX_SLOTS })),
   addresses: optionalList(12, address, MAX_WORKER_ADDRESSES),
-  tools: optionalList(13, message<NonNullable<WorkerInfo['tools']>[number]>('Tool', { name: field(1, name), version: field(2, name) }), 64)
+  tools: tools(13)
 })
 
 /** Environment of a program: names as POSIX has them. */

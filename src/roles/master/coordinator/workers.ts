@@ -210,6 +210,12 @@ export function onWorkerState (state: CoordinatorState, event: Extract<Coordinat
     worker.info = { ...worker.info, floor: event.floor }
   }
 
+  if (event.tools != null && worker.info.tools == null) {
+    worker.info = { ...worker.info, tools: event.tools }
+    // what it did not fit for the want of them it may fit now
+    freshen(state, event.worker)
+  }
+
   if (worker.failures === 0 && (event.state === 'waiting' || slotsOf(worker) > 1)) {
     rouse(state, event.worker, worker)
   }
