@@ -10,7 +10,7 @@ export function addJobOptions (command: Command, on: string): Command {
   command
     .optionsGroup('Where it runs:')
     .option('--on <workers>', `all, any, or names: lab-[1-4],pi-kitchen (default: ${on})`)
-    .addOption(new ListOption('--where <condition>', 'only on workers like this: arch=arm64,cores=8..,label.zone=lab,python=3.11.. (repeatable)'))
+    .addOption(new ListOption('--where <condition>', 'only on workers like this: arch=arm64,cores=8..,label.zone=lab,python=3.11 (repeatable)'))
     .addOption(requireOption())
     .optionsGroup('What goes along:')
     .addOption(new ListOption('--with <file[=name]>', 'a file the program needs, put beside it (repeatable)'))
