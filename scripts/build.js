@@ -3,6 +3,7 @@
  * TypeScript to dist/, and bundles of it:
  * - the runner as one CommonJS file: inside the box it is the only file of
  *   ours, and koffi is handed to it by path;
+ * - the host of distributed functions as one module, which goes along with them;
  * - dist/bundle/, which dist/main.js runs: finding and reading the 600 files
  *   of the command line and its libraries took most of the time of a command.
  *
@@ -21,6 +22,7 @@ const INPUTS = ['src', 'tsconfig.json', 'package.json', 'package-lock.json', 'sc
 const STAMP = join(ROOT, 'dist', '.built')
 const RUNNER = 'src/sandbox/runner/main.ts'
 const ASSEMBLER = 'src/sandbox/unshare/assembler.ts'
+const FUNCTION_HOST = 'src/functions/host/main.ts'
 const BUNDLE = join(ROOT, 'dist/bundle')
 /** What is started as a process of its own. */
 const ENTRIES = { main: 'src/main.ts', 'doctor-box': 'src/cli/doctor-box.ts' }
@@ -47,7 +49,7 @@ export async function build ({ force = false } = {}) {
 
   const [compiled, bundled] = await Promise.all([
     run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '--pretty', 'false'], { quiet: true }),
-    Promise.all([bundleRunner(), bundleCommandLine()]).then(() => true, () => false)
+    Promise.all([bundleRunner(), bundleFunctionHost(), bundleCommandLine()]).then(() => true, () => false)
   ])
 
   if (compiled.code !== 0) {
@@ -81,6 +83,22 @@ async function bundleRunner () {
     format: 'cjs',
     target: 'node20',
     external: ['koffi'],
+    logLevel: 'warning'
+  })
+}
+
+async function bundleFunctionHost () {
+  const { build: bundle } = await import('esbuild')
+
+  await bundle({
+    absWorkingDir: ROOT,
+    entryPoints: { 'function-host': FUNCTION_HOST },
+    outdir: 'dist',
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
     logLevel: 'warning'
   })
 }

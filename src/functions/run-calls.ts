@@ -1,0 +1,187 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { ulid } from 'ulid'
+import { isMeshmarkError } from '../model/errors.ts'
+import { onAbort } from '../node/wait.ts'
+import { readAnswer } from './answer.ts'
+import { draftCalls, resultBound } from './draft.ts'
+import { CallError } from './errors.ts'
+import { Printed } from './printed.ts'
+import type { ItemEnd, SubmitReply } from '../node/protocol/submit/messages.ts'
+import type { Client, DraftFile } from '../roles/client/types.ts'
+import type { Call } from './call.ts'
+import type { CallOptions } from './types.ts'
+
+/** A master that refuses for the moment is asked again so often, and so long. */
+const QUOTA_PAUSE_MS = 250
+const QUOTA_PATIENCE_MS = 60_000
+
+/** What one distributed function is, for its jobs. */
+export interface Definition {
+  name: string
+  /** Of its jobs, for people. */
+  title: string
+  /** The function, its host and what goes along. */
+  files: () => Promise<readonly DraftFile[]>
+}
+
+/**
+ * Carries calls out as one job, and settles each as its item ends. Resolves
+ * when all have: also when the job could not be submitted, or was cancelled by
+ * the signal, in which case it is cancelled on the workers too by then.
+ */
+export async function runCalls (client: Client, { name, title, files }: Definition, options: CallOptions, calls: readonly Call[]): Promise<void> {
+  const { signal } = options
+  const reject = (reason: unknown): void => { calls.forEach(call => { call.settle({ ok: false, reason }) }) }
+  const forget = onAbort(signal, reject)
+
+  try {
+    const draft = { ...draftCalls({ name, title }, options, await files(), calls.map(({ encoded }) => encoded)), id: ulid() }
+
+    signal?.throwIfAborted()
+    // not with the signal: whether the job was accepted must be known when it is to be cancelled
+    await patiently(async () => client.submit(draft))
+
+    const cancelled = Promise.withResolvers<void>()
+    const forgetCancel = onAbort(signal, () => { client.cancel(draft.id).then(() => { cancelled.resolve() }, cancelled.reject) })
+
+    try {
+      await patiently(async () => follow(client, draft.id, name, options, calls))
+    } catch (err) {
+      if (signal?.aborted !== true) {
+        throw err
+      }
+    } finally {
+      forgetCancel()
+
+      if (signal?.aborted === true) {
+        await cancelled.promise
+      }
+    }
+  } catch (err) {
+    reject(err)
+  } finally {
+    forget()
+  }
+}
+
+/** Other programs of the same user may have taken all that one user is given at once. */
+async function patiently<T> (work: () => Promise<T>): Promise<T> {
+  const sinceMs = performance.now()
+
+  for (;;) {
+    try {
+      return await work()
+    } catch (err) {
+      if (!isMeshmarkError(err) || err.code !== 'quota' || performance.now() - sinceMs > QUOTA_PATIENCE_MS) {
+        throw err
+      }
+
+      await delay(QUOTA_PAUSE_MS)
+    }
+  }
+}
+
+async function follow (client: Client, job: string, name: string, options: CallOptions, calls: readonly Call[]): Promise<void> {
+  // the first byte says what the rest is
+  const reader = new AnswerReader(name, resultBound(options) + 1, options.onOutput, calls)
+
+  for await (const event of client.attachItems(job, { signal: options.signal })) {
+    reader.take(event)
+  }
+
+  for (const call of calls) {
+    call.settle({ ok: false, reason: new CallError(`${name} has no end: the mesh does not know what became of it`, { state: 'lost', worker: '' }) })
+  }
+}
+
+interface OpenCall {
+  call: Call
+  end: ItemEnd
+  parts: Uint8Array[]
+  bytes: { stdout: number, stderr: number }
+  printed: Printed
+}
+
+/** Puts the answers together: what is long comes in pieces, of one item at a time. */
+class AnswerReader {
+  readonly #name: string
+  readonly #most: number
+  readonly #onOutput: CallOptions['onOutput']
+  readonly #calls: readonly Call[]
+  #open?: OpenCall
+
+  constructor (name: string, most: number, onOutput: CallOptions['onOutput'], calls: readonly Call[]) {
+    this.#name = name
+    this.#most = most
+    this.#onOutput = onOutput
+    this.#calls = calls
+  }
+
+  take (event: SubmitReply): void {
+    if (event.kind === 'items') {
+      event.items.forEach(end => { this.#begin(end) })
+    } else if (event.kind === 'output') {
+      this.#add(event.stream, event.data)
+    } else if (event.kind === 'end') {
+      this.#finish()
+    }
+  }
+
+  #begin (end: ItemEnd): void {
+    this.#finish()
+
+    const call = this.#calls[Number(end.task) - 1]
+
+    if (call == null || call.settled) {
+      return
+    }
+
+    const { workerName: worker } = end
+    const printed = new Printed(this.#onOutput == null ? undefined : text => { this.#onOutput?.(text, { worker }) })
+
+    this.#open = { call, end, parts: [], bytes: { stdout: 0, stderr: 0 }, printed }
+    this.#add('stdout', end.stdout)
+    this.#add('stderr', end.stderr)
+  }
+
+  #add (stream: 'stdout' | 'stderr', data: Uint8Array | undefined): void {
+    if (this.#open == null || data == null) {
+      return
+    }
+
+    const { end, parts, bytes, printed } = this.#open
+
+    bytes[stream] += data.byteLength
+
+    if (stream === 'stderr') {
+      printed.add(data)
+    } else if (bytes.stdout <= this.#most) {
+      parts.push(data)
+    }
+
+    if (bytes.stdout >= end.stdoutBytes && bytes.stderr >= end.stderrBytes) {
+      this.#finish()
+    }
+  }
+
+  #finish (): void {
+    const open = this.#open
+
+    this.#open = undefined
+
+    if (open == null) {
+      return
+    }
+
+    const { call, end, parts, bytes, printed } = open
+
+    printed.finish()
+    call.settle(readAnswer({
+      name: this.#name,
+      end,
+      answer: bytes.stdout <= this.#most ? Buffer.concat(parts) : undefined,
+      printed: printed.end,
+      calledFrom: call.calledFrom
+    }))
+  }
+}
