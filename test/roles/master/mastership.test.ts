@@ -63,6 +63,8 @@ class Mesh {
   readonly workers: Worker[]
   readonly #jobs: Job[] = []
   readonly #assigned = new Set<string>()
+  /** Given out while two masters reigned: on both sides of a partition the same may be done once. */
+  readonly #contested = new Set<string>()
   readonly #results = new Set<string>()
   readonly #cancelled = new Set<string>()
   readonly #questions = new Map<number, { master: Master, term: number, to: string, message: SlotCommand, recalls: boolean }>()
@@ -239,6 +241,11 @@ class Mesh {
     switch (effect.kind) {
       case 'persist-assign':
         this.#assigned.add(effect.execution)
+
+        if (this.masters.some(other => other !== master && other.state.mode === 'reign')) {
+          this.#contested.add(effect.execution)
+        }
+
         this.masters.filter(other => other !== master).forEach(other => { this.#tell(other, { kind: 'assigned', key: parseExecutionId(effect.execution), nowMs: this.#nowMs }) })
         return
       case 'ask':
@@ -338,7 +345,7 @@ class Mesh {
     worker.running = execution
     this.starts.set(name, [...this.starts.get(name) ?? [], execution])
 
-    if (this.starts.get(name)!.length > 1) {
+    if (this.starts.get(name)!.filter(started => !this.#contested.has(started)).length > 1 || new Set(this.starts.get(name)).size < this.starts.get(name)!.length) {
       this.faults.push(`${name} is started again: ${this.starts.get(name)!.join(', ')}`)
     }
   }
