@@ -170,7 +170,7 @@ describe('a payload for many workers', () => {
     node.handle(slot, async channel => {
       for (let asked = await channel.receive(); asked != null; asked = await channel.receive()) {
         const { id } = asked
-        const hasIt = asked.kind === 'available' && asked.payload != null && await store.has(asked.payload)
+        const hasIt = asked.kind === 'available' && asked.payloads?.[0] != null && await store.has(asked.payloads[0])
 
         if (asked.kind === 'start') {
           has.resolve()

@@ -691,7 +691,7 @@ export class MasterLife implements Node {
   async #ask (worker: string, execution: string): Promise<void> {
     const job = this.state.jobs.get(parseExecutionId(execution).job)?.job
 
-    await this.#slots.ask(worker, execution, job?.kind === 'run', job?.payload?.id)
+    await this.#slots.ask(worker, execution, job?.kind === 'run', job?.payload == null ? [] : [job.payload.id])
   }
 
   /** roles/master/starts.ts without instants. */

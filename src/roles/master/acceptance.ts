@@ -1,5 +1,6 @@
 import { MeshmarkError } from '../../model/errors.ts'
 import { shortJobId } from '../../model/ids.ts'
+import { jobPayloads } from '../../model/job-payloads.ts'
 import { freezeTargets } from './coordinator/targets.ts'
 import type { CoordinatorEvent, CoordinatorState } from './coordinator/state.ts'
 import type { JobStore } from './job-store.ts'
@@ -46,9 +47,7 @@ export class Acceptance {
 
     checkReplicas(job, 1 + masters.live().length)
 
-    if (job.payload != null) {
-      content.pin(job.payload.id, job.id)
-    }
+    jobPayloads(job).forEach(({ id }) => { content.pin(id, job.id) })
 
     try {
       // before anything is written: who is slow to answer already would leave too few
@@ -84,8 +83,8 @@ export class Acceptance {
 
       return durable
     } catch (err) {
-      if (job.payload != null && !state().jobs.has(job.id)) {
-        content.unpin(job.payload.id, job.id)
+      if (!state().jobs.has(job.id)) {
+        jobPayloads(job).forEach(({ id }) => { content.unpin(id, job.id) })
       }
 
       throw err
@@ -110,7 +109,9 @@ export class Acceptance {
   }
 
   async #replicatePayload (job: Job): Promise<Durable | undefined> {
-    return job.payload == null ? undefined : this.#components.payloads.replicate(job.payload)
+    const places = await Promise.all(jobPayloads(job).map(async manifest => this.#components.payloads.replicate(manifest)))
+
+    return places.length === 0 ? undefined : places.reduce((one, other) => both([one, other]))
   }
 }
 

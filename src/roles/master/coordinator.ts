@@ -1,5 +1,6 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
+import { jobPayloads } from '../../model/job-payloads.ts'
 import { slot } from '../../node/protocol/slot/index.ts'
 import { compareClaims } from '../claim.ts'
 import { Acceptance } from './acceptance.ts'
@@ -229,8 +230,8 @@ export class Coordinator {
     if (event.kind === 'restore' && !known) {
       const entry = this.state.jobs.get(event.job.id)
 
-      if (entry?.finishedAtMs == null && event.job.payload != null) {
-        this.#components.content.pin(event.job.payload.id, event.job.id)
+      if (entry?.finishedAtMs == null) {
+        jobPayloads(event.job).forEach(({ id }) => { this.#components.content.pin(id, event.job.id) })
       }
     }
 
@@ -304,7 +305,7 @@ export class Coordinator {
     switch (effect.kind) {
       case 'ask': {
         const job = this.#jobOf(effect.execution)
-        return this.#do(this.#slots.ask(effect.worker, effect.execution, job?.kind === 'run', job?.payload?.id))
+        return this.#do(this.#slots.ask(effect.worker, effect.execution, job?.kind === 'run', job == null ? [] : jobPayloads(job).map(({ id }) => id)))
       }
       case 'rollback':
         this.#transfers.stop(effect.execution, 'rolled back')
@@ -312,8 +313,8 @@ export class Coordinator {
       case 'recall':
         return this.#do(this.#slots.recall(effect.worker, effect.execution))
       case 'send-payload': {
-        const payload = this.#jobOf(effect.execution)?.payload
-        return payload == null ? undefined : this.#do(this.#transfers.send(effect.worker, effect.execution, payload.id))
+        const job = this.#jobOf(effect.execution)
+        return job == null ? undefined : this.#do(this.#transfers.send(effect.worker, effect.execution, jobPayloads(job)))
       }
       case 'start':
         return this.#do(this.#starts.start(effect, assigned))
@@ -348,9 +349,7 @@ export class Coordinator {
   }
 
   #onForgotten (job: Job): void {
-    if (job.payload != null) {
-      this.#components.content.unpin(job.payload.id, job.id)
-    }
+    jobPayloads(job).forEach(({ id }) => { this.#components.content.unpin(id, job.id) })
 
     this.#listeners.forEach(listener => { listener.onJobEnd?.(job.id) })
   }
@@ -363,8 +362,8 @@ export class Coordinator {
       await this.#components.jobs.end(id, atMs).catch(err => { this.#components.log(`end of job ${shortJobId(id)}: ${toError(err).message}`) })
     }
 
-    if (entry?.job.payload != null) {
-      this.#components.content.unpin(entry.job.payload.id, id)
+    if (entry != null) {
+      jobPayloads(entry.job).forEach(payload => { this.#components.content.unpin(payload.id, id) })
     }
 
     this.#listeners.forEach(listener => { listener.onJobEnd?.(id) })

@@ -2,10 +2,12 @@ import { MAX_ITEMS_BYTES } from '../../model/each.ts'
 import { MAX_PRIORITY } from '../../model/job.ts'
 import { MeshmarkError } from '../../model/errors.ts'
 import { encodeJob } from '../../node/protocol/model/index.ts'
+import { filesProblem } from './file-rules.ts'
 import type { Job } from '../../model/job.ts'
 
 /** What a job must be beyond its fields' own bounds, or it would never end. Throws `refused`; what our own clients make always passes. */
-export function checkJob ({ kind, commands, placement, each, priority = 0 }: Job): void {
+export function checkJob (job: Job): void {
+  const { kind, commands, placement, each, priority = 0 } = job
   if (commands.length < 1 || (kind === 'exec' && commands.length > 1)) {
     throw refused(`it has ${commands.length} commands, and ${kind === 'exec' ? 'exactly' : 'at least'} one is needed`)
   }
@@ -24,6 +26,12 @@ export function checkJob ({ kind, commands, placement, each, priority = 0 }: Job
 
   if (each != null) {
     checkItems(each.items, kind, placement)
+  }
+
+  const problem = filesProblem(job)
+
+  if (problem != null) {
+    throw refused(problem)
   }
 }
 

@@ -74,7 +74,7 @@ export class Slots {
   }
 
   /** AVAILABLE. */
-  async ask (worker: string, execution: string, measured: boolean, payload: string | undefined): Promise<void> {
+  async ask (worker: string, execution: string, measured: boolean, payloads: string[]): Promise<void> {
     const line = this.#line(worker)
     const reservation: Reservation = { execution, line }
 
@@ -85,7 +85,7 @@ export class Slots {
     this.#reservations.set(execution, reservation)
     this.#say(line, [execution])
 
-    const reply = await this.#request(line, { kind: 'available', claim: this.#components.claim(), execution, measured, payload })
+    const reply = await this.#request(line, { kind: 'available', claim: this.#components.claim(), execution, measured, ...(payloads.length === 0 ? {} : { payloads }) })
 
     if (reply == null || this.#reservations.get(execution) !== reservation) {
       return

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isMeshmarkError, MeshmarkError } from '../../model/errors.ts'
 import { executionId, shortJobId } from '../../model/ids.ts'
+import { jobPayloads } from '../../model/job-payloads.ts'
 import { payloadSize } from '../../model/payload.ts'
 import { isTaskEnd } from '../../model/states.ts'
 import { open } from '../../node/membership.ts'
@@ -254,25 +255,25 @@ export class SubmitHandler {
     checkJob(job)
 
     const hold = `submission of ${job.id}`
-    const id = isOver ? undefined : job.payload?.id
+    const needed = isOver ? [] : jobPayloads(job)
 
-    if (job.payload != null && id != null) {
-      validateManifest(job.payload)
+    for (const manifest of needed) {
+      validateManifest(manifest)
       // what is seen to be here must still be here when the job is accepted
-      content.pin(id, hold)
+      content.pin(manifest.id, hold)
     }
 
     try {
-      // a standby takes the files of its own clients, and the coordinator has them from it
-      if (id != null && !await content.has(id) && !((existing || client.via != null) && await payloads.ensure(id, client.via == null ? [] : [client.via]))) {
-        if (client.via == null) {
-          uploads.expect(id, client.peerId)
+      for (const { id } of needed) {
+        // a standby takes the files of its own clients, and the coordinator has them from it
+        if (!await content.has(id) && !((existing || client.via != null) && await payloads.ensure(id, client.via == null ? [] : [client.via]))) {
+          if (client.via == null) {
+            uploads.expect(id, client.peerId)
+          }
+
+          return { kind: 'need-payload', payload: id }
         }
 
-        return { kind: 'need-payload', payload: id }
-      }
-
-      if (id != null) {
         uploads.forget(id, client.peerId)
       }
 
@@ -291,9 +292,7 @@ export class SubmitHandler {
 
       return reply
     } finally {
-      if (id != null) {
-        content.unpin(id, hold)
-      }
+      needed.forEach(({ id }) => { content.unpin(id, hold) })
     }
   }
 
@@ -389,10 +388,12 @@ export class SubmitHandler {
       throw new MeshmarkError('quota', `${open.length} of your jobs are not finished, and ${QUOTA.openJobs} are allowed at once: wait, or cancel some (meshmark jobs)`)
     }
 
-    const bytes = job.payload == null ? 0 : payloadSize(job.payload)
+    for (const manifest of jobPayloads(job)) {
+      const bytes = payloadSize(manifest)
 
-    if (bytes > QUOTA.payloadBytes) {
-      throw new MeshmarkError('quota', `the payload has ${bytes} bytes, and ${QUOTA.payloadBytes} are allowed`)
+      if (bytes > QUOTA.payloadBytes) {
+        throw new MeshmarkError('quota', `the payload has ${bytes} bytes, and ${QUOTA.payloadBytes} are allowed`)
+      }
     }
   }
 

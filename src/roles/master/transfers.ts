@@ -2,6 +2,7 @@ import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
 import type { CoordinatorEvent } from './coordinator/state.ts'
 import type { Payloads } from './payloads.ts'
+import type { PayloadManifest } from '../../model/payload.ts'
 
 export interface TransfersComponents {
   payloads: Payloads
@@ -19,7 +20,7 @@ export class Transfers {
     this.#components = components
   }
 
-  async send (worker: string, execution: string, payload: string): Promise<void> {
+  async send (worker: string, execution: string, manifests: readonly PayloadManifest[]): Promise<void> {
     const { payloads, dispatch, onProgress, log } = this.#components
     const { job, task } = parseExecutionId(execution)
     const stop = new AbortController()
@@ -29,14 +30,22 @@ export class Transfers {
     let isGone = false
 
     try {
-      const found = await payloads.find(payload)
+      const total = manifests.reduce((sum, { chunks }) => sum + chunks.length, 0)
+      let before = 0
 
-      if (found !== 'here') {
-        isGone = found === 'nowhere'
-        throw new MeshmarkError('failed', isGone ? 'no master has the files of this job any more' : 'no live master has the files of this job; waiting for the others')
+      for (const { id, chunks } of manifests) {
+        const found = await payloads.find(id)
+
+        if (found !== 'here') {
+          isGone = found === 'nowhere'
+          throw new MeshmarkError('failed', isGone ? 'no master has the files of this job any more' : 'no live master has the files of this job; waiting for the others')
+        }
+
+        const had = before
+
+        await payloads.send(worker, id, { onProgress: (sent, _, note) => { onProgress(job, task, had + sent, total, note) }, signal: stop.signal })
+        before += chunks.length
       }
-
-      await payloads.send(worker, payload, { onProgress: (...progress) => { onProgress(job, task, ...progress) }, signal: stop.signal })
 
       if (!stop.signal.aborted) {
         dispatch({ kind: 'payload-sent', execution, nowMs: Date.now() })

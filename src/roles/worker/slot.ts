@@ -1,4 +1,5 @@
 import { toError } from '../../model/errors.ts'
+import { jobPayloads } from '../../model/job-payloads.ts'
 import { slot } from '../../node/protocol/slot/index.ts'
 import { SlotStream } from './slot-stream.ts'
 import { stepSlot } from './slot-step.ts'
@@ -122,7 +123,7 @@ export class Slot {
     const request = this.#requests++
     const { content } = this.#components
     let start: StartFacts | undefined
-    let hasPayload = message.kind === 'available' && (message.payload == null || await content.has(message.payload))
+    let hasPayload = message.kind === 'available' && await hasAll(content, message.payloads ?? [])
 
     if (message.kind === 'start') {
       const job = stream.jobOf(message.jobId, message.job)
@@ -130,7 +131,7 @@ export class Slot {
       const opened: Job | undefined = job == null ? undefined : await this.#components.jobs.open(job).catch(() => undefined)
 
       start = job == null ? undefined : { job, measured: opened?.kind === 'run' }
-      hasPayload = opened?.payload == null || await content.has(opened.payload.id)
+      hasPayload = opened == null || await hasAll(content, jobPayloads(opened).map(({ id }) => id))
     }
 
     this.#askers.set(request, { stream, message, answered: false })
@@ -283,4 +284,8 @@ export class Slot {
       this.#reply(event.request, { kind: 'refused', reason: `the worker cannot keep its journal: ${reason}` })
     }
   }
+}
+
+async function hasAll (content: ContentStore, payloads: readonly string[]): Promise<boolean> {
+  return (await Promise.all(payloads.map(async id => content.has(id)))).every(has => has)
 }

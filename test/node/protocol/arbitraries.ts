@@ -368,7 +368,7 @@ const startOutcome = fc.oneof<Array<Arbitrary<StartOutcome>>>(bare('started'), b
 
 export const slot = {
   request: fc.oneof<Array<Arbitrary<SlotRequest>>>(
-    kind('available', { ...reservation, measured: fc.boolean(), payload: digest }, 'payload'),
+    kind('available', { ...reservation, measured: fc.boolean(), payloads: fc.array(digest, { minLength: 1, maxLength: 5 }) }, 'payloads'),
     kind('renew', { ...reservation, quietMs: whole }, 'quietMs'),
     kind('start', { ...numbered, jobId, job: bytes(200), executions: fc.array(executionId, { maxLength: 5 }), reserved: fc.boolean(), startAtMs: finite, startErrorMs: finite }, 'job', 'startAtMs', 'startErrorMs'),
     kind('rollback', reservation),

@@ -148,7 +148,7 @@ export const job = message<Job>('Job', {
   retry: optional(23, restartRule),
   priority: optional(24, int),
   deadlineMs: optional(25, duration),
-  data: optionalList(26, message<DataSet>('DataSet', { name: field(1, payloadPath), payload: field(2, payloadManifest) }), MAX_DATA_SETS),
+  data: optionalList(26, message<DataSet>('DataSet', { name: field(1, payloadPath), payload: field(2, payloadManifest), file: optional(3, bool) }), MAX_DATA_SETS),
   collect: optional(27, message<Collect>('Collect', { patterns: list(1, text({ min: 1, max: 512 }), MAX_PATTERNS), maxBytes: field(2, uint({ min: 1, max: MAX_COLLECT_BYTES })) })),
   build: optional(28, message<Build>('Build', { line: field(1, word), limits: field(2, someLimits) }))
 })

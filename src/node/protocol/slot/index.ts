@@ -1,6 +1,7 @@
+import { MAX_DATA_SETS } from '../../../model/data.ts'
 import { execution, jobId, millis, payloadId, sentence } from '../model/words.ts'
 import { codec } from '../schema/codec.ts'
-import { field, list, optional } from '../schema/message.ts'
+import { field, list, optional, optionalList } from '../schema/message.ts'
 import { bool, bytes, double, oneOf, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { claim } from '../register/claim.ts'
@@ -34,7 +35,7 @@ export const slot: Protocol<SlotRequest, SlotReply> = {
   // a new one replaces the old one, which may take a moment to end
   maxStreams: 4,
   request: codec('slot', union<SlotRequest, 'kind'>('SlotRequest', 'kind', {
-    available: variant(1, { ...named, measured: field(3, bool), payload: optional(4, payloadId) }),
+    available: variant(1, { ...named, measured: field(3, bool), payloads: optionalList(4, payloadId, 1 + MAX_DATA_SETS) }),
     renew: variant(2, { ...named, quietMs: optional(3, millis) }),
     start: variant(3, {
       id,

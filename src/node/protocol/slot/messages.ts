@@ -17,8 +17,8 @@ export const MAX_BATCH = 64
 export type SlotRequest = { id: number } & SlotCommand
 
 export type SlotCommand =
-  /** Is there a place for this execution? Opens a lease of five seconds. One that is measured needs all places of the worker. */
-  | { kind: 'available', claim: Claim, execution: string, measured: boolean, payload?: string }
+  /** Is there a place for this execution, and are these payloads here? Opens a lease of five seconds. One that is measured needs all places of the worker. */
+  | { kind: 'available', claim: Claim, execution: string, measured: boolean, payloads?: string[] }
   /** Renews the lease. With `quietMs`, answered when the worker's machine is quiet, or after that time at the latest; the lease holds until then. */
   | { kind: 'renew', claim: Claim, execution: string, quietMs?: number }
   | StartCommand

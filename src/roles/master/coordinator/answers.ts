@@ -1,6 +1,7 @@
 import { executionId } from '../../../model/ids.ts'
+import { jobPayloads } from '../../../model/job-payloads.ts'
 import { isTaskEnd } from '../../../model/states.ts'
-import { backOff, disengage, engage, engageAgain, heard, notePayload, rest } from './capacity.ts'
+import { backOff, disengage, engage, engageAgain, forgetFiles, heard, noteFiles, rest } from './capacity.ts'
 import { hasRecordOf } from './records.ts'
 import { cancelOn, change, conclude, findTask, forEachTaskOf, keyOf, requeue, rollBack, settle } from './tasks.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
@@ -98,7 +99,7 @@ export function onOutcomes (state: CoordinatorState, event: EventOf<'outcomes'>,
         declined(state, entry, task, id, outcome.reason, nowMs, effects)
         break
       case 'no-payload':
-        worker?.payloads.delete(entry.job.payload?.id ?? '')
+        forgetFiles(worker, entry.job)
         declined(state, entry, task, id, 'its worker has its files no more', nowMs, effects)
         break
       case 'refused':
@@ -189,11 +190,11 @@ function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
     engage(state, worker, [execution], nowMs)
   }
 
-  if (entry.job.payload != null && reply.hasPayload) {
-    notePayload(state.workers.get(worker), entry.job.payload.id)
+  if (reply.hasPayload) {
+    noteFiles(state.workers.get(worker), entry.job)
   }
 
-  if (entry.job.payload == null || reply.hasPayload) {
+  if (reply.hasPayload || jobPayloads(entry.job).length === 0) {
     task.prepared = true
     change(state, entry, task, 'starting', nowMs, effects)
   } else {

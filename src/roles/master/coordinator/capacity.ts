@@ -1,4 +1,6 @@
 import { parseExecutionId } from '../../../model/ids.ts'
+import { jobPayloads } from '../../../model/job-payloads.ts'
+import type { Job } from '../../../model/job.ts'
 import type { CoordinatorState, Place, WorkerEntry } from './state.ts'
 
 /** After a broken stream or a failed transfer; doubled each time up to the maximum. */
@@ -167,9 +169,17 @@ export function heard (state: CoordinatorState, id: string, nowMs: number): void
 /** Files that it was given last: so many are known to be there, of the others it is asked. */
 const MAX_PAYLOADS = 64
 
-export function notePayload (worker: WorkerEntry | undefined, payload: string): void {
-  worker?.payloads.delete(payload)
-  worker?.payloads.add(payload)
+/** Everything that the job needs is known to be there. */
+export function hasFiles (worker: WorkerEntry, job: Job): boolean {
+  return jobPayloads(job).every(({ id }) => worker.payloads.has(id))
+}
+
+/** Everything that the job needs is there. */
+export function noteFiles (worker: WorkerEntry | undefined, job: Job): void {
+  for (const { id } of jobPayloads(job)) {
+    worker?.payloads.delete(id)
+    worker?.payloads.add(id)
+  }
 
   for (const oldest of worker?.payloads ?? []) {
     if (worker!.payloads.size <= MAX_PAYLOADS) {
@@ -178,6 +188,11 @@ export function notePayload (worker: WorkerEntry | undefined, payload: string): 
 
     worker!.payloads.delete(oldest)
   }
+}
+
+/** Something of it is not. */
+export function forgetFiles (worker: WorkerEntry | undefined, job: Job): void {
+  jobPayloads(job).forEach(({ id }) => worker?.payloads.delete(id))
 }
 
 /** As if it had never been there. Only for one that is lost, and that no task is at, for, or may be at. */

@@ -1,6 +1,6 @@
 import { executionId } from '../../../model/ids.ts'
 import { batchSize } from './batch.ts'
-import { countRoom, engage, hasRoom, placesTaken, slotsOf, wake } from './capacity.ts'
+import { countRoom, engage, hasFiles, hasRoom, placesTaken, slotsOf, wake } from './capacity.ts'
 import { assign, formGroup, startPrepared } from './groups.ts'
 import { laneOf, mayDo } from './lanes.ts'
 import { change, keyOf, settle } from './tasks.ts'
@@ -203,7 +203,7 @@ function * lanesFor (state: CoordinatorState, id: string, worker: WorkerEntry): 
 function give (state: CoordinatorState, id: string, worker: WorkerEntry, { entry, task }: Pick, asked: Map<JobEntry, TaskEntry[]>, nowMs: number, effects: CoordinatorEffect[]): void {
   const { job } = entry
 
-  if (job.kind === 'exec' && (job.payload == null || worker.payloads.has(job.payload.id))) {
+  if (job.kind === 'exec' && hasFiles(worker, job)) {
     start(state, id, entry, task, nowMs, effects)
     return
   }

@@ -1,7 +1,7 @@
 import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { onAnswer, onOutcomes, onRecallAnswered, onReturned, onStreamLost } from './answers.ts'
-import { backOff, disengage, freshen, notePayload } from './capacity.ts'
+import { backOff, disengage, freshen, noteFiles } from './capacity.ts'
 import { addTargets, newJob, onArchive, onAssigned, onEnd, onForget, restore } from './facts.ts'
 import { place } from './place.ts'
 import { countedRecord, isFinal, note } from './records.ts'
@@ -101,7 +101,7 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
 
       if (found != null && isAtWorkerOf(found.task, event.execution) && found.task.state === 'sending') {
         found.task.prepared = true
-        notePayload(state.workers.get(found.task.worker ?? ''), found.entry.job.payload?.id ?? '')
+        noteFiles(state.workers.get(found.task.worker ?? ''), found.entry.job)
         change(state, found.entry, found.task, 'starting', event.nowMs, effects)
       }
       return
