@@ -1,10 +1,12 @@
 import './node/polyfill.ts'
 
+export { CallError, distribute } from './functions/index.ts'
 export { connect } from './library/connect.ts'
 export { Mesh } from './library/mesh.ts'
 export { MeshJob } from './library/job.ts'
 export { Results } from './library/results.ts'
 export { isMeshmarkError, MeshmarkError } from './model/errors.ts'
+export type { CallOptions, Companions, Distributed, DistributedMapOptions, DistributeOptions, Settled } from './functions/index.ts'
 export type { ConnectOptions } from './library/connect.ts'
 export type { JobEvent, JobInfo } from './library/events.ts'
 export type { ItemResult } from './library/items.ts'

@@ -1,7 +1,8 @@
 import { companionFiles, payloadName } from './companions.ts'
 import { Call } from './call.ts'
-import { DefaultConnection } from './default-connection.ts'
-import { checkOptions, hostFile } from './draft.ts'
+import { meshSource } from './mesh-source.ts'
+import { readCallOptions } from './call-options.ts'
+import { hostFile } from './draft.ts'
 import { encode } from './encoding.ts'
 import { functionModule } from './function-module.ts'
 import { readFunction } from './function-text.ts'
@@ -17,8 +18,6 @@ import type { CallOptions, Distributed, DistributeOptions } from './types.ts'
 /** Characters of a job's title. */
 const MAX_TITLE = 60
 
-const defaultConnection = new DefaultConnection()
-
 /**
  * A function whose calls run on whichever worker is free, each in a sandbox of
  * its own: without a network, without the worker's files.
@@ -33,11 +32,11 @@ const defaultConnection = new DefaultConnection()
  * for await (const result of square.map([1, 2, 3])) console.log(result)
  * ```
  */
-export function distribute<A extends unknown[], R> (fn: (...args: A) => R, options: DistributeOptions = {}): Distributed<A, R> {
-  return distributeOver(defaultConnection, fn, options)
+export function distribute<A extends unknown[], R> (fn: (...args: A) => R, { mesh, ...options }: DistributeOptions = {}): Distributed<A, R> {
+  return distributeOver(meshSource(mesh), fn, options)
 }
 
-export function distributeOver<A extends unknown[], R> (source: ClientSource, fn: (...args: A) => R, { modules, files, ...options }: DistributeOptions): Distributed<A, R> {
+export function distributeOver<A extends unknown[], R> (source: ClientSource, fn: (...args: A) => R, { modules, files, ...options }: Omit<DistributeOptions, 'mesh'>): Distributed<A, R> {
   const text = readFunction(fn, options.name)
   const sent = new Set(Object.keys({ ...modules, ...files }).map(payloadName))
   const missing = text.imports.find(specifier => !sent.has(payloadName(specifier)))
@@ -64,10 +63,8 @@ export function distributeOver<A extends unknown[], R> (source: ClientSource, fn
 }
 
 function callable<A extends unknown[], R> (source: ClientSource, definition: Definition, options: CallOptions): Distributed<A, R> {
-  checkOptions(options)
-
   const { name } = definition
-  const lane = new Lane(source, definition, options)
+  const lane = new Lane(source, definition, readCallOptions(options))
 
   // not async: frames of whoever calls would be lost
   function call (...args: A): Promise<Awaited<R>> {

@@ -1,14 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { MAX_ITEM_BYTES } from '../model/each.ts'
 import { MeshmarkError } from '../model/errors.ts'
-import { formatBytes } from '../model/units.ts'
-import { parseWhere } from '../machine/match.ts'
-import { DEFAULT_RESULT_BYTES, LAYOUT } from './layout.ts'
+import { LAYOUT } from './layout.ts'
 import type { DraftFile, JobDraft } from '../roles/client/types.ts'
-import type { CallOptions } from './types.ts'
-
-/** What functions print beside a result that uses its bound up. */
-const PRINTED_BYTES = 16 * 1024 * 1024
+import type { CallRules } from './call-options.ts'
 
 /**
  * The worker's own Node where that is bound into the box by itself, else the
@@ -31,18 +26,13 @@ export async function hostFile (): Promise<DraftFile> {
   return { path: LAYOUT.host, source: await host }
 }
 
-/** Bytes that an encoded result may have. */
-export function resultBound ({ resultBytes = DEFAULT_RESULT_BYTES, limits }: Pick<CallOptions, 'resultBytes' | 'limits'>): number {
-  return Math.min(resultBytes, limits?.outputBytes ?? Infinity)
-}
-
 /**
  * A job with an item for each call.
  *
  * @param files - the function and what goes along
  * @param calls - encoded lists of arguments
  */
-export function draftCalls ({ name, title }: { name: string, title: string }, options: CallOptions, files: readonly DraftFile[], calls: readonly string[]): JobDraft {
+export function draftCalls ({ name, title }: { name: string, title: string }, rules: CallRules, files: readonly DraftFile[], calls: readonly string[]): JobDraft {
   const long: DraftFile[] = []
   const items = calls.map(text => {
     if (Buffer.byteLength(text) <= MAX_ITEM_BYTES) {
@@ -55,34 +45,19 @@ export function draftCalls ({ name, title }: { name: string, title: string }, op
 
     return path
   })
-  const bound = resultBound(options)
+  const { name: jobName, env, limits, placement, retry, priority } = rules
 
   return {
-    name: options.name,
+    ...(jobName == null ? {} : { name: jobName }),
     kind: 'exec',
-    commands: [{ argv: ['sh', '-c', LINE, 'sh', name, String(bound), '{}'], program: { kind: 'name', name: 'sh' }, name: title }],
+    commands: [{ argv: ['sh', '-c', LINE, 'sh', name, String(rules.resultBytes), '{}'], program: { kind: 'name', name: 'sh' }, name: title }],
     files: [...files, ...long],
-    env: options.env ?? {},
-    limits: { ...options.limits, outputBytes: options.limits?.outputBytes ?? bound + PRINTED_BYTES },
-    placement: { on: 'any', where: (options.where ?? []).flatMap(condition => typeof condition === 'string' ? parseWhere(condition) : [condition]) },
+    env,
+    limits,
+    placement,
     plan: { kind: 'once' },
     each: { items },
-    ...(options.retry == null ? {} : { retry: options.retry }),
-    ...(options.priority == null ? {} : { priority: options.priority })
+    ...(retry == null ? {} : { retry }),
+    ...(priority == null ? {} : { priority })
   }
-}
-
-/** Throws `usage` for options that no job can have. */
-export function checkOptions (options: CallOptions): void {
-  const { resultBytes, name } = options
-
-  if (resultBytes != null && !(Number.isSafeInteger(resultBytes) && resultBytes > 0)) {
-    throw new MeshmarkError('usage', `resultBytes must be a number of bytes such as ${DEFAULT_RESULT_BYTES} (${formatBytes(DEFAULT_RESULT_BYTES)}), not ${String(resultBytes)}`)
-  }
-
-  if (name != null && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {
-    throw new MeshmarkError('usage', `name '${name}' must be at most 64 letters, digits, dots, dashes or underscores`)
-  }
-
-  draftCalls({ name: '', title: '' }, options, [], [])
 }

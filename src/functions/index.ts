@@ -2,4 +2,4 @@ import '../node/polyfill.ts'
 
 export { distribute } from './distribute.ts'
 export { CallError } from './errors.ts'
-export type { CallOptions, Companions, Distributed, DistributeOptions, MapOptions, Settled } from './types.ts'
+export type { CallOptions, Companions, Distributed, DistributedMapOptions, DistributeOptions, Settled } from './types.ts'

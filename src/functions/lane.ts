@@ -5,7 +5,7 @@ import { runCalls } from './run-calls.ts'
 import type { Client } from '../roles/client/types.ts'
 import type { Call } from './call.ts'
 import type { Definition } from './run-calls.ts'
-import type { CallOptions } from './types.ts'
+import type { CallRules } from './call-options.ts'
 
 /** Calls of one job: so many that the job itself costs little, so few that the first ends are not waited for long. */
 const MAX_CALLS = 1_000
@@ -31,18 +31,18 @@ export interface ClientSource {
 export class Lane {
   readonly #source: ClientSource
   readonly #definition: Definition
-  readonly #options: CallOptions
+  readonly #rules: CallRules
   readonly #waiting: Call[] = []
   #scheduled = false
 
-  constructor (source: ClientSource, definition: Definition, options: CallOptions) {
+  constructor (source: ClientSource, definition: Definition, rules: CallRules) {
     this.#source = source
     this.#definition = definition
-    this.#options = options
+    this.#rules = rules
   }
 
   add (call: Call): void {
-    const { signal } = this.#options
+    const { signal } = this.#rules
 
     if (signal?.aborted === true) {
       call.settle({ ok: false, reason: signal.reason })
@@ -63,7 +63,7 @@ export class Lane {
 
   async #send (): Promise<void> {
     const reject = (reason: unknown): void => { this.#waiting.splice(0).forEach(call => { call.settle({ ok: false, reason }) }) }
-    const forget = onAbort(this.#options.signal, reject)
+    const forget = onAbort(this.#rules.signal, reject)
 
     try {
       await this.#flush()
@@ -89,7 +89,7 @@ export class Lane {
 
       const calls = this.#takeJob()
 
-      void (calls.length === 0 ? Promise.resolve() : runCalls(client, this.#definition, this.#options, calls)).finally(() => {
+      void (calls.length === 0 ? Promise.resolve() : runCalls(client, this.#definition, this.#rules, calls)).finally(() => {
         mayRun.give()
         release()
       })

@@ -3,13 +3,13 @@ import { ulid } from 'ulid'
 import { isMeshmarkError } from '../model/errors.ts'
 import { onAbort } from '../node/wait.ts'
 import { readAnswer } from './answer.ts'
-import { draftCalls, resultBound } from './draft.ts'
+import { draftCalls } from './draft.ts'
 import { CallError } from './errors.ts'
 import { Printed } from './printed.ts'
 import type { ItemEnd, SubmitReply } from '../node/protocol/submit/messages.ts'
 import type { Client, DraftFile } from '../roles/client/types.ts'
 import type { Call } from './call.ts'
-import type { CallOptions } from './types.ts'
+import type { CallRules } from './call-options.ts'
 
 /** A master that refuses for the moment is asked again so often, and so long. */
 const QUOTA_PAUSE_MS = 250
@@ -29,13 +29,13 @@ export interface Definition {
  * when all have: also when the job could not be submitted, or was cancelled by
  * the signal, in which case it is cancelled on the workers too by then.
  */
-export async function runCalls (client: Client, { name, title, files }: Definition, options: CallOptions, calls: readonly Call[]): Promise<void> {
-  const { signal } = options
+export async function runCalls (client: Client, { name, title, files }: Definition, rules: CallRules, calls: readonly Call[]): Promise<void> {
+  const { signal } = rules
   const reject = (reason: unknown): void => { calls.forEach(call => { call.settle({ ok: false, reason }) }) }
   const forget = onAbort(signal, reject)
 
   try {
-    const draft = { ...draftCalls({ name, title }, options, await files(), calls.map(({ encoded }) => encoded)), id: ulid() }
+    const draft = { ...draftCalls({ name, title }, rules, await files(), calls.map(({ encoded }) => encoded)), id: ulid() }
 
     signal?.throwIfAborted()
     // not with the signal: whether the job was accepted must be known when it is to be cancelled
@@ -45,7 +45,7 @@ export async function runCalls (client: Client, { name, title, files }: Definiti
     const forgetCancel = onAbort(signal, () => { client.cancel(draft.id).then(() => { cancelled.resolve() }, cancelled.reject) })
 
     try {
-      await patiently(async () => follow(client, draft.id, name, options, calls))
+      await patiently(async () => follow(client, draft.id, name, rules, calls))
     } catch (err) {
       if (signal?.aborted !== true) {
         throw err
@@ -81,11 +81,11 @@ async function patiently<T> (work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function follow (client: Client, job: string, name: string, options: CallOptions, calls: readonly Call[]): Promise<void> {
+async function follow (client: Client, job: string, name: string, rules: CallRules, calls: readonly Call[]): Promise<void> {
   // the first byte says what the rest is
-  const reader = new AnswerReader(name, resultBound(options) + 1, options.onOutput, calls)
+  const reader = new AnswerReader(name, rules.resultBytes + 1, rules.onOutput, calls)
 
-  for await (const event of client.attachItems(job, { signal: options.signal })) {
+  for await (const event of client.attachItems(job, { signal: rules.signal })) {
     reader.take(event)
   }
 
@@ -106,11 +106,11 @@ interface OpenCall {
 class AnswerReader {
   readonly #name: string
   readonly #most: number
-  readonly #onOutput: CallOptions['onOutput']
+  readonly #onOutput: CallRules['onOutput']
   readonly #calls: readonly Call[]
   #open?: OpenCall
 
-  constructor (name: string, most: number, onOutput: CallOptions['onOutput'], calls: readonly Call[]) {
+  constructor (name: string, most: number, onOutput: CallRules['onOutput'], calls: readonly Call[]) {
     this.#name = name
     this.#most = most
     this.#onOutput = onOutput

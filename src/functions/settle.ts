@@ -1,5 +1,5 @@
 import { MeshmarkError } from '../model/errors.ts'
-import type { MapOptions, Settled } from './types.ts'
+import type { DistributedMapOptions, Settled } from './types.ts'
 
 const DEFAULT_CONCURRENCY = 1_000
 
@@ -13,7 +13,7 @@ const DEFAULT_CONCURRENCY = 1_000
 export async function * settleAll<A, R> (
   call: (input: A, signal: AbortSignal) => Promise<R>,
   inputs: Iterable<A> | AsyncIterable<A>,
-  { ordered = true, concurrency = DEFAULT_CONCURRENCY, signal }: MapOptions = {}
+  { ordered = true, concurrency = DEFAULT_CONCURRENCY, signal }: DistributedMapOptions = {}
 ): AsyncGenerator<Settled<R>, void, undefined> {
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
     throw new MeshmarkError('usage', `concurrency must be a whole number from 1 on, not ${String(concurrency)}`)
@@ -47,7 +47,8 @@ export async function * settleAll<A, R> (
     signal?.removeEventListener('abort', stopWith)
     stop.abort(new DOMException('nobody waits for the results', 'AbortError'))
     window.stop()
-    await iterator.return?.()
+    // not awaited: inputs that never come would never let go
+    Promise.resolve(iterator.return?.()).catch(() => {})
   }
 
   async function read (): Promise<void> {

@@ -1,3 +1,4 @@
+import { distribute } from '../functions/index.ts'
 import { MeshmarkError } from '../model/errors.ts'
 import { parseDuration } from '../model/units.ts'
 import { finishedJob, resultsOf } from '../roles/client/finished.ts'
@@ -8,6 +9,7 @@ import { draftOf } from './request.ts'
 import { Results } from './results.ts'
 import { Tokens } from './tokens.ts'
 import { textOf } from './values.ts'
+import type { Distributed, DistributeOptions } from '../functions/index.ts'
 import type { ItemResult } from './items.ts'
 import type { CommandLine, CompareOptions, JobOptions, JobSpec, MeasureOptions } from './options.ts'
 import type { JobRow, NodeRow } from '../node/protocol/submit/messages.ts'
@@ -95,6 +97,11 @@ export class Mesh {
         await job.cancel().catch(() => {})
       }
     }
+  }
+
+  /** A function whose calls run on free workers of this mesh. */
+  distribute<A extends unknown[], R> (fn: (...args: A) => R, options: Omit<DistributeOptions, 'mesh'> = {}): Distributed<A, R> {
+    return distribute(fn, { ...options, mesh: this })
   }
 
   /** Resolves when a master has accepted the job, which means that it is durable. */

@@ -11,7 +11,7 @@ import type { Distributed, DistributeOptions } from '../../src/functions/types.t
 import type { Client } from '../../src/roles/client/types.ts'
 
 /** Each costs the start of a Node. */
-const MANY = 60
+const MANY = 40
 
 describe('functions', () => {
   let mesh: TestMesh
@@ -52,7 +52,7 @@ describe('functions', () => {
     const inputs = Array.from({ length: MANY }, (_, i) => i)
     const results: string[] = []
 
-    for await (const result of label.map(inputs, { concurrency: 40 })) {
+    for await (const result of label.map(inputs, { concurrency: 24 })) {
       results.push(result)
     }
 
@@ -84,8 +84,8 @@ describe('functions', () => {
   })
 
   it('that never return are stopped at the limit that is named', async () => {
-    const forever = distribute(() => { for (;;); }, { limits: { wallMs: 700 } })
-    const hog = distribute(() => { const all = []; for (;;) { all.push(Buffer.alloc(1 << 20, 1)) } }, { limits: { memoryBytes: 128 * 1024 ** 2 } })
+    const forever = distribute(() => { for (;;); }, { timeout: '700ms' })
+    const hog = distribute(() => { const all = []; for (;;) { all.push(Buffer.alloc(1 << 20, 1)) } }, { memory: '128M' })
 
     expect(await Promise.all([forever().catch(err => err), hog().catch(err => err)])).toMatchObject([
       { name: 'MeshmarkError', state: 'limit', limit: 'wall', message: expect.stringContaining('wall limit of 700 ms') },
@@ -98,7 +98,7 @@ describe('functions', () => {
 
     expect((await zeros(3_000_000)).byteLength).toBe(3_000_000)
     await expect(zeros(100_000_000)).rejects.toThrow(/the result of zeros has 127 MB encoded, and 64(\.0)? MB are allowed/)
-    await expect(zeros.with({ resultBytes: 1_000 })(1_000)).rejects.toThrow('and 1.0 KB are allowed')
+    await expect(zeros.with({ resultLimit: '1K' })(1_000)).rejects.toThrow('and 1.0 KB are allowed')
   })
 
   it('see nothing of the host, and have no network', async () => {
@@ -178,7 +178,7 @@ describe('functions', () => {
   })
 
   it('of a program without a connection make one, and let the program end', async () => {
-    await writeFile(join(mesh.dir, 'work', 'program.mjs'), `import { distribute } from ${JSON.stringify(join(import.meta.dirname, '../../dist/functions/index.js'))}
+    await writeFile(join(mesh.dir, 'work', 'program.mjs'), `import { distribute } from ${JSON.stringify(join(import.meta.dirname, '../../dist/index.js'))}
 const square = distribute(async x => x * x)
 console.log(await square(12))
 `)

@@ -31,7 +31,7 @@ async function answer (): Promise<{ kind: keyof typeof ANSWER, text: string }> {
 
     return bytes <= Number(most)
       ? { kind: 'returned', text }
-      : refused(`the result of ${name} has ${formatBytes(bytes)} encoded, and ${formatBytes(Number(most))} are allowed: raise resultBytes, or return less`)
+      : refused(`the result of ${name} has ${formatBytes(bytes)} encoded, and ${formatBytes(Number(most))} are allowed: raise resultLimit, or return less`)
   } catch (err) {
     return refused((err as Error).message)
   }
