@@ -23,6 +23,10 @@ function answerStart (play: Play, { worker, executions }: Sent): CoordinatorEffe
   return play.step({ kind: 'outcomes', worker, outcomes: executions.map((execution, at) => ({ execution, outcome: { kind: at === 0 ? 'started' : 'queued' } })) })
 }
 
+function answerBusy (play: Play, { worker, executions }: Sent): CoordinatorEffect[] {
+  return play.step({ kind: 'outcomes', worker, outcomes: executions.map(execution => ({ execution, outcome: { kind: 'busy', reason: 'busy' } })) })
+}
+
 function end (play: Play, execution: string): CoordinatorEffect[] {
   return play.step({ kind: 'result', key: parseExecutionId(execution), outcome: 'done' })
 }
@@ -93,7 +97,8 @@ function live (events: Happening[], check: (play: Play, event: Happening) => voi
   const play = Play.with('a', 'b')
   const asked = new Map<string, string>()
   const starting: Sent[] = []
-  const running = new Map<string, string>()
+  /** What runs, and the START that it came with. */
+  const running = new Map<string, Sent>()
   const jobs: Job[] = []
   const names = ['a', 'b', 'c', 'd']
   const take = (effects: CoordinatorEffect[]): void => {
@@ -101,6 +106,9 @@ function live (events: Happening[], check: (play: Play, event: Happening) => voi
     effects.forEach(effect => effect.kind === 'ask' && asked.set(effect.execution, effect.worker))
   }
   const pick = <T>(list: T[], at: number): T | undefined => list[at % Math.max(list.length, 1)]
+  const isFull = (id: string): boolean => new Set([...running.values()].filter(({ worker }) => worker === id)).size >= (id === '12D3d' ? 3 : 1)
+  /** What was said to it before is answered before, and takes its place. */
+  const isTaken = (execution: string, id: string): boolean => starting.some(({ worker }) => worker === id) || [...asked].find(([, worker]) => worker === id)?.[0] !== execution || [...play.state.workers.get(id)?.engaged.keys() ?? []].some(other => other !== execution)
   const accept = (init: Partial<Job>): void => {
     const job = exampleJob(jobs.length, { client: `client ${jobs.length % 3}`, ...init })
 
@@ -127,19 +135,30 @@ function live (events: Happening[], check: (play: Play, event: Happening) => voi
       case 'drain': take(play.step({ kind: 'drain', worker: id, drain: b % 2 === 0 })); break
       case 'state': take(play.step({ kind: 'worker-state', worker: id, state: 'waiting', sinceMs: 0 })); break
       case 'tick': play.nowMs += 1_000; take(play.step({ kind: 'tick' })); break
-      case 'stand-down': case 'reign': take(play.step({ kind: event.kind })); break
+      case 'stand-down':
+        take(play.step({ kind: 'stand-down' }))
+        // what was asked is not heard any more
+        asked.clear()
+        starting.length = 0
+        break
+      case 'reign': take(play.step({ kind: 'reign' })); break
       case 'cancel': { const job = pick(jobs, a); if (job != null) { take(play.step({ kind: 'cancel', job: job.id })) } break }
       case 'lost': take(play.step({ kind: 'stream-lost', worker: id, executions: starting.filter(({ worker }) => worker === id).flatMap(({ executions }) => executions), reason: 'broke' })); break
       case 'answer': {
         const start = starting.splice(a % Math.max(starting.length, 1), 1)[0]
         const ask = pick([...asked], a)
 
-        if (start != null) {
-          start.executions.forEach(execution => running.set(execution, start.worker))
+        // no worker starts more than it has places for
+        if (start != null && isFull(start.worker)) {
+          take(answerBusy(play, start))
+        } else if (start != null) {
+          start.executions.forEach(execution => running.set(execution, start))
           take(answerStart(play, start))
         } else if (ask != null) {
+          const taken = isTaken(ask[0], ask[1]) || isFull(ask[1])
+
           asked.delete(ask[0])
-          take(play.step({ kind: 'answer', worker: ask[1], execution: ask[0], reply: { kind: 'ready', leaseMs: 5_000, hasPayload: true } }))
+          take(play.step({ kind: 'answer', worker: ask[1], execution: ask[0], reply: taken ? { kind: 'busy', reason: 'busy' } : { kind: 'ready', leaseMs: 5_000, hasPayload: true } }))
         }
         break
       }
@@ -147,7 +166,7 @@ function live (events: Happening[], check: (play: Play, event: Happening) => voi
         const start = starting.splice(a % Math.max(starting.length, 1), 1)[0]
 
         if (start != null) {
-          take(play.step({ kind: 'outcomes', worker: start.worker, outcomes: start.executions.map(execution => ({ execution, outcome: { kind: 'busy', reason: 'busy' } })) }))
+          take(answerBusy(play, start))
         }
         break
       }
