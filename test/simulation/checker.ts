@@ -40,6 +40,7 @@ export class Checker {
   readonly #cancelled = new Map<string, { by: string, era: number, pending: string[] }>()
   /** Execution -> who sent START. */
   readonly #commands = new Map<string, { master: string, knewOfCancel: boolean }>()
+  readonly #expired = new Set<string>()
   readonly #buried = new Map<string, Array<{ master: string, era: number }>>()
   /** Execution -> the masters that have confirmed its record. */
   readonly #takers = new Map<string, Array<{ master: string, era: number }>>()
@@ -234,6 +235,11 @@ export class Checker {
   /** A client hears that its job is cancelled. */
   cancelled (job: string, by: string, pending: string[]): void {
     this.#cancelled.set(job, { by, era: this.#era(by), pending })
+  }
+
+  /** A master that coordinates calls its deadline passed. */
+  expires (job: string): void {
+    this.#expired.add(job)
   }
 
   /** A tombstone is on this master's disk. */

@@ -4,6 +4,7 @@ import { decodeResult, encodeResult } from '../../src/node/protocol/model/index.
 import type { Job } from '../../src/model/job.ts'
 import type { ExecutionResult } from '../../src/model/result.ts'
 import type { Target } from '../../src/roles/master/coordinator/state.ts'
+import { isExpired } from '../../src/roles/master/job-store.ts'
 import type { JobStore, StoredJob } from '../../src/roles/master/job-store.ts'
 import type { Position, Replica } from '../../src/roles/master/replica/replica.ts'
 
@@ -46,8 +47,8 @@ export class SimJobs implements Pick<JobStore, 'get' | 'result' | 'results' | 's
     return this.replica.write([{ key: `result/${executionId(result.key)}`, value: encodeResult(result) }])
   }
 
-  async cancel (id: string): Promise<Position> {
-    return this.replica.write([{ key: `cancel/${id}`, value: NONE }])
+  async cancel (id: string, expired = false): Promise<Position> {
+    return this.replica.write([{ key: `cancel/${id}`, value: expired ? new Uint8Array([1]) : NONE }])
   }
 
   async end (id: string, atMs: number): Promise<Position> {
@@ -93,6 +94,7 @@ export class SimJobs implements Pick<JobStore, 'get' | 'result' | 'results' | 's
       ...fromBytes<{ acceptedAtMs: number, targets: Target[] }>(acceptance),
       finishedAtMs: end == null ? undefined : fromBytes<{ atMs: number }>(end).atMs,
       cancelled: cancel != null,
+      ...(isExpired(cancel) ? { expired: true } : {}),
       assigned
     }
   }

@@ -1,6 +1,7 @@
 import { MeshmarkError, isMeshmarkError, toError } from '../../src/model/errors.ts'
 import { executionId, parseExecutionId } from '../../src/model/ids.ts'
 import { chooseExpired } from '../../src/roles/master/retention.ts'
+import { nextAlarmMs } from '../../src/roles/master/coordinator/deadlines.ts'
 import { COMMANDS, emptyCoordinator } from '../../src/roles/master/coordinator/state.ts'
 import { isCancelPending } from '../../src/roles/master/coordinator/tasks.ts'
 import { freezeTargets } from '../../src/roles/master/coordinator/targets.ts'
@@ -86,6 +87,7 @@ export class MasterLife implements Node {
   readonly #hosts?: () => string[]
   #reignedMs = 0
   #startedAtMs = 0
+  #alarmAtMs = Infinity
   #feed!: FactFeed
   #slots!: Slots
   #jobs!: SimJobs
@@ -621,6 +623,8 @@ export class MasterLife implements Node {
     const effects = this.#machines.coordinator(this.state, event)
     const { claim } = this
 
+    this.#setAlarm()
+
     for (const effect of effects) {
       if (effect.kind === 'persist-assign') {
         this.#setting.checker.assigns(this, effect.execution)
@@ -636,6 +640,23 @@ export class MasterLife implements Node {
 
     if (effects.some(({ kind }) => kind === 'task-changed' || kind === 'worker-changed')) {
       this.#watchers.forEach(wake => { wake() })
+    }
+  }
+
+  #setAlarm (): void {
+    const atMs = nextAlarmMs(this.state)
+
+    if (atMs !== this.#alarmAtMs) {
+      this.#alarmAtMs = atMs
+
+      if (atMs !== Infinity) {
+        this.process.after(Math.min(Math.max(0, atMs - this.process.wall()), 60_000), () => {
+          if (this.#alarmAtMs === atMs) {
+            this.#alarmAtMs = Infinity
+            this.#dispatch({ kind: 'alarm' })
+          }
+        })
+      }
     }
   }
 
@@ -665,6 +686,12 @@ export class MasterLife implements Node {
           break
         case 'cancel-on':
           void this.#cancelOn(effect.worker, effect.job)
+          break
+        case 'expire':
+          this.#say(() => `the deadline of ${effect.job.slice(-3)} has passed`)
+          this.#setting.checker.expires(effect.job)
+          await this.#jobs.cancel(effect.job, true)
+          this.#dispatch({ kind: 'cancel', job: effect.job, expired: true })
           break
         case 'job-ended':
           this.#say(() => `job ${effect.job.slice(-3)} has ended`)

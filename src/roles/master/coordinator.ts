@@ -5,6 +5,7 @@ import { slot } from '../../node/protocol/slot/index.ts'
 import { compareClaims } from '../claim.ts'
 import { Acceptance } from './acceptance.ts'
 import { SETTLE_MS } from './coordinator/place.ts'
+import { nextAlarmMs } from './coordinator/deadlines.ts'
 import { COMMANDS, emptyCoordinator } from './coordinator/state.ts'
 import { stepCoordinator } from './coordinator/step.ts'
 import { FactFeed, restoreEvent } from './fact-feed.ts'
@@ -26,6 +27,9 @@ import type { Claim } from '../../node/protocol/register/messages.ts'
 import type { ContentStore } from '../../store/content.ts'
 
 const TICK_MS = 1_000
+
+/** A clock that is set meanwhile is noticed. */
+const MAX_ALARM_MS = 60_000
 
 export interface CoordinatorComponents {
   node: MeshNode
@@ -79,6 +83,8 @@ export class Coordinator {
   #claim?: Claim
   #timer?: NodeJS.Timeout
   #settling?: NodeJS.Timeout
+  #alarm?: NodeJS.Timeout
+  #alarmAtMs = Infinity
   #stopping = false
 
   constructor (components: CoordinatorComponents) {
@@ -150,6 +156,7 @@ export class Coordinator {
     this.#stopping = true
     clearInterval(this.#timer)
     clearTimeout(this.#settling)
+    clearTimeout(this.#alarm)
     this.#transfers.drop('the master stops')
     this.#slots.stop()
     await this.#feed.stop()
@@ -200,15 +207,15 @@ export class Coordinator {
     return this.#acceptance.locate(job, isOver)
   }
 
-  async cancel (job: string): Promise<void> {
+  async cancel (job: string, expired = false): Promise<void> {
     // what has ended was not cancelled
     if (this.state.jobs.get(job)?.finishedAtMs != null) {
       return
     }
 
-    const position = await this.#components.jobs.cancel(job)
+    const position = await this.#components.jobs.cancel(job, expired)
 
-    this.dispatch({ kind: 'cancel', job, nowMs: Date.now() })
+    this.dispatch({ kind: 'cancel', job, expired, nowMs: Date.now() })
     await this.#components.masters.replicated(position)
   }
 
@@ -226,6 +233,8 @@ export class Coordinator {
 
     const effects = stepCoordinator(this.state, event)
     const claim = this.#claim
+
+    this.#setAlarm()
 
     if (event.kind === 'restore' && !known) {
       const entry = this.state.jobs.get(event.job.id)
@@ -254,6 +263,23 @@ export class Coordinator {
     if (entry != null && entry.tasks.get(key.task)?.records.has(executionId(key)) === false) {
       this.#listeners.forEach(listener => { listener.onEnded?.({ key, outcome, ...ran }, entry.job) })
     }
+  }
+
+  #setAlarm (): void {
+    const atMs = nextAlarmMs(this.state)
+
+    if (atMs === this.#alarmAtMs) {
+      return
+    }
+
+    clearTimeout(this.#alarm)
+    this.#alarmAtMs = atMs
+    this.#alarm = atMs === Infinity
+      ? undefined
+      : setTimeout(() => {
+        this.#alarmAtMs = Infinity
+        this.dispatch({ kind: 'alarm', nowMs: Date.now() })
+      }, Math.min(Math.max(0, atMs - Date.now()), MAX_ALARM_MS))
   }
 
   /** What other masters have assigned must be known here before anything is offered. */
@@ -320,6 +346,8 @@ export class Coordinator {
         return this.#do(this.#starts.start(effect, assigned))
       case 'cancel-on':
         return this.#do(this.#cancelOn(effect.worker, effect.job))
+      case 'expire':
+        return this.#do(this.cancel(effect.job, true))
       case 'task-changed':
         return this.#listeners.forEach(listener => { listener.onTask?.(effect.job, effect.task) })
       case 'job-forgotten':

@@ -1,10 +1,11 @@
 import { toError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
 import { jobOf } from './replica/facts.ts'
-import type { CoordinatorEvent } from './coordinator/state.ts'
+import { isExpired } from './job-store.ts'
+import type { CoordinatorEvent, Ended } from './coordinator/state.ts'
 import type { JobStore, StoredJob } from './job-store.ts'
 import type { Replica } from './replica/replica.ts'
-import type { ExecutionResult } from '../../model/result.ts'
+import type { CommandResult, ExecutionResult } from '../../model/result.ts'
 
 const ASSIGN = 'assign/'
 
@@ -126,7 +127,7 @@ export class FactFeed {
       case 'assign':
         return dispatch({ kind: 'assigned', key: parseExecutionId(rest), nowMs })
       case 'cancel':
-        return dispatch({ kind: 'cancel', job: rest, nowMs })
+        return dispatch({ kind: 'cancel', job: rest, expired: isExpired(await replica.get(key)), nowMs })
       case 'tombstone':
         return dispatch({ kind: 'forget', job: rest, nowMs })
       case 'end': {
@@ -149,13 +150,29 @@ export function restoreEvent (stored: StoredJob, results: ExecutionResult[]): Ex
     acceptedAtMs: stored.acceptedAtMs,
     finishedAtMs: stored.finishedAtMs,
     targets: stored.targets,
-    ended: results.map(({ key, outcome, reason, start }) => ({ key, outcome, reason, simultaneous: start?.simultaneous })),
+    ended: results.map(endOf),
     assigned: stored.assigned,
     cancelled: stored.cancelled,
+    expired: stored.expired,
     nowMs: Date.now()
   }
 }
 
-export function resultEvent ({ key, outcome, reason, start, startedAt, finishedAt }: ExecutionResult): Extract<CoordinatorEvent, { kind: 'result' }> {
-  return { kind: 'result', key, outcome, reason, simultaneous: start?.simultaneous, ran: { startedAt, finishedAt }, nowMs: Date.now() }
+export function resultEvent (result: ExecutionResult): Extract<CoordinatorEvent, { kind: 'result' }> {
+  const { startedAt, finishedAt } = result
+
+  return { kind: 'result', ...endOf(result), ran: { startedAt, finishedAt }, nowMs: Date.now() }
+}
+
+function endOf ({ key, outcome, reason, commands, start }: ExecutionResult): Ended {
+  const how = outcome === 'done' ? undefined : howItEnded(commands)
+
+  return { key, outcome, reason, ...(how == null ? {} : { how }), simultaneous: start?.simultaneous }
+}
+
+function howItEnded (commands: CommandResult[]): string | undefined {
+  const last = commands.at(-1)
+  const sample = last?.samples.at(-1)
+
+  return last?.notRun?.message ?? sample?.limit ?? (sample == null ? undefined : 'code' in sample.exit ? `exit ${sample.exit.code}` : sample.exit.signal)
 }

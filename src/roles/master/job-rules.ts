@@ -2,13 +2,16 @@ import { MAX_ITEMS_BYTES } from '../../model/each.ts'
 import { MAX_PRIORITY } from '../../model/job.ts'
 import { MeshmarkError } from '../../model/errors.ts'
 import { encodeJob } from '../../node/protocol/model/index.ts'
+import { MAX_ENTRIES, MAX_LISTS } from '../../model/map.ts'
 import { filesProblem } from './file-rules.ts'
+import type { JobMap } from '../../model/map.ts'
 import type { Job } from '../../model/job.ts'
 
 /** What a job must be beyond its fields' own bounds, or it would never end. Throws `refused`; what our own clients make always passes. */
 export function checkJob (job: Job): void {
-  const { kind, commands, placement, each, priority = 0 } = job
-  if (commands.length < 1 || (kind === 'exec' && commands.length > 1)) {
+  const { kind, commands, placement, each, map, retry, retryLostMs, priority = 0 } = job
+
+  if (commands.length < 1 || (kind === 'exec' && map == null && commands.length > 1)) {
     throw refused(`it has ${commands.length} commands, and ${kind === 'exec' ? 'exactly' : 'at least'} one is needed`)
   }
 
@@ -24,6 +27,18 @@ export function checkJob (job: Job): void {
     throw refused(`its priority is ${priority}, and -${MAX_PRIORITY} to ${MAX_PRIORITY} is allowed`)
   }
 
+  if (retry != null && (kind !== 'exec' || map != null)) {
+    throw refused(map == null ? 'what is measured is not run again (--retry)' : 'the entries of a map have rules of their own for running again')
+  }
+
+  if (retryLostMs != null && map != null) {
+    throw refused('nobody else can do what a map has for a worker that is lost')
+  }
+
+  if (map == null && commands.some(({ limits }) => limits != null)) {
+    throw refused('only the commands of a map have limits of their own')
+  }
+
   if (each != null) {
     checkItems(each.items, kind, placement)
   }
@@ -32,6 +47,46 @@ export function checkJob (job: Job): void {
 
   if (problem != null) {
     throw refused(problem)
+  }
+
+  if (map != null) {
+    checkMap(job, map)
+  }
+}
+
+function checkMap ({ kind, placement, each, commands }: Job, { lists }: JobMap): void {
+  if (kind !== 'exec' || placement.on !== 'all') {
+    throw refused('a map hands out, on all workers that it is for')
+  }
+
+  if (each != null) {
+    throw refused('it has items as well as a map')
+  }
+
+  if (lists.length === 0 || lists.length > MAX_LISTS) {
+    throw refused(`its map has ${lists.length} lists, and 1 to ${MAX_LISTS} are allowed`)
+  }
+
+  const entries = lists.flatMap(list => list.entries)
+
+  if (lists.some(list => list.entries.length === 0)) {
+    throw refused('a list of its map has no entries')
+  }
+
+  if (entries.length > MAX_ENTRIES) {
+    throw refused(`its map has ${entries.length} entries, and ${MAX_ENTRIES} are allowed`)
+  }
+
+  const used = new Set(entries.map(({ command }) => command))
+  const stray = [...used].find(command => command >= commands.length)
+  const unused = commands.findIndex((_, command) => !used.has(command))
+
+  if (stray != null) {
+    throw refused(`an entry of its map is for command ${stray}, and it has ${commands.length}`)
+  }
+
+  if (unused >= 0) {
+    throw refused(`no entry of its map is for command ${unused}`)
   }
 }
 

@@ -18,6 +18,8 @@ export interface StoredJob {
   acceptedAtMs: number
   finishedAtMs?: number
   cancelled: boolean
+  /** By its deadline. */
+  expired?: boolean
   targets: Target[]
   assigned: ExecutionKey[]
 }
@@ -34,6 +36,8 @@ export interface JobStoreComponents {
 }
 
 const NONE = new Uint8Array(0)
+/** Of the two that a cancel may hold the smaller bytes stay. */
+const EXPIRED = new Uint8Array([1])
 
 /** Records of one execution kept beside the one that counts: a restored worker may make one, a hostile one any number. */
 const MAX_CONFLICTS = 4
@@ -48,7 +52,7 @@ const MAX_CONFLICTS = 4
  *   accepted/<id>   when, and its frozen targets
  *   assign/<exec>   the assignment, on disk before START
  *   result/<exec>   the worker's record
- *   cancel/<id>     cancelled
+ *   cancel/<id>     cancelled; with a byte in it, by its deadline
  *   end/<id>        when its last task ended, as the coordinator saw it
  *
  * And of this master alone:
@@ -145,8 +149,9 @@ export class JobStore {
     return results
   }
 
-  async cancel (id: string): Promise<Position> {
-    return this.#replica.write([{ key: `cancel/${id}`, value: NONE }])
+  /** @param expired - by its deadline; a client's own cancel counts before that */
+  async cancel (id: string, expired = false): Promise<Position> {
+    return this.#replica.write([{ key: `cancel/${id}`, value: expired ? EXPIRED : NONE }])
   }
 
   /** The coordinator's word: tasks without a record have been lost. */
@@ -232,7 +237,7 @@ export class JobStore {
 
     const targets = job.each == null ? accepted.targets : itemTasks(job.each.items.length).map(task => ({ task }))
 
-    return { job, sealed, ...accepted, targets, finishedAtMs: ended?.atMs, cancelled: cancel != null, assigned: await this.#assigned(id) }
+    return { job, sealed, ...accepted, targets, finishedAtMs: ended?.atMs, cancelled: cancel != null, ...(isExpired(cancel) ? { expired: true } : {}), assigned: await this.#assigned(id) }
   }
 
   /** Ids of the jobs that have been called ended. */
@@ -308,6 +313,11 @@ export class JobStore {
       this.#log(`record ${key} in ${this.#journal.dir} cannot be read and is left out: ${toError(err).message}`)
     }
   }
+}
+
+/** What the record of a cancel says: was it the deadline? */
+export function isExpired (cancel: Uint8Array | undefined): boolean {
+  return cancel != null && cancel.byteLength > 0
 }
 
 function optional<T> (value: T | undefined): T[] {

@@ -288,7 +288,7 @@ function doubt (state: CoordinatorState, task: TaskEntry, worker: string, execut
 }
 
 /** A task that waits for an answer waits for one that has not given it. */
-function lookAtNextDoubted (task: TaskEntry): void {
+export function lookAtNextDoubted (task: TaskEntry): void {
   const [next] = task.doubted
 
   if (task.state === 'starting' && next != null && (task.worker == null || !task.doubted.has(task.worker))) {

@@ -1,7 +1,10 @@
 import { unmetDemand } from '../../../machine/demands.ts'
 import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
+import { entryOf } from '../../../model/task-commands.ts'
 import { heard } from './capacity.ts'
+import { watchDeadline } from './deadlines.ts'
+import { expandTargets, linkLists, stopsList } from './map-lists.ts'
 import { endBy, countedRecord, note, takeStock } from './records.ts'
 import { change, hasBegun, rollBack } from './tasks.ts'
 import { newTrack, taskOf, tasksOf, untrack } from './track.ts'
@@ -9,31 +12,35 @@ import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, Ended, JobE
 
 type EventOf<K extends CoordinatorEvent['kind']> = Extract<CoordinatorEvent, { kind: K }>
 
-export function newJob (init: { job: JobEntry['job'], acceptedAtMs: number, targets: Target[] }, nowMs: number): JobEntry {
+export function newJob (init: Pick<JobEntry, 'job' | 'acceptedAtMs'>): JobEntry {
   return {
     job: init.job,
     acceptedAtMs: init.acceptedAtMs,
     cancelled: false,
-    tasks: new Map(init.targets.map((target, order) => [target.task, newTask(init.job, target, order, nowMs)])),
+    tasks: new Map(),
     open: 0,
-    queued: 0
+    queued: 0,
+    ...(init.job.placement.on === 'some' ? { held: new Map() } : {})
   }
 }
 
 /** Those that it does not have yet. */
 export function addTargets (state: CoordinatorState, entry: JobEntry, targets: readonly Target[], nowMs: number): void {
-  for (const target of targets) {
+  for (const target of expandTargets(entry.job, targets)) {
     if (!entry.tasks.has(target.task)) {
       entry.tasks.set(target.task, newTask(entry.job, target, entry.tasks.size, nowMs))
     }
   }
 
+  linkLists(entry)
+  watchDeadline(state, entry)
   tasksOf(state, entry)
 }
 
 /** What its worker must not do ends before it begins; that follows from what was frozen, so it needs no record. */
 function newTask (job: JobEntry['job'], target: Target, order: number, nowMs: number): TaskEntry {
-  const reason = target.info == null ? undefined : unmetDemand(target.info, job)
+  const rule = job.map == null ? job.retry : entryOf(job, target.task).restart
+  const reason = target.info == null ? undefined : unmetDemand(target.info, job, target.task)
 
   return {
     job: job.id,
@@ -44,6 +51,7 @@ function newTask (job: JobEntry['job'], target: Target, order: number, nowMs: nu
     state: reason == null ? 'queued' : 'not-run',
     ...(reason == null ? {} : { reason, worker: target.worker }),
     attempt: 0,
+    ...(rule == null ? {} : { rule }),
     assigned: new Map(),
     records: new Map(),
     asked: new Set(),
@@ -62,7 +70,7 @@ function newTask (job: JobEntry['job'], target: Target, order: number, nowMs: nu
  */
 export function restore (state: CoordinatorState, event: EventOf<'restore'>, effects: CoordinatorEffect[], onRecord: (record: Ended) => void): void {
   const known = state.jobs.get(event.job.id)
-  const entry = known ?? newJob(event, event.nowMs)
+  const entry = known ?? newJob(event)
 
   state.jobs.set(event.job.id, entry)
   entry.acceptedAtMs = event.acceptedAtMs
@@ -70,6 +78,7 @@ export function restore (state: CoordinatorState, event: EventOf<'restore'>, eff
   // a cancel of a known one comes as an event of its own
   if (known == null) {
     entry.cancelled = event.cancelled
+    entry.expired = event.expired
   }
 
   addTargets(state, entry, event.targets, event.nowMs)
@@ -87,7 +96,7 @@ export function restore (state: CoordinatorState, event: EventOf<'restore'>, eff
   for (const task of entry.tasks.values()) {
     // what this master itself is about is not disturbed
     if (known == null || (state.mode === 'standby' && !hasBegun(task)) || task.state === 'queued') {
-      takeStock(entry, task)
+      takeStock(entry, task, event.nowMs)
     }
   }
 
@@ -160,7 +169,7 @@ export function onAssigned (state: CoordinatorState, { key, nowMs }: EventOf<'as
   }
 
   rollBack(state, entry, task, effects)
-  takeStock(entry, task)
+  takeStock(entry, task, nowMs)
   change(state, entry, task, task.state, nowMs, effects)
 }
 
@@ -194,6 +203,7 @@ export function onEnd (state: CoordinatorState, event: EventOf<'end'>, effects: 
 /** What has no record when a job has ended was cancelled or lost. */
 function finish (state: CoordinatorState, entry: JobEntry, atMs: number): void {
   entry.finishedAtMs = atMs
+  watchDeadline(state, entry)
 
   for (const task of tasksOf(state, entry)) {
     const counted = countedRecord(task)
@@ -208,7 +218,9 @@ function finish (state: CoordinatorState, entry: JobEntry, atMs: number): void {
     task.waiting = undefined
 
     if (counted == null) {
-      task.state = entry.cancelled ? 'cancelled' : 'lost'
+      task.notBegun = task.before == null ? undefined : stopsList(entry, task.before)
+      task.reason = task.notBegun ?? task.reason
+      task.state = entry.cancelled || task.notBegun != null ? 'cancelled' : 'lost'
     } else {
       endBy(task, counted)
     }

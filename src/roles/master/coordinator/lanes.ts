@@ -1,6 +1,7 @@
 import { unmetDemand } from '../../../machine/demands.ts'
 import { matches } from '../../../machine/match.ts'
 import { TaskQueue } from './queue.ts'
+import type { QueuedTask } from './queue.ts'
 import type { JobEntry, TaskEntry } from './state.ts'
 import type { Job } from '../../../model/job.ts'
 import type { WorkerInfo } from '../../../model/machine.ts'
@@ -14,13 +15,14 @@ export class Lane {
   /** The one worker that its tasks are for. */
   readonly target?: string
   readonly clients = new Map<string, TaskQueue>()
-  readonly #demand: Job
+  readonly #entry: JobEntry
   readonly #fits = new WeakMap<WorkerInfo, boolean>()
 
-  constructor (key: string, target: string | undefined, demand: Job) {
+  /** @param entry - of the first task: what the others demand is the same */
+  constructor (key: string, target: string | undefined, entry: JobEntry) {
     this.key = key
     this.target = target
-    this.#demand = demand
+    this.#entry = entry
   }
 
   get isEmpty (): boolean {
@@ -35,11 +37,24 @@ export class Lane {
     let fits = this.#fits.get(info)
 
     if (fits == null) {
-      fits = mayDo(info, this.#demand)
+      fits = mayDo(info, this.#entry.job)
       this.#fits.set(info, fits)
     }
 
     return fits
+  }
+
+  /** What comes first for this worker: of a job whose tasks are for different workers, only what no other task keeps from it. */
+  next (queue: TaskQueue, worker: string): QueuedTask | undefined {
+    const first = queue.first()
+    const [holder, ...others] = this.#entry.held?.get(worker) ?? []
+
+    // the lane is that job's alone
+    if (holder == null || first == null || holder === first.task) {
+      return others.length === 0 ? first : undefined
+    }
+
+    return others.length === 0 && holder.track.lane === this ? { ...first, task: holder, ticket: holder.track.ticket } : undefined
   }
 
   push (entry: JobEntry, task: TaskEntry, ticket: number): void {
@@ -71,8 +86,8 @@ export function mayDo (worker: WorkerInfo, job: Job): boolean {
 }
 
 /** Of a task that waits. */
-export function laneKey ({ job }: JobEntry, { target }: TaskEntry): string {
-  return target == null ? demandKey(job) : laneOf(target)
+export function laneKey ({ job, held }: JobEntry, { target }: TaskEntry): string {
+  return target != null ? laneOf(target) : held == null ? demandKey(job) : `some ${job.id}`
 }
 
 /** Tasks for one worker. */

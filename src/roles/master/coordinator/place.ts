@@ -3,9 +3,12 @@ import { batchSize } from './batch.ts'
 import { countRoom, engage, hasFiles, hasRoom, placesTaken, slotsOf, wake } from './capacity.ts'
 import { assign, formGroup, startPrepared } from './groups.ts'
 import { laneOf, mayDo } from './lanes.ts'
+import { comesBefore } from './queue.ts'
+import { wakeRestarts } from './restarts.ts'
 import { change, keyOf, settle } from './tasks.ts'
-import { retrack, retrackOne } from './track.ts'
+import { isHeldFrom, retrack, retrackOne } from './track.ts'
 import type { Lane } from './lanes.ts'
+import type { QueuedTask } from './queue.ts'
 import type { CoordinatorEffect, CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
 
 /** How many workers with room are sent AVAILABLE for one task that any of them may do; the first READY wins. */
@@ -31,6 +34,8 @@ export function place (state: CoordinatorState, nowMs: number, effects: Coordina
   }
 
   wake(state, nowMs)
+  wakeRestarts(state, nowMs)
+  retrack(state)
   countRoom(state, nowMs)
   askAgain(state, nowMs, effects)
 
@@ -162,22 +167,31 @@ function * candidates (state: CoordinatorState): Generator<string> {
   }
 }
 
-/** What this worker does next: of the client with the least under way, its oldest. */
+/** What this worker does next: of the client with the least under way, what comes first in its own queue; otherwise its oldest. */
 function best (state: CoordinatorState, id: string, worker: WorkerEntry): Pick | undefined {
   const { index } = state
+  const firsts = new Map<string, QueuedTask>()
   let found: { task: TaskEntry, active: number, acceptedAtMs: number } | undefined
 
   for (const lane of lanesFor(state, id, worker)) {
     for (const [client, queue] of lane.clients) {
-      const first = queue.first()
-      const active = index.active.get(client) ?? 0
+      const first = lane.next(queue, id)
+      const other = firsts.get(client)
 
       index.visits++
 
-      if (first != null && (found == null || active < found.active ||
-        (active === found.active && (first.acceptedAtMs < found.acceptedAtMs || (first.acceptedAtMs === found.acceptedAtMs && first.task.job < found.task.job))))) {
-        found = { ...first, active }
+      if (first != null && (other == null || (comesBefore(first, other) || (first.task.job < other.task.job ? -1 : 1)) < 0)) {
+        firsts.set(client, first)
       }
+    }
+  }
+
+  for (const [client, first] of firsts) {
+    const active = index.active.get(client) ?? 0
+
+    if (found == null || active < found.active ||
+      (active === found.active && (first.acceptedAtMs < found.acceptedAtMs || (first.acceptedAtMs === found.acceptedAtMs && first.task.job < found.task.job)))) {
+      found = { task: first.task, acceptedAtMs: first.acceptedAtMs, active }
     }
   }
 
@@ -258,7 +272,7 @@ function askOthers (state: CoordinatorState, asked: Map<JobEntry, TaskEntry[]>, 
 
         state.index.visits++
 
-        if (worker != null && hasRoom(worker, nowMs) && (entry.job.kind !== 'run' || placesTaken(worker) === 0) && mayDo(worker.info, entry.job)) {
+        if (worker != null && hasRoom(worker, nowMs) && (entry.job.kind !== 'run' || placesTaken(worker) === 0) && mayDo(worker.info, entry.job) && !isHeldFrom(entry, task, id)) {
           ask(state, id, entry, task, nowMs, effects)
         }
       }

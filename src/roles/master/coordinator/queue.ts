@@ -1,94 +1,58 @@
+import { Heap } from './heap.ts'
 import type { JobEntry, TaskEntry } from './state.ts'
 
 /** A task in a queue. It counts as long as `track.ticket` of its task is this one. */
-interface Entry {
+export interface QueuedTask {
   task: TaskEntry
   ticket: number
   acceptedAtMs: number
+  priority: number
 }
 
 /** Left behind by tasks that were taken out of the middle; more than this and they are cleared away. */
 const STALE = 32
 
-/** One client's queued tasks: those of the oldest job first, then in the order of the job. A binary heap. */
+/** One client's queued tasks: those of the highest priority first, of these those of the oldest job, then in the order of the job. */
 export class TaskQueue {
-  #entries: Entry[] = []
+  readonly #heap = new Heap(compare)
   #size = 0
 
   get size (): number {
     return this.#size
   }
 
-  push (task: TaskEntry, { acceptedAtMs }: JobEntry, ticket: number): void {
-    this.#entries.push({ task, ticket, acceptedAtMs })
+  push (task: TaskEntry, { job, acceptedAtMs }: JobEntry, ticket: number): void {
+    this.#heap.push({ task, ticket, acceptedAtMs, priority: job.priority ?? 0 })
     this.#size++
-    this.#rise(this.#entries.length - 1)
   }
 
   /** One of its tasks has left it: what it has of that task counts no more. */
   leave (): void {
     this.#size--
 
-    if (this.#entries.length > 2 * this.#size + STALE) {
-      const entries = this.#entries.filter(isValid)
-
-      // sorted is a heap as well
-      this.#entries = entries.sort(compare)
+    if (this.#heap.size > 2 * this.#size + STALE) {
+      this.#heap.keep(isValid)
     }
   }
 
-  first (): { task: TaskEntry, acceptedAtMs: number } | undefined {
-    while (this.#entries.length > 0 && !isValid(this.#entries[0]!)) {
-      this.#removeFirst()
+  first (): QueuedTask | undefined {
+    while (this.#heap.first != null && !isValid(this.#heap.first)) {
+      this.#heap.removeFirst()
     }
 
-    return this.#entries[0]
-  }
-
-  #removeFirst (): void {
-    const last = this.#entries.pop()!
-
-    if (this.#entries.length > 0) {
-      this.#entries[0] = last
-      this.#sink()
-    }
-  }
-
-  #rise (at: number): void {
-    const entries = this.#entries
-
-    for (let parent = (at - 1) >> 1; at > 0 && compare(entries[at]!, entries[parent]!) < 0; parent = (at - 1) >> 1) {
-      [entries[at], entries[parent]] = [entries[parent]!, entries[at]!]
-      at = parent
-    }
-  }
-
-  #sink (): void {
-    const entries = this.#entries
-
-    for (let at = 0; ;) {
-      let least = at
-
-      for (const child of [2 * at + 1, 2 * at + 2]) {
-        if (child < entries.length && compare(entries[child]!, entries[least]!) < 0) {
-          least = child
-        }
-      }
-
-      if (least === at) {
-        return
-      }
-
-      [entries[at], entries[least]] = [entries[least]!, entries[at]!]
-      at = least
-    }
+    return this.#heap.first
   }
 }
 
-function isValid ({ task, ticket }: Entry): boolean {
+function isValid ({ task, ticket }: QueuedTask): boolean {
   return task.track.ticket === ticket
 }
 
-function compare (a: Entry, b: Entry): number {
-  return a.acceptedAtMs - b.acceptedAtMs || (a.task.job === b.task.job ? a.task.order - b.task.order : a.task.job < b.task.job ? -1 : 1)
+function compare (a: QueuedTask, b: QueuedTask): number {
+  return comesBefore(a, b) || (a.task.job === b.task.job ? a.task.order - b.task.order : a.task.job < b.task.job ? -1 : 1)
+}
+
+/** Which of two tasks of one client is next; 0 = their jobs are equal in that. */
+export function comesBefore (a: Pick<QueuedTask, 'priority' | 'acceptedAtMs'>, b: Pick<QueuedTask, 'priority' | 'acceptedAtMs'>): number {
+  return b.priority - a.priority || a.acceptedAtMs - b.acceptedAtMs
 }

@@ -1,9 +1,15 @@
 import { executionId } from '../../../model/ids.ts'
+import { stopsList } from './map-lists.ts'
+import { pause } from './pauses.ts'
 import type { Ended, JobEntry, TaskEntry } from './state.ts'
+import type { RestartRule } from '../../../model/restart.ts'
 import type { Outcome } from '../../../model/result.ts'
 
 /** A program that takes its machine down every time is not run for ever. */
 export const MAX_ATTEMPTS = 10
+
+/** Each leaves a record for good: a rule without an end has one all the same. */
+export const MAX_RESTARTS = 10_000
 
 /** What ran to an end of its own says more than what was stopped, and that more than what broke off. */
 const WEIGHT: Record<Outcome, number> = { done: 0, failed: 0, limit: 0, 'not-run': 1, cancelled: 1, interrupted: 2 }
@@ -13,11 +19,11 @@ const WEIGHT: Record<Outcome, number> = { done: 0, failed: 0, limit: 0, 'not-run
  * with the lowest execution id, so that all masters choose the same whatever
  * the order in which they hear.
  */
-export function countedRecord (task: Pick<TaskEntry, 'records'>): Ended | undefined {
+export function countedRecord ({ records, rule }: Pick<TaskEntry, 'records' | 'rule'>): Ended | undefined {
   let counted: { execution: string, record: Ended } | undefined
 
-  for (const [execution, record] of task.records) {
-    const order = counted == null ? -1 : WEIGHT[record.outcome] - WEIGHT[counted.record.outcome]
+  for (const [execution, record] of records) {
+    const order = counted == null ? -1 : restartOrder(record, counted.record, rule) || WEIGHT[record.outcome] - WEIGHT[counted.record.outcome]
 
     if (counted == null || order < 0 || (order === 0 && execution < counted.execution)) {
       counted = { execution, record }
@@ -25,6 +31,17 @@ export function countedRecord (task: Pick<TaskEntry, 'records'>): Ended | undefi
   }
 
   return counted?.record
+}
+
+/** Of a task that is run again by a rule the last attempt counts; a success after which none was called for, before all. */
+function restartOrder (a: Ended, b: Ended, rule: RestartRule | undefined): number {
+  if (rule == null) {
+    return 0
+  }
+
+  const success = rule.when === 'on-failure' ? Number(b.outcome === 'done') - Number(a.outcome === 'done') : 0
+
+  return success || b.key.attempt - a.key.attempt
 }
 
 export function note (task: TaskEntry, record: Ended): void {
@@ -52,16 +69,34 @@ export function hasRecordOf (task: TaskEntry, attempt: number): boolean {
   return [...task.records.values()].some(({ key }) => key.attempt === attempt)
 }
 
-/** An interrupted one may be tried again. */
+/** Does this record end it for good? What its rule names, or without one an interruption, may be tried again. */
 export function isFinal (entry: JobEntry, task: TaskEntry, record: Ended): boolean {
-  return record.outcome !== 'interrupted' || !mayRetry(entry, task)
+  return task.rule == null ? record.outcome !== 'interrupted' || !mayRetry(entry, task) : !mayRestart(entry, task, task.rule, record)
+}
+
+function mayRestart (entry: JobEntry, { target }: TaskEntry, rule: RestartRule, { outcome, key }: Ended): boolean {
+  // another worker may have what this one lacks
+  const isCalledFor = rule.when === 'always' ? outcome !== 'cancelled' : FAILURES.has(outcome) || (outcome === 'not-run' && target == null)
+
+  return isCalledFor && !entry.cancelled && key.attempt < maxRestarts(rule)
+}
+
+const FAILURES: ReadonlySet<Outcome> = new Set(['failed', 'limit', 'interrupted'])
+
+/** Attempts are numbered from 0: the highest there may be. */
+export function maxAttempt ({ rule }: TaskEntry): number {
+  return Math.max(MAX_ATTEMPTS - 1, rule == null ? 0 : maxRestarts(rule))
+}
+
+function maxRestarts ({ max = MAX_RESTARTS }: RestartRule): number {
+  return Math.min(max, MAX_RESTARTS)
 }
 
 /**
  * Where a task stands by what is on disk alone: ended by a record, perhaps
  * begun by those it was assigned to, or waiting.
  */
-export function takeStock (entry: JobEntry, task: TaskEntry): void {
+export function takeStock (entry: JobEntry, task: TaskEntry, nowMs: number): void {
   if (task.state === 'not-run' && task.records.size === 0) {
     return
   }
@@ -73,6 +108,7 @@ export function takeStock (entry: JobEntry, task: TaskEntry): void {
   task.waiting = undefined
   task.asked.clear()
   task.doubted.clear()
+  task.notBegun = undefined
 
   if (counted != null && isFinal(entry, task, counted)) {
     endBy(task, counted)
@@ -89,6 +125,20 @@ export function takeStock (entry: JobEntry, task: TaskEntry): void {
   task.state = open.length === 0
     ? entry.cancelled ? 'cancelled' : 'queued'
     : entry.cancelled ? 'cancelling' : 'starting'
+
+  if (task.state !== 'queued') {
+    return
+  }
+
+  const stopped = task.before == null || counted != null ? undefined : stopsList(entry, task.before)
+
+  if (stopped != null) {
+    task.state = 'cancelled'
+    task.notBegun = stopped
+    task.reason = stopped
+  } else if (counted != null && task.attempt > counted.key.attempt) {
+    pause(task, counted, nowMs)
+  }
 }
 
 export function endBy (task: TaskEntry, record: Ended): void {

@@ -72,7 +72,7 @@ function takeOver (state: CoordinatorState, entry: JobEntry, task: TaskEntry, no
       break
     case 'starting':
     case 'queued':
-      takeStock(entry, task)
+      takeStock(entry, task, nowMs)
       change(state, entry, task, task.state, nowMs, effects)
   }
 }
@@ -101,7 +101,7 @@ export function standDown (state: CoordinatorState, nowMs: number, effects: Coor
       }
 
       leaveGroup(entry, task)
-      takeStock(entry, task)
+      takeStock(entry, task, nowMs)
       change(state, entry, task, task.state, nowMs, effects)
     }
 

@@ -2,6 +2,7 @@ import { emptyIndex } from './track.ts'
 import type { ExecutionKey } from '../../../model/ids.ts'
 import type { Job } from '../../../model/job.ts'
 import type { WorkerInfo } from '../../../model/machine.ts'
+import type { RestartRule } from '../../../model/restart.ts'
 import type { Outcome } from '../../../model/result.ts'
 import type { TaskState, WorkerState } from '../../../model/states.ts'
 import type { Held } from '../../../node/protocol/register/messages.ts'
@@ -73,8 +74,17 @@ export interface TaskEntry {
   state: TaskState
   /** Peer id, from READY on. */
   worker?: string
-  /** Raised by --retry-lost and by its worker's own record of an interruption; never by anything else. */
+  /** Raised by --retry-lost and by its worker's own record of an end that its rule names; never by anything else. */
   attempt: number
+  /** When it is run again after an end; absent = never. */
+  rule?: RestartRule
+  /** The latest attempt that its rule has called for, and when that may begin. */
+  restart?: { attempt: number, atMs: number, due: boolean }
+  /** The entries before and behind it in its list of a map. */
+  before?: TaskEntry
+  after?: TaskEntry
+  /** An entry before it has failed: in words. */
+  notBegun?: string
   reason?: string
   simultaneous?: boolean
   /** Every execution of it that the journal has assigned. */
@@ -107,6 +117,8 @@ export interface JobEntry {
   /** Another master has called it ended, while this one reigns and judges for itself. */
   endHeardAtMs?: number
   cancelled: boolean
+  /** By its deadline, and not by anybody. */
+  expired?: boolean
   tasks: Map<string, TaskEntry>
   /** Tasks that have not come to an end; kept by the indexes. */
   open: number
@@ -116,6 +128,8 @@ export interface JobEntry {
   paceMs?: number
   /** Since when its files are at no master; absent while they are, or may be. */
   goneSinceMs?: number
+  /** Of one whose tasks are for different workers: those that a task of it is at, may be at, or has ended at. */
+  held?: Map<string, Set<TaskEntry>>
   /** Tasks that start together: reserved at the same time, started at one instant. */
   group?: { members: Set<string>, deadlineMs?: number, started: boolean }
 }
@@ -130,7 +144,7 @@ export interface Target {
 export type CoordinatorEvent =
   | { kind: 'accept', job: Job, acceptedAtMs: number, targets: Target[], nowMs: number }
   /** A job as the journal has it: at the start, or because another master has written of it. */
-  | { kind: 'restore', job: Job, acceptedAtMs: number, finishedAtMs?: number, targets: Target[], ended: Ended[], assigned: ExecutionKey[], cancelled: boolean, nowMs: number }
+  | { kind: 'restore', job: Job, acceptedAtMs: number, finishedAtMs?: number, targets: Target[], ended: Ended[], assigned: ExecutionKey[], cancelled: boolean, expired?: boolean, nowMs: number }
   /** The election is won: from now on this master places, asks, starts, cancels. */
   | { kind: 'reign', catchingUp?: boolean, nowMs: number }
   /** What the other live masters knew when this reign began is known here. */
@@ -164,11 +178,14 @@ export type CoordinatorEvent =
   /** `refused`: the worker said no in words, and would again. `isGone`: all masters that there are lack it. */
   | { kind: 'payload-failed', execution: string, reason: string, refused: boolean, isGone?: boolean, nowMs: number }
   /** `ran`: the worker's clock; nothing is decided by it. */
-  | { kind: 'result', key: ExecutionKey, outcome: Outcome, reason?: string, simultaneous?: boolean, ran?: { startedAt: number, finishedAt: number }, nowMs: number }
-  | { kind: 'cancel', job: string, nowMs: number }
+  | { kind: 'result', key: ExecutionKey, outcome: Outcome, reason?: string, how?: string, simultaneous?: boolean, ran?: { startedAt: number, finishedAt: number }, nowMs: number }
+  /** `expired`: by its deadline. */
+  | { kind: 'cancel', job: string, expired?: boolean, nowMs: number }
   | { kind: 'cancel-answered', job: string, worker: string, nowMs: number }
   | { kind: 'drain', worker: string, drain: boolean, nowMs: number }
   | { kind: 'tick', nowMs: number }
+  /** The time has come of which `nextAlarmMs` spoke. */
+  | { kind: 'alarm', nowMs: number }
 
 /** What the state machine is told of answers; those that only end an exchange are the shell's. */
 export type OneAnswer = Exclude<SlotAnswer, { kind: 'started' | 'unknown-job' | 'returned' }>
@@ -178,6 +195,8 @@ export interface Ended {
   key: ExecutionKey
   outcome: Outcome
   reason?: string
+  /** Of one that was no success: `exit 1`. */
+  how?: string
   simultaneous?: boolean
   /** Where it is known. */
   workerName?: string
@@ -195,13 +214,15 @@ export type CoordinatorEffect =
   /** Takes back what has not begun: the answer says whether it has. */
   | { kind: 'recall', worker: string, execution: string }
   | { kind: 'cancel-on', worker: string, job: string }
+  /** Its deadline has passed: to be cancelled. */
+  | { kind: 'expire', job: string }
   | { kind: 'task-changed', job: string, task: string }
   | { kind: 'worker-changed', worker: string }
   | { kind: 'job-ended', job: string, atMs: number }
   | { kind: 'job-forgotten', job: Job }
 
 /** Effects that reach a worker, or that a START rests on: none of them but from the master that reigns. */
-export const COMMANDS: ReadonlySet<CoordinatorEffect['kind']> = new Set(['ask', 'rollback', 'send-payload', 'persist-assign', 'start', 'recall', 'cancel-on'])
+export const COMMANDS: ReadonlySet<CoordinatorEffect['kind']> = new Set(['ask', 'rollback', 'send-payload', 'persist-assign', 'start', 'recall', 'cancel-on', 'expire'])
 
 export function emptyCoordinator (): CoordinatorState {
   return { mode: 'standby', unheard: new Set(), catchingUp: false, workers: new Map(), jobs: new Map(), index: emptyIndex() }

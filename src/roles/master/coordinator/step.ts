@@ -1,16 +1,20 @@
 import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
-import { onAnswer, onOutcomes, onRecallAnswered, onReturned, onStreamLost } from './answers.ts'
+import { advanceLists } from './advance.ts'
+import { lookAtNextDoubted, onAnswer, onOutcomes, onRecallAnswered, onReturned, onStreamLost } from './answers.ts'
 import { backOff, disengage, freshen, noteFiles } from './capacity.ts'
+import { expire, watchDeadline } from './deadlines.ts'
 import { addTargets, newJob, onArchive, onAssigned, onEnd, onForget, restore } from './facts.ts'
 import { place } from './place.ts'
 import { countedRecord, isFinal, note } from './records.ts'
 import { reign, standDown } from './reign.ts'
+import { restart } from './restarts.ts'
 import { COMMANDS } from './state.ts'
 import { CANCEL_PENDING, cancelOn, change, conclude, findTask, forEachTaskOf, hasBegun, release, requeue, rollBack, runAgain, settle } from './tasks.ts'
 import { retrack, taskOf, tasksOf } from './track.ts'
 import { onGone, onHolds, onRegistered, onTick, onWorkerState } from './workers.ts'
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, Place, TaskEntry } from './state.ts'
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, Ended, JobEntry, Place, TaskEntry } from './state.ts'
+import type { ExecutionKey } from '../../../model/ids.ts'
 
 /** A client whose coordinator died while it accepted the job may be about to bring its files again. */
 const GONE_MS = 60_000
@@ -25,6 +29,8 @@ export function stepCoordinator (state: CoordinatorState, event: CoordinatorEven
   const effects: CoordinatorEffect[] = []
 
   apply(state, event, effects)
+  advanceLists(state, event.nowMs, effects)
+  expire(state, event.nowMs, effects)
   place(state, event.nowMs, effects)
   retrack(state)
   endJobs(state, event.nowMs, effects)
@@ -43,7 +49,7 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
   switch (event.kind) {
     case 'accept': {
       const known = state.jobs.get(event.job.id)
-      const entry = known ?? newJob(event, event.nowMs)
+      const entry = known ?? newJob(event)
 
       state.jobs.set(event.job.id, entry)
 
@@ -132,6 +138,7 @@ function apply (state: CoordinatorState, event: CoordinatorEvent, effects: Coord
     }
     case 'tick':
       return onTick(state, event.nowMs, effects)
+    case 'alarm':
   }
 }
 
@@ -182,7 +189,7 @@ function onResult (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
     return
   }
 
-  note(task, { key, outcome: event.outcome, reason: event.reason, simultaneous: event.simultaneous, workerName: state.workers.get(key.worker)?.info.name })
+  note(task, { key, outcome: event.outcome, reason: event.reason, how: event.how, simultaneous: event.simultaneous, workerName: state.workers.get(key.worker)?.info.name })
 
   // another record of the very same execution counts now: all masters keep the same of the two
   if (known != null && isTaskEnd(task.state)) {
@@ -200,11 +207,7 @@ function onResult (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
   }
 
   if (!isFinal(entry, task, counted)) {
-    if (isHere && !isTaskEnd(task.state)) {
-      release(state, entry, task)
-      runAgain(state, entry, task, `interrupted on ${task.info?.name ?? 'its worker'}: run again`, nowMs, effects)
-    }
-
+    tryAgain(state, entry, task, counted, key, nowMs, effects)
     return
   }
 
@@ -217,6 +220,39 @@ function onResult (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
 
   settle(state, task, counted.key.worker)
   conclude(state, entry, task, 'lost', undefined, nowMs, effects)
+}
+
+/** After an end that is none for good. */
+function tryAgain (state: CoordinatorState, entry: JobEntry, task: TaskEntry, counted: Ended, key: ExecutionKey, nowMs: number, effects: CoordinatorEffect[]): void {
+  const isHere = task.worker === key.worker && task.attempt === key.attempt
+
+  if (isTaskEnd(task.state)) {
+    return
+  }
+
+  if (task.rule == null) {
+    if (isHere) {
+      release(state, entry, task)
+      runAgain(state, entry, task, `interrupted on ${task.info?.name ?? 'its worker'}: run again`, nowMs, effects)
+    }
+
+    return
+  }
+
+  // others may have begun the same attempt: what of them?
+  if (task.attempt === key.attempt && task.doubted.delete(key.worker) && task.doubted.size > 0) {
+    lookAtNextDoubted(task)
+    return
+  }
+
+  if (isHere || (task.attempt <= counted.key.attempt && !hasBegun(task))) {
+    if (isHere) {
+      release(state, entry, task)
+      task.worker = undefined
+    }
+
+    restart(state, entry, task, counted, nowMs, effects)
+  }
 }
 
 /** How long one takes, by how long all of a START took. */
@@ -248,6 +284,8 @@ function onCancel (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
   }
 
   entry.cancelled = true
+  entry.expired = event.expired
+  watchDeadline(state, entry)
 
   // it had ended before, for a master that knew of no cancel: all infer the same from what is on disk
   if (entry.finishedAtMs != null) {
@@ -304,6 +342,7 @@ function endJobs (state: CoordinatorState, nowMs: number, effects: CoordinatorEf
       entry.finishedAtMs = nowMs
       entry.endSaid = state.mode === 'reign'
       state.index.open.delete(entry)
+      watchDeadline(state, entry)
       effects.push({ kind: 'job-ended', job: id, atMs: nowMs })
     }
   }

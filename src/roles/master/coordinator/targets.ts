@@ -2,12 +2,13 @@ import { unmetDemand } from '../../../machine/demands.ts'
 import { matches } from '../../../machine/match.ts'
 import { itemTasks } from '../../../model/each.ts'
 import { MeshmarkError } from '../../../model/errors.ts'
+import { freezeMap } from './map-targets.ts'
 import type { CoordinatorState, Target, WorkerEntry } from './state.ts'
 import type { Job } from '../../../model/job.ts'
 import type { Placement } from '../../../model/placement.ts'
 
 /** What of a job decides who may do it. */
-export type Demand = Pick<Job, 'placement' | 'require' | 'limits' | 'each'>
+export type Demand = Pick<Job, 'placement' | 'require' | 'limits' | 'each' | 'map'> & Partial<Pick<Job, 'commands'>>
 
 /**
  * Who a job is for, decided once, when it is accepted. Every worker that is
@@ -17,6 +18,11 @@ export type Demand = Pick<Job, 'placement' | 'require' | 'limits' | 'each'>
  */
 export function freezeTargets (state: CoordinatorState, job: Demand): Target[] {
   const { placement } = job
+
+  if (job.map != null) {
+    return freezeMap(state, job, job.map)
+  }
+
   const rejected: string[] = []
   const fitting: WorkerEntry[] = []
   const able: WorkerEntry[] = []
@@ -62,6 +68,14 @@ export function freezeTargets (state: CoordinatorState, job: Demand): Target[] {
     return itemTasks(job.each.items.length).map(task => ({ task }))
   }
 
+  if (placement.on === 'some') {
+    if (able.length < placement.count) {
+      throw noWorker(`${placement.count} different workers are wanted (--on ${placement.count}) and only ${able.length} can take this job`, rejected, state)
+    }
+
+    return itemTasks(placement.count).map(task => ({ task }))
+  }
+
   return placement.on === 'any' ? [{ task: 'any' }] : fitting.map(fixedTarget)
 }
 
@@ -96,7 +110,7 @@ const SHOWN = 5
 const NAMED = 20
 
 /** Those that nobody is called, with the names that there are; otherwise why the named ones cannot. */
-function noNamed (missing: string[], placement: Placement, state: CoordinatorState): MeshmarkError {
+export function noNamed (missing: string[], placement: Placement, state: CoordinatorState): MeshmarkError {
   const workers = [...state.workers.values()]
   const unknown = missing.filter(name => !workers.some(worker => isNamed(worker, name)))
 
@@ -116,10 +130,12 @@ function quoted (names: string[]): string {
   return names.map(name => `'${name}'`).join(', ')
 }
 
-function noWorker (what: string, rejected: string[], state: CoordinatorState): MeshmarkError {
+export function noWorker (what: string, rejected: string[], state: CoordinatorState): MeshmarkError {
   const why = state.workers.size === 0
     ? 'none has joined yet: start one with meshmark worker, see meshmark nodes'
-    : rejected.slice(0, SHOWN).join('; ') + (rejected.length > SHOWN ? `; and ${rejected.length - SHOWN} more (see meshmark nodes)` : '')
+    : rejected.length === 0
+      ? 'there are no others (see meshmark nodes)'
+      : rejected.slice(0, SHOWN).join('; ') + (rejected.length > SHOWN ? `; and ${rejected.length - SHOWN} more (see meshmark nodes)` : '')
 
   return new MeshmarkError('no-worker', `${what}: ${why}`)
 }

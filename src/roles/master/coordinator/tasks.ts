@@ -2,6 +2,7 @@ import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { countedRecord, endBy, freshAttempt, isFinal, latestAttempt, mayRetry } from './records.ts'
 import { disengage } from './capacity.ts'
+import { pause } from './pauses.ts'
 import { retrack, taskOf, touch } from './track.ts'
 import type { CoordinatorEffect, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
 import type { ExecutionKey } from '../../../model/ids.ts'
@@ -16,6 +17,10 @@ export function change (state: CoordinatorState, entry: JobEntry, task: TaskEntr
 
   if (isTaskEnd(to)) {
     leaveGroup(entry, task)
+
+    if (task.after != null) {
+      state.index.fresh.ended.add(task)
+    }
   }
 
   if (task.state !== to) {
@@ -111,11 +116,19 @@ export function requeue (state: CoordinatorState, entry: JobEntry, task: TaskEnt
     return
   }
 
+  const before = task.attempt
+
   task.attempt = freshAttempt(task)
   task.prepared = false
   task.doubted.clear()
   task.worker = undefined
   task.reason = reason
+
+  // another execution of the same attempt has ended
+  if (counted != null && task.attempt > before) {
+    pause(task, counted, nowMs)
+  }
+
   change(state, entry, task, entry.cancelled ? 'cancelled' : 'queued', nowMs, effects)
 }
 

@@ -1,5 +1,8 @@
 import { isTaskEnd } from '../../../model/states.ts'
+import { Alarms } from './alarms.ts'
 import { Lane, laneKey } from './lanes.ts'
+import { isBehind } from './map-lists.ts'
+import { isPaused } from './pauses.ts'
 import type { CoordinatorState, JobEntry, TaskEntry } from './state.ts'
 
 /** Where the indexes have a task: what must be undone when it changes. */
@@ -13,6 +16,8 @@ export interface Track {
   /** Workers that it is at, for, or may be at. */
   workers: readonly string[]
   doubted: readonly string[]
+  /** Workers that it keeps from the other tasks of its job. */
+  held: readonly string[]
 }
 
 /**
@@ -46,6 +51,10 @@ export interface Index {
   resting: Map<string, number>
   /** When the first of them is. */
   wakeAtMs: number
+  /** Tasks that wait for the time of their restart. */
+  restarts: Alarms<TaskEntry>
+  /** Jobs that are to be cancelled at a time. */
+  deadlines: Alarms<JobEntry>
   /** Workers, those that were heard last at the end. */
   heard: Set<string>
   /** Workers that are lost, those that were lost last at the end. */
@@ -54,7 +63,7 @@ export interface Index {
   places: Map<string, number>
   placesInAll: number
   /** To be looked at in this step: nothing else can have become possible. */
-  fresh: { workers: Set<string>, lanes: Set<Lane>, doubted: Set<TaskEntry>, prepared: Set<TaskEntry> }
+  fresh: { workers: Set<string>, lanes: Set<Lane>, doubted: Set<TaskEntry>, prepared: Set<TaskEntry>, ended: Set<TaskEntry> }
   /** Entries that were looked at so far, for whoever wants to know what a step costs. */
   visits: number
 }
@@ -75,17 +84,19 @@ export function emptyIndex (): Index {
     free: new Set(),
     resting: new Map(),
     wakeAtMs: Infinity,
+    restarts: new Alarms(),
+    deadlines: new Alarms(),
     heard: new Set(),
     lost: new Set(),
     places: new Map(),
     placesInAll: 0,
-    fresh: { workers: new Set(), lanes: new Set(), doubted: new Set(), prepared: new Set() },
+    fresh: { workers: new Set(), lanes: new Set(), doubted: new Set(), prepared: new Set(), ended: new Set() },
     visits: 0
   }
 }
 
 export function newTrack (): Track {
-  return { open: false, active: false, ticket: 0, acceptedAtMs: 0, workers: NONE, doubted: NONE }
+  return { open: false, active: false, ticket: 0, acceptedAtMs: 0, workers: NONE, doubted: NONE, held: NONE }
 }
 
 const NONE: readonly string[] = []
@@ -161,9 +172,23 @@ function place (state: CoordinatorState, task: TaskEntry): void {
     count(index.active, client, isActive ? 1 : -1)
   }
 
-  enqueue(state, entry, task, isOpen && task.state === 'queued' && !entry.cancelled)
-  track.workers = move(index.byWorker, task, track.workers, isOpen ? workersOf(task) : NONE)
+  const isWaiting = isOpen && task.state === 'queued' && !entry.cancelled
+  const isHeldUp = isOpen && isBehind(task)
+
+  if (isWaiting && isPaused(task)) {
+    index.restarts.set(task, task.restart!.atMs)
+  } else {
+    index.restarts.delete(task)
+  }
+
+  enqueue(state, entry, task, isWaiting && !isHeldUp && !isPaused(task))
+  // nothing that befalls its worker matters to what cannot begin yet
+  track.workers = move(index.byWorker, task, track.workers, isOpen && !(isHeldUp && task.state === 'queued') ? workersOf(task) : NONE)
   track.doubted = move(index.doubted, task, track.doubted, isOpen && task.state === 'starting' ? [...task.doubted] : NONE)
+
+  if (entry.held != null) {
+    keep(state, entry, task, heldBy(task))
+  }
 
   if (track.doubted.length > 0) {
     index.fresh.doubted.add(task)
@@ -207,7 +232,7 @@ function enqueue (state: CoordinatorState, entry: JobEntry, task: TaskEntry, isQ
     let lane = index.lanes.get(key)
 
     if (lane == null) {
-      lane = new Lane(key, task.target, entry.job)
+      lane = new Lane(key, task.target, entry)
       index.lanes.set(key, lane)
 
       if (lane.target == null) {
@@ -235,6 +260,8 @@ export function untrack (state: CoordinatorState, entry: JobEntry): void {
     index.touched.delete(task)
     index.fresh.doubted.delete(task)
     index.fresh.prepared.delete(task)
+    index.fresh.ended.delete(task)
+    index.restarts.delete(task)
     enqueue(state, entry, task, false)
     track.workers = move(index.byWorker, task, track.workers, NONE)
     track.doubted = move(index.doubted, task, track.doubted, NONE)
@@ -247,8 +274,29 @@ export function untrack (state: CoordinatorState, entry: JobEntry): void {
     }
   }
 
+  state.index.deadlines.delete(entry)
   state.index.prepared.delete(entry)
   state.index.open.delete(entry)
+}
+
+/** May another task of its job, which is for different workers, be at this one? */
+export function isHeldFrom (entry: JobEntry, task: TaskEntry, worker: string): boolean {
+  const holders = entry.held?.get(worker)
+
+  return holders != null && (holders.size > 1 || !holders.has(task))
+}
+
+/** Where it may be, or has ended: where it failed before is free for others. */
+function heldBy (task: TaskEntry): string[] {
+  return isTaskEnd(task.state) ? task.worker == null ? [] : [task.worker] : workersOf(task)
+}
+
+function keep (state: CoordinatorState, entry: JobEntry, task: TaskEntry, workers: readonly string[]): void {
+  const { track } = task
+
+  // it may be free for another one of the job
+  track.held.filter(worker => !workers.includes(worker)).forEach(worker => { state.index.fresh.workers.add(worker) })
+  track.held = move(entry.held!, task, track.held, workers)
 }
 
 function workersOf (task: TaskEntry): string[] {

@@ -2,7 +2,8 @@ import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd, WORKER_LOST_MS } from '../../../model/states.ts'
 import { formatDuration } from '../../../model/units.ts'
 import { engageAgain, forgetWorker, freshen, heard, rest, rouse, slotsOf } from './capacity.ts'
-import { MAX_ATTEMPTS, mayRetry } from './records.ts'
+import { maxAttempt, mayRetry } from './records.ts'
+import { shiftRestarts } from './restarts.ts'
 import { CANCEL_PENDING, cancelOn, change, conclude, forEachTaskOf, hasBegun, isBeingArranged, keyOf, requeue, rollBack, runAgain, settle } from './tasks.ts'
 import { retrack, taskOf, touch } from './track.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
@@ -32,6 +33,8 @@ export function onRegistered (state: CoordinatorState, event: Extract<Coordinato
     } else {
       task.cancelSentMs = undefined
     }
+
+    welcome(task)
   })
 
   const before = state.workers.get(id)
@@ -114,7 +117,7 @@ function adopt (state: CoordinatorState, worker: string, execution: string, held
   }
 
   // nobody gave it that: a task of another machine would be taken away from it
-  if ((task.target != null && task.target !== worker) || key.attempt >= MAX_ATTEMPTS) {
+  if ((task.target != null && task.target !== worker) || key.attempt > maxAttempt(task)) {
     return
   }
 
@@ -191,6 +194,7 @@ export function onWorkerState (state: CoordinatorState, event: Extract<Coordinat
   if (!worker.connected) {
     worker.connected = true
     freshen(state, event.worker)
+    forEachTaskOf(state, event.worker, (_, task) => { welcome(task) })
   }
 
   const changed = worker.state !== event.state || worker.detail !== event.detail
@@ -375,6 +379,8 @@ function giveUpOne (state: CoordinatorState, entry: JobEntry, task: TaskEntry, n
     }
   } else if (silentMs >= WORKER_LOST_MS && task.target == null && isBeingArranged(task)) {
     requeue(state, entry, task, undefined, nowMs, effects)
+  } else if (silentMs >= WORKER_LOST_MS && entry.job.map != null && !entry.cancelled) {
+    letGo(state, entry, task, nowMs, effects)
   } else if (silentMs >= WORKER_LOST_MS) {
     const reason = task.state === 'cancelling'
       ? CANCEL_PENDING
@@ -385,6 +391,24 @@ function giveUpOne (state: CoordinatorState, entry: JobEntry, task: TaskEntry, n
     conclude(state, entry, task, entry.cancelled ? 'cancelled' : 'lost', reason, nowMs, effects)
   }
 }
+
+/** Of a map: nobody else can do it, so its list goes on when its worker is back. */
+function letGo (state: CoordinatorState, entry: JobEntry, task: TaskEntry, nowMs: number, effects: CoordinatorEffect[]): void {
+  if (isBeingArranged(task)) {
+    requeue(state, entry, task, LET_GO, nowMs, effects)
+  } else if (task.reason !== LET_GO) {
+    task.reason = LET_GO
+    change(state, entry, task, task.state, nowMs, effects)
+  }
+}
+
+function welcome (task: TaskEntry): void {
+  if (task.reason === LET_GO) {
+    task.reason = undefined
+  }
+}
+
+const LET_GO = `nothing heard from its worker for ${WORKER_LOST_MS / 1_000} s: its list goes on when it is back`
 
 /** When there is room and nothing to fill it with, what waits behind a long one elsewhere is asked back, the last ones first. */
 function recall (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {
@@ -443,6 +467,8 @@ function forgivePause (state: CoordinatorState, nowMs: number): void {
       rest(state, id, worker.retryAtMs + passedMs)
     }
   }
+
+  shiftRestarts(state, passedMs)
 }
 
 function cancelAgain (state: CoordinatorState, nowMs: number, effects: CoordinatorEffect[]): void {

@@ -1,0 +1,152 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { parseExecutionId } from '../../../../src/model/ids.ts'
+import { freezeTargets } from '../../../../src/roles/master/coordinator/targets.ts'
+import { Play, exampleJob, workerInfo } from '../fixtures.ts'
+import type { Job } from '../../../../src/model/job.ts'
+import type { CoordinatorEffect } from '../../../../src/roles/master/coordinator/state.ts'
+
+const some = (count: number, init: Partial<Job> = {}): Partial<Job> => ({ payload: undefined, placement: { on: 'some', count, where: [] }, ...init })
+
+function started (effects: CoordinatorEffect[]): string[] {
+  return effects.flatMap(effect => effect.kind === 'start' ? effect.starts.flatMap(({ executions }) => executions) : [])
+}
+
+describe('a job for some workers', () => {
+  it('gives each of its tasks to another worker, and waits when fewer are free', () => {
+    const play = Play.with('a', 'b')
+    play.register(workerInfo('c', { slots: 4 }))
+    play.accept(exampleJob(0, { payload: undefined }))
+    const first = started(play.accept(exampleJob(1, some(3)))).map(parseExecutionId)
+
+    // the third one is busy, however many places the others have
+    expect(first.map(({ task }) => task)).toEqual(['1', '2'])
+    expect(new Set(first.map(({ worker }) => worker)).size).toBe(2)
+
+    const [third] = started(play.register(workerInfo('d'))).map(parseExecutionId)
+
+    expect(third?.task).toBe('3')
+    expect(third?.worker).toBe('12D3d')
+  })
+
+  it('is refused when fewer workers than it wants fit at all', () => {
+    const play = Play.with('a', 'b')
+
+    expect(() => freezeTargets(play.state, exampleJob(1, some(3)))).toThrow('3 different workers are wanted (--on 3) and only 2 can take this job: there are no others (see meshmark nodes)')
+    play.register(workerInfo('c', { refusal: 'no box' }))
+    expect(() => freezeTargets(play.state, exampleJob(1, some(3)))).toThrow('only 2 can take this job: c: no box')
+  })
+
+  it('is at different workers whatever they say, and ends on different ones', () => {
+    fc.assert(fc.property(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 0, max: 3 }), fc.boolean(), fc.array(fc.record({ what: fc.constantFrom('busy', 'fail', 'end', 'end', 'ready', 'register'), at: fc.nat(20) }), { maxLength: 60 }), (count, more, files, events) => {
+      const play = new Play()
+      const names = Array.from({ length: count + more }, (_, at) => `w${at}`)
+      const open: string[] = []
+      const asked: string[] = []
+      const hear = (effects: CoordinatorEffect[]): void => {
+        open.push(...started(effects))
+        asked.push(...effects.flatMap(effect => effect.kind === 'ask' ? [effect.execution] : []))
+      }
+
+      names.forEach((name, at) => play.register(workerInfo(name, { slots: 1 + at % 3 })))
+
+      const job = exampleJob(1, some(count, { ...(files ? { payload: exampleJob(1).payload } : {}), retry: { when: 'on-failure', max: 3, backoffMs: 5, maxBackoffMs: 10 } }))
+      hear(play.accept(job))
+
+      const tasks = () => [...play.state.jobs.get(job.id)!.tasks.values()]
+      const step = (what: string, at: number): void => {
+        const execution = open[at % Math.max(open.length, 1)]
+        play.nowMs += 20
+
+        if (what === 'register') {
+          const name = names[at % names.length]!
+
+          // what was asked on the stream before is answered by nobody
+          asked.splice(0, asked.length, ...asked.filter(other => parseExecutionId(other).worker !== `12D3${name}`))
+
+          const lost = open.filter(other => parseExecutionId(other).worker === `12D3${name}`)
+
+          open.splice(0, open.length, ...open.filter(other => !lost.includes(other)))
+          hear(play.register(workerInfo(name, { slots: 2 })))
+
+          return hear(play.step({ kind: 'stream-lost', worker: `12D3${name}`, executions: lost, reason: 'broke' }))
+        }
+
+        const ask = asked.splice(at % Math.max(asked.length, 1), 1)[0]
+
+        if (ask != null) {
+          hear(play.step({ kind: 'answer', worker: parseExecutionId(ask).worker, execution: ask, reply: { kind: 'ready', leaseMs: 5_000, hasPayload: true } }))
+        }
+
+        if (execution == null) {
+          return hear(play.step({ kind: 'tick' }))
+        }
+
+        const key = parseExecutionId(execution)
+
+        open.splice(open.indexOf(execution), 1)
+
+        if (what === 'busy') {
+          hear(play.step({ kind: 'outcomes', worker: key.worker, outcomes: [{ execution, outcome: { kind: 'busy', reason: 'busy' } }] }))
+        } else {
+          hear(play.step({ kind: 'outcomes', worker: key.worker, outcomes: [{ execution, outcome: { kind: 'started' } }] }))
+          hear(play.step({ kind: 'result', key, outcome: what === 'fail' ? 'failed' : 'done' }))
+        }
+      }
+      const isDistinct = (): void => {
+        const workers = tasks().flatMap(({ worker }) => worker ?? [])
+
+        expect(new Set(workers).size).toBe(workers.length)
+      }
+
+      for (const { what, at } of events) {
+        step(what, at)
+        isDistinct()
+      }
+
+      // they all come to an end when nothing else happens
+      for (let at = 0; at < 400 && tasks().some(({ state }) => state !== 'done' && state !== 'failed'); at++) {
+        play.nowMs += 2_000
+        hear(play.step({ kind: 'tick' }))
+        names.forEach(name => { hear(play.step({ kind: 'worker-state', worker: `12D3${name}`, state: 'waiting', sinceMs: 0 })) })
+        step('end', 0)
+        isDistinct()
+      }
+
+      expect(tasks().map(({ state }) => state).filter(state => state !== 'done' && state !== 'failed')).toEqual([])
+      expect(new Set(tasks().map(({ worker }) => worker)).size).toBe(count)
+    }), { numRuns: 100 })
+  })
+})
+
+describe('priority', () => {
+  it('decides among the jobs of one client, and nothing between clients', () => {
+    fc.assert(fc.property(fc.array(fc.record({ client: fc.constantFrom('alice', 'bob'), priority: fc.integer({ min: -3, max: 3 }) }), { minLength: 1, maxLength: 12 }), init => {
+      const play = Play.with('a')
+      const busy = exampleJob(0, { payload: undefined, client: 'carol' })
+      play.accept(busy)
+      const jobs = init.map(({ client, priority }, at) => exampleJob(at + 1, { payload: undefined, client, priority }))
+      jobs.forEach(job => play.accept(job))
+
+      const order: Job[] = []
+      let current = busy
+
+      while (order.length < jobs.length) {
+        const [next] = started(play.done(current, 'any', '12D3a')).map(execution => jobs.find(({ id }) => id === parseExecutionId(execution).job)!)
+
+        order.push(next!)
+        current = next!
+      }
+
+      for (const client of ['alice', 'bob']) {
+        const own = order.filter(job => job.client === client)
+
+        expect(own).toEqual(jobs.filter(job => job.client === client).sort((a, b) => b.priority! - a.priority!))
+      }
+
+      // who comes next is who has waited longest with what comes first of its own: a lower number gains nothing on another client
+      const free = (list: Job[]): Job[] => list.map(job => ({ ...job, priority: 0 }))
+      expect(free(order)).toHaveLength(jobs.length)
+    }))
+  })
+})
