@@ -116,8 +116,8 @@ async function bundleCommandLine () {
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    // they bring native files
-    external: ['koffi', 'classic-level'],
+    // they bring native files; and what draws pictures, which is much and used by one command
+    external: ['koffi', 'classic-level', '@resvg/resvg-js', 'fontkit', 'pdfkit', 'svg-to-pdfkit', 'vega'],
     // some packages are CommonJS and ask for modules of Node.js
     banner: { js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);" },
     metafile: true,

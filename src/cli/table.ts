@@ -24,6 +24,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'logs', usage: 'JOB', summary: 'what its programs printed', group: 'Look and steer', load: () => import('./logs.ts') },
   { name: 'cancel', usage: 'JOB', summary: 'stop a job on every worker', group: 'Look and steer', load: () => import('./cancel.ts') },
   { name: 'profile', usage: '[--since 10m]', summary: 'what the workers did, and how busy they were', group: 'Look and steer', load: () => import('./profile.ts') },
+  { name: 'plot', usage: 'JOB… -o FILE.svg', summary: 'a picture of a job, or of what the workers did', group: 'Look and steer', load: () => import('./plot.ts') },
   { name: 'baseline', usage: 'ls|show|rm', summary: 'commands that were kept to compare others with', group: 'Look and steer', load: () => import('./baseline.ts') },
   { name: 'up', usage: '[--workers N]', summary: 'a local mesh in this terminal, for trying', group: 'Be a node', load: () => import('./up.ts') },
   { name: 'master', usage: '', summary: 'keep the registry and the jobs of a mesh', group: 'Be a node', load: () => import('./master.ts') },
