@@ -27,7 +27,8 @@ import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { fail, say } from '../scripts/lib/process.js'
 import { bootstrapMedian, middle } from './lib/bootstrap.js'
-import { BoxHost, compile, SpawnLoop } from './lib/contestants.js'
+import { boxHost } from './lib/calls.js'
+import { compile, SpawnLoop } from './lib/contestants.js'
 import { load, machine, save, table } from './lib/record.js'
 
 /** What is allowed. */
@@ -60,7 +61,7 @@ const OPTIONS = {
 export async function bench (args, interruption) {
   const counts = parse(args)
   const folder = mkdtempSync(join(process.platform === 'linux' ? '/dev/shm' : tmpdir(), 'meshmark-bench-'))
-  const host = new BoxHost()
+  const host = boxHost()
 
   try {
     // What makes boxes has given up root, and must still reach the programs.

@@ -26,7 +26,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fail, ROOT, say } from '../scripts/lib/process.js'
 import { middle } from './lib/bootstrap.js'
-import { BoxHost, compile } from './lib/contestants.js'
+import { boxHost } from './lib/calls.js'
+import { compile } from './lib/contestants.js'
 import { wilson } from './lib/coverage.js'
 import { Random } from './lib/random.js'
 import { load, machine, save, table } from './lib/record.js'
@@ -54,7 +55,7 @@ export async function bench (args, interruption) {
   const counts = parse(args)
   const rules = await loadRules()
   const folder = mkdtempSync(join(process.platform === 'linux' ? '/dev/shm' : tmpdir(), 'meshmark-bench-'))
-  const host = new BoxHost()
+  const host = boxHost()
 
   try {
     // What makes boxes has given up root, and must still reach the program.

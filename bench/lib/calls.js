@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 
 /** A forked script that answers `{ id, method, params }` with `{ id, result }` or `{ id, error }`, and ends when it is disconnected. */
 export class CalledProcess {
@@ -47,4 +48,9 @@ export class CalledProcess {
 
     await this.#ended
   }
+}
+
+/** The process that makes boxes. */
+export function boxHost () {
+  return new CalledProcess(join(import.meta.dirname, 'box-host.js'))
 }

@@ -1,4 +1,4 @@
-import { execFileSync, fork, spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -54,39 +54,6 @@ export class SpawnLoop {
 
   async stop () {
     this.#child.stdin.end()
-    await this.#ended
-  }
-}
-
-/** The process of box-host.js. */
-export class BoxHost {
-  #child = fork(join(import.meta.dirname, 'box-host.js'))
-  #ended = once(this.#child, 'exit')
-  #calls = 0
-
-  async call (method, params = {}) {
-    const id = this.#calls++
-    const answer = once(this.#child, 'message')
-
-    this.#child.send({ id, method, params })
-
-    const [{ result, error }] = await Promise.race([
-      answer,
-      this.#ended.then(([code, signal]) => { throw new Error(`the process that makes boxes ended with ${code ?? signal}`) })
-    ])
-
-    if (error != null) {
-      throw new Error(error)
-    }
-
-    return result
-  }
-
-  async stop () {
-    if (this.#child.connected) {
-      this.#child.disconnect()
-    }
-
     await this.#ended
   }
 }
