@@ -35,6 +35,9 @@ export interface BoxFile {
   read: () => AsyncIterable<Uint8Array>
 }
 
+/** Which files come back. `maxFiles`: of all commands together. @default MAX_COLLECT_FILES */
+export type BoxCollect = Collect & { maxFiles?: number }
+
 export interface BoxTask {
   kind: JobKind
   /** At least one. */
@@ -54,7 +57,7 @@ export interface BoxTask {
   coldCache?: boolean
   counters?: boolean
   /** What the last run of each command left in the working copy comes as events. Not of a comparison. */
-  collect?: Collect
+  collect?: BoxCollect
   /** The box may be given other commands of the same job afterwards (`again`); only for exec. */
   repeat?: boolean
   /** When the first run starts: milliseconds of performance.timeOrigin + performance.now() of this process. */

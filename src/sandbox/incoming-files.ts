@@ -1,5 +1,5 @@
 import { MAX_COLLECT_FILES } from '../model/collect.ts'
-import type { Collect } from '../model/collect.ts'
+import type { BoxCollect } from './box-types.ts'
 import type { FromRunner } from './protocol.ts'
 
 type Announced = Extract<FromRunner, { type: 'file' }>
@@ -7,18 +7,20 @@ type Announced = Extract<FromRunner, { type: 'file' }>
 /** What a box may send of files: as many, and as large, as the task says. Throws on anything else. */
 export class IncomingFiles {
   readonly #paths = new Set<string>()
+  readonly #maxFiles: number
   #bytes: number
   /** To come of the file that was announced last. */
   #left = 0
 
-  constructor (collect: Collect | undefined) {
+  constructor (collect: BoxCollect | undefined) {
+    this.#maxFiles = collect?.maxFiles ?? MAX_COLLECT_FILES
     this.#bytes = collect?.maxBytes ?? -1
   }
 
   announce ({ command, path, size }: Announced): void {
     const name = `${command}/${path}`
 
-    if (this.#left > 0 || size > this.#bytes || this.#paths.size === MAX_COLLECT_FILES || this.#paths.has(name)) {
+    if (this.#left > 0 || size > this.#bytes || this.#paths.size === this.#maxFiles || this.#paths.has(name)) {
       throw new Error('the box sent a file that cannot be')
     }
 

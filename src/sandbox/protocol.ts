@@ -3,7 +3,6 @@ import { COUNTERS } from '../model/counters.ts'
 import { LIMIT_NAMES } from '../model/limits.ts'
 import { CPU_METHODS, MEMORY_METHODS } from '../model/methods.ts'
 import { printable } from '../model/text.ts'
-import type { Collect } from '../model/collect.ts'
 import type { Comparison } from '../model/comparison.ts'
 import type { Command, JobKind } from '../model/job.ts'
 import type { Counts } from '../model/counters.ts'
@@ -11,6 +10,7 @@ import type { Limits } from '../model/limits.ts'
 import type { Plan } from '../model/plan.ts'
 import type { CommandResult, NotRun } from '../model/result.ts'
 import type { Exit, Sample } from '../model/sample.ts'
+import type { BoxCollect } from './box-types.ts'
 import type { GroupHandles } from './cgroup/handles.ts'
 
 /** To the runner. The files' contents follow a task as data frames, one after the other, or as one descriptor of a file in which they stand so. */
@@ -38,7 +38,7 @@ export interface RunnerTask {
   ignoreFailure?: { codes: number[] }
   coldCache?: boolean
   counters?: boolean
-  collect?: Collect
+  collect?: BoxCollect
   /** `again` may follow. */
   repeat?: boolean
   /** CLOCK_MONOTONIC, nanoseconds; decimal. */

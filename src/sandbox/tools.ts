@@ -40,6 +40,13 @@ export async function locateTools (files: BoxFilesOrProblem): Promise<LocatedToo
   return found.flat()
 }
 
+/** One more, by a name of PATH or by its path; undefined when it is not there. */
+export async function locateProgram (name: string, program: string, ask: readonly string[]): Promise<LocatedTool | undefined> {
+  const path = program.includes('/') ? program : find(program)
+
+  return path == null ? undefined : { name, path, ask, stamp: await stampOf(path) }
+}
+
 function find (program: string): string | undefined {
   const resolved = resolveName(program, boxPath('').split(':'))
 
@@ -59,13 +66,13 @@ async function stampOf (path: string): Promise<string> {
  * caller closes it. Rejects with the signal's reason.
  */
 export async function askVersions (box: Box, tools: readonly LocatedTool[], { signal }: { signal?: AbortSignal } = {}): Promise<Map<string, string>> {
-  const said = await ask(box, tools, signal)
+  const said = await askTools(box, tools, { signal })
 
   return new Map(tools.map(({ name }) => [name, printable(versionIn(said.get(name) ?? '') ?? '', 64)]))
 }
 
-/** What they say, by name. */
-async function ask (box: Box, tools: readonly LocatedTool[], signal?: AbortSignal): Promise<Map<string, string>> {
+/** What they say, by name; those that say nothing, or nothing in time, are missing. As `askVersions` otherwise. */
+export async function askTools (box: Box, tools: readonly LocatedTool[], { signal }: { signal?: AbortSignal } = {}): Promise<Map<string, string>> {
   let said = ''
 
   await box.run({

@@ -91,6 +91,11 @@ export class Boxes {
     return box?.usable === true ? box : Box.create(this.#optionsFor(place))
   }
 
+  /** One that is nobody's, for what comes before an execution in this place; the caller closes it. */
+  async extra (place: number | undefined): Promise<Box> {
+    return Box.create(this.#optionsFor(place))
+  }
+
   /**
    * An execution is over.
    *

@@ -6,8 +6,11 @@ import { taskCommands } from '../../model/task-commands.ts'
 import { meetDemand } from '../../machine/demands.ts'
 import { readEnvironment } from '../../machine/environment.ts'
 import { gradeNoise, readNoise } from '../../machine/noise.ts'
+import { BuildFailure } from './builds/builds.ts'
 import { deliverable } from './deliverable.ts'
+import { openPayload } from './open-payload.ts'
 import type { Boxes } from './boxes.ts'
+import type { Builds } from './builds/builds.ts'
 import type { ExecutionOutput } from './execution-output.ts'
 import type { SealedJobs } from './sealed-jobs.ts'
 import type { SharedTurns } from './shared-turns.ts'
@@ -17,7 +20,6 @@ import type { QuietWatch } from '../../machine/quiet-watch.ts'
 import type { Job } from '../../model/job.ts'
 import type { Limits, SomeLimits } from '../../model/limits.ts'
 import type { Grant } from '../../model/machine.ts'
-import type { PayloadManifest } from '../../model/payload.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { TaskReport } from '../../node/protocol/task/messages.ts'
 import type { Box, BoxReport, RunOptions } from '../../sandbox/index.ts'
@@ -30,6 +32,7 @@ const MAX_START_ERROR_MS = 60_000
 export interface ExecutionInit {
   start: SlotStart
   boxes: Boxes
+  builds: Builds
   /** What no job may exceed here. */
   ceilings: SomeLimits
   /** What jobs may do to the machine. */
@@ -55,8 +58,9 @@ export interface ExecutionInit {
  * 1. check the client's seal
  * 2. wait for the machine: measured tasks have it alone, others share it; what
  *    has waited for its turn then waits for a quiet moment, too
- * 3. run in a box of its own
- * 4. close the box: nothing is left running, whatever the outcome
+ * 3. build what is to be built and is not there yet, in a box that nothing is measured in
+ * 4. run in a box of its own
+ * 5. close the box: nothing is left running, whatever the outcome
  */
 export async function runExecution (init: ExecutionInit): Promise<ExecutionResult> {
   const record: ExecutionResult = {
@@ -91,6 +95,7 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
   init.onJob(job)
   const asked = performance.now()
   let waited = false
+  let built: ContentReader | undefined
   let reports: NodeJS.Timeout | undefined
 
   const waiting = {
@@ -105,8 +110,12 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
   try {
     record.waitedMs = waited ? Math.max(1, Math.round(performance.now() - asked)) : 0
 
+    built = await build(init, job, record)
+    // a build takes longer than the others wait
+    waited ||= record.build?.cached === false
+
     if (measured) {
-      // whoever was measuring has left traces; the common instant is lost anyway
+      // whoever was measuring, or building, has left traces; the common instant is lost anyway
       const already = init.start.quietWaitMs ?? 0
 
       record.quietWaitMs = already + (waited ? await init.quiet.wait(Math.max(0, (job.quietMs ?? DEFAULT_QUIET_MS) - already), init.signal) : 0)
@@ -119,7 +128,7 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
     reports = job.map == null ? undefined : setInterval(running, job.map.reportMs ?? WORKER_REPORT_MS)
 
     const before = measured ? await readNoise(init.noise) : undefined
-    const report = await inBox(init, job, waited, record)
+    const report = await inBox(init, job, { built, waited }, record)
 
     if (before != null) {
       record.noise = gradeNoise(before, await readNoise(init.noise), report.commands)
@@ -142,6 +151,7 @@ async function run (init: ExecutionInit, record: ExecutionResult): Promise<void>
     }
   } finally {
     clearInterval(reports)
+    await built?.close()
     await lock.release()
   }
 }
@@ -151,7 +161,43 @@ function waitReason (measured: boolean): string {
   return measured ? 'another worker of this machine is busy' : 'another worker of this machine is measuring'
 }
 
-async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: ExecutionResult): Promise<BoxReport> {
+/** All files that a run begins with, when the job has something built before; undefined when it has not. */
+async function build (init: ExecutionInit, job: Job, record: ExecutionResult): Promise<ContentReader | undefined> {
+  if (job.build == null) {
+    return undefined
+  }
+
+  const place = job.kind === 'run' ? undefined : init.start.place
+
+  try {
+    const { reader, facts } = await init.builds.take({ ...job, build: job.build }, {
+      createBox: async () => init.boxes.extra(place),
+      signal: init.signal,
+      onBegin: () => { init.onReport({ kind: 'phase', phase: 'waiting-for-machine', detail: 'building' }) }
+    })
+
+    record.build = facts
+
+    return reader
+  } catch (err) {
+    if (err instanceof BuildFailure && !init.signal.aborted) {
+      record.build = err.facts
+      await init.output.append('stderr', err.output)
+    }
+
+    throw err
+  }
+}
+
+/** What came before the box. */
+interface Before {
+  /** What the build left, with all that it began with. */
+  built: ContentReader | undefined
+  /** The common instant has passed. */
+  waited: boolean
+}
+
+async function inBox (init: ExecutionInit, job: Job, before: Before, record: ExecutionResult): Promise<BoxReport> {
   const place = job.kind === 'run' ? undefined : init.start.place
   const box = await init.boxes.take(place, job)
   let isOver = false
@@ -164,7 +210,7 @@ async function inBox (init: ExecutionInit, job: Job, waited: boolean, record: Ex
 
     const report = box.repeatable
       ? await box.again(taskCommands(job, record.key.task), runOptions(init, record))
-      : await runFirst(box, init, job, record.limits, waited, record)
+      : await runFirst(box, init, job, record.limits, before, record)
 
     isOver = true
 
@@ -185,8 +231,8 @@ function limitsOf (box: Box, { ceilings, grants }: ExecutionInit, job: Job, task
   return met.limits
 }
 
-async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits, waited: boolean, record: ExecutionResult): Promise<BoxReport> {
-  const payload = job.payload == null ? undefined : await openPayload(init.content, job.payload)
+async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits, { built, waited }: Before, record: ExecutionResult): Promise<BoxReport> {
+  const payload = built ?? (job.payload == null ? undefined : await openPayload(init.content, job.payload))
   const commands = taskCommands(job, record.key.task)
 
   try {
@@ -209,7 +255,7 @@ async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits
       repeat: job.kind === 'exec' && job.each != null && job.counters !== true
     }, runOptions(init, record))
   } finally {
-    await payload?.close()
+    await (payload === built ? undefined : payload?.close())
   }
 }
 
@@ -231,13 +277,4 @@ function runOptions (init: ExecutionInit, record: ExecutionResult): RunOptions {
       }
     }
   }
-}
-
-/** Rejects with what keeps the payload out of the store, when it was refused before. */
-async function openPayload (content: ContentStore, manifest: PayloadManifest): Promise<ContentReader> {
-  if (!await content.has(manifest.id)) {
-    await (await content.begin(manifest)).abort()
-  }
-
-  return content.open(manifest.id)
 }

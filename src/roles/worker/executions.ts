@@ -4,6 +4,7 @@ import { ExecutionOutput } from './execution-output.ts'
 import { runExecution } from './execution.ts'
 import { NO_OUTPUT, Parcel } from './parcel.ts'
 import type { Boxes } from './boxes.ts'
+import type { Builds } from './builds/builds.ts'
 import type { Deliveries } from './deliveries.ts'
 import type { Outbox } from './outbox.ts'
 import type { SealedJobs } from './sealed-jobs.ts'
@@ -22,6 +23,7 @@ const MAX_SAVING = 64
 
 export interface ExecutionsComponents {
   boxes: Boxes
+  builds: Builds
   /** What no job may exceed here. */
   ceilings: SomeLimits
   /** What jobs may do to the machine. */
@@ -175,7 +177,7 @@ export class Executions {
   }
 
   async #runWith (output: ExecutionOutput, running: Running, start: SlotStart): Promise<ExecutionResult> {
-    const { boxes, ceilings, grants, content, jobs, turns, quiet, noise, deliveries, makeRoom, onUnderWay, onChange, log } = this.#components
+    const { boxes, builds, ceilings, grants, content, jobs, turns, quiet, noise, deliveries, makeRoom, onUnderWay, onChange, log } = this.#components
     const { execution } = running
     const parcel = new Parcel(execution, output, () => !running.measured, () => running.isItem, start.more)
 
@@ -185,6 +187,7 @@ export class Executions {
     return runExecution({
       start,
       boxes,
+      builds,
       ceilings,
       grants,
       content,

@@ -22,6 +22,7 @@ import { prepareOwnedDir, prepareRoleDir } from '../role-dir.ts'
 import { Arrivals } from './arrivals.ts'
 import { bind } from './binding.ts'
 import { Boxes } from './boxes.ts'
+import { Builds } from './builds/builds.ts'
 import { Coalesced } from './coalesce.ts'
 import { Controls } from './controls.ts'
 import { Deliveries } from './deliveries.ts'
@@ -193,8 +194,17 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       onChange,
       log
     })
+    const builds = await Builds.open({
+      dir: join(dir, 'builds'),
+      content,
+      files,
+      ceilings: options.ceilings ?? {},
+      machine: [resources.arch, resources.cpuModel, resources.os, resources.nodeVersion],
+      sandbox
+    })
     const executions = new Executions({
       boxes,
+      builds,
       ceilings: options.ceilings ?? {},
       grants: options.grants ?? [],
       content,

@@ -5,8 +5,8 @@ import { printable } from '../../model/text.ts'
 import { formatBytes } from '../../model/units.ts'
 import { MAX_CHUNK } from '../frame.ts'
 import { BOX } from '../layout.ts'
-import type { Collect } from '../../model/collect.ts'
 import type { GlobState } from '../../model/glob.ts'
+import type { BoxCollect } from '../box-types.ts'
 import type { Control } from './control.ts'
 
 /** Files and folders that are looked at: more than any box lets a program make by default. */
@@ -26,6 +26,7 @@ export class Collector {
   readonly #control: Control
   readonly #patterns: Glob[]
   readonly #maxBytes: number
+  readonly #maxFiles: number
   readonly #buffer = Buffer.alloc(MAX_CHUNK)
   readonly #skipped: string[] = []
   #unsaid = 0
@@ -34,10 +35,11 @@ export class Collector {
   #seen = 0
 
   /** Throws when a pattern is none. */
-  constructor (control: Control, { patterns, maxBytes }: Collect) {
+  constructor (control: Control, { patterns, maxBytes, maxFiles = MAX_COLLECT_FILES }: BoxCollect) {
     this.#control = control
     this.#patterns = patterns.map(pattern => new Glob(pattern))
     this.#maxBytes = maxBytes
+    this.#maxFiles = maxFiles
   }
 
   /** Why something that fits was not taken, of all calls so far. */
@@ -94,8 +96,8 @@ export class Collector {
       this.#skip(`${path}: ${stats.isSymbolicLink() ? 'a link' : 'no regular file'}`)
     } else if (!isTaken(path)) {
       this.#skip(`${path}: its name cannot be kept`)
-    } else if (this.#files === MAX_COLLECT_FILES) {
-      this.#skip(`${path}: one task brings back ${MAX_COLLECT_FILES} files at most`)
+    } else if (this.#files === this.#maxFiles) {
+      this.#skip(`${path}: one task brings back ${this.#maxFiles} files at most`)
     } else if (stats.size > this.#maxBytes - this.#bytes) {
       this.#skip(`${path}: ${formatBytes(stats.size)}, and ${formatBytes(this.#maxBytes - this.#bytes)} are left of the ${formatBytes(this.#maxBytes)} that all files may have`)
     } else {
