@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import { MAX_MASTERS } from '../model/job.ts'
-import { parseCount, parseDuration } from '../model/units.ts'
+import { DEFAULT_BUILD_LIMITS } from '../model/build.ts'
+import { formatBytes, formatDuration, parseCount, parseDuration } from '../model/units.ts'
+import { parseLimit } from '../roles/client/draft/limit-options.ts'
 import { parsePercent, positive } from '../roles/client/draft/plan.ts'
 import { addLimitOptions } from './limit-options.ts'
 import { ListOption } from './list-option.ts'
@@ -15,6 +17,9 @@ export function addJobOptions (command: Command, on: string): Command {
     .optionsGroup('What goes along:')
     .addOption(new ListOption('--with <file[=name]>', 'a file the program needs, put beside it (repeatable)'))
     .option('--stdin <file>', 'what every run reads as its standard input; - is this one')
+    .option('--build <line>', 'a line for sh that every worker does first, once, in a sandbox: --build \'cc -O2 -o app app.c\'; files that it names and leaves are there in every run')
+    .option('--build-timeout <duration>', `wall time of the build (default: ${formatDuration(DEFAULT_BUILD_LIMITS.wallMs)})`, text => parseLimit('wallMs', '--build-timeout', text))
+    .option('--build-memory <size>', `memory of the build (default: ${formatBytes(DEFAULT_BUILD_LIMITS.memoryBytes)})`, text => parseLimit('memoryBytes', '--build-memory', text))
     .addOption(new ListOption('--env <key=value>', 'an environment variable of the program (repeatable)'))
     .option('--shell', 'hand the command line to sh -c')
     .option('-N', 'no shell, as always here; accepted because hyperfine has it')

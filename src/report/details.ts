@@ -101,7 +101,7 @@ function counterLines ({ worker: { result } }: Row, { counters }: Statistics): L
 }
 
 function machineLines ({ worker: { result, info } }: Row): Labelled[] {
-  const { noise, environment = [], cores, quietWaitMs = 0, waitedMs = 0 } = result ?? {}
+  const { noise, build, environment = [], cores, quietWaitMs = 0, waitedMs = 0 } = result ?? {}
   const waits = [
     ...(waitedMs > 0 ? [`${formatDuration(waitedMs)} for another worker of its machine`] : []),
     ...(quietWaitMs > 0 ? [`${formatDuration(quietWaitMs)} for a quiet machine`] : [])
@@ -109,6 +109,7 @@ function machineLines ({ worker: { result, info } }: Row): Labelled[] {
 
   return [
     ...(noise == null ? [] : listed('noise', [noise.grade, ...noise.reasons])),
+    ...(build == null ? [] : [['build', `${build.compiler == null ? '' : `${printable(build.compiler)}, `}${formatDuration(build.wallMs)}${build.cached ? ', built before' : ''}`] as Labelled]),
     ...listed('environment', environment),
     ...(cores == null ? [] : [['bound to', `processors ${cores.join(', ')}`] as Labelled]),
     ...(waits.length === 0 ? [] : [['waited', waits.join(', ')] as Labelled]),

@@ -88,8 +88,9 @@ function workerTexts ({ worker, ended }: Row, finished: FinishedJob): string[] {
     ...(worker.duplicates ?? []).map(({ workerName, outcome, conflict }) => conflict === true
       ? `${printable(workerName)} has delivered another record of the same execution (${outcome}), which does not count: do not trust this one either`
       : `ran on ${printable(workerName)} as well (${outcome}), which does not count`),
-    ...(late && !explained ? [`not simultaneous: ${waited ? 'another worker of its machine was measuring' : 'it was busy when the others started'}`] : []),
+    ...(late && !explained ? [`not simultaneous: ${waited ? 'another worker of its machine was measuring' : result?.build?.cached === false ? 'it had to build first' : 'it was busy when the others started'}`] : []),
     ...(quietWaitMs < WORTH_TELLING_MS ? [] : [`waited ${formatDuration(quietWaitMs)} for a quiet machine`]),
+    ...(result?.build?.compiler == null ? [] : [`built by ${printable(result.build.compiler, 120)}`]),
     ...(result?.noCounters == null ? [] : [`no hardware counters: ${printable(result.noCounters)}`]),
     ...caveats.map(caveat => `sandbox: ${printable(caveat, 120)}`)
   ]

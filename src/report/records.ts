@@ -90,6 +90,7 @@ export interface ResultRecord {
   sandbox?: SandboxFacts
   /** What each run was allowed. */
   allowed?: Limits
+  build?: BuildRecord
   /** Its worker did not end well although every run did: a line around the runs failed. */
   ended?: { state: string, reason: string }
 }
@@ -109,6 +110,17 @@ export interface FailureRecord {
   limits: Array<string | null>
   sandbox?: SandboxFacts
   allowed?: Limits
+  build?: BuildRecord
+}
+
+/** What its worker built before the runs. */
+export interface BuildRecord {
+  /** As it calls itself. */
+  compiler?: string
+  /** Seconds, when it was built. */
+  time: number
+  /** It had been built there before. */
+  cached: boolean
 }
 
 export interface Records {
@@ -210,8 +222,11 @@ function failureRecord (row: Row, finished: FinishedJob): FailureRecord {
 }
 
 /** Under what protections and limits it ran, as far as its worker came to say. */
-function conditions ({ worker: { result } }: Row): { sandbox?: SandboxFacts, allowed?: Limits } {
+function conditions ({ worker: { result } }: Row): { sandbox?: SandboxFacts, allowed?: Limits, build?: BuildRecord } {
+  const { compiler, wallMs = 0, cached = false } = result?.build ?? {}
+
   return {
+    ...(result?.build == null ? {} : { build: { ...(compiler == null ? {} : { compiler }), time: wallMs / 1e3, cached } }),
     ...(result?.sandbox == null ? {} : { sandbox: result.sandbox }),
     ...(result?.limits == null ? {} : { allowed: result.limits })
   }

@@ -1,10 +1,13 @@
 import { existsSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
 import { ITEM_MARK } from '../../../model/each.ts'
 import { MeshmarkError } from '../../../model/errors.ts'
 import { isJobId } from '../../../model/ids.ts'
+import type { Build } from '../../../model/build.ts'
 import type { Command, JobKind } from '../../../model/job.ts'
 import type { Plan } from '../../../model/plan.ts'
 import type { DraftFile, JobDraft } from '../types.ts'
+import { buildOf, insideFolder, sourcesOf } from './build.ts'
 import { collectCommands, readProgram } from './command-words.ts'
 import type { HookOptions } from './hooks.ts'
 import type { JobOptions } from './job-options.ts'
@@ -68,13 +71,17 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
 
   const files = new PayloadFiles(request.given, request.onlyGiven)
   const commands: Command[] = []
+  const build = buildOf(options)
+  const sources = build == null ? [] : sourcesOf(build.line)
 
   for (const { argv, title, hooks, parameters } of typed) {
     const program = readProgram(argv[0] ?? '')
 
     commands.push({
       argv,
-      program: program.kind === 'local' ? { kind: 'payload', path: await files.addProgram(program.path, hooks?.setup != null) } : program,
+      program: program.kind === 'local'
+        ? { kind: 'payload', path: await (build == null ? files.addProgram(program.path, hooks?.setup != null) : files.addBuilt(program.path, isMadeBy(build, program.path, sources))) }
+        : program,
       ...(title == null ? {} : { name: title }),
       ...(hooks == null ? {} : { hooks }),
       ...(parameters == null ? {} : { parameters })
@@ -83,6 +90,12 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
 
   for (const text of options.with ?? []) {
     await files.addWith(text)
+  }
+
+  const programs = new Set(commands.flatMap(({ program }) => program.kind === 'payload' ? [program.path] : []))
+
+  for (const source of sources) {
+    await (programs.has(insideFolder(source) ?? '') ? undefined : files.addSource(source))
   }
 
   const stdin = options.stdin == null
@@ -102,13 +115,21 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
       placement,
       ...(require.length === 0 ? {} : { require }),
       plan,
+      ...(build == null ? {} : { build }),
       ...(request.items == null ? {} : { each: { items: request.items } }),
       ...(options.replicas == null ? {} : { replicas: options.replicas }),
       ...(options.retryLost == null ? {} : { retryLostMs: options.retryLost }),
       ...request.measuring
     },
-    hints: [...(request.onlyGiven === true ? [] : forgottenFiles(commands, files.all.map(({ path }) => path))), ...unusedParameters(request)]
+    hints: [...(request.onlyGiven === true ? [] : forgottenFiles(commands, files.all.map(({ path }) => path))), ...unusedParameters(request), ...(build != null && files.all.length === 0 ? ['note: no file goes along for --build: add --with FILE for each that it reads'] : [])]
   }
+}
+
+/** The line says so: its `-o` is that. */
+function isMadeBy ({ line }: Build, path: string, sources: readonly string[]): boolean {
+  const name = insideFolder(path)
+
+  return name != null && !sources.some(source => insideFolder(source) === name) && line.includes(basename(name))
 }
 
 /** An item in the text of a line would be taken for shell text: it is handed over as `$1`. */

@@ -12,4 +12,10 @@ export interface JobOptions {
   replicas?: number
   retryLost?: number
   shell?: boolean
+  /** A line for `sh -c`: on each worker, before everything else. */
+  build?: string
+  /** Milliseconds. */
+  buildTimeout?: number
+  /** Bytes. */
+  buildMemory?: number
 }

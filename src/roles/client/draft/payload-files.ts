@@ -4,6 +4,7 @@ import { basename, resolve } from 'node:path'
 import { MeshmarkError } from '../../../model/errors.ts'
 import { isPayloadPath, MAX_FILES } from '../../../model/payload.ts'
 import { printable } from '../../../model/text.ts'
+import { insideFolder, isReadyToRun } from './build.ts'
 import type { DraftFile } from '../types.ts'
 
 /**
@@ -61,6 +62,37 @@ export class PayloadFiles {
     }
 
     return this.#add(path, this.#programName(path), found.mode)
+  }
+
+  /**
+   * A program that a build may make: of this machine only a script goes along,
+   * since what is compiled here may be an old one, and for this machine alone.
+   * Resolves with its path in the payload.
+   *
+   * @param isMade - the build's line says that it makes it
+   */
+  async addBuilt (path: string, isMade: boolean): Promise<string> {
+    const given = this.#givenAs(path)
+    const name = insideFolder(path)
+
+    if (given != null) {
+      return given
+    }
+
+    if (name == null) {
+      throw new MeshmarkError('usage', `program ${path}: what --build makes is in the program's folder: write e.g. ./${basename(path)}`)
+    }
+
+    return this.#isOnlyGiven || isMade || !await isReadyToRun(path) ? name : this.#add(path, name, (await look(path, 'program')).mode)
+  }
+
+  /** A file that a build's line may name, under the path that it has there; nothing when there is none here. */
+  async addSource (path: string): Promise<void> {
+    const name = insideFolder(path)
+
+    if (name != null && !this.#isOnlyGiven && !this.#files.has(name) && await stat(path).then(found => found.isFile(), () => false)) {
+      this.#add(path, name, (await look(path, '--build file')).mode)
+    }
   }
 
   /** `FILE` or `FILE=NAME`, where NAME may name folders. Resolves with its path in the payload. */

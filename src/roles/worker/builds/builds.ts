@@ -9,7 +9,7 @@ import { printable } from '../../../model/text.ts'
 import { askTools, locateProgram, locateTools } from '../../../sandbox/index.ts'
 import { ContentStore } from '../../../store/content.ts'
 import { ensurePrivateDir } from '../../../store/files.ts'
-import { openPayload } from '../open-payload.ts'
+import { openPayload } from '../../../store/open-payload.ts'
 import { BuildIndex } from './build-index.ts'
 import { buildKey } from './build-key.ts'
 import { BuildOutput } from './build-output.ts'
@@ -175,6 +175,8 @@ export class Builds {
       o.signal.removeEventListener('abort', abort)
 
       if (--pending.waiting === 0) {
+        // nobody joins what is being ended
+        this.#forget(key, pending)
         pending.stop.abort(o.signal.reason)
         await pending.done.catch(() => {})
       }
@@ -196,13 +198,19 @@ export class Builds {
         }
 
         throw err
-      }).finally(() => { this.#pending.delete(key) })
+      }).finally(() => { this.#forget(key, pending) })
     }
 
     pending.done.catch(() => {})
     this.#pending.set(key, pending)
 
     return pending
+  }
+
+  #forget (key: string, pending: Pending): void {
+    if (this.#pending.get(key) === pending) {
+      this.#pending.delete(key)
+    }
   }
 
   async #build (job: Job & { build: Build }, limits: Limits, createBox: () => Promise<Box>, signal: AbortSignal): Promise<Built> {

@@ -1,6 +1,6 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { draftJob, type DraftRequest } from '../../../../src/roles/client/draft/draft.ts'
 import { temporaryFolder } from '../../../cli/helpers.ts'
 
@@ -141,5 +141,50 @@ describe('a job from the command line', () => {
     const { hints } = await draftJob({ ...REQUEST, words: ['python3', 'package.json'] })
 
     expect(hints).toEqual(['note: package.json stays on this machine: add --with package.json if the program reads it'])
+  })
+})
+
+describe('a job that builds', () => {
+  const before = process.cwd()
+
+  afterEach(() => { process.chdir(before) })
+
+  const drafted = async (folder: string, options: DraftRequest['options'], ...words: string[]): Promise<Awaited<ReturnType<typeof draftJob>>> => {
+    process.chdir(folder)
+
+    return draftJob({ ...REQUEST, words, options })
+  }
+
+  it('sends what the line names, and not the program that is made', async () => {
+    const folder = await files('app.c', 'src/util.c')
+
+    await writeFile(join(folder, 'app'), '\x7fELF of another machine')
+
+    const { draft, hints } = await drafted(folder, { build: 'cc -O2 -o app app.c ./src/util.c /etc/hostname missing.c', buildTimeout: 5_000, buildMemory: 1e9 }, './app', '1')
+
+    expect(draft.commands[0]?.program).toEqual({ kind: 'payload', path: 'app' })
+    expect(draft.files.map(({ path }) => path)).toEqual(['app.c', 'src/util.c'])
+    expect(draft.build).toEqual({ line: 'cc -O2 -o app app.c ./src/util.c /etc/hostname missing.c', limits: { wallMs: 5_000, memoryBytes: 1e9 } })
+    expect(hints).toEqual([])
+  })
+
+  it('does not look for a program that is only there afterwards, wherever in the folder, and does send a script', async () => {
+    const folder = await files('Makefile', 'run.sh')
+    const { draft } = await drafted(folder, { build: 'make', with: ['Makefile'] }, './out/app')
+    const script = await drafted(folder, { build: 'make' }, './run.sh')
+
+    expect(draft.commands[0]?.program).toEqual({ kind: 'payload', path: 'out/app' })
+    expect(draft.files.map(({ path }) => path)).toEqual(['Makefile'])
+    expect(script.draft.files.map(({ path }) => path)).toEqual(['run.sh'])
+  })
+
+  it('says when nothing goes along, and refuses what makes no sense', async () => {
+    const folder = await files('app.c')
+
+    expect((await drafted(folder, { build: 'make' }, './app')).hints).toEqual(['note: no file goes along for --build: add --with FILE for each that it reads'])
+    await expect(drafted(folder, { build: ' ' }, './app')).rejects.toThrow('--build is empty')
+    await expect(drafted(folder, { build: 'make' }, '/tmp/app')).rejects.toThrow('what --build makes is in the program\'s folder: write e.g. ./app')
+    await expect(drafted(folder, { build: 'make' }, '../app')).rejects.toThrow('what --build makes')
+    await expect(drafted(folder, { buildTimeout: 5 }, 'ls')).rejects.toThrow('--build-timeout has a meaning only with --build')
   })
 })

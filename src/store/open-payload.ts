@@ -1,6 +1,6 @@
-import type { PayloadManifest } from '../../model/payload.ts'
-import type { ContentReader } from '../../store/content-reader.ts'
-import type { ContentStore } from '../../store/content.ts'
+import type { PayloadManifest } from '../model/payload.ts'
+import type { ContentReader } from './content-reader.ts'
+import type { ContentStore } from './content.ts'
 
 /** Rejects with what keeps the payload out of the store, when it was refused before. */
 export async function openPayload (content: ContentStore, manifest: PayloadManifest): Promise<ContentReader> {
