@@ -26,7 +26,14 @@ export interface EndedCall {
 export function readAnswer (call: EndedCall): Answer {
   const { name, end, answer } = call
   const where = end.workerName === '' ? '' : ` on ${printable(end.workerName, MAX_REASON)}`
-  const failed = (message: string): Answer => ({ ok: false, reason: new CallError(message, { state: end.state, limit: end.limit, worker: end.workerName }) })
+  const failed = (message: string): Answer => {
+    const error = new CallError(message, { state: end.state, limit: end.limit, worker: end.workerName })
+
+    // where it was called, instead of where its end was read
+    error.stack = `${error.name}: ${message}${call.calledFrom}`
+
+    return { ok: false, reason: error }
+  }
 
   if (answer == null) {
     return failed(`what ${name} answered${where} is longer than its result may be`)

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ulid } from 'ulid'
 import { isMeshmarkError } from '../model/errors.ts'
-import { onAbort } from '../node/wait.ts'
 import { readAnswer } from './answer.ts'
 import { draftCalls } from './draft.ts'
 import { CallError } from './errors.ts'
@@ -15,6 +14,9 @@ import type { CallRules } from './call-options.ts'
 const QUOTA_PAUSE_MS = 250
 const QUOTA_PATIENCE_MS = 60_000
 
+/** Whoever has aborted calls waits no longer for a mesh that does not answer. */
+const CANCEL_MS = 5_000
+
 /** What one distributed function is, for its jobs. */
 export interface Definition {
   name: string
@@ -26,41 +28,28 @@ export interface Definition {
 
 /**
  * Carries calls out as one job, and settles each as its item ends. Resolves
- * when all have: also when the job could not be submitted, or was cancelled by
- * the signal, in which case it is cancelled on the workers too by then.
+ * when all are settled. When the signal fires the job is cancelled first: calls
+ * reject when the mesh has said that nothing of them runs any more, or when it
+ * has not answered for a while.
  */
 export async function runCalls (client: Client, { name, title, files }: Definition, rules: CallRules, calls: readonly Call[]): Promise<void> {
   const { signal } = rules
-  const reject = (reason: unknown): void => { calls.forEach(call => { call.settle({ ok: false, reason }) }) }
-  const forget = onAbort(signal, reject)
+  const id = ulid()
+  let offered = false
 
   try {
-    const draft = { ...draftCalls({ name, title }, rules, await files(), calls.map(({ encoded }) => encoded)), id: ulid() }
+    const draft = { ...draftCalls({ name, title }, rules, await files(), calls.map(({ encoded }) => encoded)), id }
 
     signal?.throwIfAborted()
-    // not with the signal: whether the job was accepted must be known when it is to be cancelled
-    await patiently(async () => client.submit(draft))
-
-    const cancelled = Promise.withResolvers<void>()
-    const forgetCancel = onAbort(signal, () => { client.cancel(draft.id).then(() => { cancelled.resolve() }, cancelled.reject) })
-
-    try {
-      await patiently(async () => follow(client, draft.id, name, rules, calls))
-    } catch (err) {
-      if (signal?.aborted !== true) {
-        throw err
-      }
-    } finally {
-      forgetCancel()
-
-      if (signal?.aborted === true) {
-        await cancelled.promise
-      }
+    offered = true
+    await patiently(async () => client.submit(draft, { signal }))
+    await patiently(async () => follow(client, id, name, rules, calls))
+  } catch (reason) {
+    if (offered && signal?.aborted === true) {
+      await client.cancel(id, { signal: AbortSignal.timeout(CANCEL_MS) }).catch(() => {})
     }
-  } catch (err) {
-    reject(err)
-  } finally {
-    forget()
+
+    calls.forEach(call => { call.settle({ ok: false, reason }) })
   }
 }
 
@@ -87,6 +76,10 @@ async function follow (client: Client, job: string, name: string, rules: CallRul
 
   for await (const event of client.attachItems(job, { signal: rules.signal })) {
     reader.take(event)
+
+    if (calls.every(({ settled }) => settled)) {
+      return
+    }
   }
 
   for (const call of calls) {

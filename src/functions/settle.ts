@@ -8,6 +8,8 @@ const DEFAULT_CONCURRENCY = 1_000
  * inputs. No more inputs are taken than `concurrency` beyond those whose ends
  * were taken, so that memory is bounded for any number of them.
  *
+ * Left early, it ends when the calls have that are open then.
+ *
  * @param call - rejects when the signal fires
  */
 export async function * settleAll<A, R> (
@@ -24,6 +26,7 @@ export async function * settleAll<A, R> (
   const stop = new AbortController()
   const stopWith = (): void => { stop.abort(signal?.reason) }
   const window = new Window<R>(ordered, concurrency)
+  const open = new Set<Promise<void>>()
   const iterator = Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]()
 
   signal?.addEventListener('abort', stopWith)
@@ -49,6 +52,7 @@ export async function * settleAll<A, R> (
     window.stop()
     // not awaited: inputs that never come would never let go
     Promise.resolve(iterator.return?.()).catch(() => {})
+    await Promise.all(open)
   }
 
   async function read (): Promise<void> {
@@ -61,10 +65,13 @@ export async function * settleAll<A, R> (
         }
 
         window.opened()
-        call(value, stop.signal).then(
+
+        const ended = call(value, stop.signal).then(
           value => { window.put({ index, status: 'fulfilled', value }) },
           reason => { window.put({ index, status: 'rejected', reason }) }
-        )
+        ).finally(() => { open.delete(ended) })
+
+        open.add(ended)
       }
 
       window.end()

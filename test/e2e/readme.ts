@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, cp, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { chmod, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { MAIN } from './mesh.ts'
 
 /** Lines that a README tells its reader to type, and what it says of them in a comment above. */
@@ -59,6 +59,9 @@ export async function follow (readme: string, dir: string, env: NodeJS.ProcessEn
 
   await cp(dirname(dirname(readme)), examples, { recursive: true })
   await mkdir(bin, { recursive: true })
+  // programs import it by its name
+  await mkdir(join(dir, 'node_modules'))
+  await symlink(resolve(dirname(MAIN), '..'), join(dir, 'node_modules/meshmark'))
   await writeFile(join(bin, 'meshmark'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`)
   await chmod(join(bin, 'meshmark'), 0o755)
 
