@@ -88,6 +88,40 @@ export function parseTokenAtHost (text: string): { token: JoinToken, address?: s
   return { token: parseToken(text.slice(0, at)), address }
 }
 
+/** What lets a program speak to the HTTP interface of a master. It names no mesh: whoever has it says it to one address. */
+export interface HttpToken {
+  /** As of a join token. */
+  id: string
+  secret: Uint8Array
+}
+
+const HTTP_PREFIX = 'mmh1'
+const HTTP_SECRET_BYTES = 32
+
+export function createHttpToken (): HttpToken {
+  return { id: toString(randomBytes(ID_BYTES), 'base32'), secret: new Uint8Array(randomBytes(HTTP_SECRET_BYTES)) }
+}
+
+/** `mmh1-<id and secret in base 32>-<checksum>` */
+export function formatHttpToken ({ id, secret }: HttpToken): string {
+  const text = `${HTTP_PREFIX}-${toString(new Uint8Array([...fromString(id, 'base32'), ...secret]), 'base32')}`
+
+  return `${text}-${checksum(text)}`
+}
+
+/** Undefined for what is no such token. */
+export function parseHttpToken (text: string): HttpToken | undefined {
+  const [, body, check] = /^mmh1-([a-z2-7]{61})-([a-z2-7]{8})$/.exec(text) ?? []
+
+  if (body == null || check !== checksum(`${HTTP_PREFIX}-${body}`)) {
+    return undefined
+  }
+
+  const bytes = fromString(body, 'base32')
+
+  return { id: toString(bytes.subarray(0, ID_BYTES), 'base32'), secret: bytes.slice(ID_BYTES) }
+}
+
 /** What a master keeps instead of the secret, hex. The secret has 128 random bits, so a plain hash gives nothing away. */
 export function tokenHash (secret: Uint8Array): string {
   return createHash('sha256').update('meshmark-token-1\0').update(secret).digest('hex')

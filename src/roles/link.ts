@@ -4,7 +4,7 @@ import { join } from '../node/protocol/join/index.ts'
 import { request } from '../node/request.ts'
 import { linkOrder } from './link-order.ts'
 import { loadExpired, loadMember, rememberMasters, saveMembership } from './member.ts'
-import type { Member } from './member.ts'
+import type { Member, MemberPlace } from './member.ts'
 import type { FoundMesh } from './find-mesh.ts'
 import type { MeshNode, Peer } from '../node/mesh-node.ts'
 import type { JoinReply, JoinRequest } from '../node/protocol/join/messages.ts'
@@ -12,7 +12,7 @@ import type { JoinToken } from '../node/token.ts'
 
 export interface LinkOptions {
   /** Where the membership is kept. */
-  dir: string
+  dir: MemberPlace
   /** The name wished for. */
   name: string
   /** Try no master but those whose addresses the mesh comes with: somebody typed them. */

@@ -16,23 +16,30 @@ export interface Member {
   masters: string[]
 }
 
+/** A folder, or the memory of this process for a member that is made anew each time. */
+export type MemberPlace = string | { member?: Member }
+
 const FILE = 'membership.json'
 const VERSION = 1
 
 /** By folder: who reads, changes and writes waits for whoever does so already. */
-const turns = new Map<string, Promise<unknown>>()
+const turns = new Map<MemberPlace, Promise<unknown>>()
 
 /** Undefined when there is none, or when it has expired: see `loadExpired`. */
-export async function loadMember (dir: string, peerId: string): Promise<Member | undefined> {
+export async function loadMember (dir: MemberPlace, peerId: string): Promise<Member | undefined> {
   return load(dir, peerId, expiresAt => expiresAt > Date.now())
 }
 
 /** One that has expired: a master may renew it all the same. */
-export async function loadExpired (dir: string, peerId: string): Promise<Member | undefined> {
+export async function loadExpired (dir: MemberPlace, peerId: string): Promise<Member | undefined> {
   return load(dir, peerId, expiresAt => expiresAt <= Date.now())
 }
 
-async function load (dir: string, peerId: string, isWanted: (expiresAt: number) => boolean): Promise<Member | undefined> {
+async function load (dir: MemberPlace, peerId: string, isWanted: (expiresAt: number) => boolean): Promise<Member | undefined> {
+  if (typeof dir !== 'string') {
+    return dir.member != null && isWanted((await openMembership(dir.member.membership, dir.member.meshId)).expiresAt) ? dir.member : undefined
+  }
+
   let text: string
 
   try {
@@ -62,9 +69,9 @@ async function load (dir: string, peerId: string, isWanted: (expiresAt: number) 
 }
 
 /** A new membership; what is known of masters grows. */
-export async function saveMembership (dir: string, { meshId, membership, masters }: Member): Promise<void> {
+export async function saveMembership (dir: MemberPlace, { meshId, membership, masters }: Member): Promise<void> {
   await inTurn(dir, async () => {
-    await write(dir, { meshId, membership, masters: mergeMasters({ said: masters, known: await mastersIn(join(dir, FILE)) }) })
+    await write(dir, { meshId, membership, masters: mergeMasters({ said: masters, known: typeof dir === 'string' ? await mastersIn(join(dir, FILE)) : dir.member?.masters ?? [] }) })
   })
 }
 
@@ -73,7 +80,7 @@ export async function saveMembership (dir: string, { meshId, membership, masters
  * first. Returns what is known then, also when there is no membership to keep
  * it with.
  */
-export async function rememberMasters (dir: string, peerId: string, { id, reachedAt, addresses, masters }: Pick<Peer, 'id' | 'reachedAt' | 'addresses' | 'masters'>): Promise<string[]> {
+export async function rememberMasters (dir: MemberPlace, peerId: string, { id, reachedAt, addresses, masters }: Pick<Peer, 'id' | 'reachedAt' | 'addresses' | 'masters'>): Promise<string[]> {
   return inTurn(dir, async () => {
     const member = await loadMember(dir, peerId)
     const said = masters.length > 0 ? masters : addresses
@@ -87,7 +94,12 @@ export async function rememberMasters (dir: string, peerId: string, { id, reache
   })
 }
 
-async function write (dir: string, { meshId, membership, masters }: Member): Promise<void> {
+async function write (dir: MemberPlace, { meshId, membership, masters }: Member): Promise<void> {
+  if (typeof dir !== 'string') {
+    dir.member = { meshId, membership, masters }
+    return
+  }
+
   await mkdir(dir, { recursive: true, mode: 0o700 })
   await writeFileAtomic(join(dir, FILE), Buffer.from(JSON.stringify({
     version: VERSION,
@@ -97,7 +109,7 @@ async function write (dir: string, { meshId, membership, masters }: Member): Pro
   })), 0o600)
 }
 
-async function inTurn<T> (dir: string, work: () => Promise<T>): Promise<T> {
+async function inTurn<T> (dir: MemberPlace, work: () => Promise<T>): Promise<T> {
   const turn = (turns.get(dir) ?? Promise.resolve()).then(work)
   const settled = turn.then(() => {}, () => {}).finally(() => {
     if (turns.get(dir) === settled) {

@@ -19,12 +19,14 @@ import { ItemReplay } from './item-replay.ts'
 import { Failures, MeshLink, PATIENCE_MS } from './mesh-link.ts'
 import { Replay } from './replay.ts'
 import type { Asking, AttachItemsOptions, AttachOptions, Client, ConnectOptions, JobDraft, ProfileOptions, ProfilePage, ShownItems, Submitted } from './types.ts'
+import type { FoundMesh } from '../find-mesh.ts'
+import type { MemberPlace } from '../member.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Role } from '../../model/roles.ts'
 import type { Watch } from './watch.ts'
 import type { Peer } from '../../node/mesh-node.ts'
 import type { PackedPayload } from '../../node/payload/pack.ts'
-import type { AdminReply, AdminRequest, TokenRow } from '../../node/protocol/admin/messages.ts'
+import type { AdminReply, AdminRequest, HttpAccess, TokenRow } from '../../node/protocol/admin/messages.ts'
 import type { JobFilter, JobRow, JobView, NodeRow, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
 import type { PrivateKey } from '@libp2p/interface'
 
@@ -52,6 +54,12 @@ export async function connectClient (options: ConnectOptions = {}): Promise<Clie
   const mesh = await findMesh({ role, dataRoot: root, masters: options.masters ?? [], token: options.token, mesh: options.mesh })
   const dir = join(await prepareRoleDir(root, mesh.meshId, mesh.role ?? role), INSTANCE)
   const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
+
+  return connectAs({ identity, mesh, dir }, options)
+}
+
+/** A client that has its identity, and its membership or a token. */
+export async function connectAs ({ identity, mesh, dir }: { identity: PrivateKey, mesh: FoundMesh, dir: MemberPlace }, options: ConnectOptions = {}): Promise<Client> {
   const node = await MeshNode.create({ identity, meshId: mesh.meshId, listen: [], mdns: options.mdns ?? true })
   const timeout = AbortSignal.timeout(options.timeoutMs ?? CONNECT_TIMEOUT_MS)
   const signal = options.signal != null ? AbortSignal.any([options.signal, timeout]) : timeout
@@ -246,7 +254,7 @@ class MeshClient implements Client {
     }
   }
 
-  async createToken (role: Role, { signal, ...options }: Asking & { ttlMs: number, uses?: number, name?: string }): Promise<{ text: string, row: TokenRow, addresses: string[] }> {
+  async createToken (role: Role, { signal, ...options }: Asking & { ttlMs: number, uses?: number, name?: string, http?: HttpAccess }): Promise<{ text: string, row: TokenRow, addresses: string[] }> {
     const [reply] = await this.#administer({ kind: 'create-token', role, ...options }, signal)
 
     if (reply?.kind !== 'token') {

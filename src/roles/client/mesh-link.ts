@@ -8,6 +8,7 @@ import { Watch } from './watch.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { FoundMesh } from '../find-mesh.ts'
 import type { LinkOptions } from '../link.ts'
+import type { MemberPlace } from '../member.ts'
 
 /** A client that loses its master looks for one this long before it gives up. */
 export const PATIENCE_MS = 60_000
@@ -28,7 +29,7 @@ export class MeshLink {
   #known: string[] = []
   #remembering?: Promise<unknown>
 
-  constructor (node: MeshNode, mesh: FoundMesh, dir: string, onWaiting = (): void => {}) {
+  constructor (node: MeshNode, mesh: FoundMesh, dir: MemberPlace, onWaiting = (): void => {}) {
     this.onWaiting = onWaiting
     this.#node = node
     this.#mesh = mesh

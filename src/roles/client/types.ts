@@ -5,7 +5,7 @@ import type { Placement } from '../../model/placement.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Requirement } from '../../model/requirements.ts'
 import type { JobFilter, JobRow, JobView, NodeRow, OutputOffset, SubmitReply } from '../../node/protocol/submit/messages.ts'
-import type { TokenRow } from '../../node/protocol/admin/messages.ts'
+import type { HttpAccess, TokenRow } from '../../node/protocol/admin/messages.ts'
 import type { Role } from '../../model/roles.ts'
 
 export interface ConnectOptions {
@@ -145,7 +145,7 @@ export interface Client {
    * anew with another master when the one that tells is lost.
    */
   profile: (options?: ProfileOptions) => AsyncIterable<ProfilePage>
-  createToken: (role: Role, options: Asking & { ttlMs: number, uses?: number, name?: string }) => Promise<{ text: string, row: TokenRow, addresses: string[] }>
+  createToken: (role: Role, options: Asking & { ttlMs: number, uses?: number, name?: string, http?: HttpAccess }) => Promise<{ text: string, row: TokenRow, addresses: string[] }>
   listTokens: (options?: Asking) => Promise<TokenRow[]>
   revokeToken: (id: string, options?: Asking) => Promise<string>
   revokeMember: (node: string, options?: Asking) => Promise<string>

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Membership } from '../../model/membership.ts'
 import type { Role } from '../../model/roles.ts'
+import type { HttpAccess } from '../../node/protocol/admin/messages.ts'
 
 /** A join token as the master keeps it: never the secret, only its hash. */
 export interface TokenRecord {
@@ -14,6 +15,8 @@ export interface TokenRecord {
   /** Absent = any number of times. */
   usesLeft?: number
   revoked: boolean
+  /** Not to join with, but to speak to the HTTP interface: with all that the role may, or to look only. */
+  http?: HttpAccess
 }
 
 /** A member, as all masters of the mesh keep it. */
@@ -36,10 +39,14 @@ export interface MasterRecord {
 }
 
 /** Why the token earns nothing, in one line; undefined = it does. */
-export function refuseToken (record: TokenRecord | undefined, hash: string, nowMs: number): string | undefined {
+export function refuseToken (record: TokenRecord | undefined, hash: string, nowMs: number, http = false): string | undefined {
   // one answer for an unknown id and for a wrong secret: nothing is learned by trying
   if (record == null || !equalHex(record.hash, hash)) {
     return 'this token is not known here: ask for a new one (meshmark token create)'
+  }
+
+  if ((record.http != null) !== http) {
+    return `token ${record.id} is ${http ? 'to join with, not for' : 'for'} the HTTP interface: make ${http ? 'one with meshmark token create client --http' : 'a join token with meshmark token create'}`
   }
 
   if (record.revoked) {

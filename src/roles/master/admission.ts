@@ -1,14 +1,14 @@
 import { MeshmarkError, toError } from '../../model/errors.ts'
 import { join } from '../../node/protocol/join/index.ts'
 import { openMembership, sealMembership } from '../../node/membership.ts'
-import { createToken, formatToken, parseToken, tokenHash } from '../../node/token.ts'
+import { createHttpToken, createToken, formatHttpToken, formatToken, parseToken, tokenHash } from '../../node/token.ts'
 import { readLocalMeshes } from '../local.ts'
 import { laterMember, laterToken, membersNamed, nameOfMember, refuseRenewal, refuseToken, rolesOf } from './admission-rules.ts'
 import type { MasterRecord, MemberRecord, TokenRecord } from './admission-rules.ts'
 import type { Change, FactRecord, Position, Replica } from './replica/replica.ts'
 import type { Role } from '../../model/roles.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
-import type { TokenRow } from '../../node/protocol/admin/messages.ts'
+import type { HttpAccess, TokenRow } from '../../node/protocol/admin/messages.ts'
 import type { JoinReply, JoinRequest } from '../../node/protocol/join/messages.ts'
 import type { Journal } from '../../store/journal.ts'
 import type { PrivateKey } from '@libp2p/interface'
@@ -43,6 +43,13 @@ export interface Fellows {
   live: () => string[]
 }
 
+export interface NewToken {
+  ttlMs: number
+  uses?: number
+  name?: string
+  http?: HttpAccess
+}
+
 export interface Revocation {
   members: MemberRecord[]
   /** This master is among them: `answered` is to be called once the answer is given. */
@@ -56,6 +63,7 @@ export class Admission {
   readonly #localTokens = new Map<string, TokenRecord>()
   readonly #members = new Map<string, MemberRecord>()
   readonly #revoked: Set<string>
+  readonly #tokenListeners = new Set<(record: TokenRecord) => void>()
   readonly #removed = Promise.withResolvers<string>()
   /** It was asked to put itself out, and has not answered yet. */
   #answering = false
@@ -104,7 +112,7 @@ export class Admission {
   }
 
   /** The text is returned this once; only its hash is kept. Good at every live master when it resolves. */
-  async createToken (role: Role, options: { ttlMs: number, uses?: number, name?: string }): Promise<{ text: string, row: TokenRow }> {
+  async createToken (role: Role, options: NewToken): Promise<{ text: string, row: TokenRow }> {
     const { text, record } = this.#makeToken(role, options)
 
     await this.#fellows.replicated(await this.#save(record))
@@ -207,6 +215,21 @@ export class Admission {
     this.leave(REMOVED)
   }
 
+  /** Of the HTTP interface too; a join token that no other machine hears of is none. */
+  token (id: string): TokenRecord | undefined {
+    return this.#tokens.get(id)
+  }
+
+  /** Called with each token that was made, used or revoked, by whichever master. */
+  onToken (listener: (record: TokenRecord) => void): void {
+    this.#tokenListeners.add(listener)
+  }
+
+  /** A membership without a join: for whoever has shown a token of the HTTP interface. */
+  async admitBearer (peerId: string, { role, name, id }: TokenRecord): Promise<Uint8Array> {
+    return this.#admit(peerId, rolesOf(role), `http-${name ?? id}`)
+  }
+
   nameOf (peerId: string): string | undefined {
     return this.#members.get(peerId)?.name
   }
@@ -221,13 +244,13 @@ export class Admission {
     return this.#admit(this.#components.peerId, ['master'], name)
   }
 
-  #makeToken (role: Role, { ttlMs, uses, name }: { ttlMs: number, uses?: number, name?: string }): { text: string, record: TokenRecord } {
-    const token = createToken(this.#components.meshId, role)
+  #makeToken (role: Role, { ttlMs, uses, name, http }: NewToken): { text: string, record: TokenRecord } {
+    const { text, id, secret } = http == null ? joinToken(this.#components.meshId, role) : httpToken()
     const now = Date.now()
 
     return {
-      text: formatToken(token),
-      record: { id: token.id, role, hash: tokenHash(token.secret), name, createdAt: now, expiresAt: now + ttlMs, usesLeft: uses, revoked: false }
+      text,
+      record: { id, role, hash: tokenHash(secret), name, createdAt: now, expiresAt: now + ttlMs, usesLeft: uses, revoked: false, http }
     }
   }
 
@@ -235,6 +258,7 @@ export class Admission {
   #take ({ key, value, elsewhere }: Change): void {
     if (key.startsWith('token/')) {
       this.#keep(this.#tokens, key, value, laterToken)
+      this.#tellToken(key.slice('token/'.length))
     } else if (key.startsWith('member/')) {
       this.#keep(this.#members, key, value, laterMember)
     } else if (key.startsWith('revoked/')) {
@@ -360,17 +384,38 @@ export class Admission {
     return sealMembership(this.#components.meshKey, { peerId, roles, name, issuedAt: now, expiresAt: now + MEMBERSHIP_MS })
   }
 
+  #tellToken (id: string): void {
+    const record = this.#tokens.get(id)
+
+    if (record != null) {
+      this.#tokenListeners.forEach(listener => { listener(record) })
+    }
+  }
+
   async #save (record: TokenRecord): Promise<Position> {
     this.#tokens.set(record.id, record)
+    this.#tellToken(record.id)
 
     return this.#components.replica.write([{ key: `token/${record.id}`, value: encode(record) }])
   }
+}
+
+function joinToken (meshId: string, role: Role): { text: string, id: string, secret: Uint8Array } {
+  const token = createToken(meshId, role)
+
+  return { ...token, text: formatToken(token) }
+}
+
+function httpToken (): { text: string, id: string, secret: Uint8Array } {
+  const token = createHttpToken()
+
+  return { ...token, text: formatHttpToken(token) }
 }
 
 function encode (record: object): Uint8Array {
   return Buffer.from(JSON.stringify(record))
 }
 
-function toRow ({ id, role, name, createdAt, expiresAt, usesLeft, revoked }: TokenRecord): TokenRow {
-  return { id, role, name, createdAt, expiresAt, usesLeft, revoked }
+function toRow ({ id, role, name, createdAt, expiresAt, usesLeft, revoked, http }: TokenRecord): TokenRow {
+  return { id, role, name, createdAt, expiresAt, usesLeft, revoked, http }
 }

@@ -14,12 +14,15 @@ import { handleAdmin } from './admin-handler.ts'
 import { Admission } from './admission.ts'
 import { Archive } from './archive.ts'
 import { handleAsk } from './ask-handler.ts'
+import { Bearers } from './bearers.ts'
 import { Coordinator } from './coordinator.ts'
 import { Drains } from './drains.ts'
+import { figuresOf } from './figures.ts'
 import { heedRemoval, meetDiscovered } from './fellows.ts'
 import { positions } from './follow.ts'
 import { markRemoved } from './home.ts'
 import { JobStore } from './job-store.ts'
+import { HttpAddresses } from './http-addresses.ts'
 import { settle } from './join.ts'
 import { Masters } from './masters.ts'
 import { encodeMeshKey } from './mesh-key.ts'
@@ -36,6 +39,7 @@ import { handleTasks } from './task-handler.ts'
 import { Uploads } from './uploads.ts'
 import { Watchers } from './watchers.ts'
 import type { LocalTokens } from '../local.ts'
+import type { Figures } from './figures.ts'
 import type { Retention } from './retention.ts'
 
 export interface MasterOptions {
@@ -69,6 +73,8 @@ export interface RunningMaster {
   removed: Promise<string>
   /** Resolves with the reason when it was away for so long that it has to end, and to begin without jobs at its next start. */
   outlived: Promise<string>
+  /** For an interface over HTTP, which is built on top of this. */
+  http: { bearers: Bearers, addresses: HttpAddresses, figures: () => Figures }
   stop: () => Promise<void>
 }
 
@@ -214,6 +220,15 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     masters.listen({ onReign: () => { void pruner.pruneNow() } })
     cleanups.add(async () => pruner.stop())
 
+    const httpAddresses = new HttpAddresses(replica, node.peerId)
+    await httpAddresses.load()
+
+    const http = {
+      bearers: new Bearers({ admission, meshKey, meshId, addresses: () => node.addresses() }),
+      addresses: httpAddresses,
+      figures: () => figuresOf({ state: coordinator.state, term: masters.claim?.term ?? 0, content: content.usage() })
+    }
+
     const startedAtMs = Date.now()
     const refresh = async (): Promise<void> => {
       await admission.forgetExpired(Date.now() - LOCAL_TOKEN_MS)
@@ -232,7 +247,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       return reason
     })
 
-    return { meshId, peerId: node.peerId, name: node.name, addresses: node.addresses(), joinLines: await joinLines(admission, node.addresses()), removed, outlived: replica.graveyard.outlived, stop: async () => cleanups.run() }
+    return { meshId, peerId: node.peerId, name: node.name, addresses: node.addresses(), joinLines: await joinLines(admission, node.addresses()), removed, outlived: replica.graveyard.outlived, http, stop: async () => cleanups.run() }
   } catch (err) {
     await cleanups.run().catch(() => {})
     throw err

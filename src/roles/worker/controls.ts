@@ -25,7 +25,7 @@ const BUSY_MS = 5 * 60 * 1000
 
 export interface ControlsComponents extends Pick<ControlComponents, 'node' | 'info' | 'foundOut' | 'holds' | 'standing' | 'onDrain' | 'log'> {
   mesh: FoundMesh
-  link: LinkOptions
+  link: LinkOptions & { dir: string }
   outbox: Outbox
   deliveries: Deliveries
   onRegistered: (master: Peer, name: string) => void

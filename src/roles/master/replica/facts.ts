@@ -19,6 +19,7 @@ import { asRecord, canonical, parseJson, smaller } from './bytes.ts'
  *   token/<id>               uses left: the fewest; revoked: once is for ever
  *   member/<peerId>          the latest atMs (joinedAt where there is none)
  *   master/<peerId>          the latest atMs
+ *   http/<peerId>            {urls, atMs} of a master: the latest
  *   drain/<peerId>           {drain, atMs, by}: the latest, at the same instant the greater `by`
  */
 export type FactKey = string
@@ -33,6 +34,7 @@ const JOINS: Record<string, Join> = {
   token: joinTokens,
   member: latest(fact => [fact.atMs ?? fact.joinedAt]),
   master: latest(fact => [fact.atMs]),
+  http: latest(fact => [fact.atMs]),
   drain: latest(fact => [fact.atMs, fact.by])
 }
 
