@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { parseCount, parseDuration, parseSize } from '../model/units.ts'
 import type { Context } from './context.ts'
+import { addHttpOptions } from './http-options.ts'
 import { ListOption, splitCommas } from './list-option.ts'
 import { addExamples } from './options.ts'
 import { serveAsMaster, type MasterSettings } from './serve-master.ts'
@@ -18,10 +19,12 @@ export function define (command: Command, context: Context): void {
     .addOption(new ListOption('--peer <addr>', 'another master of the mesh, HOST[:PORT] or a multiaddr (repeatable); beside a master of yours, or as an administrator, this is enough to be one more', splitCommas))
     .option('--token <token@host>', 'a master token of an existing mesh, to be one more master of it')
     .option('-q, --quiet', 'no notes')
+  addHttpOptions(command)
   addExamples(command, [
     ['meshmark master', 'creates a mesh the first time, takes it up again afterwards'],
     ['meshmark master --token TOKEN@10.0.0.5', 'one more master: meshmark token create master prints the token'],
     ['meshmark master --peer 127.0.0.1 --port 4748', 'one more on the same machine'],
+    ['meshmark master --http', 'JSON over HTTP at 127.0.0.1:4748 too; meshmark token create client --http makes a token for it'],
     ['meshmark master --listen 127.0.0.1:4800 --no-mdns', 'for this machine alone']
   ], `
 Whoever runs a master holds the key of the mesh and is trusted with everything in it.

@@ -1,6 +1,9 @@
 import { MeshmarkError } from '../model/errors.ts'
 import { note, type Context } from './context.ts'
+import type { HttpOptions, RunningHttp } from '../http/server.ts'
+import type { RunningMaster } from '../roles/master/master.ts'
 import { letHeapGrow } from './heap.ts'
+import type { HttpSettings } from './http-options.ts'
 import { listenAddress } from './listen.ts'
 import { useDataDirectory } from './data-directory.ts'
 import { typed } from './program-name.ts'
@@ -9,7 +12,7 @@ import { announceReady, untilStopped } from './until-stopped.ts'
 /** Percent. With a thousand workers 100 MB are alive. */
 const HEAP_GROWTH = 200
 
-export interface MasterSettings {
+export interface MasterSettings extends HttpSettings {
   listen?: string[]
   port?: number
   name?: string
@@ -30,6 +33,8 @@ export async function serveAsMaster (settings: MasterSettings, context: Context)
 
   const { runMaster } = await import('../roles/master/master.ts')
 
+  // before anything is begun
+  const httpOptions = settings.http == null || settings.http === false ? undefined : readHttpOptions(settings, context)
   const master = await runMaster({
     listen: await listenAddresses(settings),
     name: settings.name,
@@ -41,15 +46,57 @@ export async function serveAsMaster (settings: MasterSettings, context: Context)
     log: line => { note(context, line) }
   })
 
+  const http = httpOptions == null ? undefined : await startHttp(master, httpOptions)
+
+  if (httpOptions == null) {
+    // others must not be sent here
+    await master.http.addresses.announce([])
+  }
+
   context.stdout.write(await greeting(master, context))
-  announceReady({ kind: 'ready', name: master.name, meshId: master.meshId, addresses: master.addresses })
+
+  if (http != null && !context.quiet) {
+    context.stdout.write(`\nOver HTTP: ${http.url}/v1, with a token of\n  ${typed('meshmark token create client --http')}\n`)
+  }
+
+  announceReady({ kind: 'ready', name: master.name, meshId: master.meshId, addresses: master.addresses, ...(http == null ? {} : { http: http.url }) })
   await untilStopped({
-    stop: async () => { await master.stop() },
+    stop: async () => {
+      await http?.close()
+      await master.stop()
+    },
     failed: Promise.race([
       master.removed.then(reason => new MeshmarkError('refused', `${reason}: to come back it joins anew (meshmark master --token TOKEN@HOST)`)),
       master.outlived.then(reason => new MeshmarkError('failed', reason))
     ])
   }, context, { stopping: 'stopping' })
+}
+
+function readHttpOptions ({ http, httpOrigin = [], httpHost = [], httpInsecure }: HttpSettings, context: Context): HttpOptions {
+  const wrong = httpOrigin.find(origin => !/^https?:\/\/[^/\s]+$/.test(origin))
+
+  if (wrong != null) {
+    throw new MeshmarkError('usage', `--http-origin '${wrong}' is not an origin: write e.g. https://lab.example, without a path`)
+  }
+
+  return {
+    listen: typeof http === 'string' ? http : undefined,
+    origins: httpOrigin,
+    hosts: httpHost.map(name => name.toLowerCase()),
+    insecure: httpInsecure,
+    log: line => { note(context, line) }
+  }
+}
+
+async function startHttp (master: RunningMaster, options: HttpOptions): Promise<RunningHttp> {
+  const { serveHttp } = await import('../http/server.ts')
+
+  try {
+    return await serveHttp(master, options)
+  } catch (err) {
+    await master.stop()
+    throw err
+  }
 }
 
 async function listenAddresses ({ listen, port }: MasterSettings): Promise<string[]> {

@@ -67,4 +67,6 @@ export interface ReadyMessage {
   /** Only a master says these. */
   meshId?: string
   addresses: string[]
+  /** Where it answers over HTTP, when it does. */
+  http?: string
 }

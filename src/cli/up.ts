@@ -17,6 +17,7 @@ interface UpOptions {
   cores?: number
   data?: string
   port: number
+  http?: string | boolean
 }
 
 export function define (command: Command, context: Context): void {
@@ -26,6 +27,7 @@ export function define (command: Command, context: Context): void {
     .option('--cores <n>', 'so many physical cores for each worker, which then measure at the same time (default: they take turns)', parseCores)
     .option('--port <n>', 'port of the first master on 127.0.0.1 (default: a free one)', text => parseCount(text, '--port', 0, 65_535), 0)
     .option('--data <dir>', 'keep everything there (default: a temporary folder, removed at the end)')
+    .option('--http [addr:port]', 'let the first master answer over HTTP as well (default: 127.0.0.1:4748)')
     .option('-q, --quiet', 'no notes')
   addExamples(command, [
     ['meshmark up', 'a master and three workers'],
@@ -47,6 +49,7 @@ async function up (options: UpOptions, context: Context): Promise<void> {
   const workers: NodeProcess[] = []
   const addresses: string[] = []
   let meshId: string | undefined
+  let http: string | undefined
   const stopping = new AbortController()
   const stopped = new Promise<void>(resolve => { stopping.signal.addEventListener('abort', () => { resolve() }) })
 
@@ -75,7 +78,8 @@ async function up (options: UpOptions, context: Context): Promise<void> {
       const ready = await start(masters, [
         'master', '--listen', `127.0.0.1:${number === 1 ? options.port : 0}`, '--no-mdns',
         '--name', number === 1 ? 'master' : `master-${number}`,
-        ...(first == null ? [] : ['--peer', first])
+        ...(first == null ? [] : ['--peer', first]),
+        ...(number > 1 || options.http == null ? [] : ['--http', ...(typeof options.http === 'string' ? [options.http] : [])])
       ])
       const address = ready?.addresses[0]
 
@@ -84,6 +88,7 @@ async function up (options: UpOptions, context: Context): Promise<void> {
       }
 
       meshId = ready?.meshId
+      http ??= ready?.http
       addresses.push(address)
     }
 
@@ -95,7 +100,7 @@ async function up (options: UpOptions, context: Context): Promise<void> {
       return
     }
 
-    context.stdout.write(ready(options, addresses.map(address => formatAddress(address)), temporary ? undefined : data))
+    context.stdout.write(ready(options, addresses.map(address => formatAddress(address)), temporary ? undefined : data, http))
     await Promise.race([stopped, untilLastFails(masters, context), ...workers.map(async node => { await node.failed })])
     note(context, 'stopping')
   } finally {
@@ -136,13 +141,13 @@ async function forgetMesh (meshId: string | undefined): Promise<void> {
   }
 }
 
-function ready ({ workers }: UpOptions, masters: readonly string[], data: string | undefined): string {
+function ready ({ workers }: UpOptions, masters: readonly string[], data: string | undefined, http: string | undefined): string {
   const name = programName()
 
   return `${masters.length === 1 ? 'a master' : `${masters.length} masters`} at ${masters.join(', ')} and ${workers} worker${workers === 1 ? '' : 's'}. In another terminal, type:
   ${name} nodes
   ${name} run python3 -c 'print(sum(range(1000000)))'
-  ${name} exec uname -a
+  ${name} exec uname -a${http == null ? '' : `\n  ${name} token create client --http     # for ${http}/v1`}
 Ctrl-C here stops everything${data == null ? ' and leaves nothing behind' : `; ${data} is kept`}.
 `
 }

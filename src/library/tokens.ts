@@ -3,7 +3,7 @@ import { textOf } from './values.ts'
 import type { SignalOptions } from './job.ts'
 import type { Duration } from './options.ts'
 import type { Role } from '../model/roles.ts'
-import type { TokenRow } from '../node/protocol/admin/messages.ts'
+import type { HttpAccess, TokenRow } from '../node/protocol/admin/messages.ts'
 import type { Client } from '../roles/client/types.ts'
 
 const HOUR_MS = 3_600_000
@@ -15,6 +15,8 @@ export interface TokenOptions extends SignalOptions {
   uses?: number
   /** For the list. */
   name?: string
+  /** Not to join with, but for the HTTP interface: with all that the role may, or to read only. Then it is good for 30 days. */
+  http?: HttpAccess
 }
 
 /** As `meshmark token`. */
@@ -27,9 +29,9 @@ export class Tokens {
   }
 
   /** The text is told this once; masters keep a hash of it. */
-  async create (role: Role, { ttl, uses = role === 'master' ? 1 : undefined, name, signal }: TokenOptions = {}): Promise<{ text: string, row: TokenRow, addresses: string[] }> {
-    const ttlMs = ttl == null ? role === 'master' ? HOUR_MS : 24 * HOUR_MS : Math.round(parseDuration(textOf(ttl, '--ttl'), '--ttl'))
-    const { text, row, addresses } = await (await this.#admin()).createToken(role, { ttlMs, uses, name, signal })
+  async create (role: Role, { ttl, uses = role === 'master' ? 1 : undefined, name, http, signal }: TokenOptions = {}): Promise<{ text: string, row: TokenRow, addresses: string[] }> {
+    const ttlMs = ttl == null ? role === 'master' ? HOUR_MS : (http == null ? 1 : 30) * 24 * HOUR_MS : Math.round(parseDuration(textOf(ttl, '--ttl'), '--ttl'))
+    const { text, row, addresses } = await (await this.#admin()).createToken(role, { ttlMs, uses, name, http, signal })
 
     return { text, row, addresses }
   }

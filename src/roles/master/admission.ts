@@ -113,6 +113,10 @@ export class Admission {
 
   /** The text is returned this once; only its hash is kept. Good at every live master when it resolves. */
   async createToken (role: Role, options: NewToken): Promise<{ text: string, row: TokenRow }> {
+    if (options.http != null && role !== 'client' && role !== 'admin') {
+      throw new MeshmarkError('usage', `a token of the HTTP interface is for a client or an administrator, not for a ${role}`)
+    }
+
     const { text, record } = this.#makeToken(role, options)
 
     await this.#fellows.replicated(await this.#save(record))

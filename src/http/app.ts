@@ -1,0 +1,219 @@
+import { Hono, type Context } from 'hono'
+import { toError } from '../model/errors.ts'
+import { RateLimiter } from '../node/rate.ts'
+import { Bodies } from './exchange/body.ts'
+import { bearerToken, guard, type GuardOptions } from './exchange/guard.ts'
+import { createMetrics } from './metrics.ts'
+import { openapiDocument } from './openapi.ts'
+import { HttpProblem, problemResponse } from './exchange/problem.ts'
+import { json, queryOf, route, validate, type Route } from './exchange/route.ts'
+import { eventRoutes } from './routes/events.ts'
+import { fileRoutes } from './routes/files.ts'
+import { jobRoutes } from './routes/jobs.ts'
+import { meshRoutes, type MeshFacts } from './routes/mesh.ts'
+import { resultRoutes } from './routes/results.ts'
+import { tokenRoutes } from './routes/tokens.ts'
+import { firstOf, type Session, Sessions, tooMuch, type BearerSource, type SessionLimits } from './exchange/sessions.ts'
+import { whenOver } from './exchange/stream.ts'
+import { UPLOAD_LIMITS, Uploads, type UploadLimits } from './exchange/uploads.ts'
+import type { Bearer } from '../roles/master/bearers.ts'
+import type { Figures } from '../roles/master/figures.ts'
+
+/** Tokens that were wrong, from one address. */
+const WRONG_TOKENS = { perSecond: 2, burst: 20 }
+
+/** Requests of all tokens at once. */
+const MAX_REQUESTS = 256
+
+export interface AppOptions extends GuardOptions {
+  bearers: BearerSource & { check: (text: string) => Bearer }
+  facts: Omit<MeshFacts, 'coordinates'>
+  figures: () => Figures
+  log: (line: string) => void
+  sessionLimits?: SessionLimits
+  uploadLimits?: UploadLimits
+}
+
+export interface App {
+  hono: Hono
+  /** What the routes are, as they are served. */
+  document: Record<string, unknown>
+  /** Ends what lasts, and closes every client. */
+  close: () => Promise<void>
+}
+
+/** The interface without a socket. */
+export function createApp (options: AppOptions): App {
+  const { bearers, facts, figures, log } = options
+  const sessions = new Sessions(bearers, options.sessionLimits)
+  const uploads = new Uploads(options.uploadLimits ?? UPLOAD_LIMITS)
+  const bodies = new Bodies()
+  const wrong = new RateLimiter()
+  const metrics = createMetrics(figures, () => sessions.size)
+  const routes: Route[] = [
+    ...jobRoutes({ uploads }),
+    ...eventRoutes(),
+    ...resultRoutes(),
+    ...fileRoutes({ uploads }),
+    ...meshRoutes({ ...facts, coordinates: () => figures().coordinates }),
+    ...tokenRoutes(),
+    route({
+      method: 'get',
+      path: '/v1/metrics',
+      id: 'metrics',
+      summary: 'Numbers of this master, as Prometheus reads them',
+      access: 'read',
+      answers: { 200: { description: 'The numbers', content: { 'text/plain': undefined } } },
+      handle: async () => new Response(await metrics.render(), { headers: { 'content-type': metrics.contentType } })
+    }),
+    route({
+      method: 'get',
+      path: '/v1/openapi.json',
+      id: 'openapi',
+      summary: 'This interface as an OpenAPI document',
+      access: 'read',
+      answers: { 200: { description: 'The document', content: { 'application/json': undefined } } },
+      handle: async () => json(document)
+    })
+  ]
+  const document = openapiDocument(routes)
+  const hono = new Hono()
+  let requests = 0
+
+  const identify = (context: Context): Session => {
+    const from = context.env?.incoming?.socket?.remoteAddress ?? ''
+
+    try {
+      return sessions.of(bearers.check(bearerToken(context.req.raw.headers)))
+    } catch (err) {
+      if (err instanceof HttpProblem && err.status !== 401) {
+        throw err
+      }
+
+      const waitMs = wrong.take(from, WRONG_TOKENS, performance.now())
+
+      if (waitMs > 0) {
+        throw tooMuch('too many requests without a valid token', waitMs)
+      }
+
+      throw err instanceof HttpProblem ? err : new HttpProblem(401, 'refused', toError(err).message, { 'www-authenticate': 'Bearer realm="meshmark", error="invalid_token"' })
+    }
+  }
+
+  const serve = async (context: Context, route: Route): Promise<Response> => {
+    const request = context.req.raw
+    const session = identify(context)
+
+    checkAccess(session, route)
+
+    if (requests >= MAX_REQUESTS) {
+      throw tooMuch(`more than ${MAX_REQUESTS} requests at once`, 1_000)
+    }
+
+    const leave = session.enter(route.lasting === true)
+    const { signal, forget } = firstOf(request.signal, session.signal)
+    const over = (): void => {
+      requests--
+      leave()
+      forget()
+    }
+
+    requests++
+
+    try {
+      const response = await route.handle({
+        params: context.req.param(),
+        query: route.query == null ? {} : validate(route.query, queryOf(new URL(request.url)), 'the query'),
+        body: route.body == null ? undefined : validate(route.body, await bodies.json(request, signal), 'the body'),
+        session,
+        signal,
+        headers: request.headers,
+        stream: route.raw === true ? request.body : null
+      })
+
+      return whenOver(response, over)
+    } catch (err) {
+      over()
+      throw signal.aborted && signal.reason instanceof HttpProblem ? signal.reason : err
+    }
+  }
+
+  hono.use('*', async (context, next) => {
+    guard(context.req.raw.headers, options)
+    await next()
+    context.res.headers.set('x-content-type-options', 'nosniff')
+    context.res.headers.set('cache-control', 'no-store')
+
+    const origin = context.req.header('origin')
+
+    if (origin != null && options.origins.includes(origin)) {
+      context.res.headers.set('access-control-allow-origin', origin)
+      context.res.headers.set('access-control-expose-headers', 'Location, Retry-After, Meshmark-Exit-Code')
+      context.res.headers.append('vary', 'Origin')
+    }
+  })
+
+  // a browser asks first; nothing is answered to origins that are not allowed, for the guard has turned them away
+  hono.options('*', context => context.body(null, 204, {
+    'access-control-allow-methods': 'GET, POST, PUT, DELETE',
+    'access-control-allow-headers': 'Authorization, Content-Type, Last-Event-ID',
+    'access-control-max-age': '600'
+  }))
+
+  for (const route of routes) {
+    hono.on(route.method.toUpperCase(), route.path.replace(/\{(\w+)\}/g, ':$1'), async context => {
+      try {
+        const response = await serve(context, route)
+
+        metrics.count(route.path, route.method, response.status)
+
+        return response
+      } catch (err) {
+        const response = answerError(err, log)
+
+        metrics.count(route.path, route.method, response.status)
+
+        return response
+      }
+    })
+  }
+
+  hono.notFound(context => {
+    // who has no token learns nothing of what there is
+    identify(context)
+
+    return problemResponse(new HttpProblem(404, 'usage', `there is no ${context.req.method} ${context.req.path.slice(0, 200)}: see /v1/openapi.json`))
+  })
+  hono.onError(err => answerError(err, log))
+
+  return {
+    hono,
+    document,
+    close: async () => {
+      await sessions.close()
+      await uploads.close()
+      metrics.close()
+    }
+  }
+}
+
+function checkAccess ({ bearer }: Session, { access }: Route): void {
+  if (bearer.access === 'read' && access !== 'read') {
+    throw new HttpProblem(403, 'refused', 'this token is to read only')
+  }
+
+  if (access === 'admin' && bearer.role !== 'admin') {
+    throw new HttpProblem(403, 'refused', 'this is for administrators: use a token of meshmark token create admin --http')
+  }
+}
+
+/** What is our own fault is logged; what it was about, such as a token or a path, is not. */
+function answerError (err: unknown, log: (line: string) => void): Response {
+  const response = problemResponse(err)
+
+  if (response.status === 500) {
+    log(`http: ${toError(err).message}`)
+  }
+
+  return response
+}

@@ -1,0 +1,99 @@
+import { formatBytes } from '../../model/units.ts'
+import { HttpProblem } from './problem.ts'
+import { tooMuch } from './sessions.ts'
+
+/** A job with its items and small files; what is larger is uploaded. */
+export const MAX_JSON_BYTES = 24 * 1024 * 1024
+
+/** Of all bodies that are being read into memory. */
+const MAX_HELD_BYTES = 256 * 1024 * 1024
+
+/** Between two pieces of a body: who is slower holds a connection and sends nothing. */
+const IDLE_MS = 10_000
+
+/** Reads bodies, and never holds more of them than there is room for. */
+export class Bodies {
+  #heldBytes = 0
+
+  /** Throws `HttpProblem`: 413, 415, 408, 429, or 400 for what is no JSON. */
+  async json (request: Request, signal: AbortSignal): Promise<unknown> {
+    if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) {
+      throw new HttpProblem(415, 'usage', 'the body must be JSON: send Content-Type: application/json')
+    }
+
+    if (Number(request.headers.get('content-length') ?? 0) > MAX_JSON_BYTES) {
+      throw tooLarge()
+    }
+
+    const pieces: Uint8Array[] = []
+    let bytes = 0
+
+    try {
+      for await (const piece of piecesOf(request.body, signal)) {
+        bytes += piece.byteLength
+        this.#heldBytes += piece.byteLength
+
+        if (bytes > MAX_JSON_BYTES) {
+          throw tooLarge()
+        }
+
+        if (this.#heldBytes > MAX_HELD_BYTES) {
+          throw tooMuch('this master is reading as much as it has room for', 1_000)
+        }
+
+        pieces.push(piece)
+      }
+
+      return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces)))
+    } catch (err) {
+      throw err instanceof HttpProblem ? err : new HttpProblem(400, 'usage', `the body is no JSON: ${(err as Error).message}`)
+    } finally {
+      this.#heldBytes -= bytes
+    }
+  }
+}
+
+/** The pieces of a body; throws 408 when none comes for a while. */
+export async function * piecesOf (body: ReadableStream<Uint8Array> | null, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const reader = body?.getReader()
+
+  if (reader == null) {
+    return
+  }
+
+  try {
+    for (;;) {
+      const { done, value } = await within(reader.read(), signal)
+
+      if (done) {
+        return
+      }
+
+      yield value
+    }
+  } finally {
+    // also what has not been read yet
+    await reader.cancel().catch(() => {})
+  }
+}
+
+async function within<T> (promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => { reject(new HttpProblem(408, 'failed', `nothing of the body came for ${IDLE_MS / 1_000} s`)) }, IDLE_MS)
+  const onAbort = (): void => { reject(signal.reason) }
+
+  signal.addEventListener('abort', onAbort)
+
+  try {
+    signal.throwIfAborted()
+
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+function tooLarge (): HttpProblem {
+  return new HttpProblem(413, 'usage', `the body is larger than ${formatBytes(MAX_JSON_BYTES)}: send files before with PUT /v1/files`)
+}

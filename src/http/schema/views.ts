@@ -1,0 +1,122 @@
+import { z } from 'zod'
+import { ROLES } from '../../model/roles.ts'
+import { HTTP_ACCESS } from '../../node/protocol/admin/messages.ts'
+
+/*
+ * What is answered. Objects may have more keys than are named here: a client
+ * passes over those it does not know, and new ones are no new version.
+ */
+
+const millis = z.number().describe('Milliseconds since 1970')
+const named = <T extends z.ZodRawShape>(id: string, shape: T): z.ZodObject<T, z.core.$loose> => z.looseObject(shape).meta({ id })
+
+export const problem = named('Problem', {
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().describe('One line: what is wrong, and what to do'),
+  code: z.enum(['usage', 'unreachable', 'no-worker', 'refused', 'conflict', 'quota', 'not-found', 'not-executable', 'failed'])
+})
+
+export const submitted = named('Submitted', {
+  id: z.string().describe('ULID of the job'),
+  short: z.string().describe('How it is shown to people; any of both finds it'),
+  masters: z.array(z.string()).describe('Names of the masters on which it is durable'),
+  existing: z.boolean().describe('This very job was accepted before'),
+  leftOut: z.array(z.string()).optional(),
+  hints: z.array(z.string())
+})
+
+export const jobState = z.enum(['queued', 'running', 'finished', 'cancelled'])
+
+export const jobRow = named('JobRow', {
+  id: z.string(),
+  name: z.string().optional(),
+  title: z.string(),
+  kind: z.enum(['run', 'exec']),
+  state: jobState,
+  acceptedAt: millis,
+  finishedAt: millis.optional(),
+  tasks: z.int(),
+  ended: z.int(),
+  failed: z.int(),
+  mine: z.boolean()
+})
+
+const taskView = named('Task', {
+  task: z.string(),
+  worker: z.string().optional().describe('Peer id'),
+  workerName: z.string(),
+  state: z.string(),
+  reason: z.string().optional(),
+  attempt: z.int()
+})
+
+export const jobView = named('JobView', {
+  job: z.looseObject({ id: z.string(), kind: z.string(), commands: z.array(z.looseObject({ title: z.string() })) }),
+  state: jobState,
+  tasks: z.array(taskView).describe('Empty for a job with items: see counts'),
+  counts: z.array(z.looseObject({ state: z.string(), count: z.int() })).optional(),
+  acceptedAt: millis,
+  finishedAt: millis.optional(),
+  startSkewNs: z.number().optional()
+})
+
+/** Bytes: as text where they are UTF-8, else in base 64. */
+export const data = z.union([z.strictObject({ text: z.string() }), z.strictObject({ base64: z.string() })]).meta({ id: 'Bytes' })
+
+export const outcome = named('Outcome', {
+  id: z.string(),
+  state: jobState,
+  code: z.int().optional().describe('Once it has ended, what meshmark exec would exit with; of several tasks the highest'),
+  tasks: z.array(z.looseObject({
+    task: z.string(),
+    worker: z.string(),
+    state: z.string(),
+    code: z.int().optional(),
+    message: z.string().optional(),
+    stdout: data,
+    stderr: data
+  })),
+  truncated: z.boolean().describe('There is more output than fits here: see /v1/jobs/{id}/output')
+})
+
+export const event = z.looseObject({
+  kind: z.enum(['job', 'task', 'phase', 'transfer', 'progress', 'output', 'result', 'counts', 'items', 'end']),
+  id: z.string().optional().describe('For Last-Event-ID')
+}).meta({ id: 'Event' })
+
+export const nodeRow = named('Node', {
+  role: z.enum(['master', 'worker']),
+  peerId: z.string(),
+  name: z.string(),
+  state: z.string(),
+  detail: z.string().optional(),
+  draining: z.boolean(),
+  sinceMs: z.number(),
+  lastHeardMs: z.number(),
+  info: z.looseObject({}).optional(),
+  term: z.int().optional(),
+  version: z.string(),
+  addresses: z.array(z.string())
+})
+
+export const masterRow = named('Master', {
+  peerId: z.string(),
+  name: z.string(),
+  state: z.string(),
+  urls: z.array(z.string()).describe('Where it answers over HTTP; empty = nowhere')
+})
+
+export const tokenRow = named('Token', {
+  id: z.string(),
+  role: z.enum(ROLES),
+  name: z.string().optional(),
+  createdAt: millis,
+  expiresAt: millis,
+  usesLeft: z.int().optional(),
+  revoked: z.boolean(),
+  http: z.enum(HTTP_ACCESS).optional()
+})
+
+export const uploaded = named('Upload', { id: z.string(), size: z.int(), expiresAt: millis })
