@@ -27,7 +27,7 @@ export function define (command: Command, context: Context): void {
     .option('--cores <n>', 'so many physical cores for each worker, which then measure at the same time (default: they take turns)', parseCores)
     .option('--port <n>', 'port of the first master on 127.0.0.1 (default: a free one)', text => parseCount(text, '--port', 0, 65_535), 0)
     .option('--data <dir>', 'keep everything there (default: a temporary folder, removed at the end)')
-    .option('--http [addr:port]', 'let the first master answer over HTTP as well (default: 127.0.0.1:4748)')
+    .option('--http [addr:port]', 'let the first master answer over HTTP as well: --http, at 127.0.0.1:4748, or --http=ADDR:PORT')
     .option('-q, --quiet', 'no notes')
   addExamples(command, [
     ['meshmark up', 'a master and three workers'],
@@ -79,7 +79,7 @@ async function up (options: UpOptions, context: Context): Promise<void> {
         'master', '--listen', `127.0.0.1:${number === 1 ? options.port : 0}`, '--no-mdns',
         '--name', number === 1 ? 'master' : `master-${number}`,
         ...(first == null ? [] : ['--peer', first]),
-        ...(number > 1 || options.http == null ? [] : ['--http', ...(typeof options.http === 'string' ? [options.http] : [])])
+        ...(number > 1 || options.http == null ? [] : [typeof options.http === 'string' ? `--http=${options.http}` : '--http'])
       ])
       const address = ready?.addresses[0]
 

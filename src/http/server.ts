@@ -32,7 +32,7 @@ export async function serveHttp (master: Pick<RunningMaster, 'http' | 'name' | '
   const { host, port } = readListen(options.listen ?? '')
 
   if (!isLoopback(host) && options.insecure !== true) {
-    throw new MeshmarkError('usage', `--http ${options.listen}: other machines would reach it unencrypted, and could read its tokens on the way; let it listen on 127.0.0.1 behind a tunnel or a proxy with TLS, or add --http-insecure where the network itself is trusted`)
+    throw new MeshmarkError('usage', `--http=${options.listen}: other machines would reach it unencrypted, and could read its tokens on the way; let it listen on 127.0.0.1 behind a tunnel or a proxy with TLS, or add --http-insecure where the network itself is trusted`)
   }
 
   const { bearers, addresses, figures } = master.http
@@ -90,7 +90,7 @@ function readListen (text: string): { host: string, port: number } {
   const host = bracketed ?? (plain == null || plain === '' ? '127.0.0.1' : plain === 'localhost' ? '127.0.0.1' : plain)
 
   if (isIP(host) === 0 || Number(port ?? 0) > 65_535) {
-    throw new MeshmarkError('usage', `--http '${text}' is not ADDR:PORT: write e.g. --http 127.0.0.1:${DEFAULT_HTTP_PORT}`)
+    throw new MeshmarkError('usage', `--http='${text}' is not ADDR:PORT: write e.g. --http=127.0.0.1:${DEFAULT_HTTP_PORT}`)
   }
 
   return { host, port: port == null ? DEFAULT_HTTP_PORT : Number(port) }
@@ -102,6 +102,6 @@ function isLoopback (host: string): boolean {
 
 function listenError (err: NodeJS.ErrnoException, host: string, port: number): Error {
   return new MeshmarkError('failed', err.code === 'EADDRINUSE'
-    ? `--http ${host}:${port} is in use: name another port, --http ${host}:PORT`
-    : `--http ${host}:${port} cannot be listened at: ${err.message}`, { cause: err })
+    ? `--http=${host}:${port} is in use: name another port, --http=${host}:PORT`
+    : `--http=${host}:${port} cannot be listened at: ${err.message}`, { cause: err })
 }

@@ -543,13 +543,15 @@ export const submit = {
   )
 }
 
-const tokenRow: Arbitrary<TokenRow> = partly<TokenRow, 'name' | 'usesLeft'>({
-  id: of('abcdef234567', 10), role, name, createdAt: whole, expiresAt: whole, usesLeft: whole, revoked: fc.boolean()
-}, 'name', 'usesLeft')
+const httpAccess = fc.constantFrom('full' as const, 'read' as const)
+
+const tokenRow: Arbitrary<TokenRow> = partly<TokenRow, 'name' | 'usesLeft' | 'http'>({
+  id: of('abcdef234567', 10), role, name, createdAt: whole, expiresAt: whole, usesLeft: whole, revoked: fc.boolean(), http: httpAccess
+}, 'name', 'usesLeft', 'http')
 
 export const admin = {
   request: fc.oneof<Array<Arbitrary<AdminRequest>>>(
-    kind('create-token', { role, ttlMs: fc.integer({ min: 1, max: 86_400_000 }), uses: fc.integer({ min: 1 }), name }, 'uses', 'name'),
+    kind('create-token', { role, ttlMs: fc.integer({ min: 1, max: 86_400_000 }), uses: fc.integer({ min: 1 }), name, http: httpAccess }, 'uses', 'name', 'http'),
     bare('list-tokens'),
     kind('revoke-token', { id: of('abcdef234567', 10) }),
     kind('revoke-member', { node: name }),
