@@ -3,7 +3,7 @@
  * Every check there is, one after the other, and one line at the end:
  * `N passed, N failed`.
  *
- *   node scripts/test.js [--only lint,build,types,documents,imports,unit,e2e,alone] [--unit sandbox,store] [--e2e roles,lifetime]
+ *   node scripts/test.js [--only build,lint,types,documents,imports,unit,e2e,alone] [--unit sandbox,store] [--e2e roles,lifetime]
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,13 +13,14 @@ import { fail, run, say } from './lib/process.js'
 import { countTests, slowestFiles } from './lib/vitest-report.js'
 import { installTestPackages, setup } from './setup.js'
 
+/** One after the other, but for those that go beside the one before: they take one processor each. */
 const STEPS = [
-  { name: 'lint', what: 'lint', run: () => check(['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0']) },
   // A build that is fresh has passed the compiler.
   { name: 'build', what: 'build', run: () => check(['scripts/setup.js']) },
-  { name: 'types', what: 'types, those of the tests included', run: () => check(['node_modules/typescript/bin/tsc', '-p', 'test']) },
-  { name: 'documents', what: 'generated documents are fresh', run: () => check(['scripts/generate.js', '--check']) },
-  { name: 'imports', what: 'order of imports', run: () => check(['scripts/imports.js']) },
+  { name: 'lint', what: 'lint', run: () => check(['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0']) },
+  { name: 'types', beside: true, what: 'types, those of the tests included', run: () => check(['node_modules/typescript/bin/tsc', '-p', 'test']) },
+  { name: 'documents', beside: true, what: 'generated documents are fresh', run: () => check(['scripts/generate.js', '--check']) },
+  { name: 'imports', beside: true, what: 'order of imports', run: () => check(['scripts/imports.js']) },
   { name: 'unit', what: 'unit tests', run: () => vitest('unit', values.unit?.split(',')) },
   { name: 'e2e', what: 'end-to-end tests', run: () => vitest('e2e', values.e2e?.split(',')) },
   { name: 'alone', what: 'tests that need the machine for themselves', run: () => vitest('alone', values.e2e?.split(',')) }
@@ -41,7 +42,24 @@ if (wanted.some(name => ['unit', 'e2e', 'alone'].includes(name))) {
 
 const total = { passed: 0, failed: 0 }
 
+const groups = []
+
 for (const step of STEPS.filter(({ name }) => wanted.includes(name))) {
+  if (step.beside === true && groups.length > 0) {
+    groups.at(-1).push(step)
+  } else {
+    groups.push([step])
+  }
+}
+
+for (const group of groups) {
+  await Promise.all(group.map(tell))
+}
+
+console.log(`${total.passed} passed, ${total.failed} failed`)
+process.exitCode = total.failed === 0 ? 0 : 1
+
+async function tell (step) {
   const startedAt = Date.now()
   const { passed, failed, skipped = 0, slowest = [] } = await step.run()
 
@@ -49,9 +67,6 @@ for (const step of STEPS.filter(({ name }) => wanted.includes(name))) {
   total.failed += failed
   say(`${failed === 0 ? 'ok' : 'FAILED'}: ${step.what} (${failed === 0 ? '' : `${failed} of `}${passed + failed}${skipped === 0 ? '' : `, ${skipped} skipped`}, ${((Date.now() - startedAt) / 1000).toFixed(1)} s)${slowest.length === 0 ? '' : `; longest: ${slowest.join(', ')}`}`)
 }
-
-console.log(`${total.passed} passed, ${total.failed} failed`)
-process.exitCode = total.failed === 0 ? 0 : 1
 
 /** One check that passes or fails as a whole; it speaks only when it fails. */
 async function check (args) {
