@@ -3,7 +3,6 @@ import neostandard from 'neostandard'
 export default [
   ...neostandard({
     ts: true,
-    noJsx: true,
     ignores: ['dist/', 'coverage/']
   }),
   {

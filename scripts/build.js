@@ -4,6 +4,7 @@
  * - the runner as one CommonJS file: inside the box it is the only file of
  *   ours, and koffi is handed to it by path;
  * - the host of distributed functions as one module, which goes along with them;
+ * - dist/dashboard/, the page in the browser, by Vite;
  * - dist/bundle/, which dist/main.js runs: finding and reading the 600 files
  *   of the command line and its libraries took most of the time of a command.
  *
@@ -23,6 +24,10 @@ const STAMP = join(ROOT, 'dist', '.built')
 const RUNNER = 'src/sandbox/runner/main.ts'
 const ASSEMBLER = 'src/sandbox/unshare/assembler.ts'
 const FUNCTION_HOST = 'src/functions/host/main.ts'
+const DASHBOARD = 'src/dashboard'
+/** What the page is made of: lower rooms give it types, and pure functions. */
+const DASHBOARD_INPUTS = [...['model', 'stats', 'report', 'library', 'http', 'dashboard'].map(room => `src/${room}`), 'src/node/protocol', 'tsconfig.json', 'package-lock.json', 'scripts/build.js']
+const DASHBOARD_BUILT = join(ROOT, 'dist/dashboard')
 const BUNDLE = join(ROOT, 'dist/bundle')
 /** What is started as a process of its own. */
 const ENTRIES = { main: 'src/main.ts', 'doctor-box': 'src/cli/doctor-box.ts' }
@@ -49,7 +54,7 @@ export async function build ({ force = false } = {}) {
 
   const [compiled, bundled] = await Promise.all([
     run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '--pretty', 'false'], { quiet: true }),
-    Promise.all([bundleRunner(), bundleFunctionHost(), bundleCommandLine()]).then(() => true, () => false)
+    Promise.all([bundleRunner(), bundleFunctionHost(), bundleCommandLine(), buildDashboard()]).then(() => true, err => { process.stderr.write(`build: ${err.message}\n`) })
   ])
 
   if (compiled.code !== 0) {
@@ -133,9 +138,32 @@ async function bundleCommandLine () {
   }
 }
 
+/** Takes seconds: only when something it is made of has changed. */
+async function buildDashboard () {
+  const stamp = join(ROOT, 'dist', '.dashboard-built')
+  const fingerprint = sourceFingerprint(ROOT, DASHBOARD_INPUTS)
+
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint && existsSync(DASHBOARD_BUILT)) {
+    return
+  }
+
+  rmSync(stamp, { force: true })
+
+  const compiled = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', DASHBOARD, '--pretty', 'false'], { quiet: true })
+
+  if (compiled.code !== 0) {
+    throw new Error(`the dashboard does not compile\n${compiled.output}`)
+  }
+
+  const { build: bundle } = await import('vite')
+
+  await bundle({ root: join(ROOT, DASHBOARD), logLevel: 'warn' })
+  writeFileSync(stamp, fingerprint)
+}
+
 /** What was compiled from a file that is no more would still be found by an import. */
 function removeOrphans () {
-  for (const file of walk(join(ROOT, 'dist')).filter(file => !file.startsWith(`${BUNDLE}/`))) {
+  for (const file of walk(join(ROOT, 'dist')).filter(file => ![BUNDLE, DASHBOARD_BUILT].some(folder => file.startsWith(`${folder}/`)))) {
     const source = relative(join(ROOT, 'dist'), file).replace(/(\.d\.ts|\.js\.map|\.js)$/, '')
 
     if (/\.(d\.ts|js|js\.map)$/.test(file) && !existsSync(join(ROOT, 'src', `${source}.ts`))) {

@@ -164,7 +164,7 @@ function stronglyConnected (graph) {
 /** Every source file below a folder, by its path in it. */
 export function readSources (folder) {
   return new Map(walk(folder)
-    .filter(file => file.endsWith('.ts'))
+    .filter(file => /\.tsx?$/.test(file))
     .map(file => [relative(folder, file).replaceAll('\\', '/'), readFileSync(file, 'utf8')]))
 }
 

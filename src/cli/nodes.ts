@@ -8,7 +8,7 @@ import { withClient } from './connect.ts'
 import type { Context } from './context.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
 import { formatAge, renderRows, type Column } from './rows.ts'
-import { sandboxWords } from './sandbox-words.ts'
+import { sandboxWords } from '../report/sandbox-words.ts'
 import { writeAll } from './write.ts'
 
 /** Workers. */

@@ -4,6 +4,7 @@ import { RateLimiter } from '../node/rate.ts'
 import { Bodies } from './exchange/body.ts'
 import { bearerToken, guard, type GuardOptions } from './exchange/guard.ts'
 import { createMetrics } from './metrics.ts'
+import { servePage, type Page } from './page.ts'
 import { openapiDocument } from './openapi.ts'
 import { HttpProblem, problemResponse } from './exchange/problem.ts'
 import { json, queryOf, route, validate, type Route } from './exchange/route.ts'
@@ -11,6 +12,7 @@ import { eventRoutes } from './routes/events.ts'
 import { fileRoutes } from './routes/files.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { meshRoutes, type MeshFacts } from './routes/mesh.ts'
+import { meshEventRoutes } from './routes/mesh-events.ts'
 import { resultRoutes } from './routes/results.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { firstOf, type Session, Sessions, tooMuch, type BearerSource, type SessionLimits } from './exchange/sessions.ts'
@@ -29,6 +31,10 @@ export interface AppOptions extends GuardOptions {
   bearers: BearerSource & { check: (text: string) => Bearer }
   facts: Omit<MeshFacts, 'coordinates'>
   figures: () => Figures
+  /** Origins of all masters of the mesh: a page that was loaded from one goes on at another. */
+  fellows: () => string[]
+  /** The dashboard; absent = none is served. */
+  page?: Page
   log: (line: string) => void
   sessionLimits?: SessionLimits
   uploadLimits?: UploadLimits
@@ -56,6 +62,7 @@ export function createApp (options: AppOptions): App {
     ...resultRoutes(),
     ...fileRoutes({ uploads }),
     ...meshRoutes({ ...facts, coordinates: () => figures().coordinates }),
+    ...meshEventRoutes(facts),
     ...tokenRoutes(),
     route({
       method: 'get',
@@ -138,15 +145,20 @@ export function createApp (options: AppOptions): App {
     }
   }
 
+  // before the guard of the interface: a link to it may stand on any page, and it tells nothing
+  servePage(hono, { page: options.page, hosts: options.hosts, connect: options.fellows })
+
   hono.use('*', async (context, next) => {
-    guard(context.req.raw.headers, options)
+    const origins = [...options.origins, ...options.fellows()]
+
+    guard(context.req.raw.headers, { hosts: options.hosts, origins })
     await next()
     context.res.headers.set('x-content-type-options', 'nosniff')
     context.res.headers.set('cache-control', 'no-store')
 
     const origin = context.req.header('origin')
 
-    if (origin != null && options.origins.includes(origin)) {
+    if (origin != null && origins.includes(origin)) {
       context.res.headers.set('access-control-allow-origin', origin)
       context.res.headers.set('access-control-expose-headers', 'Location, Retry-After, Meshmark-Exit-Code')
       context.res.headers.append('vary', 'Origin')

@@ -4,6 +4,7 @@ import { serve } from '@hono/node-server'
 import { MeshmarkError } from '../model/errors.ts'
 import { VERSION } from '../node/version.ts'
 import { createApp } from './app.ts'
+import { loadPage } from './page.ts'
 import type { GuardOptions } from './exchange/guard.ts'
 import type { RunningMaster } from '../roles/master/master.ts'
 import type { Server } from 'node:http'
@@ -42,6 +43,8 @@ export async function serveHttp (master: Pick<RunningMaster, 'http' | 'name' | '
     facts: { name: master.name, peerId: master.peerId, meshId: master.meshId, version: VERSION, urlsOf: peerId => addresses.of(peerId) },
     hosts: options.hosts,
     origins: options.origins,
+    fellows: () => addresses.all().map(originOf),
+    page: await loadPage(),
     log: options.log
   })
   const server = serve({
@@ -83,6 +86,10 @@ export async function serveHttp (master: Pick<RunningMaster, 'http' | 'name' | '
       clearTimeout(cut)
     }
   }
+}
+
+function originOf (url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : ''
 }
 
 function readListen (text: string): { host: string, port: number } {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { factChecks } from '../../src/cli/doctor-facts.ts'
 import { kernelCheck } from '../../src/cli/doctor-kernel.ts'
-import { sandboxWords } from '../../src/cli/sandbox-words.ts'
+import { sandboxWords } from '../../src/report/sandbox-words.ts'
 import type { Surroundings } from '../../src/cli/doctor-facts.ts'
 import type { Check } from '../../src/cli/doctor-system.ts'
 import type { SandboxFacts } from '../../src/model/machine.ts'

@@ -14,6 +14,17 @@ export interface GuardOptions {
  * Programs send neither. Pure.
  */
 export function guard (headers: Headers, { hosts, origins }: GuardOptions): void {
+  const { host, name } = guardHost(headers, hosts)
+  const origin = headers.get('origin')
+  const isOwn = origin != null && (origins.includes(origin) || origin === `http://${host}` || (hosts.includes(name) && origin === `https://${host}`))
+
+  if ((origin != null && !isOwn) || (origin == null && headers.get('sec-fetch-site') === 'cross-site')) {
+    throw new HttpProblem(403, 'refused', `pages of ${origin?.slice(0, 200) ?? 'other sites'} may not ask here: allow them with --http-origin`)
+  }
+}
+
+/** Only the name by which it was asked: for what tells nothing, such as the page before anyone has signed in. */
+export function guardHost (headers: Headers, hosts: readonly string[]): { host: string, name: string } {
   const host = headers.get('host') ?? ''
   const name = hostName(host)
 
@@ -22,12 +33,7 @@ export function guard (headers: Headers, { hosts, origins }: GuardOptions): void
     throw new HttpProblem(421, 'refused', `Host '${host.slice(0, 200)}' is not a name of this master: allow it with --http-host`)
   }
 
-  const origin = headers.get('origin')
-  const isOwn = origin != null && (origins.includes(origin) || origin === `http://${host}` || (hosts.includes(name) && origin === `https://${host}`))
-
-  if ((origin != null && !isOwn) || (origin == null && headers.get('sec-fetch-site') === 'cross-site')) {
-    throw new HttpProblem(403, 'refused', `pages of ${origin?.slice(0, 200) ?? 'other sites'} may not ask here: allow them with --http-origin`)
-  }
+  return { host, name }
 }
 
 /** Without the port, and without the brackets of an IPv6 address. */

@@ -108,6 +108,26 @@ export const masterRow = named('Master', {
   urls: z.array(z.string()).describe('Where it answers over HTTP; empty = nowhere')
 })
 
+const nodeState = nodeRow.omit({ sinceMs: true, lastHeardMs: true }).extend({
+  sinceAt: millis.describe('In this state since, milliseconds since 1970'),
+  heardAt: millis.describe('Heard last, milliseconds since 1970')
+}).meta({ id: 'NodeState' })
+
+const nowMs = millis.describe('The clock of this master')
+
+export const meshEvent = z.discriminatedUnion('kind', [
+  z.looseObject({ kind: z.literal('mesh'), nowMs, master: z.string().describe('Name of the master that tells'), peerId: z.string(), masters: z.array(masterRow) }),
+  z.looseObject({
+    kind: z.literal('nodes'),
+    nowMs,
+    all: z.boolean().describe('Everything there is, instead of what has changed'),
+    nodes: z.array(nodeState),
+    gone: z.array(z.string()).describe('Peer ids'),
+    heard: z.record(z.string(), z.number()).describe('Of those that have not changed otherwise: peer id and when they were heard last')
+  }),
+  z.looseObject({ kind: z.literal('jobs'), nowMs, all: z.boolean(), jobs: z.array(jobRow), gone: z.array(z.string()).describe('Ids of jobs that are not listed any more') })
+]).meta({ id: 'MeshEvent' })
+
 export const tokenRow = named('Token', {
   id: z.string(),
   role: z.enum(ROLES),

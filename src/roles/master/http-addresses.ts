@@ -33,6 +33,11 @@ export class HttpAddresses {
     return this.#records.get(peerId)?.urls ?? []
   }
 
+  /** Of every master that has told some. */
+  all (): string[] {
+    return [...this.#records.values()].flatMap(({ urls }) => urls)
+  }
+
   /** None = this master has no HTTP interface any more. */
   async announce (urls: string[]): Promise<void> {
     const known = this.#records.get(this.#self)

@@ -1,0 +1,232 @@
+import { initialLink, reduceLink, waitMs, type LinkEvent, type LinkState } from './link-state.ts'
+import { SseParser, type SseMessage } from './sse.ts'
+
+export interface LinkOptions {
+  /** Origin of the master that served the page. */
+  origin: string
+  token: string
+  onState: (state: LinkState) => void
+  fetch?: typeof fetch
+}
+
+export interface FollowOptions {
+  signal: AbortSignal
+  /** Silent for so long, a master counts as dead. Milliseconds. */
+  quietMs: number
+  /** Returns true when nothing more is wanted. */
+  onMessage: (message: SseMessage) => boolean | void
+}
+
+/** What a master has said no to. */
+export class ApiError extends Error {
+  constructor (readonly status: number, readonly code: string, message: string) {
+    super(message)
+  }
+}
+
+/** No answer to a request within this is no answer. */
+const REQUEST_MS = 30_000
+
+/**
+ * Requests to the mesh, whichever master answers: one that does not is left for
+ * the next, and streams go on there.
+ */
+export class Link {
+  #state: LinkState
+  readonly #options: LinkOptions
+  readonly #fetch: typeof fetch
+
+  constructor (options: LinkOptions) {
+    this.#options = options
+    this.#state = initialLink(options.origin)
+    this.#fetch = options.fetch ?? fetch.bind(globalThis)
+  }
+
+  get state (): LinkState {
+    return this.#state
+  }
+
+  /** Where masters answer, so that there is somewhere to go. */
+  learn (urls: readonly string[]): void {
+    this.#dispatch({ kind: 'masters', urls })
+  }
+
+  async get<T> (path: string, signal?: AbortSignal): Promise<T> {
+    return await (await this.#ask('GET', path, { signal })).json() as T
+  }
+
+  /** Every one of our requests may be said twice: another master is asked when the first does not answer. */
+  async send<T> (method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
+    return await (await this.#ask(method, path, { body })).json() as T
+  }
+
+  async blob (path: string, signal?: AbortSignal): Promise<Blob> {
+    return (await this.#ask('GET', path, { signal })).blob()
+  }
+
+  /**
+   * Takes a stream of events until `onMessage` has enough or the signal fires;
+   * a stream that breaks goes on behind the last event, here or at another
+   * master. Throws ApiError for what a master refuses.
+   */
+  async follow (path: string, { signal, quietMs, onMessage }: FollowOptions): Promise<void> {
+    let last: string | undefined
+
+    while (!signal.aborted) {
+      const { base } = this.#state
+
+      try {
+        const isDone = await this.#stream(base, path, last, quietMs, signal, message => {
+          last = message.id ?? last
+
+          return onMessage(message) === true
+        })
+
+        if (isDone) {
+          return
+        }
+
+        this.#dispatch({ kind: 'failed', base, detail: `${hostOf(base)} has ended the connection` })
+      } catch (err) {
+        if (signal.aborted) {
+          return
+        }
+
+        this.#takeError(err, base)
+      }
+
+      await pause(waitMs(this.#state), signal)
+    }
+  }
+
+  async #stream (base: string, path: string, last: string | undefined, quietMs: number, signal: AbortSignal, take: (message: SseMessage) => boolean): Promise<boolean> {
+    const attempt = new AbortController()
+    const stop = (): void => { attempt.abort() }
+    let watch = setTimeout(stop, quietMs)
+
+    signal.addEventListener('abort', stop)
+
+    try {
+      const response = await this.#request(base, 'GET', path, { signal: attempt.signal, accept: 'text/event-stream', last })
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+      const parser = new SseParser()
+
+      for (;;) {
+        const { done, value } = await reader.read()
+
+        if (done) {
+          return false
+        }
+
+        clearTimeout(watch)
+        watch = setTimeout(stop, quietMs)
+
+        if (parser.push(value).some(take)) {
+          await reader.cancel()
+
+          return true
+        }
+      }
+    } finally {
+      clearTimeout(watch)
+      signal.removeEventListener('abort', stop)
+      attempt.abort()
+    }
+  }
+
+  async #ask (method: string, path: string, { body, signal }: { body?: unknown, signal?: AbortSignal }): Promise<Response> {
+    const attempts = this.#state.bases.length
+
+    for (let attempt = 1; ; attempt++) {
+      const { base } = this.#state
+
+      try {
+        const timeout = AbortSignal.timeout(REQUEST_MS)
+
+        return await this.#request(base, method, path, { body, signal: signal == null ? timeout : AbortSignal.any([signal, timeout]) })
+      } catch (err) {
+        signal?.throwIfAborted()
+        this.#takeError(err, base)
+
+        if (attempt >= attempts) {
+          throw new ApiError(503, 'unreachable', 'no master answers at the moment: try again')
+        }
+      }
+    }
+  }
+
+  async #request (base: string, method: string, path: string, { body, signal, accept = 'application/json', last }: { body?: unknown, signal: AbortSignal, accept?: string, last?: string }): Promise<Response> {
+    const response = await this.#fetch(`${base}${path}`, {
+      method,
+      signal,
+      headers: {
+        authorization: `Bearer ${this.#options.token}`,
+        accept,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(last == null ? {} : { 'last-event-id': last })
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      cache: 'no-store',
+      credentials: 'omit',
+      referrerPolicy: 'no-referrer'
+    })
+
+    if (!response.ok) {
+      throw await errorOf(response)
+    }
+
+    this.#dispatch({ kind: 'answered', base })
+
+    return response
+  }
+
+  /** What another master would say as well is thrown on; the rest is this master's trouble. */
+  #takeError (err: unknown, base: string): void {
+    if (err instanceof ApiError && err.status === 401) {
+      this.#dispatch({ kind: 'refused', detail: err.message })
+      throw err
+    }
+
+    if (err instanceof ApiError && err.status !== 503 && err.status !== 429) {
+      throw err
+    }
+
+    this.#dispatch({ kind: 'failed', base, detail: err instanceof ApiError ? err.message : `${hostOf(base)} does not answer` })
+  }
+
+  #dispatch (event: LinkEvent): void {
+    const before = this.#state
+
+    this.#state = reduceLink(before, event)
+
+    if (this.#state !== before) {
+      this.#options.onState(this.#state)
+    }
+  }
+}
+
+async function errorOf (response: Response): Promise<ApiError> {
+  const { detail, code } = await response.json().catch(() => ({})) as { detail?: string, code?: string }
+
+  return new ApiError(response.status, code ?? 'failed', detail ?? `the master answers ${response.status}`)
+}
+
+function hostOf (base: string): string {
+  return new URL(base).host
+}
+
+async function pause (ms: number, signal: AbortSignal): Promise<void> {
+  if (ms > 0 && !signal.aborted) {
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(done, ms)
+
+      function done (): void {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+
+      signal.addEventListener('abort', done)
+    })
+  }
+}

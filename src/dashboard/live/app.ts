@@ -1,0 +1,106 @@
+import { ApiError, Link } from '../api/link.ts'
+import { keepToken } from '../api/session.ts'
+import { NO_MESH, reduceMesh, type MeshState } from '../state/mesh.ts'
+import { NO_JOB, reduceJob, type JobMessage, type JobState } from '../state/job.ts'
+import { Store } from '../state/store.ts'
+import type { LinkState } from '../api/link-state.ts'
+import type { MeshEvent } from '../../http/exchange/mesh-changes.ts'
+
+/** Whose token it is, as GET /v1/health says. */
+export interface Who {
+  role: string
+  access: string
+  mesh: string
+  version: string
+}
+
+/** A master says at least every 5 s that it is there on the stream of the mesh, and every 15 s on that of a job. */
+const MESH_QUIET_MS = 12_000
+const JOB_QUIET_MS = 40_000
+
+/** Signed in: everything that the views look at, and what they can do. */
+export class App {
+  readonly link: Link
+  readonly who: Who
+  readonly linkState: Store<LinkState>
+  readonly mesh = new Store<MeshState>(NO_MESH)
+  readonly #stop = new AbortController()
+
+  constructor (link: Link, linkState: Store<LinkState>, who: Who) {
+    this.link = link
+    this.linkState = linkState
+    this.who = who
+  }
+
+  get mayChange (): boolean {
+    return this.who.access !== 'read'
+  }
+
+  get isAdmin (): boolean {
+    return this.mayChange && this.who.role === 'admin'
+  }
+
+  /** Follows the mesh until `close`. */
+  start (): void {
+    void this.link.follow('/v1/events', {
+      signal: this.#stop.signal,
+      quietMs: MESH_QUIET_MS,
+      onMessage: ({ data }) => {
+        const event = JSON.parse(data) as MeshEvent
+
+        this.mesh.update(state => reduceMesh(state, event, Date.now()))
+
+        if (event.kind === 'mesh') {
+          this.link.learn(event.masters.flatMap(({ urls }) => urls))
+        }
+      }
+    }).catch(() => {
+      // refused: the state of the link says so
+    })
+  }
+
+  /** Follows one job until it ends, or what is returned is called. */
+  followJob (id: string, onError: (err: Error) => void): { job: Store<JobState>, stop: () => void } {
+    const stop = new AbortController()
+    const job = new Store<JobState>(NO_JOB)
+
+    void this.link.follow(`/v1/jobs/${encodeURIComponent(id)}/events`, {
+      signal: stop.signal,
+      quietMs: JOB_QUIET_MS,
+      onMessage: ({ data }) => {
+        const event = JSON.parse(data) as JobMessage
+
+        job.update(state => reduceJob(state, event))
+
+        return event.kind === 'end'
+      }
+    }).catch(onError)
+
+    return { job, stop: () => { stop.abort() } }
+  }
+
+  close (): void {
+    this.#stop.abort()
+  }
+}
+
+/** Throws ApiError with the reason when the token does not do, or no master answers. */
+export async function signIn (token: string): Promise<App> {
+  const linkState = new Store<LinkState>({ phase: 'connecting', bases: [location.origin], base: location.origin, failures: 0 })
+  const link = new Link({ origin: location.origin, token, onState: state => { linkState.set(state) } })
+
+  try {
+    const app = new App(link, linkState, await link.get<Who>('/v1/health'))
+
+    keepToken(token)
+    app.start()
+
+    return app
+  } catch (err) {
+    if (err instanceof ApiError && err.status === 401) {
+      keepToken(undefined)
+    }
+
+    throw err
+  }
+}

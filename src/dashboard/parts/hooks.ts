@@ -1,0 +1,69 @@
+import { createContext } from 'preact'
+import { useContext, useEffect, useState } from 'preact/hooks'
+import { Store } from '../state/store.ts'
+import type { App } from '../live/app.ts'
+
+export const AppContext = createContext<App | undefined>(undefined)
+
+/** Only below what is shown to those who are signed in. */
+export function useApp (): App {
+  const app = useContext(AppContext)
+
+  if (app == null) {
+    throw new Error('not signed in')
+  }
+
+  return app
+}
+
+/** Draws again when the value changes. */
+export function useStore<T> (store: Store<T>): T {
+  const [, draw] = useState({})
+
+  useEffect(() => {
+    // it may have changed between the drawing and now
+    draw({})
+
+    return store.subscribe(() => { draw({}) })
+  }, [store])
+
+  return store.value
+}
+
+const now = new Store(Date.now(), tell => { tell() })
+let ticking: ReturnType<typeof setInterval> | undefined
+let lookers = 0
+
+/** This machine's clock, a second at a time, while anyone looks at it. */
+export function useNow (): number {
+  useEffect(() => {
+    lookers++
+    ticking ??= setInterval(() => { if (!document.hidden) { now.set(Date.now()) } }, 1_000)
+
+    return () => {
+      lookers--
+
+      if (lookers === 0) {
+        clearInterval(ticking)
+        ticking = undefined
+      }
+    }
+  }, [])
+
+  return useStore(now)
+}
+
+/** The fragment of the address, which says what is shown. */
+export function useFragment (): string {
+  const [fragment, setFragment] = useState(location.hash)
+
+  useEffect(() => {
+    const onChange = (): void => { setFragment(location.hash) }
+
+    window.addEventListener('hashchange', onChange)
+
+    return () => { window.removeEventListener('hashchange', onChange) }
+  }, [])
+
+  return fragment
+}

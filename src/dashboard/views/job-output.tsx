@@ -1,0 +1,91 @@
+import { useEffect, useRef } from 'preact/hooks'
+import { Action } from '../parts/action.tsx'
+import { AnsiText } from '../parts/ansi-text.tsx'
+import { useApp } from '../parts/hooks.ts'
+import { formatBytes } from '../../model/units.ts'
+import type { JobState } from '../state/job.ts'
+import type { Output } from '../state/output.ts'
+
+interface JobOutputProps {
+  job: JobState
+  id: string
+  task: string | undefined
+  onChoose: (task: string) => void
+}
+
+/** What the program of one task prints: its end; the rest is on the master. */
+export function JobOutput ({ job, id, task, onChoose }: JobOutputProps) {
+  const { link } = useApp()
+  const output = task == null ? undefined : job.output.get(task)
+  const view = task == null ? undefined : job.tasks.get(task)?.view
+
+  if (view == null) {
+    return null
+  }
+
+  return (
+    <section aria-labelledby='output-title'>
+      <div class='section-head'>
+        <h2 id='output-title'>Output</h2>
+        {job.tasks.size < 2
+          ? null
+          : (
+            <label>
+              of{' '}
+              <select value={task} onChange={event => { onChoose(event.currentTarget.value) }}>
+                {[...job.tasks.values()].map(({ view }) => <option key={view.task} value={view.task}>{view.workerName === '' ? view.task : view.workerName}</option>)}
+              </select>
+            </label>
+            )}
+        {output == null || !job.isOver
+          ? null
+          : (['stdout', 'stderr'] as const).map(stream => (
+            <Action
+              key={stream} label={`Save ${stream}`} busyLabel='Fetching…'
+              act={async () => {
+                save(await link.blob(`/v1/jobs/${encodeURIComponent(id)}/output?stream=${stream}&worker=${encodeURIComponent(view.workerName)}`), `${id}-${stream}.txt`)
+              }}
+            />
+            ))}
+      </div>
+      {output == null ? <p class='dim'>{job.isOver ? 'It printed nothing.' : 'Nothing printed yet.'}</p> : <OutputText output={output} isLive={!job.isOver} />}
+    </section>
+  )
+}
+
+function OutputText ({ output, isLive }: { output: Output, isLive: boolean }) {
+  const box = useRef<HTMLPreElement>(null)
+  const isAtEnd = useRef(true)
+
+  useEffect(() => {
+    const element = box.current
+
+    // whoever has scrolled back reads, and is not to be moved
+    if (isLive && element != null && isAtEnd.current) {
+      element.scrollTop = element.scrollHeight
+    }
+  }, [output, isLive])
+
+  return (
+    <>
+      {output.dropped === 0 ? null : <p class='dim'>Only the end: {formatBytes(output.dropped)} came before.</p>}
+      <pre
+        class='output' tabIndex={0} aria-label='Output of the program' ref={box}
+        onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => { isAtEnd.current = scrollHeight - scrollTop - clientHeight < 24 }}
+      >
+        {output.pieces.map(({ stream, text }, index) => <span key={index} class={stream === 'stderr' ? 'stderr' : undefined}><AnsiText text={text} /></span>)}
+      </pre>
+    </>
+  )
+}
+
+/** A file of the browser's own: the address of the request could not bring its token. */
+function save (blob: Blob, name: string): void {
+  const url = URL.createObjectURL(new Blob([blob], { type: 'application/octet-stream' }))
+  const link = document.createElement('a')
+
+  link.href = url
+  link.download = name
+  link.click()
+  setTimeout(() => { URL.revokeObjectURL(url) }, 60_000)
+}

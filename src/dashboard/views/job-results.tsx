@@ -1,0 +1,93 @@
+import { useEffect, useState } from 'preact/hooks'
+import { formatBytes } from '../../model/units.ts'
+import { commonUnit, cpuText, medianText, timeDecimals, timeText, unitFor } from '../../report/quantities.ts'
+import { useApp } from '../parts/hooks.ts'
+import { Failure, Loading } from '../parts/notice.tsx'
+import type { FullCommand, FullResults, FullWorker } from '../../report/full.ts'
+
+/** What was measured: a row for each command on each worker, in the figures and the words of the command line. */
+export function JobResults ({ id }: { id: string }) {
+  const { link } = useApp()
+  const [results, setResults] = useState<FullResults>()
+  const [error, setError] = useState<string>()
+  const [attempt, setAttempt] = useState(0)
+
+  useEffect(() => {
+    const stop = new AbortController()
+
+    setError(undefined)
+    link.get<FullResults>(`/v1/jobs/${encodeURIComponent(id)}/results?format=full`, stop.signal).then(setResults, err => {
+      if (!stop.signal.aborted) {
+        setError(err.message)
+      }
+    })
+
+    return () => { stop.abort() }
+  }, [link, id, attempt])
+
+  return (
+    <section aria-labelledby='results-title'>
+      <h2 id='results-title'>Results</h2>
+      {error != null
+        ? <Failure title='The results did not come' detail={error} onRetry={() => { setAttempt(attempt + 1) }} />
+        : results == null ? <Loading what='the results' /> : <ResultsTable results={results} />}
+    </section>
+  )
+}
+
+interface Line { worker: FullWorker, command: FullCommand }
+
+function ResultsTable ({ results }: { results: FullResults }) {
+  const lines = results.workers.flatMap((worker): Line[] => worker.result?.commands.map(command => ({ worker, command })) ?? [])
+  const measured = lines.flatMap(({ command }) => command.statistics ?? [])
+  const unit = measured.length === 0 ? undefined : commonUnit(measured.map(({ median }) => median))
+  const several = results.job.commands.length > 1
+
+  if (measured.length === 0) {
+    return <p class='dim'>No run was measured: the tasks above say why.</p>
+  }
+
+  return (
+    <div class='scroll' tabIndex={0} role='region' aria-labelledby='results-title'>
+      <table class='plain'>
+        <thead>
+          <tr>
+            <th scope='col'>Worker</th>
+            {several ? <th scope='col'>Command</th> : null}
+            <th scope='col' class='right'>Runs</th>
+            <th scope='col' class='right'>Median ± 95 %</th>
+            <th scope='col' class='right'>Min</th>
+            <th scope='col' class='right'>CPU time</th>
+            <th scope='col' class='right'>Memory</th>
+            <th scope='col'>Noise</th>
+          </tr>
+        </thead>
+        <tbody>
+          {lines.map(({ worker, command }) => {
+            const { statistics } = command
+
+            if (statistics == null) {
+              return null
+            }
+
+            const own = unit ?? unitFor(statistics.median)
+            const noise = worker.result?.noise
+
+            return (
+              <tr key={`${worker.task} ${command.command}`}>
+                <th scope='row'>{worker.info.name}</th>
+                {several ? <td><code>{command.title}</code></td> : null}
+                <td class='right'>{statistics.runs}</td>
+                <td class='right strong'>{medianText(statistics, own)}</td>
+                <td class='right'>{timeText(statistics.min, own, timeDecimals(statistics, own))}</td>
+                <td class='right'>{cpuText(statistics, own)}</td>
+                <td class='right'>{statistics.memoryBytes == null ? '' : formatBytes(statistics.memoryBytes)}</td>
+                <td>{noise == null ? '' : noise.reasons.length === 0 ? noise.grade : `${noise.grade}: ${noise.reasons.join('; ')}`}</td>
+              </tr>
+            )
+          })}
+        </tbody>
+      </table>
+    </div>
+  )
+}

@@ -1,0 +1,45 @@
+import { plainTime } from '../../report/quantities.ts'
+import { Mark } from '../parts/mark.tsx'
+import { Empty } from '../parts/notice.tsx'
+import { Table, type Column } from '../parts/table.tsx'
+import { taskTone, taskWords } from '../text/states.ts'
+import type { JobState, TaskState } from '../state/job.ts'
+
+interface JobTasksProps {
+  job: JobState
+  commands: number
+  chosen: string | undefined
+  onChoose: (task: string) => void
+}
+
+/** What each worker does for it, and why some do not. */
+export function JobTasks ({ job, commands, chosen, onChoose }: JobTasksProps) {
+  const rows = [...job.tasks.values()]
+
+  return (
+    <section aria-labelledby='tasks-title'>
+      <h2 id='tasks-title'>Tasks</h2>
+      {rows.length === 0
+        ? <Empty title='No tasks yet' />
+        : <Table label='Tasks' name='tasks' columns={columnsOf(commands, onChoose)} rows={rows} keyOf={({ view }) => view.task} isChosen={({ view }) => view.task === chosen} />}
+    </section>
+  )
+}
+
+function columnsOf (commands: number, onChoose: (task: string) => void): ReadonlyArray<Column<TaskState>> {
+  return [
+    { title: 'Worker', cell: ({ view }) => <button type='button' class='link' onClick={() => { onChoose(view.task) }}>{view.workerName === '' ? 'none yet' : view.workerName}</button> },
+    { title: 'State', cell: ({ view }) => <Mark tone={taskTone(view.state)}>{taskWords(view.state)}</Mark> },
+    { title: 'Runs', align: 'right', cell: ({ progress }) => progress == null ? null : `${commands > 1 ? `${progress.command + 1}: ` : ''}${progress.runs}${progress.of == null ? '' : ` of ${progress.of}`}` },
+    { title: 'Median so far', align: 'right', drop: 2, cell: ({ progress }) => progress?.medianNs == null ? null : plainTime(progress.medianNs) },
+    { title: 'Why, or what at the moment', drop: 2, cell: task => <span title={wordsOf(task)}>{wordsOf(task)}</span> }
+  ]
+}
+
+function wordsOf ({ view, doing }: TaskState): string {
+  return [
+    view.reason ?? doing,
+    view.simultaneous === false ? 'not simultaneous' : undefined,
+    view.attempt > 0 ? `restarted ${view.attempt === 1 ? 'once' : `${view.attempt} times`}` : undefined
+  ].filter(part => part != null).join('; ')
+}

@@ -1,0 +1,112 @@
+import { useEffect, useState } from 'preact/hooks'
+import { shortJobId } from '../../model/ids.ts'
+import { formatDuration } from '../../model/units.ts'
+import { Action } from '../parts/action.tsx'
+import { useApp, useNow, useStore } from '../parts/hooks.ts'
+import { Instant } from '../parts/instant.tsx'
+import { Mark } from '../parts/mark.tsx'
+import { CommandLine, Failure, Loading } from '../parts/notice.tsx'
+import { hrefOf } from '../state/route.ts'
+import { NO_JOB, type JobState } from '../state/job.ts'
+import { Store } from '../state/store.ts'
+import { jobTone, jobWords } from '../text/states.ts'
+import { JobItems } from './job-items.tsx'
+import { JobOutput } from './job-output.tsx'
+import { JobResults } from './job-results.tsx'
+import { JobTasks } from './job-tasks.tsx'
+import type { JobInfo } from '../../library/events.ts'
+
+/** One job, live until it ends. */
+export function JobPage ({ id }: { id: string }) {
+  const app = useApp()
+  const [following, setFollowing] = useState<{ job: Store<JobState> }>()
+  const [error, setError] = useState<string>()
+  const [attempt, setAttempt] = useState(0)
+
+  useEffect(() => {
+    const { job, stop } = app.followJob(id, err => { setError(err.message) })
+
+    setFollowing({ job })
+    setError(undefined)
+
+    return stop
+  }, [app, id, attempt])
+
+  return error != null
+    ? <><h1>Job</h1><Failure title='This job cannot be shown' detail={error} onRetry={() => { setAttempt(attempt + 1) }} /><p><a href={hrefOf({ view: 'jobs' })}>All jobs</a></p></>
+    : following == null ? <Waiting id={id} /> : <Live id={id} store={following.job} />
+}
+
+function Waiting ({ id }: { id: string }) {
+  return <><h1>Job {shortJobId(id)}</h1><Loading what='the job' /></>
+}
+
+function Live ({ id, store }: { id: string, store: Store<JobState> }) {
+  const job = useStore(store)
+  const [task, setTask] = useState<string>()
+  const { view = undefined } = job === NO_JOB ? {} : job
+
+  if (view == null) {
+    return <Waiting id={id} />
+  }
+
+  const chosen = task ?? job.tasks.keys().next().value
+
+  return (
+    <>
+      <JobHead view={view} failed={failedOf(job)} />
+      {view.job.each == null
+        ? (
+          <>
+            <JobTasks job={job} commands={view.job.commands.length} chosen={chosen} onChoose={setTask} />
+            {view.job.kind === 'run' && job.isOver ? <JobResults id={view.job.id} /> : null}
+            <JobOutput job={job} id={view.job.id} task={chosen} onChoose={setTask} />
+          </>
+          )
+        : <JobItems job={job} />}
+      <section aria-labelledby='terminal-title'>
+        <h2 id='terminal-title'>From a terminal</h2>
+        <CommandLine>{`meshmark ${job.isOver ? 'show' : 'attach'} ${shortJobId(view.job.id)}`}</CommandLine>
+      </section>
+    </>
+  )
+}
+
+function failedOf ({ tasks }: JobState): number {
+  return [...tasks.values()].filter(({ view }) => ['failed', 'limit', 'not-run', 'interrupted', 'lost'].includes(view.state)).length
+}
+
+function JobHead ({ view, failed }: { view: JobInfo, failed: number }) {
+  const { link, mayChange, mesh } = useApp()
+  const { aheadMs } = useStore(mesh)
+  const now = useNow()
+  const { job, state } = view
+  const isOver = state === 'finished' || state === 'cancelled'
+  const [pending, setPending] = useState<string[]>([])
+
+  return (
+    <header class='job-head'>
+      <div class='section-head'>
+        <h1>{job.name ?? <>Job <span class='mono'>{shortJobId(job.id)}</span></>}</h1>
+        <Mark tone={jobTone({ state, failed })}>{jobWords({ state, failed })}</Mark>
+        {isOver || !mayChange
+          ? null
+          : (
+            <Action
+              label='Cancel' busyLabel='Cancelling…' question={{ text: 'What runs is ended, what has not begun never will.', yes: 'Cancel the job', no: 'Let it go on' }}
+              act={async () => { setPending((await link.send<{ pending: string[] }>('DELETE', `/v1/jobs/${encodeURIComponent(job.id)}`)).pending) }}
+            />
+            )}
+      </div>
+      {job.commands.map((command, index) => <code key={index} class='job-command'>{command.title}</code>)}
+      <p class='job-facts'>
+        <span>{job.kind === 'run' ? 'measured' : 'handed out'}</span>
+        <span>id <span class='mono'>{shortJobId(job.id)}</span></span>
+        <span>accepted <Instant at={view.acceptedAt} aheadMs={aheadMs} /></span>
+        <span>{view.finishedAt == null ? `for ${formatDuration(Math.max(0, Math.floor((now + aheadMs - view.acceptedAt) / 1_000) * 1_000))}` : `took ${formatDuration(view.finishedAt - view.acceptedAt)}`}</span>
+        {view.startSkewNs == null ? null : <span>start skew {(view.startSkewNs / 1e6).toFixed(1)} ms</span>}
+      </p>
+      {pending.length === 0 ? null : <p class='field-error' role='status'>{pending.join(', ')} will hear of the cancellation when it is back.</p>}
+    </header>
+  )
+}

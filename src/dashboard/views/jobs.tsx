@@ -1,0 +1,70 @@
+import { useMemo, useState } from 'preact/hooks'
+import { shortJobId } from '../../model/ids.ts'
+import { formatDuration } from '../../model/units.ts'
+import { useApp, useNow, useStore } from '../parts/hooks.ts'
+import { Instant } from '../parts/instant.tsx'
+import { Mark } from '../parts/mark.tsx'
+import { CommandLine, Empty, Loading } from '../parts/notice.tsx'
+import { Table, type Column } from '../parts/table.tsx'
+import { ALL_JOBS, jobLines, type JobChoice } from '../state/jobs.ts'
+import { hrefOf } from '../state/route.ts'
+import { jobTone, jobWords } from '../text/states.ts'
+import type { JobRow } from '../../node/protocol/submit/messages.ts'
+
+const STATES: ReadonlyArray<[JobChoice['state'], string]> = [['', 'any'], ['open', 'queued or running'], ['finished', 'finished'], ['failed', 'with failures'], ['cancelled', 'cancelled']]
+
+export function Jobs () {
+  const mesh = useStore(useApp().mesh)
+  const [choice, setChoice] = useState(ALL_JOBS)
+  const rows = useMemo(() => jobLines(mesh.jobs.values(), choice), [mesh.jobs, choice])
+  const columns = useMemo(() => columnsOf(mesh.aheadMs), [mesh.aheadMs])
+
+  if (!mesh.hasJobs) {
+    return <><h1>Jobs</h1><Loading what='the jobs' /></>
+  }
+
+  return (
+    <>
+      <h1>Jobs</h1>
+      {mesh.jobs.size === 0
+        ? <Empty title='No jobs yet'><p>A token sees the jobs that were submitted with it; one of an administrator or a reader sees all.</p><CommandLine>meshmark run --runs 20 ./program</CommandLine></Empty>
+        : (
+          <>
+            <div class='tools' role='search' aria-label='Jobs'>
+              <label>Find <input type='search' value={choice.words} placeholder='command, name, id' onInput={event => { setChoice({ ...choice, words: event.currentTarget.value }) }} /></label>
+              <label>
+                State{' '}
+                <select value={choice.state} onChange={event => { setChoice({ ...choice, state: event.currentTarget.value as JobChoice['state'] }) }}>
+                  {STATES.map(([state, words]) => <option key={state} value={state}>{words}</option>)}
+                </select>
+              </label>
+              <span class='tools-count' role='status'>{rows.length === mesh.jobs.size ? `${rows.length} jobs` : `${rows.length} of ${mesh.jobs.size} jobs`}</span>
+            </div>
+            {rows.length === 0
+              ? <Empty title='No job fits'><button type='button' onClick={() => { setChoice(ALL_JOBS) }}>Show all {mesh.jobs.size}</button></Empty>
+              : <Table label='Jobs' name='jobs' columns={columns} rows={rows} keyOf={({ id }) => id} />}
+          </>
+          )}
+    </>
+  )
+}
+
+function columnsOf (aheadMs: number): ReadonlyArray<Column<JobRow>> {
+  return [
+    { title: 'Job', cell: job => <a class='mono' href={hrefOf({ view: 'job', id: job.id })}>{shortJobId(job.id)}</a> },
+    { title: 'State', cell: job => <Mark tone={jobTone(job)}>{jobWords(job)}</Mark> },
+    { title: 'What', cell: job => <span title={job.title}>{job.name == null ? null : <b>{job.name}{' '}</b>}{job.title}</span> },
+    { title: 'Kind', drop: 1, cell: ({ kind }) => kind === 'run' ? 'measured' : 'handed out' },
+    { title: 'Tasks', align: 'right', drop: 2, cell: ({ ended, tasks }) => `${ended} of ${tasks}` },
+    { title: 'Accepted', align: 'right', drop: 2, cell: job => <Instant at={job.acceptedAt} aheadMs={aheadMs} /> },
+    { title: 'Took', align: 'right', drop: 1, cell: job => <Took job={job} aheadMs={aheadMs} /> }
+  ]
+}
+
+function Took ({ job, aheadMs }: { job: JobRow, aheadMs: number }) {
+  const now = useNow()
+  const ms = (job.finishedAt ?? now + aheadMs) - job.acceptedAt
+
+  // of what goes on whole seconds, which do not flicker
+  return <>{formatDuration(job.finishedAt == null ? Math.max(0, Math.floor(ms / 1_000) * 1_000) : ms)}</>
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vite'
+
+export default defineConfig({
+  base: './',
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  build: {
+    outDir: '../../dist/dashboard',
+    emptyOutDir: true,
+    target: 'es2022',
+    // data: addresses are not allowed by the policy under which it is served
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    sourcemap: false
+  }
+})

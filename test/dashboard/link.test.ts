@@ -1,0 +1,126 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { afterEach, describe, expect, it } from 'vitest'
+import { ApiError, Link } from '../../src/dashboard/api/link.ts'
+import type { LinkState } from '../../src/dashboard/api/link-state.ts'
+import type { AddressInfo } from 'node:net'
+
+const servers: Server[] = []
+
+/** A real server on loopback. Returns its origin. */
+async function serve (listener: RequestListener): Promise<string> {
+  const server = createServer(listener)
+
+  servers.push(server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+afterEach(() => {
+  servers.splice(0).forEach(server => {
+    server.closeAllConnections()
+    server.close()
+  })
+})
+
+function linkTo (origin: string): { link: Link, states: LinkState[] } {
+  const states: LinkState[] = []
+
+  return { link: new Link({ origin, token: 'mmh1-secret-token', onState: state => { states.push(state) } }), states }
+}
+
+describe('the link', () => {
+  it('sends the token in the header alone', async () => {
+    const seen: Array<[string | undefined, string | undefined]> = []
+    const origin = await serve((request, response) => {
+      seen.push([request.url, request.headers.authorization])
+      response.end('{"status":"ok"}')
+    })
+
+    expect(await linkTo(origin).link.get('/v1/health')).toEqual({ status: 'ok' })
+    expect(seen).toEqual([['/v1/health', 'Bearer mmh1-secret-token']])
+  })
+
+  it('goes on with a stream at another master, behind the last event that came', async () => {
+    const asked: Array<string | undefined> = []
+    const second = await serve((request, response) => {
+      asked.push(request.headers['last-event-id'] as string)
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: 2\n\n')
+    })
+    const first = await serve((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('id: p1\ndata: 1\n\n', () => { response.destroy() })
+    })
+    const { link, states } = linkTo(first)
+    const data: string[] = []
+
+    link.learn([first, second])
+    await link.follow('/v1/jobs/x/events', {
+      signal: new AbortController().signal,
+      quietMs: 10_000,
+      onMessage: message => {
+        data.push(message.data)
+
+        return message.data === '2'
+      }
+    })
+
+    expect(data).toEqual(['1', '2'])
+    expect(asked).toEqual(['p1'])
+    expect(states.map(({ phase }) => phase)).toEqual(['connecting', 'live', 'moving', 'live'])
+  })
+
+  it('leaves a master that has become silent', async () => {
+    const second = await serve((_, response) => { response.end('data: there\n\n') })
+    const first = await serve((_, response) => { response.writeHead(200).write(': hello\n\n') })
+    const { link } = linkTo(first)
+    const data: string[] = []
+
+    link.learn([second])
+    await link.follow('/v1/events', {
+      signal: new AbortController().signal,
+      quietMs: 500,
+      onMessage: message => {
+        data.push(message.data)
+
+        return true
+      }
+    })
+
+    expect(data).toEqual(['there'])
+  })
+
+  it('asks another master when one does not answer', async () => {
+    const second = await serve((_, response) => { response.end('{"from":2}') })
+    const first = await serve((request) => { request.socket.destroy() })
+    const { link } = linkTo(first)
+
+    link.learn([second])
+
+    expect(await link.get('/v1/masters')).toEqual({ from: 2 })
+  })
+
+  it('says what the master says when it refuses, and does not ask another one', async () => {
+    let others = 0
+    const second = await serve((_, response) => {
+      others++
+      response.end('{}')
+    })
+    const first = await serve((_, response) => { response.writeHead(403).end('{"code":"refused","detail":"this token is to read only"}') })
+    const { link } = linkTo(first)
+
+    link.learn([second])
+
+    await expect(link.send('DELETE', '/v1/jobs/x')).rejects.toEqual(new ApiError(403, 'refused', 'this token is to read only'))
+    expect(others).toBe(0)
+  })
+
+  it('is refused, and no more tried, when the token counts no more', async () => {
+    const origin = await serve((_, response) => { response.writeHead(401).end('{"code":"refused","detail":"this token has expired"}') })
+    const { link } = linkTo(origin)
+
+    await expect(link.follow('/v1/events', { signal: new AbortController().signal, quietMs: 1_000, onMessage: () => {} })).rejects.toThrow('this token has expired')
+    expect(link.state.phase).toBe('refused')
+  })
+})

@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest'
+import { ALL_JOBS, jobLines } from '../../src/dashboard/state/jobs.ts'
+import { NO_JOB, reduceJob, type JobMessage } from '../../src/dashboard/state/job.ts'
+import { NO_MESH, reduceMesh } from '../../src/dashboard/state/mesh.ts'
+import { addOutput, KEPT, NO_OUTPUT } from '../../src/dashboard/state/output.ts'
+import { hrefOf, parseRoute } from '../../src/dashboard/state/route.ts'
+import { Store } from '../../src/dashboard/state/store.ts'
+import { windowOf } from '../../src/dashboard/state/window.ts'
+import { ALL_WORKERS, stateCounts, workerLines } from '../../src/dashboard/state/workers.ts'
+import { joinLine } from '../../src/dashboard/text/join-line.ts'
+import { age, exactInstant, shortInstant } from '../../src/dashboard/text/times.ts'
+import type { MeshEvent, NodeState } from '../../src/http/exchange/mesh-changes.ts'
+import type { JobRow, TaskView } from '../../src/node/protocol/submit/messages.ts'
+
+function worker (name: string, more: Partial<NodeState> = {}): NodeState {
+  return { role: 'worker', peerId: `id-${name}`, name, state: 'waiting', draining: false, sinceAt: 0, heardAt: 0, version: '0.1.0', addresses: [], ...more }
+}
+
+function job (id: string, more: Partial<JobRow> = {}): JobRow {
+  return { id, title: `./${id}`, kind: 'run', state: 'finished', acceptedAt: 0, tasks: 1, ended: 1, failed: 0, mine: true, ...more }
+}
+
+function nodes (all: boolean, rows: NodeState[], more: { gone?: string[], heard?: Record<string, number> } = {}): MeshEvent {
+  return { kind: 'nodes', nowMs: 1_000, all, nodes: rows, gone: [], heard: {}, ...more }
+}
+
+describe('the state of the mesh', () => {
+  it('follows what has changed, who is gone and who was heard', () => {
+    const state = [nodes(true, [worker('a'), worker('b'), worker('c')]), nodes(false, [worker('b', { state: 'running' })], { gone: ['id-c'], heard: { 'id-a': 7, 'id-x': 8 } })]
+      .reduce((state, event) => reduceMesh(state, event, 400), NO_MESH)
+
+    expect([...state.nodes.values()].map(({ name, state, heardAt }) => [name, state, heardAt])).toEqual([['a', 'waiting', 7], ['b', 'running', 0]])
+    expect(state.aheadMs).toBe(600)
+  })
+
+  it('forgets what it knew when another master tells everything', () => {
+    const state = [nodes(true, [worker('a'), worker('b')]), nodes(true, [worker('b')])].reduce((state, event) => reduceMesh(state, event, 0), NO_MESH)
+
+    expect([...state.nodes.keys()]).toEqual(['id-b'])
+  })
+
+  it('follows jobs in the same way', () => {
+    const events: MeshEvent[] = [
+      { kind: 'jobs', nowMs: 0, all: true, jobs: [job('a'), job('b')], gone: [] },
+      { kind: 'jobs', nowMs: 0, all: false, jobs: [job('c')], gone: ['a'] }
+    ]
+
+    expect([...events.reduce((state, event) => reduceMesh(state, event, 0), NO_MESH).jobs.keys()]).toEqual(['b', 'c'])
+  })
+})
+
+describe('the workers that are shown', () => {
+  const all = [worker('lab-10'), worker('lab-9', { state: 'running', draining: true }), worker('pi', { state: 'lost' }), { ...worker('m'), role: 'master' as const, state: 'coordinator' as const }]
+
+  it('stand by name as people count, without masters', () => {
+    expect(workerLines(all, ALL_WORKERS).map(({ key }) => key)).toEqual(['id-lab-9', 'id-lab-10', 'id-pi'])
+  })
+
+  it('are those that fit, below a line for each group', () => {
+    expect(workerLines(all, { words: 'LAB', state: '', by: 'state' }).map(line => line.kind === 'group' ? `${line.title}: ${line.count}` : line.node.name)).toEqual(['running, draining: 1', 'lab-9', 'waiting: 1', 'lab-10'])
+    expect(workerLines(all, { words: '', state: 'lost', by: 'none' }).map(({ key }) => key)).toEqual(['id-pi'])
+  })
+
+  it('are counted by state', () => {
+    expect(stateCounts([...all, worker('x')])).toEqual([{ state: 'waiting', count: 2 }, { state: 'lost', count: 1 }, { state: 'running, draining', count: 1 }])
+  })
+})
+
+describe('the jobs that are shown', () => {
+  it('are those that fit, the latest first', () => {
+    const jobs = [job('a', { acceptedAt: 1 }), job('b', { acceptedAt: 3, state: 'running' }), job('c', { acceptedAt: 2, failed: 1, name: 'nightly' })]
+
+    expect(jobLines(jobs, ALL_JOBS).map(({ id }) => id)).toEqual(['b', 'c', 'a'])
+    expect(jobLines(jobs, { words: '', state: 'open' }).map(({ id }) => id)).toEqual(['b'])
+    expect(jobLines(jobs, { words: 'NIGHT', state: 'failed' }).map(({ id }) => id)).toEqual(['c'])
+  })
+})
+
+describe('the state of a job', () => {
+  const task: TaskView = { task: 't', workerName: 'lab', state: 'running', attempt: 0 }
+
+  it('follows its tasks, and drops what was being done with the state it belonged to', () => {
+    const events: JobMessage[] = [
+      { kind: 'task', view: { ...task, state: 'sending' } },
+      { kind: 'transfer', task: 't', chunks: 1, of: 4 },
+      { kind: 'progress', task: 'unknown', command: 0, runs: 1 }
+    ]
+    const state = events.reduce(reduceJob, NO_JOB)
+
+    expect([...state.tasks.keys()]).toEqual(['t'])
+    expect(state.tasks.get('t')?.doing).toBe('has 1 of 4 pieces of the payload')
+
+    const later = ([{ kind: 'task', view: task }, { kind: 'progress', task: 't', command: 0, runs: 3, of: 10, medianNs: 5 }] as JobMessage[]).reduce(reduceJob, state)
+
+    expect(later.tasks.get('t')).toEqual({ view: task, progress: { command: 0, runs: 3, of: 10, medianNs: 5 } })
+  })
+
+  it('keeps of items those that went wrong', () => {
+    const item = { task: '1', workerName: 'lab', stdoutBytes: 0, stderrBytes: 0 }
+    const state = reduceJob(NO_JOB, { kind: 'items', items: [{ ...item, state: 'done' }, { ...item, task: '2', state: 'failed' }] })
+
+    expect(state.failedItems.map(({ task }) => task)).toEqual(['2'])
+  })
+})
+
+describe('the output that is kept', () => {
+  const base64 = (...bytes: number[]): { base64: string } => ({ base64: Buffer.from(bytes).toString('base64') })
+
+  it('joins a character that came in two pieces, of each stream on its own', () => {
+    const output = [['stdout', base64(0x61, 0xe2, 0x82)], ['stderr', { text: '!' }], ['stdout', base64(0xac, 0x62)]] as const
+    const { pieces } = output.reduce((output, [stream, data]) => addOutput(output, stream, data), NO_OUTPUT)
+
+    expect(pieces.map(({ text }) => text).join('')).toBe('a!€b')
+  })
+
+  it('is the end of it, and how much came before', () => {
+    let output = NO_OUTPUT
+
+    for (let count = 0; count < 100; count++) {
+      output = addOutput(output, 'stdout', { text: `${count}`.padStart(6_000, '.') })
+    }
+
+    expect(output.size).toBeLessThanOrEqual(KEPT)
+    expect(output.size + output.dropped).toBe(100 * 6_000)
+    expect(output.pieces.at(-1)?.text.endsWith('99')).toBe(true)
+  })
+
+  it('is bounded when everything comes at once', () => {
+    expect(addOutput(NO_OUTPUT, 'stdout', { text: 'x'.repeat(KEPT * 3) })).toMatchObject({ size: KEPT, dropped: KEPT * 2 })
+  })
+})
+
+describe('the parts of a page', () => {
+  it('are found by the fragment that leads to them', () => {
+    for (const route of [{ view: 'mesh' }, { view: 'mesh', worker: 'a/b c' }, { view: 'jobs' }, { view: 'job', id: '01J' }] as const) {
+      expect(parseRoute(hrefOf(route))).toEqual(route)
+    }
+
+    expect(parseRoute('')).toEqual({ view: 'mesh' })
+    expect(parseRoute('#/%zz/1/2')).toEqual({ view: 'unknown' })
+  })
+
+  it('draw only the rows that are seen, and some beyond', () => {
+    expect(windowOf(1_000, 36, 3_600, 360)).toEqual({ first: 92, end: 118 })
+    expect(windowOf(3, 36, 3_600, 360)).toEqual({ first: 0, end: 3 })
+    expect(windowOf(0, 36, 0, 360)).toEqual({ first: 0, end: 0 })
+  })
+
+  it('are told once of several changes', () => {
+    const told: Array<() => void> = []
+    const store = new Store(0, tell => { told.push(tell) })
+    let count = 0
+    const end = store.subscribe(() => { count++ })
+
+    store.set(1)
+    store.update(value => value + 1)
+    store.set(2)
+    told.forEach(tell => { tell() })
+    end()
+    store.set(3)
+    told.slice(1).forEach(tell => { tell() })
+
+    expect([count, told.length, store.value]).toEqual([1, 2, 3])
+  })
+})
+
+describe('times', () => {
+  const at = Date.UTC(2026, 10, 21, 13, 4, 5, 678)
+
+  it('are short in the reader\'s zone', () => {
+    expect(shortInstant(at, at + 60_000, 'en', 'Europe/Berlin')).toBe('14:04:05')
+    expect(shortInstant(at, at + 86_400_000, 'en', 'Europe/Berlin')).toBe('Nov 21, 14:04')
+    expect(shortInstant(at, at + 366 * 86_400_000, 'en', 'Europe/Berlin')).toContain('2026')
+  })
+
+  it('are exact beside that', () => {
+    expect(exactInstant(at, 'en', 'Europe/Berlin')).toMatch(/14:04:05\.678 .*\(2026-11-21T13:04:05\.678Z\)$/)
+  })
+
+  it('are ages in one step of a unit, never negative', () => {
+    expect([-5, 59_999, 60_000, 7_200_000, 200_000_000].map(age)).toEqual(['0 s', '59 s', '1 min', '2 h', '2 d'])
+  })
+})
+
+describe('the line to join by', () => {
+  it('names an address that other machines reach', () => {
+    expect(joinLine('T', ['/ip4/127.0.0.1/tcp/4747', '/ip4/10.0.0.5/tcp/4747/p2p/12D3'])).toBe('meshmark join T@10.0.0.5:4747')
+    expect(joinLine('T', ['/ip6/fd00::1/tcp/4747'])).toBe('meshmark join T@[fd00::1]:4747')
+    expect(joinLine('T', [])).toBe('meshmark join T')
+  })
+})

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { JobWatch, NodeWatch } from '../../src/http/exchange/mesh-changes.ts'
+import type { JobRow, NodeRow } from '../../src/node/protocol/submit/messages.ts'
+
+function node (name: string, more: Partial<NodeRow> = {}): NodeRow {
+  return { role: 'worker', peerId: name, name, state: 'waiting', draining: false, sinceMs: 5_000, lastHeardMs: 100, version: '0.1.0', addresses: [], ...more }
+}
+
+describe('what has changed in a mesh', () => {
+  it('is everything at first, with instants instead of ages', () => {
+    expect(new NodeWatch().look([node('a')], 100_000)).toMatchObject({ all: true, gone: [], heard: {}, nodes: [{ peerId: 'a', sinceAt: 95_000, heardAt: 99_900 }] })
+  })
+
+  it('is nothing when only time has passed', () => {
+    const watch = new NodeWatch()
+
+    watch.look([node('a')], 100_000)
+
+    expect(watch.look([node('a', { sinceMs: 6_010, lastHeardMs: 1_090 })], 101_000)).toBeUndefined()
+  })
+
+  it('is an instant, not a whole row, of a worker that was only heard again', () => {
+    const watch = new NodeWatch()
+
+    watch.look([node('a'), node('b')], 100_000)
+
+    expect(watch.look([node('a', { sinceMs: 15_000 }), node('b', { sinceMs: 15_000, lastHeardMs: 10_100 })], 110_000)).toEqual({ kind: 'nodes', all: false, nodes: [], gone: [], heard: { a: 109_900 } })
+  })
+
+  it('is the row of a worker whose state is another one, and who is gone', () => {
+    const watch = new NodeWatch()
+
+    watch.look([node('a'), node('b')], 100_000)
+
+    expect(watch.look([node('a', { state: 'running', sinceMs: 0 })], 101_000)).toMatchObject({ all: false, nodes: [{ peerId: 'a', state: 'running', sinceAt: 101_000 }], gone: ['b'] })
+  })
+
+  it('does not creep: small steps of an instant add up to one that is told', () => {
+    const watch = new NodeWatch()
+    let told = 0
+
+    watch.look([node('a', { lastHeardMs: 0 })], 100_000)
+
+    for (let step = 1; step <= 10; step++) {
+      told += watch.look([node('a', { sinceMs: 5_000 + step * 1_000, lastHeardMs: 0 })], 100_000 + step * 1_000) == null ? 0 : 1
+    }
+
+    expect(told).toBe(5)
+  })
+
+  it('is of jobs those that have moved, and those that are listed no more', () => {
+    const job = (id: string, ended = 0): JobRow => ({ id, title: id, kind: 'run', state: 'running', acceptedAt: 0, tasks: 2, ended, failed: 0, mine: true })
+    const watch = new JobWatch()
+
+    expect(watch.look([job('a'), job('b')])).toMatchObject({ all: true, jobs: [{ id: 'a' }, { id: 'b' }] })
+    expect(watch.look([job('a'), job('b')])).toBeUndefined()
+    expect(watch.look([job('b', 1), job('c')])).toMatchObject({ all: false, jobs: [{ id: 'b' }, { id: 'c' }], gone: ['a'] })
+  })
+})
