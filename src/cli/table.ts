@@ -17,6 +17,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'run', usage: '[options] CMD [ARG…]', summary: 'measure a program on every worker, side by side', group: 'Measure and hand out', load: () => import('./run.ts') },
   { name: 'compare', usage: "[options] 'OLD ARG…' 'NEW ARG…'", summary: 'is the new one faster or slower, on every worker?', group: 'Measure and hand out', load: () => import('./compare.ts') },
   { name: 'exec', usage: '[options] CMD [ARG…]', summary: 'run it once on a free worker, as if it ran here', group: 'Measure and hand out', load: () => import('./exec.ts') },
+  { name: 'map', usage: '[options] FILE.yaml', summary: 'each worker its own list of commands', group: 'Measure and hand out', load: () => import('./map.ts') },
   { name: 'nodes', usage: '', summary: 'masters and workers, and what they do', group: 'Look and steer', load: () => import('./nodes.ts') },
   { name: 'jobs', usage: '', summary: 'jobs, newest first', group: 'Look and steer', load: () => import('./jobs.ts') },
   { name: 'show', usage: 'JOB', summary: 'the results of a job, as often as you like', group: 'Look and steer', load: () => import('./show.ts') },

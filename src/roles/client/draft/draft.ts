@@ -153,7 +153,8 @@ function readEnv (pairs: readonly string[]): Record<string, string> {
   }))
 }
 
-function checkNames ({ id, name }: JobOptions): void {
+/** Throws `usage` for an id or a name that no job can have. */
+export function checkNames ({ id, name }: Pick<JobOptions, 'id' | 'name'>): void {
   if (id != null && !isJobId(id)) {
     throw new MeshmarkError('usage', `--id '${id}' is not a ULID: 26 characters of 0-9 and A-Z without I, L, O and U`)
   }
