@@ -4,6 +4,7 @@ import { DEFAULT_BUILD_LIMITS } from '../model/build.ts'
 import { formatBytes, formatDuration, parseCount, parseDuration } from '../model/units.ts'
 import { parseLimit } from '../roles/client/draft/limit-options.ts'
 import { parsePercent, positive } from '../roles/client/draft/plan.ts'
+import { readPriority } from '../roles/client/draft/retry.ts'
 import { addLimitOptions } from './limit-options.ts'
 import { ListOption } from './list-option.ts'
 import { requireOption } from './require-option.ts'
@@ -11,7 +12,7 @@ import { requireOption } from './require-option.ts'
 export function addJobOptions (command: Command, on: string): Command {
   command
     .optionsGroup('Where it runs:')
-    .option('--on <workers>', `all, any, or names: lab-[1-4],pi-kitchen (default: ${on})`)
+    .option('--on <workers>', `all, any, so many different workers, or names: lab-[1-4],pi-kitchen (default: ${on})`)
     .addOption(new ListOption('--where <condition>', 'only on workers like this: arch=arm64,cores=8..,label.zone=lab,python=3.11 (repeatable)'))
     .addOption(requireOption())
     .optionsGroup('What goes along:')
@@ -32,7 +33,9 @@ export function addJobOptions (command: Command, on: string): Command {
     .option('--id <ulid>', 'the job\'s id; the same id again is the same job')
     .option('-d, --detach', 'print the job\'s id and leave it running')
     .option('--replicas <n>', 'accept the job only when so many masters have it on disk (default: those that are live)', text => parseCount(text, '--replicas', 1, MAX_MASTERS))
-    .option('--retry-lost <duration>', 'with --on any: run it again elsewhere when its worker has been lost for so long; it may then run twice', text => positive(parseDuration(text, '--retry-lost'), '--retry-lost', text))
+    .option('--priority <n>', 'which of your jobs goes first: -100 to 100, higher ones before lower ones (default: 0)', readPriority)
+    .option('--deadline <duration>', 'cancel what has not ended so long after the job was accepted', text => positive(parseDuration(text, '--deadline'), '--deadline', text))
+    .option('--retry-lost <duration>', 'with --on any or a number: run it again elsewhere when its worker has been lost for so long; it may then run twice', text => positive(parseDuration(text, '--retry-lost'), '--retry-lost', text))
 }
 
 /** @param what - is counted: single runs, or pairs of which each has a run of every command */

@@ -61,8 +61,12 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
     typed.forEach(giveItemToShell)
   }
 
-  if (options.retryLost != null && placement.on !== 'any') {
-    throw new MeshmarkError('usage', '--retry-lost has a meaning only with --on any: what one worker is asked to do, no other one can')
+  if (options.retryLost != null && placement.on !== 'any' && placement.on !== 'some') {
+    throw new MeshmarkError('usage', '--retry-lost has a meaning only with --on any or a number of workers: what one worker is asked to do, no other one can')
+  }
+
+  if (options.retry != null && kind !== 'exec') {
+    throw new MeshmarkError('usage', '--retry has a meaning only for what is handed out: what fails while it is measured is a result')
   }
 
   if (request.items != null && placement.on !== 'any') {
@@ -119,6 +123,9 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
       ...(request.items == null ? {} : { each: { items: request.items } }),
       ...(options.replicas == null ? {} : { replicas: options.replicas }),
       ...(options.retryLost == null ? {} : { retryLostMs: options.retryLost }),
+      ...(options.retry == null ? {} : { retry: options.retry }),
+      ...(options.priority == null ? {} : { priority: options.priority }),
+      ...(options.deadline == null ? {} : { deadlineMs: Math.round(options.deadline) }),
       ...request.measuring
     },
     hints: [...(request.onlyGiven === true ? [] : forgottenFiles(commands, files.all.map(({ path }) => path))), ...unusedParameters(request), ...(build != null && files.all.length === 0 ? ['note: no file goes along for --build: add --with FILE for each that it reads'] : [])]

@@ -1,3 +1,5 @@
+import type { RestartRule } from '../../../model/restart.ts'
+
 /** What may be said of any job, measured or not; its limits are read by `limitsOf`. */
 export interface JobOptions {
   on?: string
@@ -11,6 +13,11 @@ export interface JobOptions {
   detach?: boolean
   replicas?: number
   retryLost?: number
+  /** Only of what is handed out. */
+  retry?: RestartRule
+  priority?: number
+  /** Milliseconds. */
+  deadline?: number
   shell?: boolean
   /** A line for `sh -c`: on each worker, before everything else. */
   build?: string
