@@ -23,6 +23,8 @@ const STAMP = join(ROOT, 'dist', '.built')
 const RUNNER = 'src/sandbox/runner/main.ts'
 const ASSEMBLER = 'src/sandbox/unshare/assembler.ts'
 const FUNCTION_HOST = 'src/functions/host/main.ts'
+/** Runs WebAssembly modules inside boxes. */
+const WASM_HOST = 'src/sandbox/wasm-host.ts'
 const BUNDLE = join(ROOT, 'dist/bundle')
 /** What is started as a process of its own. */
 const ENTRIES = { main: 'src/main.ts', 'doctor-box': 'src/cli/doctor-box.ts' }
@@ -75,7 +77,7 @@ async function bundleRunner () {
 
   await bundle({
     absWorkingDir: ROOT,
-    entryPoints: { runner: RUNNER, assembler: ASSEMBLER },
+    entryPoints: { runner: RUNNER, assembler: ASSEMBLER, 'wasm-host': WASM_HOST },
     outdir: 'dist',
     outExtension: { '.js': '.cjs' },
     bundle: true,

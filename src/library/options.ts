@@ -42,6 +42,11 @@ export interface JobOptions {
   env?: Readonly<Record<string, string>>
   /** Hand the command line to `sh -c`. */
   shell?: boolean
+  /** A line for sh that every worker does first, once, in a sandbox: `cc -O2 -o app app.c`. Files that it leaves are there in every run. */
+  build?: string
+  /** @default 10m */
+  buildTimeout?: Duration
+  buildMemory?: Size
   /** To find the job by. */
   name?: string
   /** ULID of the job; the same id again is the same job. @default a new one */

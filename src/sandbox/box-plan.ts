@@ -42,6 +42,8 @@ export interface BoxParts {
   /** The bundled runner and koffi's native file. */
   runner: Buffer
   koffi: Buffer
+  /** The bundled host of WebAssembly modules. */
+  wasmHost: Buffer
   /** The worker's Node inside the box, and where it is on the host when it does not come with /usr. */
   nodePath: string
   node?: string
@@ -51,7 +53,7 @@ export interface BoxParts {
   proc: boolean
 }
 
-export function boxPlan ({ runner, koffi, nodePath, node, twoUids, proc }: BoxParts): BoxPlan {
+export function boxPlan ({ runner, koffi, wasmHost, nodePath, node, twoUids, proc }: BoxParts): BoxPlan {
   return {
     hostname: 'box',
     uid: twoUids ? RUNNER_UID : BOX_UID,
@@ -66,7 +68,7 @@ export function boxPlan ({ runner, koffi, nodePath, node, twoUids, proc }: BoxPa
       { do: 'folder', at: '/etc', mode: 0o755 },
       ...[...ETC, ...javaFolders()].map((path): BoxStep => ({ do: 'bind', from: path, at: path, optional: true })),
       { do: 'folder', at: '/box', mode: 0o755 },
-      ...files(runner, koffi),
+      ...files(runner, koffi, wasmHost),
       ...(node == null ? [] : [{ do: 'folder' as const, at: '/box/bin', mode: 0o755 }, { do: 'bind' as const, from: node, at: nodePath }]),
       ...(proc ? [{ do: 'proc' as const }, { do: 'read-only' as const, at: '/proc' }] : []),
       { do: 'dev' }, { do: 'read-only', at: '/dev' },
@@ -80,10 +82,11 @@ export function boxPlan ({ runner, koffi, nodePath, node, twoUids, proc }: BoxPa
   }
 }
 
-function files (runner: Buffer, koffi: Buffer): BoxStep[] {
+function files (runner: Buffer, koffi: Buffer, wasmHost: Buffer): BoxStep[] {
   const content: [string, Buffer | string][] = [
     [BOX.runner, runner],
     [BOX.koffi, koffi],
+    [BOX.wasmHost, wasmHost],
     ['/etc/passwd', `${BOX_USER}:x:${BOX_UID}:${BOX_UID}:box:${BOX.tmp}:/bin/sh\nroot:x:0:0:root:/:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`],
     ['/etc/group', `${BOX_USER}:x:${BOX_UID}:\nroot:x:0:\nnogroup:x:65534:\n`],
     ['/etc/hosts', '127.0.0.1 localhost\n'],

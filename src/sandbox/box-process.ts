@@ -108,6 +108,7 @@ export class BoxProcess {
     const plan = boxPlan({
       runner: files.runner,
       koffi: files.koffi,
+      wasmHost: files.wasmHost,
       nodePath: files.node.boxPath,
       node,
       twoUids: maps != null,

@@ -2,6 +2,8 @@
 export const BOX = {
   runner: '/box/runner.cjs',
   koffi: '/box/koffi.node',
+  /** Runs WebAssembly modules. */
+  wasmHost: '/box/wasm-host.cjs',
   /** The worker's Node when it is not below /usr. */
   node: '/box/bin/node',
   /** Where the folder for the outputs of measured runs is mounted for a moment; no path leads to it afterwards. */
