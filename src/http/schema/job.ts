@@ -43,6 +43,8 @@ const job = {
   id: z.string().max(26).optional().describe('ULID; the same id again is the same job'),
   replicas: count.optional().describe('Accept it only when so many masters have it on disk'),
   retryLost: duration.optional().describe("With on: 'any': run it elsewhere when its worker has been lost for so long; it may then run twice"),
+  priority: z.int().min(-100).max(100).optional().describe('Which of one\'s own jobs goes first, higher ones before lower ones'),
+  deadline: duration.optional().describe('What has not ended so long after the job was accepted is cancelled'),
   timeout: duration.optional().describe('Wall time of one run'),
   cpuTime: duration.optional().describe('CPU time of one run, all its processes together'),
   memory: size.optional().describe('Memory of all its processes together'),
@@ -82,13 +84,14 @@ const compare = {
   failIfUndecided: z.boolean().optional()
 } satisfies Record<keyof CompareOptions, z.ZodType>
 
+const retry = z.union([z.string().max(40), count]).optional().describe('After a failure so many times more: 3, or \'3:10s\' with the first pause')
 const commands = z.array(command).min(1).max(MAX_COMMANDS)
 
 export const jobSpec = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('run').describe('Measure'), commands, ...measure }),
   z.strictObject({ kind: z.literal('compare').describe('Compare with the first command'), commands, ...compare }),
-  z.strictObject({ kind: z.literal('exec').describe('Run once on a free worker'), command, ...job }),
-  z.strictObject({ kind: z.literal('each').describe('Run once for each item'), command, items: z.array(z.string()).min(1).max(MAX_ITEMS), ...job })
+  z.strictObject({ kind: z.literal('exec').describe('Run once on a free worker'), command, retry, ...job }),
+  z.strictObject({ kind: z.literal('each').describe('Run once for each item'), command, items: z.array(z.string()).min(1).max(MAX_ITEMS), retry, ...job })
 ])
 
 export type JobBody = z.infer<typeof jobSpec>
