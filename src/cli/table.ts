@@ -23,6 +23,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'show', usage: 'JOB', summary: 'the results of a job, as often as you like', group: 'Look and steer', load: () => import('./show.ts') },
   { name: 'attach', usage: 'JOB', summary: 'follow a job to its end', group: 'Look and steer', load: () => import('./attach.ts') },
   { name: 'logs', usage: 'JOB', summary: 'what its programs printed', group: 'Look and steer', load: () => import('./logs.ts') },
+  { name: 'collect', usage: 'JOB [DIR]', summary: 'the files that its tasks brought back', group: 'Look and steer', load: () => import('./collect.ts') },
   { name: 'cancel', usage: 'JOB', summary: 'stop a job on every worker', group: 'Look and steer', load: () => import('./cancel.ts') },
   { name: 'profile', usage: '[--since 10m]', summary: 'what the workers did, and how busy they were', group: 'Look and steer', load: () => import('./profile.ts') },
   { name: 'plot', usage: 'JOB… -o FILE.svg', summary: 'a picture of a job, or of what the workers did', group: 'Look and steer', load: () => import('./plot.ts') },

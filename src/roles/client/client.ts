@@ -4,6 +4,7 @@ import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { loadOrCreateIdentity } from '../../node/identity.ts'
 import { seal } from '../../node/membership.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
+import { validateManifest } from '../../node/payload/manifest.ts'
 import { packFiles } from '../../node/payload/pack.ts'
 import { sendPayload } from '../../node/payload/send.ts'
 import { admin } from '../../node/protocol/admin/index.ts'
@@ -11,6 +12,7 @@ import { encodeJob, MAX_RUNS } from '../../node/protocol/model/index.ts'
 import { submit } from '../../node/protocol/submit/index.ts'
 import { request } from '../../node/request.ts'
 import { withDeadline } from '../../node/wait.ts'
+import { matches } from '../../store/digest.ts'
 import { dataRoot } from '../../store/instance.ts'
 import { findMesh } from '../find-mesh.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
@@ -18,7 +20,7 @@ import { prepareRoleDir } from '../role-dir.ts'
 import { ItemReplay } from './item-replay.ts'
 import { Failures, MeshLink, PATIENCE_MS } from './mesh-link.ts'
 import { Replay } from './replay.ts'
-import type { Asking, AttachItemsOptions, AttachOptions, Client, ConnectOptions, JobDraft, ProfileOptions, ProfilePage, ShownItems, Submitted } from './types.ts'
+import type { Asking, AttachItemsOptions, AttachOptions, Client, CollectedRecord, ConnectOptions, JobDraft, ProfileOptions, ProfilePage, ShownItems, Submitted } from './types.ts'
 import type { FoundMesh } from '../find-mesh.ts'
 import type { MemberPlace } from '../member.ts'
 import type { Plan } from '../../model/plan.ts'
@@ -198,6 +200,70 @@ class MeshClient implements Client {
     }
 
     return { view: end.view, events }
+  }
+
+  async collected (selector: string, { signal }: Asking = {}): Promise<{ view: JobView, records: CollectedRecord[] }> {
+    const replies = await this.#list({ kind: 'files', selector }, signal)
+    const end = replies.pop()
+
+    if (end?.kind !== 'end') {
+      throw new MeshmarkError('failed', 'the answer of the master ended early')
+    }
+
+    return {
+      view: end.view,
+      records: replies.map(reply => expect(reply, 'files')).map(({ execution, workerName, collected }) => {
+        if (collected.payload != null) {
+          validateManifest(collected.payload)
+        }
+
+        return { execution, workerName, ...collected }
+      })
+    }
+  }
+
+  async * collectedChunks ({ execution, payload }: CollectedRecord, { signal }: Asking = {}): AsyncGenerator<Uint8Array> {
+    const digests = payload?.chunks ?? []
+    const patience = this.#link.patience()
+    const failures = new Failures()
+
+    for (let next = 0; next < digests.length;) {
+      const master = this.#link.master
+      const watch = this.#link.watch(master, signal)
+
+      try {
+        for await (const reply of this.#ask(master, { kind: 'chunks', execution, from: next }, watch?.signal ?? signal)) {
+          const { index, data } = expect(reply, 'chunk')
+
+          watch?.heard()
+          patience.restore()
+
+          if (index !== next || !matches(data, digests[index])) {
+            throw new MeshmarkError('failed', `${master.name} sent what is not the file`)
+          }
+
+          next++
+          yield data
+        }
+
+        if (next < digests.length) {
+          throw new MeshmarkError('unreachable', 'the master has gone away')
+        }
+      } catch (err) {
+        signal?.throwIfAborted()
+        failures.judge(this.#link.isGone(master, err), err, this.#link.masters)
+
+        if (!patience.wears()) {
+          throw new MeshmarkError('unreachable', `no master has answered for ${PATIENCE_MS / 1_000} s: meshmark collect ${execution.slice(18, 26).toLowerCase()} fetches the files later`, { cause: err })
+        }
+      } finally {
+        watch?.end()
+      }
+
+      if (next < digests.length) {
+        await this.#link.replace(master, patience, signal)
+      }
+    }
   }
 
   async nodes ({ signal }: Asking = {}): Promise<NodeRow[]> {

@@ -1,3 +1,4 @@
+import type { Collected } from '../../model/collect.ts'
 import type { Command, Job, JobKind } from '../../model/job.ts'
 import type { SomeLimits } from '../../model/limits.ts'
 import type { ProfileChange } from '../../model/profile.ts'
@@ -110,6 +111,12 @@ export interface ItemPosition {
 /** Of a job with items: which ones are told. */
 export type ShownItems = 'failed' | 'all' | 'none'
 
+/** What one execution has brought back; `execution` names its task, worker and attempt. */
+export interface CollectedRecord extends Collected {
+  execution: string
+  workerName: string
+}
+
 export interface Asking {
   signal?: AbortSignal
 }
@@ -135,6 +142,10 @@ export interface Client {
   cancel: (selector: string, options?: Asking) => Promise<{ id: string, pending: string[] }>
   /** All results; with `items`, of a job that has some, only how those ended, as `items` events, and with `none` of any job only what it is. */
   show: (selector: string, items?: ShownItems, options?: Asking) => Promise<{ view: JobView, events: SubmitReply[] }>
+  /** What the tasks of a job have brought back so far, with what they left out. The contents are fetched with `collectedChunks`, or written with saveCollected. */
+  collected: (selector: string, options?: Asking) => Promise<{ view: JobView, records: CollectedRecord[] }>
+  /** The contents of a record's files, one after the other in the order of its payload, each chunk verified. Goes on with another master when one is lost. */
+  collectedChunks: (record: CollectedRecord, options?: Asking) => AsyncIterable<Uint8Array>
   nodes: (options?: Asking) => Promise<NodeRow[]>
   /** The latest that fit, the latest first; `limit` is 20 unless it is given. */
   jobs: (limit?: number, options?: JobFilter & Asking) => Promise<JobRow[]>

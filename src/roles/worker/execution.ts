@@ -1,5 +1,5 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
-import { parseExecutionId } from '../../model/ids.ts'
+import { executionId, parseExecutionId } from '../../model/ids.ts'
 import { DEFAULT_QUIET_MS } from '../../model/plan.ts'
 import { WORKER_REPORT_MS } from '../../model/states.ts'
 import { taskCommands } from '../../model/task-commands.ts'
@@ -7,6 +7,7 @@ import { meetDemand } from '../../machine/demands.ts'
 import { readEnvironment } from '../../machine/environment.ts'
 import { gradeNoise, readNoise } from '../../machine/noise.ts'
 import { BuildFailure } from './builds/builds.ts'
+import { Collection } from './collection.ts'
 import { deliverable } from './deliverable.ts'
 import { openPayload } from '../../store/open-payload.ts'
 import type { Boxes } from './boxes.ts'
@@ -17,7 +18,7 @@ import type { SharedTurns } from './shared-turns.ts'
 import type { SlotStart } from './slot-state.ts'
 import type { NoiseScope } from '../../machine/noise.ts'
 import type { QuietWatch } from '../../machine/quiet-watch.ts'
-import type { Job } from '../../model/job.ts'
+import type { Command, Job } from '../../model/job.ts'
 import type { Limits, SomeLimits } from '../../model/limits.ts'
 import type { Grant } from '../../model/machine.ts'
 import type { ExecutionResult } from '../../model/result.ts'
@@ -38,6 +39,10 @@ export interface ExecutionInit {
   /** What jobs may do to the machine. */
   grants: Grant[]
   content: ContentStore
+  /** What tasks bring back, until every master has it; each is pinned by its execution. */
+  collected: ContentStore
+  /** For files that are on their way there. */
+  collectDir: string
   jobs: SealedJobs
   turns: SharedTurns
   quiet: QuietWatch
@@ -201,6 +206,7 @@ async function inBox (init: ExecutionInit, job: Job, before: Before, record: Exe
   const place = job.kind === 'run' ? undefined : init.start.place
   const box = await init.boxes.take(place, job)
   let isOver = false
+  let collection: Collection | undefined
 
   try {
     init.signal.throwIfAborted()
@@ -208,14 +214,22 @@ async function inBox (init: ExecutionInit, job: Job, before: Before, record: Exe
     record.cores = init.boxes.boundTo(place)
     record.limits = limitsOf(box, init, job, record.key.task)
 
+    const commands = taskCommands(job, record.key.task)
+
+    collection = job.collect == null ? undefined : new Collection(init.collectDir, commands.length > 1)
+
+    const options = runOptions(init, record, collection)
     const report = box.repeatable
-      ? await box.again(taskCommands(job, record.key.task), runOptions(init, record))
-      : await runFirst(box, init, job, record.limits, before, record)
+      ? await box.again(commands, options)
+      : await runFirst(box, init, job, record.limits, before, commands, options)
 
     isOver = true
+    // after a cancel nobody asks for them
+    record.collected = await collection?.finish(init.collected, executionId(record.key), report.skipped ?? [])
 
     return report
   } finally {
+    await collection?.discard()
     await init.boxes.give(place, job, box, isOver)
   }
 }
@@ -231,9 +245,8 @@ function limitsOf (box: Box, { ceilings, grants }: ExecutionInit, job: Job, task
   return met.limits
 }
 
-async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits, { built, waited }: Before, record: ExecutionResult): Promise<BoxReport> {
+async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits, { built, waited }: Before, commands: Command[], options: RunOptions): Promise<BoxReport> {
   const payload = built ?? (job.payload == null ? undefined : await openPayload(init.content, job.payload))
-  const commands = taskCommands(job, record.key.task)
 
   try {
     return await box.run({
@@ -250,16 +263,17 @@ async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits
       ignoreFailure: job.ignoreFailure,
       coldCache: job.coldCache,
       counters: job.counters,
+      collect: job.collect,
       startAt: waited ? undefined : init.start.startAtMs,
       // items are many, and short as a rule
       repeat: job.kind === 'exec' && job.each != null && job.counters !== true
-    }, runOptions(init, record))
+    }, options)
   } finally {
     await (payload === built ? undefined : payload?.close())
   }
 }
 
-function runOptions (init: ExecutionInit, record: ExecutionResult): RunOptions {
+function runOptions (init: ExecutionInit, record: ExecutionResult, collection: Collection | undefined): RunOptions {
   return {
     signal: init.signal,
     onEvent: async event => {
@@ -272,6 +286,10 @@ function runOptions (init: ExecutionInit, record: ExecutionResult): RunOptions {
           break
         case 'output':
           await init.output.append(event.stream, event.data)
+          break
+        case 'file':
+        case 'content':
+          await collection?.take(event)
           break
         case 'sample':
       }

@@ -29,6 +29,9 @@ export interface ExecutionsComponents {
   /** What jobs may do to the machine. */
   grants: Grant[]
   content: ContentStore
+  /** What tasks bring back, until every master has it. */
+  collected: ContentStore
+  collectDir: string
   jobs: SealedJobs
   outbox: Outbox
   turns: SharedTurns
@@ -177,7 +180,7 @@ export class Executions {
   }
 
   async #runWith (output: ExecutionOutput, running: Running, start: SlotStart): Promise<ExecutionResult> {
-    const { boxes, builds, ceilings, grants, content, jobs, turns, quiet, noise, deliveries, makeRoom, onUnderWay, onChange, log } = this.#components
+    const { boxes, builds, ceilings, grants, content, collected, collectDir, jobs, turns, quiet, noise, deliveries, makeRoom, onUnderWay, onChange, log } = this.#components
     const { execution } = running
     const parcel = new Parcel(execution, output, () => !running.measured, () => running.isItem, start.more)
 
@@ -191,6 +194,8 @@ export class Executions {
       ceilings,
       grants,
       content,
+      collected,
+      collectDir,
       jobs,
       turns,
       quiet,

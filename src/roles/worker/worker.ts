@@ -140,6 +140,10 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       // the masters have it
       durable: false
     })
+    const collected = await ContentStore.open(join(dir, 'collected'), { maxBytes: options.resultBytes ?? RESULT_BYTES, onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) } })
+    const collectDir = join(dir, 'collecting')
+    // of a life that ended on the way
+    await rm(collectDir, { recursive: true, force: true })
     const spools = await Spools.open(join(dir, 'outbox'))
     cleanups.add(async () => spools.close())
 
@@ -185,6 +189,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       node,
       outbox,
       spools,
+      files: collected,
       bounds: {
         keepMs: options.keepResultsMs ?? KEEP_RESULTS_MS,
         maxBytes: options.resultBytes ?? RESULT_BYTES,
@@ -208,6 +213,8 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       ceilings: options.ceilings ?? {},
       grants: options.grants ?? [],
       content,
+      collected,
+      collectDir,
       jobs,
       outbox,
       turns,

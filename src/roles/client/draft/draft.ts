@@ -8,6 +8,7 @@ import type { Command, JobKind } from '../../../model/job.ts'
 import type { Plan } from '../../../model/plan.ts'
 import type { DraftFile, JobDraft } from '../types.ts'
 import { buildOf, insideFolder, sourcesOf } from './build.ts'
+import { collectOf } from './collect-options.ts'
 import { collectCommands, readProgram } from './command-words.ts'
 import type { HookOptions } from './hooks.ts'
 import type { JobOptions } from './job-options.ts'
@@ -53,6 +54,7 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
   const limits = limitsOf(options)
   const require = readRequirements(options.require)
   const env = readEnv(options.env ?? [])
+  const collect = collectOf(options)
   const typed = collectCommands(words, request.commands, { shell: options.shell, names: request.names, hooks: request.hooks, parameters: request.parameters })
 
   checkNames(options)
@@ -126,6 +128,7 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
       ...(options.retry == null ? {} : { retry: options.retry }),
       ...(options.priority == null ? {} : { priority: options.priority }),
       ...(options.deadline == null ? {} : { deadlineMs: Math.round(options.deadline) }),
+      ...(collect == null ? {} : { collect }),
       ...request.measuring
     },
     hints: [...(request.onlyGiven === true ? [] : forgottenFiles(commands, files.all.map(({ path }) => path))), ...unusedParameters(request), ...(build != null && files.all.length === 0 ? ['note: no file goes along for --build: add --with FILE for each that it reads'] : [])]

@@ -1,7 +1,8 @@
 import type { RestartRule } from '../../../model/restart.ts'
+import type { CollectOptions } from './collect-options.ts'
 
 /** What may be said of any job, measured or not; its limits are read by `limitsOf`. */
-export interface JobOptions {
+export interface JobOptions extends CollectOptions {
   on?: string
   where?: string[]
   require?: string[]
