@@ -35,6 +35,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'token', usage: 'create|ls|revoke', summary: 'join tokens', group: 'Operate', load: () => import('./token.ts') },
   { name: 'drain', usage: 'NODE', summary: 'give a worker nothing new', group: 'Operate', load: () => import('./drain.ts') },
   { name: 'doctor', usage: '', summary: 'what this machine lacks, and how to mend it', group: 'Operate', load: () => import('./doctor.ts') },
+  { name: 'load', usage: '[--clients N] CMD [ARG…]', summary: 'many clients at once, and how much the mesh does', group: 'Operate', load: () => import('./load.ts') },
   { name: 'completion', usage: 'bash|zsh|fish', summary: 'completion for your shell', group: 'Operate', load: () => import('./completion.ts') },
   { name: 'version', usage: '', summary: 'versions of Meshmark and of what it runs on', group: 'Operate', load: () => import('./version.ts') }
 ]

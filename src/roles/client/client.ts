@@ -54,7 +54,7 @@ export async function connectClient (options: ConnectOptions = {}): Promise<Clie
   const role = options.role ?? 'client'
   const root = options.dataDir ?? dataRoot()
   const mesh = await findMesh({ role, dataRoot: root, masters: options.masters ?? [], token: options.token, mesh: options.mesh })
-  const dir = join(await prepareRoleDir(root, mesh.meshId, mesh.role ?? role), INSTANCE)
+  const dir = join(await prepareRoleDir(root, mesh.meshId, mesh.role ?? role), options.identity ?? INSTANCE)
   const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
 
   return connectAs({ identity, mesh, dir }, options)

@@ -14,6 +14,8 @@ export interface ConnectOptions {
   masters?: string[]
   /** A join token to use when there is no membership yet. */
   token?: string
+  /** Be somebody else than the client that this user's clients are together: a word for the folder of its key. It has to join once itself. */
+  identity?: string
   /** Act as an administrator instead of a client. */
   role?: 'client' | 'admin'
   /** Mesh to choose when this machine knows several: a prefix of its id. */
