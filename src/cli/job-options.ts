@@ -18,6 +18,7 @@ export function addJobOptions (command: Command, on: string): Command {
     .optionsGroup('What goes along:')
     .addOption(new ListOption('--with <file[=name]>', 'a file the program needs, put beside it (repeatable)'))
     .option('--stdin <file>', 'what every run reads as its standard input; - is this one')
+    .addOption(new ListOption('--variant <condition:file>', 'the file of the program on workers like this: --variant arch=arm64:./app-arm64 --variant arch=x64:./app-x64 ./app ARG (repeatable; the first that fits)'))
     .option('--build <line>', 'a line for sh that every worker does first, once, in a sandbox: --build \'cc -O2 -o app app.c\'; files that it names and leaves are there in every run')
     .option('--build-timeout <duration>', `wall time of the build (default: ${formatDuration(DEFAULT_BUILD_LIMITS.wallMs)})`, text => parseLimit('wallMs', '--build-timeout', text))
     .option('--build-memory <size>', `memory of the build (default: ${formatBytes(DEFAULT_BUILD_LIMITS.memoryBytes)})`, text => parseLimit('memoryBytes', '--build-memory', text))

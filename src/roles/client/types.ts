@@ -39,7 +39,7 @@ export interface DraftFile {
 }
 
 /** A job before it has an id and a seal. */
-export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'collect' | 'build'> {
+export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'collect' | 'build' | 'variants'> {
   /** ULID; made when absent. The same id again is the same job. */
   id?: string
   name?: string

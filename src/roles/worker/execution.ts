@@ -7,6 +7,7 @@ import { meetDemand } from '../../machine/demands.ts'
 import { readEnvironment } from '../../machine/environment.ts'
 import { gradeNoise, readNoise } from '../../machine/noise.ts'
 import { BuildFailure } from './builds/builds.ts'
+import { variantFor, withVariant } from '../../machine/variants.ts'
 import { Collection } from './collection.ts'
 import { deliverable } from './deliverable.ts'
 import { openPayload } from '../../store/open-payload.ts'
@@ -20,10 +21,10 @@ import type { NoiseScope } from '../../machine/noise.ts'
 import type { QuietWatch } from '../../machine/quiet-watch.ts'
 import type { Command, Job } from '../../model/job.ts'
 import type { Limits, SomeLimits } from '../../model/limits.ts'
-import type { Grant } from '../../model/machine.ts'
+import type { Grant, WorkerInfo } from '../../model/machine.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { TaskReport } from '../../node/protocol/task/messages.ts'
-import type { Box, BoxReport, RunOptions } from '../../sandbox/index.ts'
+import type { Box, BoxFile, BoxReport, RunOptions } from '../../sandbox/index.ts'
 import type { ContentStore } from '../../store/content.ts'
 import type { ContentReader } from '../../store/content-reader.ts'
 
@@ -34,6 +35,8 @@ export interface ExecutionInit {
   start: SlotStart
   boxes: Boxes
   builds: Builds
+  /** What this worker says of itself. */
+  self: () => WorkerInfo
   /** What no job may exceed here. */
   ceilings: SomeLimits
   /** What jobs may do to the machine. */
@@ -252,7 +255,7 @@ async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits
     return await box.run({
       kind: job.kind,
       commands,
-      files: payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? [],
+      files: variedFiles(init, job, payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? []),
       descriptor: payload == null || payload.manifest.chunks.length === 0 ? undefined : await payload.descriptor(),
       // a task of a map has one command
       stdin: commands[0]?.stdin ?? job.stdin,
@@ -271,6 +274,21 @@ async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits
   } finally {
     await (payload === built ? undefined : payload?.close())
   }
+}
+
+/** Throws when there is no file for this worker. */
+function variedFiles ({ self }: ExecutionInit, { variants }: Job, files: BoxFile[]): BoxFile[] {
+  if (variants == null) {
+    return files
+  }
+
+  const chosen = variantFor(self(), variants)
+
+  if ('refusal' in chosen) {
+    throw new MeshmarkError('refused', chosen.refusal)
+  }
+
+  return withVariant(files, variants.program, chosen.path)
 }
 
 function runOptions (init: ExecutionInit, record: ExecutionResult, collection: Collection | undefined): RunOptions {

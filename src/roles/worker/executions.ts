@@ -13,7 +13,7 @@ import type { SlotStart } from './slot-state.ts'
 import type { NoiseScope } from '../../machine/noise.ts'
 import type { QuietWatch } from '../../machine/quiet-watch.ts'
 import type { SomeLimits } from '../../model/limits.ts'
-import type { Grant } from '../../model/machine.ts'
+import type { Grant, WorkerInfo } from '../../model/machine.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { ContentStore } from '../../store/content.ts'
 import type { Spools } from '../../store/spool.ts'
@@ -24,6 +24,8 @@ const MAX_SAVING = 64
 export interface ExecutionsComponents {
   boxes: Boxes
   builds: Builds
+  /** What this worker says of itself. */
+  self: () => WorkerInfo
   /** What no job may exceed here. */
   ceilings: SomeLimits
   /** What jobs may do to the machine. */
@@ -180,7 +182,7 @@ export class Executions {
   }
 
   async #runWith (output: ExecutionOutput, running: Running, start: SlotStart): Promise<ExecutionResult> {
-    const { boxes, builds, ceilings, grants, content, collected, collectDir, jobs, turns, quiet, noise, deliveries, makeRoom, onUnderWay, onChange, log } = this.#components
+    const { boxes, builds, self, ceilings, grants, content, collected, collectDir, jobs, turns, quiet, noise, deliveries, makeRoom, onUnderWay, onChange, log } = this.#components
     const { execution } = running
     const parcel = new Parcel(execution, output, () => !running.measured, () => running.isItem, start.more)
 
@@ -191,6 +193,7 @@ export class Executions {
       start,
       boxes,
       builds,
+      self,
       ceilings,
       grants,
       content,

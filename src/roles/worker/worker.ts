@@ -210,6 +210,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const executions = new Executions({
       boxes,
       builds,
+      self: () => info(),
       ceilings: options.ceilings ?? {},
       grants: options.grants ?? [],
       content,

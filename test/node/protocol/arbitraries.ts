@@ -168,7 +168,7 @@ const map: Arbitrary<JobMap> = partly<JobMap, 'reportMs'>({
   }, 'worker', 'keepGoing'), { maxLength: 3 })
 }, 'reportMs')
 
-export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require' | 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'data' | 'collect' | 'build'>({
+export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require' | 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'data' | 'collect' | 'build' | 'variants'>({
   id: jobId,
   client: peerId,
   name,
@@ -196,8 +196,9 @@ export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'r
   deadlineMs: fc.integer({ min: 1, max: 86_400_000 }),
   data: fc.array(fc.record({ name: payloadPath, payload: manifest }), { minLength: 1, maxLength: 3 }),
   collect: fc.record({ patterns: fc.array(text(24, 1), { maxLength: 3 }), maxBytes: fc.integer({ min: 1, max: MAX_COLLECT_BYTES }) }),
-  build: fc.record({ line: word, limits: someLimits })
-}, 'name', 'payload', 'stdin', 'require', 'comparison', 'ignoreFailure', 'coldCache', 'counters', 'quietMs', 'replicas', 'retryLostMs', 'each', 'map', 'retry', 'priority', 'deadlineMs', 'data', 'collect', 'build')
+  build: fc.record({ line: word, limits: someLimits }),
+  variants: fc.record({ program: payloadPath, choices: fc.array(fc.record({ where: fc.array(fc.record({ key: text(12, 1), value: text(12, 1) }), { maxLength: 2 }), path: payloadPath }), { maxLength: 3 }) })
+}, 'name', 'payload', 'stdin', 'require', 'comparison', 'ignoreFailure', 'coldCache', 'counters', 'quietMs', 'replicas', 'retryLostMs', 'each', 'map', 'retry', 'priority', 'deadlineMs', 'data', 'collect', 'build', 'variants')
 
 const resources: Arbitrary<Resources> = fc.record({
   machineId: fact,

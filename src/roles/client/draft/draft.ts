@@ -4,12 +4,13 @@ import { ITEM_MARK } from '../../../model/each.ts'
 import { MeshmarkError } from '../../../model/errors.ts'
 import { isJobId } from '../../../model/ids.ts'
 import type { Build } from '../../../model/build.ts'
-import type { Command, JobKind } from '../../../model/job.ts'
+import type { Command, JobKind, Program } from '../../../model/job.ts'
+import type { Variant } from '../../../model/variants.ts'
 import type { Plan } from '../../../model/plan.ts'
 import type { DraftFile, JobDraft } from '../types.ts'
 import { buildOf, insideFolder, sourcesOf } from './build.ts'
 import { collectOf } from './collect-options.ts'
-import { collectCommands, readProgram } from './command-words.ts'
+import { collectCommands, readProgram, type ProgramWord } from './command-words.ts'
 import type { HookOptions } from './hooks.ts'
 import type { JobOptions } from './job-options.ts'
 import { limitsOf } from './limit-options.ts'
@@ -18,6 +19,7 @@ import type { Parameter } from './parameters.ts'
 import { PayloadFiles } from './payload-files.ts'
 import { readPlacement } from './placement.ts'
 import { readRequirements } from './requirements.ts'
+import { variantProgram, variantsOf } from './variants.ts'
 
 export interface DraftRequest {
   kind: JobKind
@@ -80,8 +82,16 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
   const build = buildOf(options)
   const sources = build == null ? [] : sourcesOf(build.line)
 
+  const variants = variantsOf(options)
+  const varied = variants.length === 0 ? undefined : variantProgram(typed.map(({ argv }) => argv[0] ?? ''))
+  const choices: Variant[] = []
+
+  for (const { where, file, path } of variants) {
+    choices.push({ where, path: await files.addVariant(file, path) })
+  }
+
   for (const { argv, title, hooks, parameters } of typed) {
-    const program = readProgram(argv[0] ?? '')
+    const program: ProgramWord | Program = varied == null ? readProgram(argv[0] ?? '') : { kind: 'payload', path: varied }
 
     commands.push({
       argv,
@@ -108,6 +118,10 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
     ? undefined
     : request.stdinCopy == null ? await files.addStdin(options.stdin) : await files.addStdin(request.stdinCopy, 'stdin')
 
+  if (files.all.some(({ path }) => path === varied)) {
+    throw new MeshmarkError('usage', `--variant puts a file called ${varied} there, and another one goes along under that name: rename it with --with FILE=NAME`)
+  }
+
   return {
     draft: {
       ...(options.id == null ? {} : { id: options.id }),
@@ -122,6 +136,7 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
       ...(require.length === 0 ? {} : { require }),
       plan,
       ...(build == null ? {} : { build }),
+      ...(varied == null ? {} : { variants: { program: varied, choices } }),
       ...(request.items == null ? {} : { each: { items: request.items } }),
       ...(options.replicas == null ? {} : { replicas: options.replicas }),
       ...(options.retryLost == null ? {} : { retryLostMs: options.retryLost }),

@@ -20,6 +20,8 @@ export interface JobOptions extends CollectOptions {
   /** Milliseconds. */
   deadline?: number
   shell?: boolean
+  /** `CONDITION:FILE` */
+  variant?: string[]
   /** A line for `sh -c`: on each worker, before everything else. */
   build?: string
   /** Milliseconds. */
