@@ -18,7 +18,7 @@ describe('the host of functions', () => {
   let dir: string
 
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'meshmark-host-'))
+    dir = await mkdtemp(join(tmpdir(), 'meshmark-calls-'))
     await copyFile(HOST, join(dir, 'meshmark-host.mjs'))
   })
 
