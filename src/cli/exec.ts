@@ -33,7 +33,7 @@ export function define (command: Command, context: Context): void {
   addJobOptions(command, 'any')
     .option('--retry <n[:pause]>', 'run it again after a failure, so many times at most; the pause doubles each time (default: 1s)', readRetry)
   addCollectOptions(command)
-  addConnectionOptions(command)
+  addConnectionOptions(command, true)
   addExamples(command, [
     ['meshmark exec ./solve 42', 'on whichever worker is free'],
     ['meshmark exec --stdin - python3 < script.py', 'a script for the interpreter there'],

@@ -40,7 +40,7 @@ export function define (command: Command, context: Context): void {
   addCollectOptions(command)
   addBaselineOptions(command)
   addResultOptions(command)
-  addConnectionOptions(command)
+  addConnectionOptions(command, true)
   addExamples(command, [
     ['meshmark run ./primes 200000', 'send ./primes to every worker and measure it there'],
     ['meshmark run -r 20 -w 2 python3 -c "sum(range(10**6))"', "the workers' own python3, 20 runs after 2 to warm up"],

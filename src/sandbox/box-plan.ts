@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { BOX, BOX_UID, BOX_USER, boxPath, CONTROL_FD, RUNNER_UID } from './layout.ts'
+import type { BoxView } from './box-types.ts'
 
 /** One step of building a box's file system. Paths are those of the box, and steps are carried out in their order. */
 export type BoxStep =
@@ -51,9 +52,10 @@ export interface BoxParts {
   twoUids: boolean
   /** A /proc of its own? Never the host's. */
   proc: boolean
+  views?: readonly BoxView[]
 }
 
-export function boxPlan ({ runner, koffi, wasmHost, nodePath, node, twoUids, proc }: BoxParts): BoxPlan {
+export function boxPlan ({ runner, koffi, wasmHost, nodePath, node, twoUids, proc, views = [] }: BoxParts): BoxPlan {
   return {
     hostname: 'box',
     uid: twoUids ? RUNNER_UID : BOX_UID,
@@ -77,6 +79,8 @@ export function boxPlan ({ runner, koffi, wasmHost, nodePath, node, twoUids, pro
       { do: 'folder', at: BOX.work, mode: 0o755 },
       { do: 'folder', at: BOX.outputs, mode: 0o700 },
       { do: 'folder', at: BOX.template, mode: 0o755 },
+      ...(views.length === 0 ? [] : [{ do: 'folder' as const, at: BOX.data, mode: 0o755 }]),
+      ...views.map(({ from, at }): BoxStep => ({ do: 'bind', from, at })),
       { do: 'read-only', at: '/' }
     ]
   }

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TestMesh } from './mesh.ts'
+import { CountingProxy } from './proxy.ts'
 import type { CommandResult, NodeProcess } from './mesh.ts'
 
 describe('files', () => {
@@ -104,5 +106,39 @@ describe('files', () => {
     // the workers have forgotten them: every master that there is has them
     boss = await mesh.master()
     expect((await run('collect', job, 'again')).code).toBe(0)
+  })
+
+  it('of a data set are sent once, read-only for programs, and seen by all of them', async () => {
+    const proxy = await CountingProxy.start(mesh.port)
+
+    try {
+      const token = /join (\S+)@/.exec((await run('token', 'create', 'client')).stdout)?.[1] ?? ''
+      const bytes = 4 * 1024 * 1024
+
+      await mkdir(at('set', 'inner'), { recursive: true })
+      await writeFile(at('big'), randomBytes(bytes))
+      await writeFile(at('set', 'inner', 'a'), 'inside\n')
+
+      const job = (on: string): string[] => ['run', '--master', proxy.address, '--token', token, '--no-mdns', '--on', on, '--runs', '2', '--collect', 'said', '--collect-to', `seen-${on}`, '--data', 'one=big', '--data', 'many=set',
+        'sh', '-c', 'wc -c < data/one > said; cat data/many/inner/a >> said; cat $MESHMARK_DATA/many/inner/a >> said; (echo x > data/many/new) 2>> /dev/null || echo refused >> said; (echo x >> data/one) 2>> /dev/null || echo refused >> said']
+      const said = `${bytes}\ninside\ninside\nrefused\nrefused\n`
+      const first = await run(...job('w1'))
+
+      expect(first.code, first.stderr).toBe(0)
+      expect(await tree('seen-w1')).toEqual({ 'w1/said': said })
+      expect(proxy.up).toBeGreaterThan(bytes)
+      expect(first.stderr).not.toContain('there already')
+
+      proxy.reset()
+
+      const second = await run(...job('all'))
+
+      expect(second.code, second.stderr).toBe(0)
+      expect(await tree('seen-all')).toEqual({ 'w1/said': said, 'w2/said': said })
+      expect(proxy.up).toBeLessThan(bytes / 8)
+      expect(second.stderr).toContain('data sets one, many were there already: nothing of them was sent')
+    } finally {
+      await proxy.stop()
+    }
   })
 })

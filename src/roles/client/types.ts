@@ -38,6 +38,14 @@ export interface DraftFile {
   executable?: boolean
 }
 
+/** Files that many jobs use; see `DataSet`. */
+export interface DraftDataSet {
+  name: string
+  files: DraftFile[]
+  /** `data/NAME` is the only file. */
+  file?: boolean
+}
+
 /** A job before it has an id and a seal. */
 export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'collect' | 'build' | 'variants'> {
   /** ULID; made when absent. The same id again is the same job. */
@@ -46,6 +54,7 @@ export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'co
   kind: JobKind
   commands: Command[]
   files: DraftFile[]
+  data?: DraftDataSet[]
   stdin?: string
   env: Record<string, string>
   /** What is asked for; the rest is the default. */
@@ -63,6 +72,8 @@ export interface Submitted {
   existing: boolean
   /** Names of live masters that made no progress, and do not have it yet. */
   leftOut?: string[]
+  /** Names of data sets of which nothing was sent: they were there already. */
+  known?: string[]
 }
 
 export interface AttachOptions {

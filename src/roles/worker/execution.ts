@@ -8,10 +8,12 @@ import { readEnvironment } from '../../machine/environment.ts'
 import { gradeNoise, readNoise } from '../../machine/noise.ts'
 import { BuildFailure } from './builds/builds.ts'
 import { variantFor, withVariant } from '../../machine/variants.ts'
+import { BOX_DATA } from '../../sandbox/index.ts'
 import { Collection } from './collection.ts'
 import { deliverable } from './deliverable.ts'
 import { openPayload } from '../../store/open-payload.ts'
 import type { Boxes } from './boxes.ts'
+import type { DataSets } from './data-sets.ts'
 import type { Builds } from './builds/builds.ts'
 import type { ExecutionOutput } from './execution-output.ts'
 import type { SealedJobs } from './sealed-jobs.ts'
@@ -44,6 +46,7 @@ export interface ExecutionInit {
   content: ContentStore
   /** What tasks bring back, until every master has it; each is pinned by its execution. */
   collected: ContentStore
+  dataSets: DataSets
   /** For files that are on their way there. */
   collectDir: string
   jobs: SealedJobs
@@ -207,7 +210,11 @@ interface Before {
 
 async function inBox (init: ExecutionInit, job: Job, before: Before, record: ExecutionResult): Promise<BoxReport> {
   const place = job.kind === 'run' ? undefined : init.start.place
-  const box = await init.boxes.take(place, job)
+  const shown = job.data == null ? undefined : await init.dataSets.show(job.data)
+  const box = await init.boxes.take(place, job, shown?.views).catch(async err => {
+    await shown?.release()
+    throw err
+  })
   let isOver = false
   let collection: Collection | undefined
 
@@ -233,6 +240,7 @@ async function inBox (init: ExecutionInit, job: Job, before: Before, record: Exe
     return report
   } finally {
     await collection?.discard()
+    await shown?.release()
     await init.boxes.give(place, job, box, isOver)
   }
 }
@@ -259,7 +267,7 @@ async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits
       descriptor: payload == null || payload.manifest.chunks.length === 0 ? undefined : await payload.descriptor(),
       // a task of a map has one command
       stdin: commands[0]?.stdin ?? job.stdin,
-      env: job.env,
+      env: job.data == null ? job.env : { MESHMARK_DATA: BOX_DATA, ...job.env },
       limits,
       plan: job.plan,
       comparison: job.comparison,
@@ -267,6 +275,7 @@ async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits
       coldCache: job.coldCache,
       counters: job.counters,
       collect: job.collect,
+      data: job.data != null,
       startAt: waited ? undefined : init.start.startAtMs,
       // items are many, and short as a rule
       repeat: job.kind === 'exec' && job.each != null && job.counters !== true

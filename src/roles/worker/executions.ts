@@ -4,6 +4,7 @@ import { ExecutionOutput } from './execution-output.ts'
 import { runExecution } from './execution.ts'
 import { NO_OUTPUT, Parcel } from './parcel.ts'
 import type { Boxes } from './boxes.ts'
+import type { DataSets } from './data-sets.ts'
 import type { Builds } from './builds/builds.ts'
 import type { Deliveries } from './deliveries.ts'
 import type { Outbox } from './outbox.ts'
@@ -34,6 +35,7 @@ export interface ExecutionsComponents {
   /** What tasks bring back, until every master has it. */
   collected: ContentStore
   collectDir: string
+  dataSets: DataSets
   jobs: SealedJobs
   outbox: Outbox
   turns: SharedTurns
@@ -182,7 +184,7 @@ export class Executions {
   }
 
   async #runWith (output: ExecutionOutput, running: Running, start: SlotStart): Promise<ExecutionResult> {
-    const { boxes, builds, self, ceilings, grants, content, collected, collectDir, jobs, turns, quiet, noise, deliveries, makeRoom, onUnderWay, onChange, log } = this.#components
+    const { boxes, builds, self, ceilings, grants, content, collected, collectDir, dataSets, jobs, turns, quiet, noise, deliveries, makeRoom, onUnderWay, onChange, log } = this.#components
     const { execution } = running
     const parcel = new Parcel(execution, output, () => !running.measured, () => running.isItem, start.more)
 
@@ -199,6 +201,7 @@ export class Executions {
       content,
       collected,
       collectDir,
+      dataSets,
       jobs,
       turns,
       quiet,

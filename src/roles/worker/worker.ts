@@ -25,6 +25,7 @@ import { Boxes } from './boxes.ts'
 import { Builds } from './builds/builds.ts'
 import { Coalesced } from './coalesce.ts'
 import { Controls } from './controls.ts'
+import { DataSets } from './data-sets.ts'
 import { Deliveries } from './deliveries.ts'
 import { KnownTools } from './known-tools.ts'
 import { latestDrain } from './drain-word.ts'
@@ -141,6 +142,8 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       durable: false
     })
     const collected = await ContentStore.open(join(dir, 'collected'), { maxBytes: options.resultBytes ?? RESULT_BYTES, onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) } })
+    const dataSets = new DataSets(join(dir, 'data-sets'), content, log)
+    await dataSets.clear()
     const collectDir = join(dir, 'collecting')
     // of a life that ended on the way
     await rm(collectDir, { recursive: true, force: true })
@@ -216,6 +219,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       content,
       collected,
       collectDir,
+      dataSets,
       jobs,
       outbox,
       turns,

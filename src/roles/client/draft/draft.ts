@@ -11,6 +11,7 @@ import type { DraftFile, JobDraft } from '../types.ts'
 import { buildOf, insideFolder, sourcesOf } from './build.ts'
 import { collectOf } from './collect-options.ts'
 import { collectCommands, readProgram, type ProgramWord } from './command-words.ts'
+import { dataSetsOf } from './data-sets.ts'
 import type { HookOptions } from './hooks.ts'
 import type { JobOptions } from './job-options.ts'
 import { limitsOf } from './limit-options.ts'
@@ -57,6 +58,7 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
   const require = readRequirements(options.require)
   const env = readEnv(options.env ?? [])
   const collect = collectOf(options)
+  const data = request.onlyGiven === true ? [] : await dataSetsOf(options.data)
   const typed = collectCommands(words, request.commands, { shell: options.shell, names: request.names, hooks: request.hooks, parameters: request.parameters })
 
   checkNames(options)
@@ -144,6 +146,7 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
       ...(options.priority == null ? {} : { priority: options.priority }),
       ...(options.deadline == null ? {} : { deadlineMs: Math.round(options.deadline) }),
       ...(collect == null ? {} : { collect }),
+      ...(data.length === 0 ? {} : { data }),
       ...request.measuring
     },
     hints: [...(request.onlyGiven === true ? [] : forgottenFiles(commands, files.all.map(({ path }) => path))), ...unusedParameters(request), ...(build != null && files.all.length === 0 ? ['note: no file goes along for --build: add --with FILE for each that it reads'] : [])]

@@ -3,6 +3,8 @@ import type { CollectOptions } from './collect-options.ts'
 
 /** What may be said of any job, measured or not; its limits are read by `limitsOf`. */
 export interface JobOptions extends CollectOptions {
+  /** `NAME=FILE` or `NAME=FOLDER`; what has no name before a `=` is no data set. */
+  data?: string | string[]
   on?: string
   where?: string[]
   require?: string[]
