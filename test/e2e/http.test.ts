@@ -30,6 +30,7 @@ describe('the HTTP interface', () => {
   let admin: string
   let reader: string
   let openapi: Backend
+  const asked = new Set<string>()
 
   beforeAll(async () => {
     mesh = await TestMesh.create()
@@ -61,6 +62,8 @@ describe('the HTTP interface', () => {
 
   /** Asks, and holds the answer against the document. */
   async function conforming (operation: string, path: string, init: Parameters<typeof ask>[1] = {}): Promise<{ status: number, body: any }> {
+    asked.add(operation)
+
     const response = await ask(path, init)
     const text = await response.text()
     const type = response.headers.get('content-type') ?? ''
@@ -142,8 +145,7 @@ describe('the HTTP interface', () => {
       await conforming(operation, path, init)
     }
 
-    // nothing was left out
-    expect(openapi.router.getOperations()).toHaveLength(19)
+    expect([...asked].sort()).toEqual(openapi.router.getOperations().map(({ operationId }) => operationId).sort())
   })
 
   it('shows each token its own jobs alone, and does not tell another one\'s from none', async () => {
