@@ -24,6 +24,8 @@ const STAMP = join(ROOT, 'dist', '.built')
 const RUNNER = 'src/sandbox/runner/main.ts'
 const ASSEMBLER = 'src/sandbox/unshare/assembler.ts'
 const FUNCTION_HOST = 'src/functions/host/main.ts'
+/** Runs WebAssembly modules inside boxes. */
+const WASM_HOST = 'src/sandbox/wasm-host.ts'
 const DASHBOARD = 'src/dashboard'
 /** What the page is made of: lower rooms give it types, and pure functions. */
 const DASHBOARD_INPUTS = [...['model', 'stats', 'report', 'library', 'http', 'dashboard'].map(room => `src/${room}`), 'src/node/protocol', 'tsconfig.json', 'package-lock.json', 'scripts/build.js']
@@ -80,7 +82,7 @@ async function bundleRunner () {
 
   await bundle({
     absWorkingDir: ROOT,
-    entryPoints: { runner: RUNNER, assembler: ASSEMBLER },
+    entryPoints: { runner: RUNNER, assembler: ASSEMBLER, 'wasm-host': WASM_HOST },
     outdir: 'dist',
     outExtension: { '.js': '.cjs' },
     bundle: true,

@@ -1,29 +1,41 @@
 import type { Command } from 'commander'
+import { MeshmarkError } from '../model/errors.ts'
 import { withClient } from './connect.ts'
 import type { Context } from './context.ts'
 import { followJob } from './follow.ts'
 import { followItems } from './item-follow.ts'
+import { followMap } from './map-follow.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
 import { followProgram } from './program-follow.ts'
 import { addResultOptions, checkExports, presentResults, type ResultOptions, wantsResults } from './results.ts'
 
 export function define (command: Command, context: Context): void {
   command.argument('<job>', 'an id or its end, a --name, or @last')
+  command.option('--output <dir>', 'of a map, what each command printed, in files of its own')
   addResultOptions(command)
   addConnectionOptions(command)
   addExamples(command, [
     ['meshmark attach @last', 'the job submitted last'],
-    ['meshmark attach q7x2m9ka', 'the end of an id is enough']
+    ['meshmark attach q7x2m9ka', 'the end of an id is enough'],
+    ['meshmark attach night --output night', 'a map, with all output of its commands']
   ], `
 Ends as the command that submitted the job does, with the same exit status: run with its results,
 exec with the output of its program (unless --format or an export asks for results).`)
 
-  command.action(async (job: string, options: ResultOptions & ConnectionOptions) => {
+  command.action(async (job: string, options: ResultOptions & ConnectionOptions & { output?: string }) => {
     await checkExports(options)
 
     context.exitCode = await withClient(options, async client => {
       const { view } = await client.show(job, 'none')
       const begin = async (): Promise<string> => view.job.id
+
+      if (options.output != null && view.job.map == null) {
+        throw new MeshmarkError('usage', `--output is for maps, and job ${job} is none: meshmark logs ${job} has what it printed`)
+      }
+
+      if (view.job.map != null) {
+        return await followMap(client, begin, context, { ...options, output: options.output ?? false })
+      }
 
       // As a table exec's job is nothing: whoever ran it wants what it prints.
       if (view.job.each != null && !wantsResults(options)) {

@@ -14,7 +14,7 @@ import { summaryOf, thenAndNow } from './then-and-now.ts'
 export interface BaselineOptions {
   saveBaseline?: string
   baseline?: string
-  data?: string
+  data?: string | string[]
   detach?: boolean
 }
 

@@ -41,7 +41,7 @@ export function define (command: Command, context: Context): void {
   addBaselineOptions(command)
     .option('--results', 'run nothing: lay stored jobs and files of results (ours or hyperfine\'s JSON) side by side')
   addResultOptions(command)
-  addConnectionOptions(command)
+  addConnectionOptions(command, true)
   addExamples(command, [
     ["meshmark compare './old 7' './new 7'", 'two files of this machine, on every worker'],
     ["meshmark compare --fail-if-slower 5% './old 7' './new 7'", 'for a script: exits with 3 when it got slower'],

@@ -1,9 +1,12 @@
 import type { Command } from 'commander'
 import { MeshmarkError } from '../model/errors.ts'
 import { shortJobId } from '../model/ids.ts'
+import type { Job } from '../model/job.ts'
 import { type DraftRequest, draftJob } from '../roles/client/draft/draft.ts'
 import { checkItemCommand, type Items, ITEMS_FOLLOW, itemsOfWords, readItems, splitItems } from '../roles/client/draft/items.ts'
 import type { JobOptions } from '../roles/client/draft/job-options.ts'
+import { readRetry } from '../roles/client/draft/retry.ts'
+import { addCollectOptions, collectInto, type CollectToOptions } from './collect-options.ts'
 import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
 import { followItems } from './item-follow.ts'
@@ -14,7 +17,7 @@ import { requirementHelp } from './require-option.ts'
 import { withSpooledStdin } from './spool.ts'
 import { submitting } from './submit.ts'
 
-interface ExecOptions extends JobOptions, ConnectionOptions {
+interface ExecOptions extends JobOptions, CollectToOptions, ConnectionOptions {
   each?: string
   keepOrder?: boolean
 }
@@ -28,12 +31,17 @@ export function define (command: Command, context: Context): void {
     .option('-k, --keep-order', 'with --each or :::, print in the order of the items')
 
   addJobOptions(command, 'any')
-  addConnectionOptions(command)
+    .option('--retry <n[:pause]>', 'run it again after a failure, so many times at most; the pause doubles each time (default: 1s)', readRetry)
+  addCollectOptions(command)
+  addConnectionOptions(command, true)
   addExamples(command, [
     ['meshmark exec ./solve 42', 'on whichever worker is free'],
     ['meshmark exec --stdin - python3 < script.py', 'a script for the interpreter there'],
     ['meshmark exec --on pi-kitchen uname -a', 'on one worker'],
     ['meshmark exec ./solve --size {} ::: 10 20 30', 'three tasks, {} is the item'],
+    ['meshmark exec --on 3 ./selftest', 'on three different workers'],
+    ['meshmark exec --retry 5:10s ./fetch', 'up to five times more, after 10 s, 20 s, 40 s…'],
+    ["meshmark exec --collect '*.png' --with scene.pov povray scene.pov", 'its files come back into ./JOB'],
     ['meshmark exec --each urls.txt -k ./check', 'a task for each line, as its last argument']
   ], `
 Standard output and error of the program come through unchanged. The exit status is the
@@ -100,8 +108,10 @@ async function execute (request: DraftRequest, options: ExecOptions, context: Co
       return 0
     }
 
+    const onEnd = async (job: Job): Promise<void> => { await collectInto(client, job, options, context) }
+
     return draft.each == null
-      ? await followProgram(client, begin, context)
-      : await followItems(client, begin, context, { ordered: options.keepOrder === true, items: draft.each.items })
+      ? await followProgram(client, begin, context, onEnd)
+      : await followItems(client, begin, context, { ordered: options.keepOrder === true, items: draft.each.items, onEnd })
   })
 }

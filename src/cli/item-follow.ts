@@ -1,4 +1,5 @@
 import { shortJobId } from '../model/ids.ts'
+import type { Job } from '../model/job.ts'
 import type { ItemEnd, JobView } from '../node/protocol/submit/messages.ts'
 import { howItEnded, itemTitle } from '../report/items.ts'
 import { EXIT_EXEC_FAILED } from '../roles/client/exec-status.ts'
@@ -17,13 +18,15 @@ export interface ItemFollowOptions {
   ordered: boolean
   /** The items themselves, where they are known here; otherwise the master tells them. */
   items?: readonly string[]
+  /** Called when the job has ended, and awaited. */
+  onEnd?: (job: Job) => Promise<void>
 }
 
 /**
  * Follows a job with items: what each printed is written as it comes, all of
  * one item together, and nothing of it is kept. Resolves with the exit status.
  */
-export async function followItems (client: Client, begin: Begin, context: Context, { ordered, items }: ItemFollowOptions): Promise<number> {
+export async function followItems (client: Client, begin: Begin, context: Context, { ordered, items, onEnd }: ItemFollowOptions): Promise<number> {
   const progress = new ItemProgress(context.stderr.isTTY === true && !context.quiet ? context.stderr : undefined)
   const failed: ItemEnd[] = []
   let failures = 0
@@ -66,6 +69,8 @@ export async function followItems (client: Client, begin: Begin, context: Contex
   if (followed.kind === 'left') {
     return followed.exitCode
   }
+
+  await onEnd?.(followed.view.job)
 
   if (failures > 0) {
     context.stderr.write(summary(followed.view, failures, failed, texts ?? []))

@@ -1,11 +1,13 @@
 import type { Command } from 'commander'
 import { MeshmarkError } from '../model/errors.ts'
+import { parseExecutionId } from '../model/ids.ts'
 import { printable } from '../model/text.ts'
 import type { ItemEnd, JobView, TaskView } from '../node/protocol/submit/messages.ts'
 import type { Client } from '../roles/client/types.ts'
 import { itemTitle } from '../report/items.ts'
 import { withClient } from './connect.ts'
 import type { Context } from './context.ts'
+import { MapState } from './map-state.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
 import { writeAll } from './write.ts'
 
@@ -38,25 +40,28 @@ export function define (command: Command, context: Context): void {
 
       const both = options.stdout === options.stderr
       let tasks = new Map<string, TaskView>()
+      const titles = view.job.map == null ? undefined : new MapState()
       let heading = ''
 
       for await (const event of client.attach(job, { output: true, follow: options.follow === true })) {
         if (event.kind === 'job') {
           tasks = tasksOf(event.view)
+          titles?.take(event, 0)
           checkWorker(event.view, options.worker)
         } else if (event.kind === 'task') {
           tasks.set(event.view.task, event.view)
         } else if (event.kind === 'output') {
           const name = tasks.get(event.task)?.workerName ?? event.task
+          const title = titles?.entryOf(event.task)
 
           if ((options.worker != null && name !== options.worker) || !(both || (event.stream === 'stdout') === (options.stdout === true))) {
             continue
           }
 
           // A heading only where several would run into each other; a single worker's bytes stay as they are.
-          if (options.worker == null && tasks.size > 1 && heading !== event.task) {
-            heading = event.task
-            await writeAll(context.stdout, `==> ${name} <==\n`)
+          if (options.worker == null && tasks.size > 1 && heading !== event.execution) {
+            heading = event.execution
+            await writeAll(context.stdout, `==> ${title == null ? name : mapHeading(title, event.execution)} <==\n`)
           }
 
           await writeAll(event.stream === 'stdout' || !both ? context.stdout : context.stderr, event.data)
@@ -64,6 +69,13 @@ export function define (command: Command, context: Context): void {
       }
     })
   })
+}
+
+/** `2 solve on lab-1`, or `2 solve on lab-1, run 3`. */
+function mapHeading ({ entry, worker }: NonNullable<ReturnType<MapState['entryOf']>>, execution: string): string {
+  const { attempt } = parseExecutionId(execution)
+
+  return `${entry.number} ${entry.title} on ${worker.name}${attempt === 0 ? '' : `, run ${attempt + 1}`}`
 }
 
 /** Each item's output under its heading, in the order of the items; of those that have ended. */

@@ -3,6 +3,7 @@ import { type DraftRequest, draftJob } from '../roles/client/draft/draft.ts'
 import type { JobOptions } from '../roles/client/draft/job-options.ts'
 import { finishedJob } from '../roles/client/finished.ts'
 import { type BaselineOptions, type WithBaselines, withBaselines } from './baseline-options.ts'
+import { collectInto, type CollectToOptions } from './collect-options.ts'
 import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
 import { followJob } from './follow.ts'
@@ -12,7 +13,7 @@ import { checkExports, exportWords, presentResults, type ResultOptions } from '.
 import { withSpooledStdin } from './spool.ts'
 import { submitting } from './submit.ts'
 
-type MeasureOptions = JobOptions & BaselineOptions & ConnectionOptions & ResultOptions
+type MeasureOptions = JobOptions & BaselineOptions & CollectToOptions & ConnectionOptions & ResultOptions
 
 /** Drafts, submits and follows a job that measures, and shows its results; resolves with the exit code. */
 export async function measureJob (request: DraftRequest, options: MeasureOptions, context: Context): Promise<number> {
@@ -61,6 +62,8 @@ async function follow (baselines: WithBaselines, options: MeasureOptions, contex
     }
 
     const exitCode = await presentResults(followed, options, context)
+
+    await collectInto(client, followed.view.job, options, context)
 
     await baselines.ended(finishedJob(followed), exitCode)
 

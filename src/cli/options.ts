@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { isDataSet } from '../roles/client/draft/data-sets.ts'
 import type { ConnectOptions } from '../roles/client/types.ts'
 import { ListOption, splitCommas } from './list-option.ts'
 
@@ -18,7 +19,7 @@ export interface ConnectionOptions {
   mesh?: string
   /** `--no-mdns` makes it false. */
   mdns?: boolean
-  data?: string
+  data?: string | string[]
   quiet?: boolean
 }
 
@@ -26,16 +27,27 @@ export interface FormatOptions {
   format: Format
 }
 
-export function addConnectionOptions (command: Command): Command {
+/** @param withJob - `--data` names data sets of a job, too */
+export function addConnectionOptions (command: Command, withJob = false): Command {
   return command
     .optionsGroup('Which mesh:')
     .addOption(new ListOption('--master <addr>', 'a master, HOST[:PORT] or a multiaddr (repeatable, or A,B: whichever answers); otherwise the stored membership, this machine or mDNS knows', splitCommas))
     .option('--token <token>', 'a join token to use when this machine has no membership yet')
     .option('--mesh <id>', 'which mesh, when this machine knows several: the beginning or end of its id')
     .option('--no-mdns', 'do not look for masters on the local network')
-    .option('--data <dir>', 'where memberships, payloads and results are kept')
+    .addOption(withJob ? dataOption() : new Option('--data <dir>', 'where memberships, payloads and results are kept'))
     .optionsGroup('Options:')
     .option('-q, --quiet', 'no progress and no notes')
+}
+
+/** One option for both: without a name it is the folder, as everywhere else. */
+function dataOption (): Option {
+  return new ListOption('--data <name=path>', 'a file or folder that programs find as data/NAME, sent once and kept by the mesh (repeatable); without NAME=, the folder where memberships are kept')
+}
+
+/** The folder in which this machine keeps memberships, payloads and results, where one is named. */
+export function dataFolder (data: ConnectionOptions['data']): string | undefined {
+  return Array.isArray(data) ? data.findLast(word => !isDataSet(word)) : data
 }
 
 export function connectOptions (options: ConnectionOptions, role: 'client' | 'admin' = 'client'): ConnectOptions {

@@ -40,7 +40,7 @@ const MAX_PIXELS = 50_000_000
 export function define (command: Command, context: Context): void {
   command.argument('[jobs...]', 'ids or their ends, names, @last, or files of results (--export-json, --export-full)')
     .option('-o, --output <file>', 'where to: .svg, .png or .pdf; - writes SVG to standard output')
-    .option('--profile <file>', 'draw a recording: what meshmark profile --format json wrote; - reads standard input')
+    .option('--profile <file>', 'draw a recording: what meshmark profile --format json or load --export-json wrote; - reads standard input')
     .addOption(new ListOption('--kind <kind>', `${KINDS.join(', ')} (default: what says most about it; several make several pages of a PDF)`, splitCommas))
     .optionsGroup('How it looks:')
     .addOption(new Option('--theme <theme>', 'on white or on black').choices([...THEMES]).default('light'))
@@ -60,7 +60,8 @@ export function define (command: Command, context: Context): void {
   throughput     tasks that ended, over time
   distribution   every run of each worker, the median and its interval
   comparison     the ratio on each worker with its interval (meshmark compare)
-  scaling        the median against a parameter that is a number, or against cores`)
+  scaling        the median against a parameter that is a number, or against cores;
+                 of a load, tasks a second against workers or clients`)
 
   command.action(async (jobs: string[], options: PlotOptions) => {
     const type = await checkOutput(options)
@@ -137,10 +138,19 @@ async function subjectOf (names: readonly string[], options: PlotOptions, contex
   }
 
   if (options.profile != null) {
-    const { parseProfile } = await import('../report/profile-file.ts')
+    const { parseProfileOf } = await import('../report/profile-file.ts')
+    const { LOAD_FORMAT, parseLoad } = await import('../report/load.ts')
+    const { parseForeign } = await import('../report/foreign-json.ts')
     const text = options.profile === '-' ? (await buffer(context.stdin)).toString() : await readText(options.profile)
+    const content = parseForeign(text, options.profile === '-' ? 'standard input' : options.profile)
 
-    return { jobs: [], sets: [], profile: parseProfile(text, options.profile === '-' ? 'standard input' : options.profile) }
+    if (content.at('format').value !== LOAD_FORMAT) {
+      return { jobs: [], sets: [], profile: parseProfileOf(content) }
+    }
+
+    const load = parseLoad(content)
+
+    return { jobs: [], sets: [], profile: load.recording, load }
   }
 
   const isFile = (name: string): boolean => /[./]/.test(name) && existsSync(name)

@@ -1,3 +1,4 @@
+import type { Job } from '../model/job.ts'
 import { EXIT_EXEC_FAILED, execStatus } from '../roles/client/exec-status.ts'
 import type { Client } from '../roles/client/types.ts'
 import type { Context } from './context.ts'
@@ -7,8 +8,10 @@ import { writeAll } from './write.ts'
 /**
  * Follows a job of `exec` as if its program ran here: its output comes through
  * unchanged, and what is returned is its own exit status.
+ *
+ * @param onEnd - called when the job has ended, and awaited
  */
-export async function followProgram (client: Client, begin: Begin, context: Context): Promise<number> {
+export async function followProgram (client: Client, begin: Begin, context: Context, onEnd: (job: Job) => Promise<void> = async () => {}): Promise<number> {
   const followed = await followJob(client, begin, context, {
     // In a pipe or a log, standard error is the program's alone.
     progress: context.stderr.isTTY === true,
@@ -16,6 +19,10 @@ export async function followProgram (client: Client, begin: Begin, context: Cont
       await writeAll(stream === 'stdout' ? context.stdout : context.stderr, data)
     }
   })
+
+  if (followed.kind === 'finished') {
+    await onEnd(followed.view.job)
+  }
 
   return finish(followed, context)
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { quote } from 'shlex'
 import { MeshmarkError } from '../model/errors.ts'
-import type { FinishedJob } from '../model/finished.ts'
+import type { FinishedJob, FinishedWorker } from '../model/finished.ts'
 import { finishedJob, type JobOutcome } from '../roles/client/finished.ts'
 import { hasColour, type Context } from './context.ts'
 import { checkExportFile, writeExportFile } from './export-files.ts'
@@ -77,7 +77,7 @@ export function wantsResults (options: ResultOptions): boolean {
  */
 export async function presentResults (outcome: JobOutcome, options: ResultOptions, context: Context): Promise<number> {
   const { exitCodeOf } = await import('../report/exit-code.ts')
-  const { onlyWorker, withWorker } = await import('../report/select.ts')
+  const { onlyWorker, withWorkers } = await import('../report/select.ts')
   const whole = finishedJob(outcome)
   const finished = options.worker == null ? whole : onlyWorker(whole, options.worker)
 
@@ -89,14 +89,28 @@ export async function presentResults (outcome: JobOutcome, options: ResultOption
       continue
     }
 
-    const files = workerFiles(file, finished.workers.map(({ info }) => info))
+    const shares = sharesOf(finished)
+    const files = workerFiles(file, shares.flatMap(([first]) => first?.info ?? []))
 
-    for (const [index, worker] of finished.workers.entries()) {
-      await writeExportFile(files[index] ?? file, await render(withWorker(finished, worker), format, options, context))
+    for (const [index, share] of shares.entries()) {
+      await writeExportFile(files[index] ?? file, await render(withWorkers(finished, share), format, options, context))
     }
   }
 
   return exitCodeOf(whole)
+}
+
+/** What of a job is one worker's: of a map its list, else one task. */
+function sharesOf ({ job, workers }: FinishedJob): FinishedWorker[][] {
+  const shares = new Map<string, FinishedWorker[]>()
+
+  for (const worker of workers) {
+    const key = job.map == null ? worker.task : worker.info.peerId
+
+    shares.set(key, [...shares.get(key) ?? [], worker])
+  }
+
+  return [...shares.values()]
 }
 
 async function render (finished: FinishedJob, format: ResultFormat, options: ResultOptions, context: Context): Promise<string> {
@@ -104,14 +118,15 @@ async function render (finished: FinishedJob, format: ResultFormat, options: Res
     case 'json': return (await import('../report/json.ts')).renderJson(finished)
     case 'ndjson': return (await import('../report/ndjson.ts')).renderNdjson(finished)
     case 'csv': return (await import('../report/csv.ts')).renderCsv(finished)
-    case 'markdown': return (await import('../report/markdown.ts')).renderMarkdown(finished)
+    case 'markdown': return finished.job.map == null ? (await import('../report/markdown.ts')).renderMarkdown(finished) : (await import('../report/map-table.ts')).renderMapMarkdown(finished)
     case 'full': return (await import('../report/full.ts')).renderFull(finished)
-    case 'table': return (await import('../report/table.ts')).renderTable(finished, {
-      colour: hasColour(context, context.stdout),
-      width: context.stdout.columns || PIPE_WIDTH,
-      allRows: options.allRows,
-      details: options.details
-    })
+    case 'table': {
+      const look = { colour: hasColour(context, context.stdout), width: context.stdout.columns || PIPE_WIDTH, allRows: options.allRows }
+
+      return finished.job.map != null
+        ? (await import('../report/map-table.ts')).renderMap(finished, look)
+        : (await import('../report/table.ts')).renderTable(finished, { ...look, details: options.details })
+    }
   }
 }
 

@@ -7,6 +7,7 @@ import { measuringOf, type MeasuringOptions } from '../roles/client/draft/measur
 import { type ParameterOptions, parametersOf } from '../roles/client/draft/parameter-options.ts'
 import { planOf, type PlanOptions } from '../roles/client/draft/plan.ts'
 import { addBaselineOptions, type BaselineOptions } from './baseline-options.ts'
+import { addCollectOptions, type CollectToOptions } from './collect-options.ts'
 import type { Context } from './context.ts'
 import { addHookOptions } from './hook-options.ts'
 import { addJobOptions, addPlanOptions } from './job-options.ts'
@@ -18,7 +19,7 @@ import { addParameterOptions } from './parameter-options.ts'
 import { requirementHelp } from './require-option.ts'
 import { addResultOptions, type ResultOptions } from './results.ts'
 
-interface RunOptions extends JobOptions, PlanOptions, MeasuringOptions, HookOptions, ParameterOptions, BaselineOptions, ConnectionOptions, ResultOptions {
+interface RunOptions extends JobOptions, PlanOptions, MeasuringOptions, HookOptions, ParameterOptions, BaselineOptions, CollectToOptions, ConnectionOptions, ResultOptions {
   command?: string[]
   commandName?: string[]
 }
@@ -36,9 +37,10 @@ export function define (command: Command, context: Context): void {
   addHookOptions(command)
   addMeasuringOptions(command)
   addJobOptions(command, 'all')
+  addCollectOptions(command)
   addBaselineOptions(command)
   addResultOptions(command)
-  addConnectionOptions(command)
+  addConnectionOptions(command, true)
   addExamples(command, [
     ['meshmark run ./primes 200000', 'send ./primes to every worker and measure it there'],
     ['meshmark run -r 20 -w 2 python3 -c "sum(range(10**6))"', "the workers' own python3, 20 runs after 2 to warm up"],
@@ -48,6 +50,7 @@ export function define (command: Command, context: Context): void {
     ["meshmark run -p 'cp f g' --with f sort -o g g", 'each run gets a file of its own; the copy is not timed'],
     ['meshmark run --save-baseline main ./prog 7', 'keep ./prog as it is now; later, with another ./prog:'],
     ['meshmark run --baseline main ./prog 7', 'the kept one and this one take turns, and are compared'],
+    ["meshmark run --collect 'out/*' ./simulate", 'the files of its last run, a folder for each worker'],
     ['meshmark run --where arch=arm64 --format json ./bench', 'only some workers; everything as JSON']
   ], `
 Options end at the first word that is not one; -- may stand before the program.

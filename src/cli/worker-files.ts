@@ -50,13 +50,16 @@ function key (name: string): string {
   return name.toLowerCase()
 }
 
-/** Letters, digits, dots, dashes and underscores; neither hidden nor taken for an option. */
-function safeName (name: string): string {
+/**
+ * Letters, digits, dots, dashes and underscores; neither hidden nor taken for
+ * an option. `otherwise` where nothing of it is safe.
+ */
+export function safeName (name: string, otherwise = 'worker', maxBytes = MAX_BYTES): string {
   const chars = [...name.normalize('NFC').replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[.-]+|-+$/g, '')]
 
-  while (Buffer.byteLength(chars.join('')) > MAX_BYTES) {
+  while (Buffer.byteLength(chars.join('')) > maxBytes) {
     chars.pop()
   }
 
-  return chars.length === 0 ? 'worker' : chars.join('')
+  return chars.length === 0 ? otherwise : chars.join('')
 }

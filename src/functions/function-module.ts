@@ -15,7 +15,7 @@ export function functionModule ({ name, text, isMethod }: Pick<FunctionText, 'na
 })[0]
 import { createRequire as meshmarkCreateRequire } from 'node:module'
 const require = meshmarkCreateRequire(import.meta.url)
-function __name (fn) { return fn }
+function __name (fn, value) { return Object.defineProperty(fn, 'name', { value, configurable: true }) }
 function __vite_ssr_dynamic_import__ (specifier) { return import(specifier) }
 `
 }

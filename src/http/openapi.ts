@@ -1,7 +1,11 @@
 import { z } from 'zod'
 import { VERSION } from '../node/version.ts'
+import { TITLES } from './exchange/problem.ts'
 import { problem } from './schema/views.ts'
 import type { Answer, Route } from './exchange/route.ts'
+
+/** Of every operation: who asks, how, and how much is the same for all. */
+const STATUSES = Object.keys(TITLES).map(Number)
 
 /** An OpenAPI 3.1 document of these routes; what they validate by is what it says. */
 export function openapiDocument (routes: readonly Route[]): Record<string, unknown> {
@@ -52,7 +56,7 @@ function operation (route: Route, schemas: Record<string, unknown>): Record<stri
     ...(route.raw === true ? { requestBody: { required: true, content: { 'application/octet-stream': {} } } } : {}),
     responses: {
       ...Object.fromEntries(Object.entries(route.answers).map(([status, answer]) => [status, response(answer, schemas)])),
-      default: response({ description: 'What is wrong, and what to do', content: { 'application/problem+json': problem } }, schemas)
+      ...Object.fromEntries(STATUSES.map(status => [status, response({ description: TITLES[status] ?? '', content: { 'application/problem+json': problem } }, schemas)]))
     }
   }
 }

@@ -12,10 +12,15 @@ const JOB: Keys<JobOptions> = {
   stdin: true,
   env: true,
   shell: true,
+  build: true,
+  buildTimeout: true,
+  buildMemory: true,
   name: true,
   id: true,
   replicas: true,
   retryLost: true,
+  priority: true,
+  deadline: true,
   timeout: true,
   cpuTime: true,
   memory: true,
@@ -50,7 +55,7 @@ const MEASURE: Keys<MeasureOptions> = {
 const COMPARE: Keys<CompareOptions> = { ...MEASURE, metric: true, margin: true, failIfSlower: true, failIfUndecided: true }
 const RUN_SPEC: Keys<RunSpec> = { ...MEASURE, kind: true, commands: true }
 const COMPARE_SPEC: Keys<CompareSpec> = { ...COMPARE, kind: true, commands: true }
-const EXEC_SPEC: Keys<ExecSpec> = { ...JOB, kind: true, command: true }
+const EXEC_SPEC: Keys<ExecSpec> = { ...JOB, kind: true, command: true, retry: true }
 const EACH_SPEC: Keys<EachSpec> = { ...EXEC_SPEC, items: true }
 
 const KEYS: Record<JobSpec['kind'], object> = { run: RUN_SPEC, compare: COMPARE_SPEC, exec: EXEC_SPEC, each: EACH_SPEC }

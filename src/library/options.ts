@@ -42,6 +42,11 @@ export interface JobOptions {
   env?: Readonly<Record<string, string>>
   /** Hand the command line to `sh -c`. */
   shell?: boolean
+  /** A line for sh that every worker does first, once, in a sandbox: `cc -O2 -o app app.c`. Files that it leaves are there in every run. */
+  build?: string
+  /** @default 10m */
+  buildTimeout?: Duration
+  buildMemory?: Size
   /** To find the job by. */
   name?: string
   /** ULID of the job; the same id again is the same job. @default a new one */
@@ -50,6 +55,10 @@ export interface JobOptions {
   replicas?: number
   /** With `on: 'any'`: run it elsewhere when its worker has been lost for so long; it may then run twice. */
   retryLost?: Duration
+  /** Which of one's own jobs goes first: -100 to 100, higher ones before lower ones. @default 0 */
+  priority?: number
+  /** What has not ended so long after the job was accepted is cancelled. @default never */
+  deadline?: Duration
   /** Wall time of one run. @default '1h' */
   timeout?: Duration
   /** CPU time of one run, all its processes together. */
@@ -131,6 +140,8 @@ export interface CompareSpec extends CompareOptions {
 export interface ExecSpec extends JobOptions {
   kind: 'exec'
   command: CommandLine
+  /** After a failure so many times more, each after twice the pause of the one before: `3`, or `'3:10s'`. @default never */
+  retry?: string | number
 }
 
 export interface EachSpec extends JobOptions {
@@ -139,6 +150,8 @@ export interface EachSpec extends JobOptions {
   command: CommandLine
   /** A task each. */
   items: readonly string[]
+  /** After a failure so many times more, each after twice the pause of the one before: `3`, or `'3:10s'`. @default never */
+  retry?: string | number
 }
 
 /** What `submit` takes, and what the HTTP interface takes as JSON. */

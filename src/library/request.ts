@@ -7,6 +7,7 @@ import { comparedLines, comparisonOf, pairsPlanOf, readThreshold } from '../role
 import { draftJob, type DraftRequest } from '../roles/client/draft/draft.ts'
 import { hookLinesOf } from '../roles/client/draft/hooks.ts'
 import { checkItemCommand, itemsOfWords } from '../roles/client/draft/items.ts'
+import { readPriority, readRetry } from '../roles/client/draft/retry.ts'
 import type { JobOptions as DraftOptions } from '../roles/client/draft/job-options.ts'
 import { LIMIT_OPTIONS, parseLimit } from '../roles/client/draft/limit-options.ts'
 import { measuringOf, readCodes, readQuietWait } from '../roles/client/draft/measuring.ts'
@@ -92,7 +93,7 @@ function execRequest (spec: ExecSpec | EachSpec): DraftRequest {
     words: wordsOf(spec.command, spec.shell),
     commands: [],
     names: [],
-    options: optionsOf(spec),
+    options: { ...optionsOf(spec), ...(spec.retry == null ? {} : { retry: readRetry(textOf(spec.retry, '--retry')) }) },
     on: 'any',
     plan: { kind: 'once' }
   }
@@ -127,8 +128,13 @@ function optionsOf (spec: JobOptions): DraftOptions {
     ...(spec.name == null ? {} : { name: spec.name }),
     ...(spec.id == null ? {} : { id: spec.id }),
     ...(spec.shell == null ? {} : { shell: spec.shell }),
+    ...(spec.build == null ? {} : { build: textOf(spec.build, 'build') }),
+    ...(spec.buildTimeout == null ? {} : { buildTimeout: parseLimit('wallMs', '--build-timeout', textOf(spec.buildTimeout, '--build-timeout')) }),
+    ...(spec.buildMemory == null ? {} : { buildMemory: parseLimit('memoryBytes', '--build-memory', textOf(spec.buildMemory, '--build-memory')) }),
     replicas: countOf(spec.replicas, '--replicas', 1, MAX_MASTERS),
     retryLost: durationOf(spec.retryLost, '--retry-lost'),
+    ...(spec.priority == null ? {} : { priority: readPriority(textOf(spec.priority, '--priority')) }),
+    deadline: durationOf(spec.deadline, '--deadline'),
     ...limitsOf(spec)
   }
 }

@@ -65,7 +65,7 @@ function testOf (selector: Selector): Test {
 function compile ({ key, value }: Selector): Test {
   switch (key) {
     case 'name':
-      return equal(key, value, worker => worker.name)
+      return oneOf(value.split('|'), value)
     case 'arch':
       return equal(key, ARCH_ALIASES[value.toLowerCase()] ?? value.toLowerCase(), worker => worker.resources.arch)
     case 'platform':
@@ -91,6 +91,13 @@ function compile ({ key, value }: Selector): Test {
 
 function equal (key: string, wanted: string, read: (worker: WorkerInfo) => string): Test {
   return worker => read(worker) === wanted || `${key} is ${read(worker)}, not ${wanted}`
+}
+
+/** `lab-1|lab-2`: any of these; a name may hold the bar itself. */
+function oneOf (names: readonly string[], whole: string): Test {
+  const wanted = new Set([whole, ...names])
+
+  return worker => wanted.has(worker.name) || `name is ${worker.name}, not ${names.length === 1 ? whole : `one of ${names.length} others`}`
 }
 
 function within (key: string, range: Range, wanted: string, read: (worker: WorkerInfo) => number, show: (value: number) => string): Test {

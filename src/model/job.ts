@@ -9,6 +9,7 @@ import type { Placement } from './placement.ts'
 import type { Plan } from './plan.ts'
 import type { Requirement } from './requirements.ts'
 import type { RestartRule } from './restart.ts'
+import type { Variants } from './variants.ts'
 
 /** Where the program of a command is found, as in a shell. */
 export type Program =
@@ -115,6 +116,8 @@ export interface Job {
   data?: DataSet[]
   collect?: Collect
   build?: Build
+  /** Its program is another file on other workers; not with a build. */
+  variants?: Variants
   /** The client's clock, milliseconds since 1970. For people; nothing is decided by it. */
   submittedAt: number
 }

@@ -124,7 +124,7 @@ function turnsLine (group: readonly FinishedWorker[]): string {
 
 /** How far the figures can be relied on. */
 function medianTexts (row: Row, { job }: FinishedJob): string[] {
-  return [...convergenceTexts(row, job), ...floorTexts(row), ...outlierTexts(row, job), ...orderTexts(row)]
+  return [...convergenceTexts(row, job), ...floorTexts(row), ...hostTexts(row, job), ...outlierTexts(row, job), ...orderTexts(row)]
 }
 
 /** A precision that was aimed at and not had. */
@@ -148,6 +148,15 @@ function floorTexts ({ figures, worker: { info: { floor } } }: Row): string[] {
   return figures == null || floor == null || !belowFloor(figures.median, floor)
     ? []
     : [`too short to tell much of the program: starting one that does nothing takes ${plainTime(floor.medianNs)} here`]
+}
+
+/** What is in the figures beside the program. */
+function hostTexts ({ command, figures }: Row, { commands }: Job): string[] {
+  const program = commands[command]?.program
+
+  return figures != null && program != null && program.kind !== 'name' && program.path.endsWith('.wasm')
+    ? ['a WebAssembly module: every run includes the start of its host, Node']
+    : []
 }
 
 /** What hyperfine warns of. */

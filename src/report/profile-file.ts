@@ -35,7 +35,11 @@ export function renderProfile ({ fromMs, untilMs, changes }: Profile): string {
 
 /** Reads what `profile --format json` wrote. Nothing in it is believed before it has been looked at; errors name the file and the field. */
 export function parseProfile (text: string, file: string): Profile {
-  const content = parseForeign(text, file)
+  return parseProfileOf(parseForeign(text, file))
+}
+
+/** The same, of a part of a file. */
+export function parseProfileOf (content: ForeignValue): Profile {
   const format = content.at('format')
   const version = content.at('version')
 

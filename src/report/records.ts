@@ -1,5 +1,6 @@
 import { COUNTERS } from '../model/counters.ts'
 import { commandTitle } from '../model/job.ts'
+import { parseMapTask } from '../model/map.ts'
 import { mean } from '../stats/moments.ts'
 import { rowsOf } from './rows.ts'
 import type { Counter } from '../model/counters.ts'
@@ -91,6 +92,8 @@ export interface ResultRecord {
   /** What each run was allowed. */
   allowed?: Limits
   build?: BuildRecord
+  /** Of a map: how often it was run again before; the figures are those of the last time. */
+  restarts?: number
   /** Its worker did not end well although every run did: a line around the runs failed. */
   ended?: { state: string, reason: string }
 }
@@ -108,6 +111,8 @@ export interface FailureRecord {
   exit_codes: Array<number | null>
   /** Limit that ended each run, or null. */
   limits: Array<string | null>
+  /** Of a map: how often it was run again before. */
+  restarts?: number
   sandbox?: SandboxFacts
   allowed?: Limits
   build?: BuildRecord
@@ -184,6 +189,7 @@ function resultRecord (row: Row, statistics: Statistics, finished: FinishedJob, 
     ...(result?.program == null ? {} : { program: result.program }),
     ...(caveats.length === 0 ? {} : { sandbox_caveats: caveats }),
     ...(worker.result?.environment == null ? {} : { environment: worker.result.environment }),
+    ...restartsOf(row, finished),
     ...conditions(row),
     ...(row.ended == null ? {} : { ended: row.ended })
   }
@@ -191,10 +197,26 @@ function resultRecord (row: Row, statistics: Statistics, finished: FinishedJob, 
 
 /** Those that made this command of a pattern; several workers are told apart by one more, unless the pattern has taken its name. */
 function parametersOf (row: Row, { job }: FinishedJob, several: boolean): { parameters?: Record<string, string> } {
-  const own = job.commands[row.command]?.parameters ?? {}
+  const own = { ...entryParameter(row, job), ...job.commands[row.command]?.parameters }
   const parameters = several ? { worker: row.worker.info.name, ...own } : own
 
   return Object.keys(parameters).length === 0 ? {} : { parameters }
+}
+
+/** A map may do the same command several times: its place tells them apart, `LIST.ENTRY` counted from 1. */
+function entryParameter ({ worker: { task } }: Row, job: FinishedJob['job']): Record<string, string> {
+  if (job.map == null) {
+    return {}
+  }
+
+  const { list, entry } = parseMapTask(task)
+
+  return { entry: `${list + 1}.${entry + 1}` }
+}
+
+/** Of a map: how often it was run again. */
+function restartsOf ({ worker: { result } }: Row, { job }: FinishedJob): { restarts?: number } {
+  return job.map == null ? {} : { restarts: result?.key.attempt ?? 0 }
 }
 
 function countersOf ({ samples, worker: { result } }: Row): Pick<ResultRecord, 'counters' | 'no_counters'> {
@@ -217,6 +239,7 @@ function failureRecord (row: Row, finished: FinishedJob): FailureRecord {
     cpu_times: row.samples.map(sample => seconds(sample.cpuNs)),
     exit_codes: row.samples.map(exitCode),
     limits: row.samples.map(sample => sample.limit ?? null),
+    ...restartsOf(row, finished),
     ...conditions(row)
   }
 }

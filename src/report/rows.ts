@@ -1,10 +1,11 @@
 import { commandTitle } from '../model/job.ts'
 import { DEFAULT_LIMITS, describeLimit } from '../model/limits.ts'
 import { succeeded } from '../model/sample.ts'
+import { entryOf } from '../model/task-commands.ts'
 import { printable } from '../model/text.ts'
 import { statisticsOf } from './statistics.ts'
 import type { FinishedJob, FinishedWorker } from '../model/finished.ts'
-import type { Job } from '../model/job.ts'
+import type { Command, Job } from '../model/job.ts'
 import type { Limits } from '../model/limits.ts'
 import type { CommandResult } from '../model/result.ts'
 import type { Sample } from '../model/sample.ts'
@@ -44,8 +45,8 @@ export interface Problem {
 /** One row for each command on each targeted worker, whatever became of it. */
 export function rowsOf (finished: FinishedJob): Row[] {
   return finished.workers.flatMap(worker => {
-    const rows = finished.job.commands.map((command, index): Row => {
-      const result = worker.result?.commands.find(candidate => candidate.command === index)
+    const rows = commandsOf(finished.job, worker).map(({ command, index, place }): Row => {
+      const result = worker.result?.commands.find(candidate => candidate.command === place)
       const samples = result?.samples ?? []
       const problem = problemOf(finished, worker, result)
 
@@ -66,6 +67,18 @@ export function rowsOf (finished: FinishedJob): Row[] {
       ? rows
       : rows.map(row => ({ ...row, ended: { state: worker.state, reason: reasonOf(worker) } }))
   })
+}
+
+/** What the task was for; `place` among the commands of its result. */
+function commandsOf (job: Job, { task }: FinishedWorker): Array<{ command: Command, index: number, place: number }> {
+  if (job.map == null) {
+    return job.commands.map((command, index) => ({ command, index, place: index }))
+  }
+
+  const { command: index } = entryOf(job, task)
+  const command = job.commands[index]
+
+  return command == null ? [] : [{ command, index, place: 0 }]
 }
 
 function reasonOf ({ reason, result }: FinishedWorker): string {

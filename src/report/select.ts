@@ -20,14 +20,15 @@ export function onlyWorker (finished: FinishedJob, name: string): FinishedJob {
     throw new MeshmarkError('usage', `--worker '${name}' has no part in this job: ${names.length === 0 ? 'no worker has' : `these have: ${names.slice(0, MAX_NAMES).join(', ')}${more}`}`)
   }
 
-  if (found.length > 1) {
-    throw new MeshmarkError('usage', `--worker '${name}' is the name of ${found.length} workers of this job: name one by its peer id, ${found.map(({ info }) => info.peerId).slice(0, MAX_NAMES).join(' or ')}`)
+  // of a map, each entry of its list
+  if (found.every(({ info }) => info.peerId === worker.info.peerId)) {
+    return withWorkers(finished, found)
   }
 
-  return withWorker(finished, worker)
+  throw new MeshmarkError('usage', `--worker '${name}' is the name of ${found.length} workers of this job: name one by its peer id, ${found.map(({ info }) => info.peerId).slice(0, MAX_NAMES).join(' or ')}`)
 }
 
-/** The job as if this worker of it were its only one; nobody started together with it then. */
-export function withWorker ({ startSkewNs: _, ...finished }: FinishedJob, worker: FinishedWorker): FinishedJob {
-  return { ...finished, workers: [worker] }
+/** The job as if these, all of one worker, were all of it; nobody started together with it then. */
+export function withWorkers ({ startSkewNs: _, ...finished }: FinishedJob, workers: FinishedWorker[]): FinishedJob {
+  return { ...finished, workers }
 }

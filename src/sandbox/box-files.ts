@@ -25,6 +25,8 @@ export interface LoadedBoxFiles {
   paths: BoxFiles
   runner: Buffer
   koffi: Buffer
+  /** The bundled host of WebAssembly modules. */
+  wasmHost: Buffer
   builder: Builder
   compiler: FilterCompiler
   /** Of memory, as the kernel counts it. */
@@ -64,6 +66,7 @@ export async function loadBoxFiles (o: { builder?: Builder['kind'] } = {}): Prom
       paths,
       runner: await readBundle(paths.runner),
       koffi: await readFile(paths.koffi),
+      wasmHost: await readBundle(fileURLToPath(new URL(WASM_HOST, import.meta.url))),
       builder,
       memory: new MemoryFiles(libc),
       libc,
@@ -80,6 +83,7 @@ export async function loadBoxFiles (o: { builder?: Builder['kind'] } = {}): Prom
 /** This file is compiled into dist/sandbox/, or run from src/sandbox/ by tests. */
 const DIST = import.meta.url.endsWith('.ts') ? '../../dist' : '..'
 const RUNNER = `${DIST}/runner.cjs`
+const WASM_HOST = `${DIST}/wasm-host.cjs`
 const ASSEMBLER = `${DIST}/assembler.cjs`
 
 async function readBundle (path: string): Promise<Buffer> {

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { BOX, BOX_UID, BOX_USER, boxPath, CONTROL_FD, RUNNER_UID } from './layout.ts'
+import type { BoxView } from './box-types.ts'
 
 /** One step of building a box's file system. Paths are those of the box, and steps are carried out in their order. */
 export type BoxStep =
@@ -42,6 +43,8 @@ export interface BoxParts {
   /** The bundled runner and koffi's native file. */
   runner: Buffer
   koffi: Buffer
+  /** The bundled host of WebAssembly modules. */
+  wasmHost: Buffer
   /** The worker's Node inside the box, and where it is on the host when it does not come with /usr. */
   nodePath: string
   node?: string
@@ -49,9 +52,10 @@ export interface BoxParts {
   twoUids: boolean
   /** A /proc of its own? Never the host's. */
   proc: boolean
+  views?: readonly BoxView[]
 }
 
-export function boxPlan ({ runner, koffi, nodePath, node, twoUids, proc }: BoxParts): BoxPlan {
+export function boxPlan ({ runner, koffi, wasmHost, nodePath, node, twoUids, proc, views = [] }: BoxParts): BoxPlan {
   return {
     hostname: 'box',
     uid: twoUids ? RUNNER_UID : BOX_UID,
@@ -66,7 +70,7 @@ export function boxPlan ({ runner, koffi, nodePath, node, twoUids, proc }: BoxPa
       { do: 'folder', at: '/etc', mode: 0o755 },
       ...[...ETC, ...javaFolders()].map((path): BoxStep => ({ do: 'bind', from: path, at: path, optional: true })),
       { do: 'folder', at: '/box', mode: 0o755 },
-      ...files(runner, koffi),
+      ...files(runner, koffi, wasmHost),
       ...(node == null ? [] : [{ do: 'folder' as const, at: '/box/bin', mode: 0o755 }, { do: 'bind' as const, from: node, at: nodePath }]),
       ...(proc ? [{ do: 'proc' as const }, { do: 'read-only' as const, at: '/proc' }] : []),
       { do: 'dev' }, { do: 'read-only', at: '/dev' },
@@ -75,15 +79,18 @@ export function boxPlan ({ runner, koffi, nodePath, node, twoUids, proc }: BoxPa
       { do: 'folder', at: BOX.work, mode: 0o755 },
       { do: 'folder', at: BOX.outputs, mode: 0o700 },
       { do: 'folder', at: BOX.template, mode: 0o755 },
+      ...(views.length === 0 ? [] : [{ do: 'folder' as const, at: BOX.data, mode: 0o755 }]),
+      ...views.map(({ from, at }): BoxStep => ({ do: 'bind', from, at })),
       { do: 'read-only', at: '/' }
     ]
   }
 }
 
-function files (runner: Buffer, koffi: Buffer): BoxStep[] {
+function files (runner: Buffer, koffi: Buffer, wasmHost: Buffer): BoxStep[] {
   const content: [string, Buffer | string][] = [
     [BOX.runner, runner],
     [BOX.koffi, koffi],
+    [BOX.wasmHost, wasmHost],
     ['/etc/passwd', `${BOX_USER}:x:${BOX_UID}:${BOX_UID}:box:${BOX.tmp}:/bin/sh\nroot:x:0:0:root:/:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`],
     ['/etc/group', `${BOX_USER}:x:${BOX_UID}:\nroot:x:0:\nnogroup:x:65534:\n`],
     ['/etc/hosts', '127.0.0.1 localhost\n'],

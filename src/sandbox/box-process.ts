@@ -102,16 +102,18 @@ export class BoxProcess {
     })
   }
 
-  static async start (files: LoadedBoxFiles, { dir, ground, affinity }: Pick<BoxOptions, 'dir' | 'ground' | 'affinity'>): Promise<BoxProcess> {
+  static async start (files: LoadedBoxFiles, { dir, ground, affinity, views }: Pick<BoxOptions, 'dir' | 'ground' | 'affinity' | 'views'>): Promise<BoxProcess> {
     const maps = ground?.maps
     const node = await files.node.source(dir)
     const plan = boxPlan({
       runner: files.runner,
       koffi: files.koffi,
+      wasmHost: files.wasmHost,
       nodePath: files.node.boxPath,
       node,
       twoUids: maps != null,
-      proc: ground?.noProc == null
+      proc: ground?.noProc == null,
+      ...(views == null ? {} : { views })
     })
     const group = groupFrom(ground)
     const { path, args, give } = buildCommand(files, plan, { blocked: maps != null, node, passed: group?.descriptors.length ?? 0 })

@@ -9,12 +9,20 @@ import type { Affinity } from './affinity.ts'
 import type { BoxFilesOrProblem } from './box-files.ts'
 import type { Ground } from './ground.ts'
 
+/** A file or folder of the host, and where a box sees it. */
+export interface BoxView {
+  from: string
+  at: string
+}
+
 export interface BoxOptions {
   files: BoxFilesOrProblem
   /** Private 0700 folder of the worker, for whatever must lie on the host. */
   dir: string
   /** From `settle`; without it, boxes have what everybody may have. */
   ground?: Ground
+  /** What it is shown of the host, read-only, beside the system; each must be for every user to read. */
+  views?: readonly BoxView[]
   /** Where runner and programs run; absent = where this process may. */
   affinity?: Affinity
   log?: (line: string) => void
@@ -56,6 +64,8 @@ export interface BoxTask {
   /** Refused where nobody can empty the cache. */
   coldCache?: boolean
   counters?: boolean
+  /** The box has data sets: `data` leads to them in every working copy. */
+  data?: boolean
   /** What the last run of each command left in the working copy comes as events. Not of a comparison. */
   collect?: BoxCollect
   /** The box may be given other commands of the same job afterwards (`again`); only for exec. */

@@ -304,7 +304,7 @@ export class Box {
   }
 
   async #send (task: BoxTask): Promise<void> {
-    const { kind, commands, files, descriptor, stdin, env, limits, plan, comparison, ignoreFailure, coldCache, counters, collect, startAt } = task
+    const { kind, commands, files, descriptor, stdin, env, limits, plan, comparison, ignoreFailure, coldCache, counters, collect, data, startAt } = task
     const { control, billing } = this.#process
 
     this.#baseBytes = billing?.group.chargedBytes() ?? 0
@@ -325,6 +325,7 @@ export class Box {
         ...(coldCache == null ? {} : { coldCache }),
         ...(counters == null ? {} : { counters }),
         ...(collect == null ? {} : { collect }),
+        ...(data === true ? { data } : {}),
         ...(task.repeat === true && this.#runner == null ? { repeat: true } : {}),
         ...(stdin == null ? {} : { stdin }),
         ...(this.#runner == null ? {} : { runner: useOfRunner(this.#runner.pid) }),

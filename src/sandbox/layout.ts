@@ -2,6 +2,8 @@
 export const BOX = {
   runner: '/box/runner.cjs',
   koffi: '/box/koffi.node',
+  /** Runs WebAssembly modules. */
+  wasmHost: '/box/wasm-host.cjs',
   /** The worker's Node when it is not below /usr. */
   node: '/box/bin/node',
   /** Where the folder for the outputs of measured runs is mounted for a moment; no path leads to it afterwards. */
@@ -10,9 +12,14 @@ export const BOX = {
   template: '/box/template',
   /** The working copy, and the folder in which programs start. */
   work: '/work',
+  /** Where data sets are, read-only; `data` in the working copy leads there. */
+  data: '/data',
   tmp: '/tmp',
   shm: '/dev/shm'
 } as const
+
+/** For whoever says what is seen there. */
+export const BOX_DATA = BOX.data
 
 /** Everything that a program can write to; fresh in each run. */
 export const WRITABLE = [BOX.work, BOX.tmp, BOX.shm] as const

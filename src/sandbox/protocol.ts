@@ -39,6 +39,8 @@ export interface RunnerTask {
   coldCache?: boolean
   counters?: boolean
   collect?: BoxCollect
+  /** `data` in the working copy leads to the data sets. */
+  data?: boolean
   /** `again` may follow. */
   repeat?: boolean
   /** CLOCK_MONOTONIC, nanoseconds; decimal. */

@@ -206,6 +206,20 @@ export class ContentStore {
     }
   }
 
+  /** Takes it away now, unless somebody holds it. */
+  async drop (id: string): Promise<void> {
+    await this.#exclusive(async () => this.#dropNow(id))
+  }
+
+  /** All that nobody holds. */
+  async dropUnheld (): Promise<void> {
+    await this.#exclusive(async () => {
+      for (const id of [...this.#entries.keys()]) {
+        await this.#dropNow(id)
+      }
+    })
+  }
+
   usage (): ContentUsage {
     const entries = [...this.#entries]
 
@@ -332,6 +346,15 @@ export class ContentStore {
 
   async #demote (id: string, reason: string): Promise<void> {
     await this.#exclusive(async () => this.#demoteNow(id, reason))
+  }
+
+  async #dropNow (id: string): Promise<void> {
+    const entry = this.#entries.get(id)
+
+    if (entry != null && !this.#isHeld(id, entry)) {
+      this.#entries.delete(id)
+      await rm(entry.complete ? this.#path(id) : this.#partial(id), { recursive: true, force: true })
+    }
   }
 
   /** Damaged content becomes content in part: its good chunks are verified and kept when it is fetched again. */

@@ -57,7 +57,7 @@ describe('wrong usage', () => {
     [['run', '-u', 'second', 'ls'], 2, /run has no -u as hyperfine has it/],
     [['compare', '--reference', 'old', 'new'], 2, /compare has no --reference as hyperfine has it: meshmark compare compares with its first command/],
     [['run', '--format', 'xml', 'ls'], 2, /'xml' is none of table/],
-    [['run', '--on', '3', 'ls'], 2, /--on 3/],
+    [['run', '--on', '0', 'ls'], 2, /--on '0'/],
     [['run', '--where', 'colour=red', 'ls'], 2, /--where does not know 'colour'/],
     [['run', '--export-json', '/nonexistent/x.json', 'ls'], 2, /cannot be written/],
     [['run', '--export-json', '-', 'ls'], 2, /--format json/],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { renderJson } from '../../src/report/json.ts'
-import { onlyWorker, withWorker } from '../../src/report/select.ts'
+import { onlyWorker, withWorkers } from '../../src/report/select.ts'
 import { finished, worker } from './fixtures.ts'
 
 const runs = [[40, 41, 42]]
@@ -26,7 +26,7 @@ describe('one worker of a job', () => {
   })
 
   it('is an error when there is none, or when several have the name', () => {
-    const twins = { ...job, workers: ['a', 'b'].map(id => withWorker(job, { ...worker({ name: 'pi', cpu: 'A', runs }), info: { ...worker({ name: 'pi', cpu: 'A', runs }).info, peerId: id } }).workers[0]!) }
+    const twins = { ...job, workers: ['a', 'b'].map(id => withWorkers(job, [{ ...worker({ name: 'pi', cpu: 'A', runs }), info: { ...worker({ name: 'pi', cpu: 'A', runs }).info, peerId: id } }]).workers[0]!) }
 
     expect(() => onlyWorker(job, 'lab-03')).toThrow("--worker 'lab-03' has no part in this job: these have: lab-01, lab-02")
     expect(() => onlyWorker({ ...job, workers: [] }, 'x')).toThrow('no worker has')

@@ -14,7 +14,8 @@ const STATUS: Record<ErrorCode, number> = {
   unreachable: 503
 }
 
-const TITLES: Record<number, string> = {
+/** What every status of an error means. */
+export const TITLES: Record<number, string> = {
   400: 'Wrong usage',
   401: 'No valid token',
   403: 'Refused',

@@ -4,7 +4,7 @@ import { MAX_ITEMS } from '../../model/each.ts'
 import { MAX_COMMANDS } from '../../model/job.ts'
 import { MAX_FILES } from '../../model/payload.ts'
 import { REQUIREMENTS } from '../../model/requirements.ts'
-import type { CompareOptions, JobOptions, MeasureOptions } from '../../library/options.ts'
+import type { CompareOptions, EachSpec, ExecSpec, JobOptions, MeasureOptions } from '../../library/options.ts'
 
 /*
  * A job as JSON: the fields of the library (src/library/options.ts) with their
@@ -36,10 +36,15 @@ const job = {
   stdin: stdin.optional().describe('What every run reads as its standard input'),
   env: z.record(z.string(), text).optional().describe('Environment of the program'),
   shell: z.boolean().optional().describe('Hand the command line to sh -c'),
+  build: text.optional().describe('A line for sh that every worker does first, once, in a sandbox; files that it leaves are there in every run'),
+  buildTimeout: duration.optional().describe('Wall time of the build'),
+  buildMemory: size.optional().describe('Memory of the build'),
   name: z.string().max(64).optional().describe('To find the job by'),
   id: z.string().max(26).optional().describe('ULID; the same id again is the same job'),
   replicas: count.optional().describe('Accept it only when so many masters have it on disk'),
   retryLost: duration.optional().describe("With on: 'any': run it elsewhere when its worker has been lost for so long; it may then run twice"),
+  priority: count.optional().describe('Which of one\'s own jobs goes first: -100 to 100'),
+  deadline: duration.optional().describe('What has not ended so long after the job was accepted is cancelled'),
   timeout: duration.optional().describe('Wall time of one run'),
   cpuTime: duration.optional().describe('CPU time of one run, all its processes together'),
   memory: size.optional().describe('Memory of all its processes together'),
@@ -79,13 +84,24 @@ const compare = {
   failIfUndecided: z.boolean().optional()
 } satisfies Record<keyof CompareOptions, z.ZodType>
 
+const exec = {
+  command,
+  ...job,
+  retry: z.union([z.string().max(40), z.number()]).optional().describe("After a failure so many times more, each after twice the pause of the one before: 3, or '3:10s'")
+} satisfies Record<Exclude<keyof ExecSpec, 'kind'>, z.ZodType>
+
+const each = {
+  ...exec,
+  items: z.array(z.string()).min(1).max(MAX_ITEMS)
+} satisfies Record<Exclude<keyof EachSpec, 'kind'>, z.ZodType>
+
 const commands = z.array(command).min(1).max(MAX_COMMANDS)
 
 export const jobSpec = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('run').describe('Measure'), commands, ...measure }),
   z.strictObject({ kind: z.literal('compare').describe('Compare with the first command'), commands, ...compare }),
-  z.strictObject({ kind: z.literal('exec').describe('Run once on a free worker'), command, ...job }),
-  z.strictObject({ kind: z.literal('each').describe('Run once for each item'), command, items: z.array(z.string()).min(1).max(MAX_ITEMS), ...job })
+  z.strictObject({ kind: z.literal('exec').describe('Run once on a free worker'), ...exec }),
+  z.strictObject({ kind: z.literal('each').describe('Run once for each item'), ...each })
 ])
 
 export type JobBody = z.infer<typeof jobSpec>

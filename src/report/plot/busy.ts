@@ -8,9 +8,13 @@ import type { Profile } from '../profile-file.ts'
 import type { Look, Palette, Spec } from './look.ts'
 
 const SOMEBODY = 'of another client'
-const OTHERS = 'other jobs'
+/** When there are more jobs than colours. */
+const ANY = 'of your jobs'
 const NOT_WELL = 'not ended well'
-const AT_WORK = 'not ended yet'
+const AT_WORK = 'no record yet'
+
+/** A worker says that it runs something until its record is on the way: that long after the end it means nothing. */
+const AFTER_MS = 2_000
 
 /** States in which a worker takes nothing, as the chart names them. */
 const AWAY: Partial<Record<string, string>> = { lost: 'lost', draining: 'draining', 'failed, restarting': 'restarting' }
@@ -84,22 +88,11 @@ export function busyChart (profile: Profile, title: string, look: Look): Spec {
   })
 }
 
-/** The jobs that took the most time, each with a colour of its own, as long as there are colours. */
+/** Each with a colour of its own; none when there are more than colours. Ids are in the order of their times. */
 function namedJobs (activities: readonly Activity[], colours: number): string[] {
-  const spent = new Map<string, number>()
+  const jobs = new Set(activities.flatMap(({ tasks }) => tasks.flatMap(({ job }) => job ?? [])))
 
-  for (const { tasks } of activities) {
-    for (const { job, fromMs, untilMs } of tasks) {
-      if (job != null) {
-        spent.set(job, (spent.get(job) ?? 0) + untilMs - fromMs)
-      }
-    }
-  }
-
-  const jobs = [...spent].sort((a, b) => b[1] - a[1]).map(([job]) => job)
-
-  // ids are in the order of their times
-  return (jobs.length <= colours ? jobs : jobs.slice(0, colours - 1)).sort()
+  return jobs.size > colours ? [] : [...jobs].sort()
 }
 
 /** @param pixelMs - what is closer to each other than that is drawn as one */
@@ -112,10 +105,11 @@ function barsOf ({ spans, tasks }: Activity, row: number, jobs: readonly string[
   for (const { state, fromMs, untilMs } of spans) {
     const what = state === 'running' ? AT_WORK : AWAY[state]
     const doneMs = Math.max(-Infinity, ...tasks.filter(task => task.fromMs < untilMs).slice(-MAX_LANES).map(task => task.untilMs))
+    const restMs = state === 'running' ? Math.max(fromMs, doneMs) : fromMs
 
     // what has ended is told by its own bar
-    if (what != null && (state !== 'running' || untilMs - Math.max(fromMs, doneMs) > Math.max(pixelMs, 50))) {
-      bars.push({ row, from: state === 'running' ? Math.max(fromMs, doneMs) : fromMs, until: untilMs, what, top: 0, bottom: 1 })
+    if (what != null && untilMs - restMs > (state === 'running' ? Math.max(pixelMs, AFTER_MS) : 0)) {
+      bars.push({ row, from: restMs, until: untilMs, what, top: 0, bottom: 1 })
     }
   }
 
@@ -137,7 +131,7 @@ function barsOf ({ spans, tasks }: Activity, row: number, jobs: readonly string[
 }
 
 function labelOf (job: string | undefined, jobs: readonly string[]): string {
-  return job == null ? SOMEBODY : jobs.includes(job) ? `job ${shortJobId(job)}` : OTHERS
+  return job == null ? SOMEBODY : jobs.includes(job) ? `job ${shortJobId(job)}` : ANY
 }
 
 /** What there is, in an order that does not depend on it. */
@@ -145,7 +139,7 @@ function legendOf (bars: ReadonlyArray<Pick<Bar, 'what'>>, jobs: readonly string
   const there = new Set(bars.map(({ what }) => what))
   const all = [
     ...jobs.map((job, at) => ({ what: labelOf(job, jobs), color: palette.series[at] ?? palette.neutral })),
-    { what: OTHERS, color: palette.series.at(-1)! },
+    { what: ANY, color: palette.series[0]! },
     { what: SOMEBODY, color: palette.neutral },
     { what: AT_WORK, color: palette.faint },
     { what: NOT_WELL, color: palette.bad },

@@ -6,11 +6,13 @@ import { windowOf } from '../activity.ts'
 import { busyChart } from './busy.ts'
 import { comparisonChart } from './comparison.ts'
 import { distributionChart } from './distribution.ts'
+import { loadChart } from './load.ts'
 import { measuredOf, measuredOfSet } from './measured.ts'
 import { numericParameter, scalingChart } from './scaling.ts'
 import { throughputChart } from './throughput.ts'
 import type { FinishedJob } from '../../model/finished.ts'
 import type { ProfileChange } from '../../model/profile.ts'
+import type { Load } from '../load.ts'
 import type { Profile } from '../profile-file.ts'
 import type { ResultSet } from '../result-sets.ts'
 import type { Kind } from './kinds.ts'
@@ -22,11 +24,17 @@ export interface Subject {
   jobs: FinishedJob[]
   sets: ResultSet[]
   profile?: Profile
+  /** What a recording is of: clients that were set on the mesh on purpose. */
+  load?: Load
 }
 
 /** The one that says most about it. */
-export function usualKind ({ jobs, sets, profile }: Subject): Kind {
+export function usualKind ({ jobs, sets, profile, load }: Subject): Kind {
   const [only] = jobs
+
+  if (load != null && load.grid.length > 1) {
+    return 'scaling'
+  }
 
   if (profile != null) {
     return 'busy'
@@ -65,7 +73,9 @@ export function chart (kind: Kind, subject: Subject, look: Look, title?: string)
     case 'distribution':
       return distributionChart(allMeasured(subject), title ?? titleOf(subject), look)
     case 'scaling':
-      return scalingChart(allMeasured(subject), title ?? titleOf(subject), look)
+      return subject.load == null
+        ? scalingChart(allMeasured(subject), title ?? titleOf(subject), look)
+        : loadChart(subject.load, title ?? titleOf(subject), look)
   }
 }
 
@@ -100,8 +110,12 @@ function recordingOf ({ jobs, profile }: Subject): Profile {
   return { ...window, changes }
 }
 
-function titleOf ({ jobs, sets, profile }: Subject): string {
+function titleOf ({ jobs, sets, profile, load }: Subject): string {
   const [job] = jobs
+
+  if (load != null) {
+    return `${load.command} under load`
+  }
 
   if (job != null && jobs.length === 1 && sets.length === 0) {
     const { id, name, commands, each, comparison } = job.job

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import { ulid } from 'ulid'
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
+import { payloadSize } from '../../model/payload.ts'
 import { loadOrCreateIdentity } from '../../node/identity.ts'
 import { seal } from '../../node/membership.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
+import { validateManifest } from '../../node/payload/manifest.ts'
 import { packFiles } from '../../node/payload/pack.ts'
 import { sendPayload } from '../../node/payload/send.ts'
 import { admin } from '../../node/protocol/admin/index.ts'
@@ -11,6 +13,7 @@ import { encodeJob, MAX_RUNS } from '../../node/protocol/model/index.ts'
 import { submit } from '../../node/protocol/submit/index.ts'
 import { request } from '../../node/request.ts'
 import { withDeadline } from '../../node/wait.ts'
+import { matches } from '../../store/digest.ts'
 import { dataRoot } from '../../store/instance.ts'
 import { findMesh } from '../find-mesh.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
@@ -18,9 +21,10 @@ import { prepareRoleDir } from '../role-dir.ts'
 import { ItemReplay } from './item-replay.ts'
 import { Failures, MeshLink, PATIENCE_MS } from './mesh-link.ts'
 import { Replay } from './replay.ts'
-import type { Asking, AttachItemsOptions, AttachOptions, Client, ConnectOptions, JobDraft, ProfileOptions, ProfilePage, ShownItems, Submitted } from './types.ts'
+import type { Asking, AttachItemsOptions, AttachOptions, Client, CollectedRecord, ConnectOptions, DraftFile, JobDraft, ProfileOptions, ProfilePage, ShownItems, Submitted } from './types.ts'
 import type { FoundMesh } from '../find-mesh.ts'
 import type { MemberPlace } from '../member.ts'
+import type { DataSet } from '../../model/data.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Role } from '../../model/roles.ts'
 import type { Watch } from './watch.ts'
@@ -52,7 +56,7 @@ export async function connectClient (options: ConnectOptions = {}): Promise<Clie
   const role = options.role ?? 'client'
   const root = options.dataDir ?? dataRoot()
   const mesh = await findMesh({ role, dataRoot: root, masters: options.masters ?? [], token: options.token, mesh: options.mesh })
-  const dir = join(await prepareRoleDir(root, mesh.meshId, mesh.role ?? role), INSTANCE)
+  const dir = join(await prepareRoleDir(root, mesh.meshId, mesh.role ?? role), options.identity ?? INSTANCE)
   const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
 
   return connectAs({ identity, mesh, dir }, options)
@@ -99,7 +103,10 @@ interface Following {
 interface Offer {
   id: string
   sealed: Uint8Array
-  packed?: PackedPayload
+  /** All that may be asked for. */
+  all: readonly PackedPayload[]
+  /** Payloads that were asked for by any master. */
+  sent: Set<string>
 }
 
 class MeshClient implements Client {
@@ -134,27 +141,43 @@ class MeshClient implements Client {
   }
 
   async submit (draft: JobDraft, options: SubmitOptions = {}): Promise<Submitted> {
-    const { files, ...rest } = draft
-    const packed = files.length > 0 ? await packFiles(files) : undefined
+    const { files, data = [], ...rest } = draft
+    const all: PackedPayload[] = []
+    const pack = async (files: DraftFile[]): Promise<PackedPayload> => {
+      const packed = await packFiles(files)
+
+      all.push(packed)
+
+      return packed
+    }
 
     try {
       const id = draft.id ?? ulid()
+      const packed = files.length > 0 ? await pack(files) : undefined
+      const sets: DataSet[] = []
+
+      for (const { name, files, file } of data) {
+        sets.push({ name, payload: (await pack(files)).manifest, ...(file === true ? { file } : {}) })
+      }
+
       const sealed = await seal(this.#identity, JOB_DOMAIN, encodeJob({
         ...rest,
         plan: boundPlan(rest.plan, rest.commands.length),
         id,
         client: this.peerId,
         payload: packed?.manifest,
+        ...(sets.length === 0 ? {} : { data: sets }),
         submittedAt: Date.now()
       }))
+      const sent = new Set<string>()
       // the very same bytes again when the answer is lost with its master: a job that was accepted is the same job then
-      const accepted = await this.#link.persist(async (master, watch) => this.#offer(master, watch, { id, sealed, packed }, options), options.signal)
+      const accepted = await this.#link.persist(async (master, watch) => this.#offer(master, watch, { id, sealed, all, sent }, options), options.signal)
 
       this.#accepted.add(id)
 
-      return accepted
+      return sets.length === 0 ? accepted : { ...accepted, known: sets.filter(({ payload }) => !sent.has(payload.id)).map(({ name }) => name) }
     } finally {
-      await packed?.close()
+      await Promise.all(all.map(async packed => packed.close()))
     }
   }
 
@@ -198,6 +221,70 @@ class MeshClient implements Client {
     }
 
     return { view: end.view, events }
+  }
+
+  async collected (selector: string, { signal }: Asking = {}): Promise<{ view: JobView, records: CollectedRecord[] }> {
+    const replies = await this.#list({ kind: 'files', selector }, signal)
+    const end = replies.pop()
+
+    if (end?.kind !== 'end') {
+      throw new MeshmarkError('failed', 'the answer of the master ended early')
+    }
+
+    return {
+      view: end.view,
+      records: replies.map(reply => expect(reply, 'files')).map(({ execution, workerName, collected }) => {
+        if (collected.payload != null) {
+          validateManifest(collected.payload)
+        }
+
+        return { execution, workerName, ...collected }
+      })
+    }
+  }
+
+  async * collectedChunks ({ execution, payload }: CollectedRecord, { signal }: Asking = {}): AsyncGenerator<Uint8Array> {
+    const digests = payload?.chunks ?? []
+    const patience = this.#link.patience()
+    const failures = new Failures()
+
+    for (let next = 0; next < digests.length;) {
+      const master = this.#link.master
+      const watch = this.#link.watch(master, signal)
+
+      try {
+        for await (const reply of this.#ask(master, { kind: 'chunks', execution, from: next }, watch?.signal ?? signal)) {
+          const { index, data } = expect(reply, 'chunk')
+
+          watch?.heard()
+          patience.restore()
+
+          if (index !== next || !matches(data, digests[index])) {
+            throw new MeshmarkError('failed', `${master.name} sent what is not the file`)
+          }
+
+          next++
+          yield data
+        }
+
+        if (next < digests.length) {
+          throw new MeshmarkError('unreachable', 'the master has gone away')
+        }
+      } catch (err) {
+        signal?.throwIfAborted()
+        failures.judge(this.#link.isGone(master, err), err, this.#link.masters)
+
+        if (!patience.wears()) {
+          throw new MeshmarkError('unreachable', `no master has answered for ${PATIENCE_MS / 1_000} s: meshmark collect ${execution.slice(18, 26).toLowerCase()} fetches the files later`, { cause: err })
+        }
+      } finally {
+        watch?.end()
+      }
+
+      if (next < digests.length) {
+        await this.#link.replace(master, patience, signal)
+      }
+    }
   }
 
   async nodes ({ signal }: Asking = {}): Promise<NodeRow[]> {
@@ -350,45 +437,50 @@ class MeshClient implements Client {
     }
   }
 
-  /** One submission to one master, with what it lacks of the payload. */
-  async #offer (master: Peer, watch: Watch | undefined, { id, sealed, packed }: Offer, { onUpload, signal }: SubmitOptions): Promise<Submitted> {
-    const first = await this.#question(master, { kind: 'submit', job: sealed }, SUBMIT_TIMEOUT_MS, watch?.signal ?? signal)
+  /** One submission to one master, with what it lacks of the payloads. */
+  async #offer (master: Peer, watch: Watch | undefined, { id, sealed, all, sent }: Offer, { onUpload, signal }: SubmitOptions): Promise<Submitted> {
+    let reply = await this.#question(master, { kind: 'submit', job: sealed }, SUBMIT_TIMEOUT_MS, watch?.signal ?? signal)
+    const given = new Set<string>()
 
-    if (first.kind !== 'need-payload') {
-      return expect(first, 'accepted')
-    }
+    while (reply.kind === 'need-payload') {
+      const { payload } = reply
+      const packed = all.find(({ manifest }) => manifest.id === payload)
 
-    if (packed == null || first.payload !== packed.manifest.id) {
-      throw new MeshmarkError('failed', 'the master asked for a payload that this job does not have')
-    }
+      if (packed == null) {
+        throw new MeshmarkError('failed', 'the master asked for a payload that this job does not have')
+      }
 
-    const { manifest } = packed
-    const total = manifest.files.reduce((sum, file) => sum + file.size, 0)
-
-    // on a slow line an answer may have to wait behind the upload
-    watch?.end()
-
-    await sendPayload(this.#node, master.id, {
-      manifest,
-      readChunk: async index => packed.readChunk(index),
-      job: id,
-      onProgress: chunks => { onUpload?.(Math.min(chunks * manifest.chunkSize, total), total) },
-      signal
-    })
-
-    const secondWatch = this.#link.watch(master, signal)
-
-    try {
-      const second = await this.#question(master, { kind: 'submit', job: sealed }, SUBMIT_TIMEOUT_MS, secondWatch?.signal ?? signal)
-
-      if (second.kind === 'need-payload') {
+      if (given.has(payload)) {
         throw new MeshmarkError('failed', 'the master has lost the payload that was just sent: submit again')
       }
 
-      return expect(second, 'accepted')
-    } finally {
-      secondWatch?.end()
+      given.add(payload)
+      sent.add(payload)
+
+      const { manifest } = packed
+      const total = payloadSize(manifest)
+
+      // on a slow line an answer may have to wait behind the upload
+      watch?.end()
+
+      await sendPayload(this.#node, master.id, {
+        manifest,
+        readChunk: async index => packed.readChunk(index),
+        job: id,
+        onProgress: chunks => { onUpload?.(Math.min(chunks * manifest.chunkSize, total), total) },
+        signal
+      })
+
+      const nextWatch = this.#link.watch(master, signal)
+
+      try {
+        reply = await this.#question(master, { kind: 'submit', job: sealed }, SUBMIT_TIMEOUT_MS, nextWatch?.signal ?? signal)
+      } finally {
+        nextWatch?.end()
+      }
     }
+
+    return expect(reply, 'accepted')
   }
 
   async #list (message: SubmitRequest, stop?: AbortSignal): Promise<SubmitReply[]> {

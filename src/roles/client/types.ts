@@ -1,3 +1,4 @@
+import type { Collected } from '../../model/collect.ts'
 import type { Command, Job, JobKind } from '../../model/job.ts'
 import type { SomeLimits } from '../../model/limits.ts'
 import type { ProfileChange } from '../../model/profile.ts'
@@ -13,6 +14,8 @@ export interface ConnectOptions {
   masters?: string[]
   /** A join token to use when there is no membership yet. */
   token?: string
+  /** Be somebody else than the client that this user's clients are together: a word for the folder of its key. It has to join once itself. */
+  identity?: string
   /** Act as an administrator instead of a client. */
   role?: 'client' | 'admin'
   /** Mesh to choose when this machine knows several: a prefix of its id. */
@@ -35,14 +38,23 @@ export interface DraftFile {
   executable?: boolean
 }
 
+/** Files that many jobs use; see `DataSet`. */
+export interface DraftDataSet {
+  name: string
+  files: DraftFile[]
+  /** `data/NAME` is the only file. */
+  file?: boolean
+}
+
 /** A job before it has an id and a seal. */
-export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'collect' | 'build'> {
+export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'collect' | 'build' | 'variants'> {
   /** ULID; made when absent. The same id again is the same job. */
   id?: string
   name?: string
   kind: JobKind
   commands: Command[]
   files: DraftFile[]
+  data?: DraftDataSet[]
   stdin?: string
   env: Record<string, string>
   /** What is asked for; the rest is the default. */
@@ -60,6 +72,8 @@ export interface Submitted {
   existing: boolean
   /** Names of live masters that made no progress, and do not have it yet. */
   leftOut?: string[]
+  /** Names of data sets of which nothing was sent: they were there already. */
+  known?: string[]
 }
 
 export interface AttachOptions {
@@ -110,6 +124,12 @@ export interface ItemPosition {
 /** Of a job with items: which ones are told. */
 export type ShownItems = 'failed' | 'all' | 'none'
 
+/** What one execution has brought back; `execution` names its task, worker and attempt. */
+export interface CollectedRecord extends Collected {
+  execution: string
+  workerName: string
+}
+
 export interface Asking {
   signal?: AbortSignal
 }
@@ -135,6 +155,10 @@ export interface Client {
   cancel: (selector: string, options?: Asking) => Promise<{ id: string, pending: string[] }>
   /** All results; with `items`, of a job that has some, only how those ended, as `items` events, and with `none` of any job only what it is. */
   show: (selector: string, items?: ShownItems, options?: Asking) => Promise<{ view: JobView, events: SubmitReply[] }>
+  /** What the tasks of a job have brought back so far, with what they left out. The contents are fetched with `collectedChunks`, or written with saveCollected. */
+  collected: (selector: string, options?: Asking) => Promise<{ view: JobView, records: CollectedRecord[] }>
+  /** The contents of a record's files, one after the other in the order of its payload, each chunk verified. Goes on with another master when one is lost. */
+  collectedChunks: (record: CollectedRecord, options?: Asking) => AsyncIterable<Uint8Array>
   nodes: (options?: Asking) => Promise<NodeRow[]>
   /** The latest that fit, the latest first; `limit` is 20 unless it is given. */
   jobs: (limit?: number, options?: JobFilter & Asking) => Promise<JobRow[]>

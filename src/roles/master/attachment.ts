@@ -16,6 +16,9 @@ import type { OutputStream } from '../../node/protocol/task/messages.ts'
 /** Output travels in pieces of this size at most. */
 const PIECE = 256 * 1024
 
+/** Runs before the last one whose output is told. */
+const MAX_EARLIER = 100
+
 export interface AttachmentComponents {
   jobs: JobStore
   outputs: Outputs
@@ -37,6 +40,8 @@ export class Attachment {
   /** Executions of each task of which the client has output. */
   readonly #begun = new Map<string, Set<string>>()
   readonly #told = new Set<string>()
+  /** Of each task of a map, the attempts before this one are told. */
+  readonly #earlier = new Map<string, number>()
   /** Executions that have printed something while they were not, or not yet, those that are told. */
   readonly #passedOver = new Set<string>()
   /** Of the results that were told: all that is needed of them later. */
@@ -148,6 +153,10 @@ export class Attachment {
       }
     }
 
+    for (const task of this.#entry.job.map == null ? [] : tasks) {
+      await this.#sendEarlier(task)
+    }
+
     for (const execution of executions) {
       if (!this.#isWanted(execution)) {
         this.#passedOver.add(execution)
@@ -155,12 +164,34 @@ export class Attachment {
       }
 
       this.#passedOver.delete(execution)
-      await this.#components.outputs.use(execution, async () => {
-        for (const stream of OUTPUT_STREAMS) {
-          await this.#sendStream(execution, stream)
-        }
-      })
+      await this.#sendExecution(execution)
     }
+  }
+
+  /** Of a command of a map that was run again, what it printed before; the last times, where they are many. */
+  async #sendEarlier ({ name, worker, attempt }: TaskEntry): Promise<void> {
+    if (worker == null) {
+      return
+    }
+
+    for (let earlier = Math.max(this.#earlier.get(name) ?? 0, attempt - MAX_EARLIER); earlier < attempt; earlier++) {
+      const execution = executionId({ job: this.#entry.job.id, task: name, worker, attempt: earlier })
+
+      if (await this.#mayHavePrinted(execution)) {
+        await this.#components.missingOutput.fetch(execution)
+        await this.#sendExecution(execution)
+      }
+    }
+
+    this.#earlier.set(name, attempt)
+  }
+
+  async #sendExecution (execution: string): Promise<void> {
+    await this.#components.outputs.use(execution, async () => {
+      for (const stream of OUTPUT_STREAMS) {
+        await this.#sendStream(execution, stream)
+      }
+    })
   }
 
   /** To look for files that there are not costs more than all else that is told of a task. */

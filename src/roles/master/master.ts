@@ -15,6 +15,7 @@ import { Admission } from './admission.ts'
 import { Archive } from './archive.ts'
 import { handleAsk } from './ask-handler.ts'
 import { Bearers } from './bearers.ts'
+import { CollectedFiles } from './collected-files.ts'
 import { Coordinator } from './coordinator.ts'
 import { Drains } from './drains.ts'
 import { figuresOf } from './figures.ts'
@@ -138,6 +139,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     const uploads = new Uploads({ node, content })
     const payloads: Payloads = new Payloads({ node, identity, content, uploads, masters, workers: workersFor(() => coordinator.state), log })
     const coordinator = new Coordinator({ node, replica, jobs, content, payloads, masters, log })
+    const files = new CollectedFiles({ content, journal, uploads, payloads, coordinator, log })
     const missingOutput = new MissingOutput({ node, masters, jobs, outputs, log })
     const archive = new Archive({ replica, journal, jobs, coordinator, log })
     const drains = new Drains({ replica, peerId: node.peerId, onDrain: (worker, record) => { registry.drain(worker, record) } })
@@ -150,7 +152,10 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     coordinator.listen({
       onTask: (job, task) => { watchers.task(job, task, isTaskEnd(coordinator.state.jobs.get(job)?.tasks.get(task)?.state ?? 'queued')) },
       onTransfer: (job, task, chunks, of, note) => { watchers.transfer(job, task, { chunks, of, note }) },
-      onJobEnd: job => { watchers.end(job) }
+      onJobEnd: job => {
+        files.release(job)
+        watchers.end(job)
+      }
     })
     const recorder = new Recorder()
     cleanups.add(recorder.listen(coordinator))
@@ -179,9 +184,10 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     await drains.load()
     await registry.start()
     cleanups.add(async () => registry.stop())
-    handleTasks({ node, jobs, outputs, coordinator, watchers, log })
+    await files.load()
+    handleTasks({ node, jobs, outputs, files, coordinator, watchers, log })
     handleAdmin({ node, admission, drains, coordinator, replicated: async position => { await masters.replicated(position) }, addresses: () => masters.addresses() })
-    const submissions = new SubmitHandler({ node, version: VERSION, coordinator, archive, masters, jobs, content, uploads, payloads, outputs, missingOutput, watchers, recorder, log })
+    const submissions = new SubmitHandler({ node, version: VERSION, coordinator, archive, masters, jobs, content, uploads, payloads, outputs, files, missingOutput, watchers, recorder, log })
 
     submissions.start()
     uploads.start()
@@ -210,6 +216,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       replica,
       jobs,
       outputs,
+      files,
       retention: options.retention ?? {},
       known: () => archive.known(),
       isCoordinator: () => coordinator.state.mode === 'reign',

@@ -2,6 +2,7 @@ import { toError } from '../../model/errors.ts'
 import { shortJobId } from '../../model/ids.ts'
 import { chooseExpired, TOMBSTONE_MS } from './retention.ts'
 import { buriedBy } from './replica/facts.ts'
+import type { CollectedFiles } from './collected-files.ts'
 import type { JobStore } from './job-store.ts'
 import type { Outputs } from './outputs.ts'
 import type { Replica } from './replica/replica.ts'
@@ -17,6 +18,7 @@ export interface PrunerComponents {
   replica: Replica
   jobs: JobStore
   outputs: Outputs
+  files: Pick<CollectedFiles, 'bytesOf' | 'removeOf'>
   retention: Retention
   /** What is known of jobs. */
   known: () => Iterable<{ id: string, finishedAtMs?: number }>
@@ -115,6 +117,7 @@ export class Pruner {
 
     for (const job of gone) {
       await this.#components.jobs.forgetLocal(job)
+      await this.#components.files.removeOf(job)
     }
   }
 
@@ -139,7 +142,7 @@ export class Pruner {
     const printed = ids.length === 0 ? new Map<string, number>() : await this.#components.outputs.bytesOf(new Set(ids))
 
     for (const id of ids) {
-      this.#bytes.set(id, (printed.get(id) ?? 0) + await this.#components.jobs.resultBytes(id))
+      this.#bytes.set(id, (printed.get(id) ?? 0) + await this.#components.jobs.resultBytes(id) + await this.#components.files.bytesOf(id))
     }
   }
 

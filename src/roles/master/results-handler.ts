@@ -3,7 +3,7 @@ import { executionId } from '../../model/ids.ts'
 import { results as resultsProtocol } from '../../node/protocol/results/index.ts'
 import { OUTPUT_STREAMS } from '../output.ts'
 import { resultEvent } from './fact-feed.ts'
-import { maxOutput, refuse, strayCommand } from './task-rules.ts'
+import { maxOutput, refuse, strayCommand, strayFiles } from './task-rules.ts'
 import type { TaskComponents } from './task-handler.ts'
 import type { Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
@@ -61,7 +61,8 @@ function problemOf ({ result, stdout, stderr }: Finished, { coordinator }: TaskC
     return 'no such job here'
   }
 
-  const stray = strayCommand(result, job)
+  // what has files goes by another way
+  const stray = strayCommand(result, job) ?? strayFiles(result, job) ?? (result.collected?.payload == null ? undefined : 'its files must come first')
 
   return stray ?? (stdout.byteLength + stderr.byteLength > maxOutput(job) ? 'more output than the job allows' : undefined)
 }

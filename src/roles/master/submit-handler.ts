@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isMeshmarkError, MeshmarkError } from '../../model/errors.ts'
-import { executionId, shortJobId } from '../../model/ids.ts'
+import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { jobPayloads } from '../../model/job-payloads.ts'
 import { payloadSize } from '../../model/payload.ts'
 import { isTaskEnd } from '../../model/states.ts'
@@ -18,6 +18,7 @@ import { checkJob, isSameJob } from './job-rules.ts'
 import { Relay } from './relay.ts'
 import { filteredJob, isCounted, itemEnd, itemsJobView, jobRow, jobView, masterRow, startSkew, workerRow } from './views.ts'
 import type { Archive } from './archive.ts'
+import type { CollectedFiles } from './collected-files.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { JobEntry, TaskEntry } from './coordinator/state.ts'
 import type { Asker, Findable } from './find-job.ts'
@@ -62,6 +63,7 @@ export interface SubmitComponents {
   uploads: Uploads
   payloads: Payloads
   outputs: Outputs
+  files: CollectedFiles
   missingOutput: MissingOutput
   watchers: Watchers
   recorder: Pick<Recorder, 'answer'>
@@ -140,6 +142,10 @@ export class SubmitHandler {
         return
       case 'jobs':
         return this.#list(message, channel, asker)
+      case 'files':
+        return this.#files(await this.#find(message.selector, asker), channel)
+      case 'chunks':
+        return this.#chunks(message, channel, asker)
       case 'show':
         return this.#show(await this.#find(message.selector, asker), message.items, channel)
       case 'profile': {
@@ -206,6 +212,43 @@ export class SubmitHandler {
     }
 
     return channel.send({ kind: 'end', view: jobView(entry, startSkew(starts), await jobs.conflicting(entry.job.id)) })
+  }
+
+  /** Every record that has brought files back, or should have. */
+  async #files (entry: JobEntry, channel: Channel<SubmitRequest, SubmitReply>): Promise<void> {
+    const { jobs, coordinator: { state } } = this.#components
+
+    for await (const { key, collected } of jobs.eachResult(entry.job.id)) {
+      const { info } = entry.tasks.get(key.task) ?? {}
+
+      if (collected != null) {
+        await channel.send({ kind: 'files', execution: executionId(key), workerName: (info?.peerId === key.worker ? info : state.workers.get(key.worker)?.info)?.name ?? key.worker.slice(-8), collected })
+      }
+    }
+
+    return channel.send({ kind: 'end', view: entry.job.each == null ? jobView(entry) : itemsJobView(entry, true) })
+  }
+
+  /** Closed behind the last one. */
+  async #chunks ({ execution, from }: Extract<SubmitRequest, { kind: 'chunks' }>, channel: Channel<SubmitRequest, SubmitReply>, asker: Client): Promise<void> {
+    // only who may see the job
+    await this.#find(parseExecutionId(execution).job, asker)
+
+    const result = await this.#components.jobs.result(execution)
+
+    if (result == null) {
+      throw new MeshmarkError('failed', `there is no record of execution ${execution} here`)
+    }
+
+    const source = await this.#components.files.open(result)
+
+    try {
+      for (let index = from; index < source.manifest.chunks.length; index++) {
+        await channel.send({ kind: 'chunk', index, data: await source.readChunk(index) })
+      }
+    } finally {
+      await source.close()
+    }
   }
 
   async #showItems (entry: JobEntry, items: 'failed' | 'all' | 'none', channel: Channel<SubmitRequest, SubmitReply>): Promise<void> {

@@ -3,7 +3,8 @@ import { executionId, parseExecutionId } from '../../model/ids.ts'
 import { task as taskProtocol } from '../../node/protocol/task/index.ts'
 import { resultEvent } from './fact-feed.ts'
 import { handleResults } from './results-handler.ts'
-import { maxOutput, refuse, strayCommand } from './task-rules.ts'
+import { maxOutput, refuse, strayCommand, strayFiles } from './task-rules.ts'
+import type { CollectedFiles } from './collected-files.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { JobStore } from './job-store.ts'
 import type { Outputs } from './outputs.ts'
@@ -18,6 +19,7 @@ export interface TaskComponents {
   node: MeshNode
   jobs: JobStore
   outputs: Outputs
+  files: CollectedFiles
   coordinator: Coordinator
   watchers: Watchers
   log: (line: string) => void
@@ -28,7 +30,8 @@ export interface TaskComponents {
  *
  * 1. begin: is this execution known here, and this worker's? Tell what is here already.
  * 2. output, in order and without gaps, to disk; each confirmed
- * 3. the result: output and record fsynced, then `stored`, then everybody hears of it
+ * 3. the result: its files are asked for, which come by another stream before it is said again; then
+ *    output and record fsynced, then `stored`, then everybody hears of it
  */
 export function handleTasks (components: TaskComponents): void {
   components.node.handle(taskProtocol, async (channel, peer) => serve(channel, peer, components))
@@ -91,6 +94,13 @@ async function serve (channel: Channel<TaskReport, TaskConfirm>, peer: Peer, com
         await channel.send({ kind: 'taken', stdout: output.size('stdout'), stderr: output.size('stderr') })
         break
       case 'result':
+        check(report, execution, components, output)
+
+        if (await components.files.isWanted(report.result)) {
+          await channel.send({ kind: 'want-files' })
+          break
+        }
+
         await store(report, execution, components, output)
         await channel.send({ kind: 'stored' })
         return
@@ -102,7 +112,7 @@ function other (stream: OutputStream): OutputStream {
   return stream === 'stdout' ? 'stderr' : 'stdout'
 }
 
-async function store (report: Extract<TaskReport, { kind: 'result' }>, execution: string, { jobs, coordinator }: TaskComponents, output: Output): Promise<void> {
+function check (report: Extract<TaskReport, { kind: 'result' }>, execution: string, { coordinator }: TaskComponents, output: Output): void {
   const result: ExecutionResult = report.result
 
   if (executionId(result.key) !== execution) {
@@ -110,7 +120,7 @@ async function store (report: Extract<TaskReport, { kind: 'result' }>, execution
   }
 
   const job = coordinator.state.jobs.get(result.key.job)?.job
-  const stray = strayCommand(result, { commands: job?.commands ?? [] })
+  const stray = strayCommand(result, { commands: job?.commands ?? [] }) ?? strayFiles(result, job ?? {})
 
   if (stray != null) {
     throw new MeshmarkError('refused', stray)
@@ -119,7 +129,9 @@ async function store (report: Extract<TaskReport, { kind: 'result' }>, execution
   if (output.size('stdout') !== report.stdoutBytes || output.size('stderr') !== report.stderrBytes) {
     throw new MeshmarkError('refused', 'the result came before all of its output')
   }
+}
 
+async function store ({ result }: Extract<TaskReport, { kind: 'result' }>, execution: string, { jobs, coordinator }: TaskComponents, output: Output): Promise<void> {
   await output.sync()
   await jobs.addResult(result)
   await jobs.endOutput(execution)

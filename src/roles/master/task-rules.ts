@@ -1,5 +1,9 @@
+import { isCollectedPath, MAX_COLLECT_FILES, MAX_SKIPPED } from '../../model/collect.ts'
+import { toError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
 import { DEFAULT_LIMITS } from '../../model/limits.ts'
+import { payloadSize } from '../../model/payload.ts'
+import { validateManifest } from '../../node/payload/manifest.ts'
 import type { TaskComponents } from './task-handler.ts'
 import type { Job } from '../../model/job.ts'
 import type { ExecutionResult } from '../../model/result.ts'
@@ -47,6 +51,33 @@ export function maxOutput ({ kind, commands, plan, limits }: Job): number {
   const runs = plan.kind === 'once' ? 1 : plan.warmup + (plan.kind === 'fixed' ? plan.runs : plan.maxRuns)
 
   return (kind === 'exec' ? limits.outputBytes ?? DEFAULT_LIMITS.outputBytes : 0) + 2 * KEPT_BYTES * commands.length * (runs + 1)
+}
+
+/** Files that a record speaks of must be such as the job asks for; says what is wrong with them. */
+export function strayFiles ({ collected }: ExecutionResult, { collect }: Pick<Job, 'collect'>): string | undefined {
+  if (collected == null) {
+    return undefined
+  }
+
+  const { payload, skipped } = collected
+
+  if (collect == null || skipped.length > MAX_SKIPPED) {
+    return 'the result is of files that the job does not ask for'
+  }
+
+  if (payload == null) {
+    return undefined
+  }
+
+  try {
+    validateManifest(payload)
+  } catch (err) {
+    return toError(err).message
+  }
+
+  return payload.files.length > MAX_COLLECT_FILES || payloadSize(payload) > collect.maxBytes || payload.files.some(({ path }) => !isCollectedPath(path))
+    ? 'the result is of more files, or others, than the job asks for'
+    : undefined
 }
 
 /** A record may speak of the job's commands only; says which other one it speaks of. */

@@ -7,17 +7,17 @@ import type { PayloadReply, PayloadRequest } from '../../node/protocol/payload/m
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { ContentStore } from '../../store/content.ts'
 
-/** A client that was asked for a payload has this long to begin. */
+/** Who was asked for a payload has this long to begin. */
 const UPLOAD_WINDOW_MS = 10 * 60 * 1000
 
-/** Of one client at once. */
+/** Of one peer at once. */
 const MAX_EXPECTED = 100
 
-/** Payloads on their way in: from clients that were asked for them, and with a master's ticket. */
+/** Payloads on their way in: from clients and workers that were asked for them, and with a master's ticket. */
 export class Uploads {
   readonly #node: MeshNode
   readonly #content: ContentStore
-  /** What clients were asked for: client -> payload -> until when. */
+  /** What peers were asked for: peer -> payload -> until when. */
   readonly #expected = new Map<string, Map<string, number>>()
   /** Who waits for a payload that another master sends. */
   readonly #waiting = new Map<string, Set<() => void>>()
@@ -31,9 +31,9 @@ export class Uploads {
     this.#node.handle(payloadProtocol, async (channel, peer) => this.#receive(channel, peer))
   }
 
-  /** The same payload may be asked of several clients; one client is remembered with so many, the oldest are forgotten. */
-  expect (payload: string, client: string): void {
-    const payloads = this.#expected.get(client) ?? new Map<string, number>()
+  /** The same payload may be asked of several peers; one peer is remembered with so many, the oldest are forgotten. */
+  expect (payload: string, peer: string): void {
+    const payloads = this.#expected.get(peer) ?? new Map<string, number>()
 
     payloads.delete(payload)
     payloads.set(payload, Date.now() + UPLOAD_WINDOW_MS)
@@ -42,16 +42,16 @@ export class Uploads {
       payloads.delete(oldest)
     }
 
-    this.#expected.set(client, payloads)
+    this.#expected.set(peer, payloads)
   }
 
-  forget (payload: string, client: string): void {
-    const payloads = this.#expected.get(client)
+  forget (payload: string, peer: string): void {
+    const payloads = this.#expected.get(peer)
 
     payloads?.delete(payload)
 
     if (payloads?.size === 0) {
-      this.#expected.delete(client)
+      this.#expected.delete(peer)
     }
   }
 
@@ -95,10 +95,12 @@ export class Uploads {
   }
 
   async #refuse (offer: Extract<PayloadRequest, { kind: 'offer' }>, sender: Peer): Promise<string | undefined> {
-    if (sender.roles.has('client')) {
-      const untilMs = this.#expected.get(sender.id)?.get(offer.manifest.id) ?? 0
+    if ((this.#expected.get(sender.id)?.get(offer.manifest.id) ?? 0) > Date.now()) {
+      return undefined
+    }
 
-      return untilMs > Date.now() ? undefined : 'submit a job that needs this payload first'
+    if (sender.roles.has('client')) {
+      return 'submit a job that needs this payload first'
     }
 
     return refuseTicket({

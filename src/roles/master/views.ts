@@ -103,7 +103,7 @@ export function jobRow (entry: JobEntry, viewer: string): JobRow {
   return {
     id: entry.job.id,
     name: entry.job.name,
-    title: [...entry.job.commands.map(commandTitle), ...(entry.job.each == null ? [] : [`${entry.job.each.items.length} items`])].join(' · ').slice(0, MAX_TITLE).toWellFormed(),
+    title: titleOf(entry).slice(0, MAX_TITLE).toWellFormed(),
     kind: entry.job.kind,
     state: jobState(entry),
     acceptedAt: entry.acceptedAtMs,
@@ -113,6 +113,12 @@ export function jobRow (entry: JobEntry, viewer: string): JobRow {
     failed: tasks.filter(task => isTaskEnd(task.state) && task.state !== 'done').length,
     mine: entry.job.client === viewer
   }
+}
+
+function titleOf ({ job: { commands, each, map }, tasks }: JobEntry): string {
+  return map != null
+    ? `map of ${tasks.size} ${tasks.size === 1 ? 'command' : 'commands'}`
+    : [...commands.map(commandTitle), ...(each == null ? [] : [`${each.items.length} items`])].join(' · ')
 }
 
 /** `connectedMs`: how long this master has been there, as far as the one that is asked can say. */

@@ -1,7 +1,7 @@
 import { toError } from '../../model/errors.ts'
 import { Box } from '../../sandbox/index.ts'
 import type { Job } from '../../model/job.ts'
-import type { Affinity, BoxOptions } from '../../sandbox/index.ts'
+import type { Affinity, BoxOptions, BoxView } from '../../sandbox/index.ts'
 
 /** How long a box waits for another execution of its job. */
 const KEPT_MS = 2_000
@@ -59,8 +59,11 @@ export class Boxes {
     }
   }
 
-  /** @param place - undefined: for what is measured, and has all places */
-  async take (place: number | undefined, job: Job): Promise<Box> {
+  /**
+   * @param place - undefined: for what is measured, and has all places
+   * @param views - what it must be shown: no box that is ready has that, but one that is kept for the job
+   */
+  async take (place: number | undefined, job: Job, views?: readonly BoxView[]): Promise<Box> {
     if (place == null) {
       // nobody is to be ended or built beside it
       await Promise.all([...this.#kept.keys()].map(async kept => this.#drop(kept)))
@@ -78,6 +81,10 @@ export class Boxes {
       }
 
       await kept.box.close()
+    }
+
+    if (views != null) {
+      return Box.create({ ...this.#optionsFor(place), views })
     }
 
     const key = place ?? this.#whole

@@ -6,6 +6,7 @@ import { deliver } from './delivery.ts'
 import { encodedResult } from './encoded.ts'
 import { ResultsLine } from './results-line.ts'
 import type { Parcel } from './parcel.ts'
+import type { ContentStore } from '../../store/content.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { Finished, Receipt } from '../../node/protocol/results/messages.ts'
 
@@ -33,6 +34,8 @@ const UNKNOWN_RETRY_MS = { first: 250, most: 15_000 }
 
 export interface CourierComponents {
   node: MeshNode
+  /** What tasks have brought back. */
+  files: Pick<ContentStore, 'open'>
   /** Peer id. */
   master: string
   /** The master has it on disk, or wants it no more. */
@@ -264,10 +267,8 @@ export class Courier {
   }
 
   async #deliverAlone (item: Item): Promise<void> {
-    const { node, master } = this.#components
-
     try {
-      const answer = await deliver(item.parcel, node, master, this.#stop.signal)
+      const answer = await deliver(item.parcel, this.#components, this.#stop.signal)
 
       if (answer.kind === 'refused') {
         this.#onRefused(item)
@@ -316,7 +317,7 @@ export class Courier {
 
 /** May it go with others? A record has a few samples as a rule; what has many is not encoded to find that out. */
 function isSmall ({ result, output }: Parcel): boolean {
-  return result != null &&
+  return result != null && result.collected?.payload == null &&
     outputBytes(output) <= MAX_FINISHED_BYTES / 2 &&
     result.commands.length <= 1 && (result.commands[0]?.samples.length ?? 0) <= 1 &&
     outputBytes(output) + encodedResult(result).byteLength <= MAX_FINISHED_BYTES

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { toError } from '../../model/errors.ts'
 import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
+import { payloadSize } from '../../model/payload.ts'
 import { formatBytes, formatDuration } from '../../model/units.ts'
 import { OUTPUT_STREAMS } from '../output.ts'
 import { Courier } from './courier.ts'
@@ -12,6 +13,7 @@ import type { GivenUp, KeepingBounds } from './keeping.ts'
 import type { Outbox } from './outbox.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
+import type { ContentStore } from '../../store/content.ts'
 import type { Spools } from '../../store/spool.ts'
 
 /** How often what is too old is looked for: often enough for short times, and at least so often. */
@@ -28,6 +30,8 @@ export interface DeliveriesComponents {
   outbox: Outbox
   /** Outputs that wait for delivery. */
   spools: Spools
+  /** What tasks have brought back, pinned by their executions. */
+  files: ContentStore
   bounds: KeepingBounds
   /** The state that users see has changed. */
   onChange: () => void
@@ -76,6 +80,7 @@ export class Deliveries {
       await this.#resumeOne(execution).catch(err => { log(`the result of execution ${execution} cannot be delivered now: ${toError(err).message}`) })
     }
 
+    await this.#components.files.dropUnheld().catch(err => { log(`files that nobody waits for are left: ${toError(err).message}`) })
     await this.#removeStrays().catch(err => { log(`output that nobody waits for is left: ${toError(err).message}`) })
     this.#keep()
     this.#keeping = setInterval(() => {
@@ -218,6 +223,7 @@ export class Deliveries {
 
       const entry: Entry = { parcel, output, confirmed: kept.confirmed, recordBytes: kept.bytes, ageMs: kept.ageMs, since: performance.now() }
 
+      this.#holdFiles(execution, kept.result)
       parcel.finish(kept.result)
       this.#finishedBytes += bytesOf(entry)
       this.#add(entry)
@@ -252,8 +258,8 @@ export class Deliveries {
   }
 
   #addCourier (master: string): void {
-    const { node, log } = this.#components
-    const courier = new Courier({ node, master, onConfirmed: parcel => { this.#onConfirmed(parcel.execution, master) }, log })
+    const { node, files, log } = this.#components
+    const courier = new Courier({ node, files, master, onConfirmed: parcel => { this.#onConfirmed(parcel.execution, master) }, log })
 
     this.#couriers.set(master, courier)
 
@@ -313,12 +319,30 @@ export class Deliveries {
         log(`the delivered result of execution ${execution} is still on disk: ${toError(err).message}`)
       } finally {
         await entry.output?.close().catch(() => {})
+        await this.#dropFiles(entry)
         this.#entries.delete(execution)
         this.#finishedBytes -= bytes
         onChange()
         this.#tell()
       }
     })()
+  }
+
+  #holdFiles (execution: string, { collected }: ExecutionResult): void {
+    if (collected?.payload != null) {
+      this.#components.files.pin(collected.payload.id, execution)
+    }
+  }
+
+  /** Others may have brought back the very same. */
+  async #dropFiles ({ parcel: { execution, result } }: Entry): Promise<void> {
+    const { files, log } = this.#components
+    const id = result?.collected?.payload?.id
+
+    if (id != null) {
+      files.unpin(id, execution)
+      await files.drop(id).catch(err => { log(`files of execution ${execution} are left: ${toError(err).message}`) })
+    }
   }
 
   /** Many short executions are forgotten with one write. */
@@ -384,7 +408,9 @@ export class Deliveries {
 
 /** Of what is kept of it. */
 function bytesOf ({ recordBytes, parcel }: Entry): number {
-  return recordBytes + OUTPUT_STREAMS.reduce((sum, stream) => sum + parcel.output.size(stream), 0)
+  const files = parcel.result?.collected?.payload
+
+  return recordBytes + (files == null ? 0 : payloadSize(files)) + OUTPUT_STREAMS.reduce((sum, stream) => sum + parcel.output.size(stream), 0)
 }
 
 function ageOf ({ ageMs, since }: Entry): number {

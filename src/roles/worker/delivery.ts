@@ -1,8 +1,10 @@
 import { MeshmarkError, toError } from '../../model/errors.ts'
+import { sendPayload } from '../../node/payload/send.ts'
 import { task as taskProtocol } from '../../node/protocol/task/index.ts'
 import { OUTPUT_STREAMS } from '../output.ts'
 import type { LiveReport, Parcel } from './parcel.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
+import type { ContentStore } from '../../store/content.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { OutputStream, TaskConfirm, TaskReport } from '../../node/protocol/task/messages.ts'
 
@@ -20,12 +22,20 @@ export type Delivered =
   | { kind: 'unwanted' }
   | { kind: 'refused', reason: string }
 
+export interface DeliveryComponents {
+  node: MeshNode
+  /** What tasks have brought back. */
+  files: Pick<ContentStore, 'open'>
+  /** Peer id. */
+  master: string
+}
+
 /**
  * Delivers one execution to one master, as it goes on: where it stands, its
- * output from disk, and at the end its result. Rejects when the stream breaks;
+ * output from disk, and at the end the files that it brought back and its result. Rejects when the stream breaks;
  * the next call goes on where the master says that this one got to.
  */
-export async function deliver (parcel: Parcel, node: MeshNode, master: string, signal: AbortSignal): Promise<Delivered> {
+export async function deliver (parcel: Parcel, { node, files, master }: DeliveryComponents, signal: AbortSignal): Promise<Delivered> {
   const channel = await node.openChannel(master, taskProtocol, { signal })
 
   try {
@@ -44,7 +54,7 @@ export async function deliver (parcel: Parcel, node: MeshNode, master: string, s
       throw new MeshmarkError('failed', 'the master did not say where to resume')
     }
 
-    await new Delivery(parcel, channel, signal, { stdout: answer.stdout, stderr: answer.stderr }).run()
+    await new Delivery(parcel, channel, async () => sendFiles(parcel, { node, files, master }, signal), signal, { stdout: answer.stdout, stderr: answer.stderr }).run()
     await channel.close()
 
     return { kind: 'stored' }
@@ -54,18 +64,31 @@ export async function deliver (parcel: Parcel, node: MeshNode, master: string, s
   }
 }
 
+/** By the payload protocol, of which this master has just said that it expects them. */
+async function sendFiles ({ result }: Parcel, { node, files, master }: DeliveryComponents, signal: AbortSignal): Promise<void> {
+  const source = await files.open(result?.collected?.payload?.id ?? '')
+
+  try {
+    await sendPayload(node, master, { manifest: source.manifest, readChunk: async index => source.readChunk(index), signal })
+  } finally {
+    await source.close()
+  }
+}
+
 class Delivery {
   readonly #parcel: Parcel
   readonly #channel: Channel<TaskConfirm, TaskReport>
+  readonly #sendFiles: () => Promise<void>
   readonly #signal: AbortSignal
   readonly #sent: Record<OutputStream, number>
   readonly #said = new Set<LiveReport>()
   #taken: Record<OutputStream, number>
   #wake = (): void => {}
 
-  constructor (parcel: Parcel, channel: Channel<TaskConfirm, TaskReport>, signal: AbortSignal, from: Record<OutputStream, number>) {
+  constructor (parcel: Parcel, channel: Channel<TaskConfirm, TaskReport>, sendFiles: () => Promise<void>, signal: AbortSignal, from: Record<OutputStream, number>) {
     this.#parcel = parcel
     this.#channel = channel
+    this.#sendFiles = sendFiles
     this.#signal = signal
     this.#sent = { ...from }
     this.#taken = { ...from }
@@ -104,6 +127,10 @@ class Delivery {
           this.#taken = { stdout: confirm.stdout, stderr: confirm.stderr }
           this.#wake()
           break
+        case 'want-files':
+          await this.#sendFiles()
+          await this.#sendResult()
+          break
         case 'stored':
           return
         default:
@@ -133,13 +160,23 @@ class Delivery {
 
       // the master may have more than is left here: a power cut takes what was sent before it was fsynced
       if (result != null && OUTPUT_STREAMS.every(stream => this.#sent[stream] >= output.size(stream))) {
-        await this.#channel.send({ kind: 'result', result, stdoutBytes: this.#sent.stdout, stderrBytes: this.#sent.stderr }, { signal: this.#signal })
+        await this.#sendResult()
         return
       }
 
       this.#signal.throwIfAborted()
       await woken
     }
+  }
+
+  async #sendResult (): Promise<void> {
+    const { result } = this.#parcel
+
+    if (result == null) {
+      throw new MeshmarkError('failed', 'the master asked for the files of what has not ended')
+    }
+
+    await this.#channel.send({ kind: 'result', result, stdoutBytes: this.#sent.stdout, stderrBytes: this.#sent.stderr }, { signal: this.#signal })
   }
 
   async #sendReports (): Promise<void> {

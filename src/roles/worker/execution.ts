@@ -1,5 +1,5 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
-import { parseExecutionId } from '../../model/ids.ts'
+import { executionId, parseExecutionId } from '../../model/ids.ts'
 import { DEFAULT_QUIET_MS } from '../../model/plan.ts'
 import { WORKER_REPORT_MS } from '../../model/states.ts'
 import { taskCommands } from '../../model/task-commands.ts'
@@ -7,9 +7,13 @@ import { meetDemand } from '../../machine/demands.ts'
 import { readEnvironment } from '../../machine/environment.ts'
 import { gradeNoise, readNoise } from '../../machine/noise.ts'
 import { BuildFailure } from './builds/builds.ts'
+import { variantFor, withVariant } from '../../machine/variants.ts'
+import { BOX_DATA } from '../../sandbox/index.ts'
+import { Collection } from './collection.ts'
 import { deliverable } from './deliverable.ts'
 import { openPayload } from '../../store/open-payload.ts'
 import type { Boxes } from './boxes.ts'
+import type { DataSets } from './data-sets.ts'
 import type { Builds } from './builds/builds.ts'
 import type { ExecutionOutput } from './execution-output.ts'
 import type { SealedJobs } from './sealed-jobs.ts'
@@ -17,12 +21,12 @@ import type { SharedTurns } from './shared-turns.ts'
 import type { SlotStart } from './slot-state.ts'
 import type { NoiseScope } from '../../machine/noise.ts'
 import type { QuietWatch } from '../../machine/quiet-watch.ts'
-import type { Job } from '../../model/job.ts'
+import type { Command, Job } from '../../model/job.ts'
 import type { Limits, SomeLimits } from '../../model/limits.ts'
-import type { Grant } from '../../model/machine.ts'
+import type { Grant, WorkerInfo } from '../../model/machine.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { TaskReport } from '../../node/protocol/task/messages.ts'
-import type { Box, BoxReport, RunOptions } from '../../sandbox/index.ts'
+import type { Box, BoxFile, BoxReport, RunOptions } from '../../sandbox/index.ts'
 import type { ContentStore } from '../../store/content.ts'
 import type { ContentReader } from '../../store/content-reader.ts'
 
@@ -33,11 +37,18 @@ export interface ExecutionInit {
   start: SlotStart
   boxes: Boxes
   builds: Builds
+  /** What this worker says of itself. */
+  self: () => WorkerInfo
   /** What no job may exceed here. */
   ceilings: SomeLimits
   /** What jobs may do to the machine. */
   grants: Grant[]
   content: ContentStore
+  /** What tasks bring back, until every master has it; each is pinned by its execution. */
+  collected: ContentStore
+  dataSets: DataSets
+  /** For files that are on their way there. */
+  collectDir: string
   jobs: SealedJobs
   turns: SharedTurns
   quiet: QuietWatch
@@ -199,8 +210,13 @@ interface Before {
 
 async function inBox (init: ExecutionInit, job: Job, before: Before, record: ExecutionResult): Promise<BoxReport> {
   const place = job.kind === 'run' ? undefined : init.start.place
-  const box = await init.boxes.take(place, job)
+  const shown = job.data == null ? undefined : await init.dataSets.show(job.data)
+  const box = await init.boxes.take(place, job, shown?.views).catch(async err => {
+    await shown?.release()
+    throw err
+  })
   let isOver = false
+  let collection: Collection | undefined
 
   try {
     init.signal.throwIfAborted()
@@ -208,14 +224,23 @@ async function inBox (init: ExecutionInit, job: Job, before: Before, record: Exe
     record.cores = init.boxes.boundTo(place)
     record.limits = limitsOf(box, init, job, record.key.task)
 
+    const commands = taskCommands(job, record.key.task)
+
+    collection = job.collect == null ? undefined : new Collection(init.collectDir, commands.length > 1)
+
+    const options = runOptions(init, record, collection)
     const report = box.repeatable
-      ? await box.again(taskCommands(job, record.key.task), runOptions(init, record))
-      : await runFirst(box, init, job, record.limits, before, record)
+      ? await box.again(commands, options)
+      : await runFirst(box, init, job, record.limits, before, commands, options)
 
     isOver = true
+    // after a cancel nobody asks for them
+    record.collected = await collection?.finish(init.collected, executionId(record.key), report.skipped ?? [])
 
     return report
   } finally {
+    await collection?.discard()
+    await shown?.release()
     await init.boxes.give(place, job, box, isOver)
   }
 }
@@ -231,35 +256,51 @@ function limitsOf (box: Box, { ceilings, grants }: ExecutionInit, job: Job, task
   return met.limits
 }
 
-async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits, { built, waited }: Before, record: ExecutionResult): Promise<BoxReport> {
+async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits, { built, waited }: Before, commands: Command[], options: RunOptions): Promise<BoxReport> {
   const payload = built ?? (job.payload == null ? undefined : await openPayload(init.content, job.payload))
-  const commands = taskCommands(job, record.key.task)
 
   try {
     return await box.run({
       kind: job.kind,
       commands,
-      files: payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? [],
+      files: variedFiles(init, job, payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? []),
       descriptor: payload == null || payload.manifest.chunks.length === 0 ? undefined : await payload.descriptor(),
       // a task of a map has one command
       stdin: commands[0]?.stdin ?? job.stdin,
-      env: job.env,
+      env: job.data == null ? job.env : { MESHMARK_DATA: BOX_DATA, ...job.env },
       limits,
       plan: job.plan,
       comparison: job.comparison,
       ignoreFailure: job.ignoreFailure,
       coldCache: job.coldCache,
       counters: job.counters,
+      collect: job.collect,
+      data: job.data != null,
       startAt: waited ? undefined : init.start.startAtMs,
       // items are many, and short as a rule
       repeat: job.kind === 'exec' && job.each != null && job.counters !== true
-    }, runOptions(init, record))
+    }, options)
   } finally {
     await (payload === built ? undefined : payload?.close())
   }
 }
 
-function runOptions (init: ExecutionInit, record: ExecutionResult): RunOptions {
+/** Throws when there is no file for this worker. */
+function variedFiles ({ self }: ExecutionInit, { variants }: Job, files: BoxFile[]): BoxFile[] {
+  if (variants == null) {
+    return files
+  }
+
+  const chosen = variantFor(self(), variants)
+
+  if ('refusal' in chosen) {
+    throw new MeshmarkError('refused', chosen.refusal)
+  }
+
+  return withVariant(files, variants.program, chosen.path)
+}
+
+function runOptions (init: ExecutionInit, record: ExecutionResult, collection: Collection | undefined): RunOptions {
   return {
     signal: init.signal,
     onEvent: async event => {
@@ -272,6 +313,10 @@ function runOptions (init: ExecutionInit, record: ExecutionResult): RunOptions {
           break
         case 'output':
           await init.output.append(event.stream, event.data)
+          break
+        case 'file':
+        case 'content':
+          await collection?.take(event)
           break
         case 'sample':
       }

@@ -4,6 +4,7 @@ import { ExecutionOutput } from './execution-output.ts'
 import { runExecution } from './execution.ts'
 import { NO_OUTPUT, Parcel } from './parcel.ts'
 import type { Boxes } from './boxes.ts'
+import type { DataSets } from './data-sets.ts'
 import type { Builds } from './builds/builds.ts'
 import type { Deliveries } from './deliveries.ts'
 import type { Outbox } from './outbox.ts'
@@ -13,7 +14,7 @@ import type { SlotStart } from './slot-state.ts'
 import type { NoiseScope } from '../../machine/noise.ts'
 import type { QuietWatch } from '../../machine/quiet-watch.ts'
 import type { SomeLimits } from '../../model/limits.ts'
-import type { Grant } from '../../model/machine.ts'
+import type { Grant, WorkerInfo } from '../../model/machine.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { ContentStore } from '../../store/content.ts'
 import type { Spools } from '../../store/spool.ts'
@@ -24,11 +25,17 @@ const MAX_SAVING = 64
 export interface ExecutionsComponents {
   boxes: Boxes
   builds: Builds
+  /** What this worker says of itself. */
+  self: () => WorkerInfo
   /** What no job may exceed here. */
   ceilings: SomeLimits
   /** What jobs may do to the machine. */
   grants: Grant[]
   content: ContentStore
+  /** What tasks bring back, until every master has it. */
+  collected: ContentStore
+  collectDir: string
+  dataSets: DataSets
   jobs: SealedJobs
   outbox: Outbox
   turns: SharedTurns
@@ -177,7 +184,7 @@ export class Executions {
   }
 
   async #runWith (output: ExecutionOutput, running: Running, start: SlotStart): Promise<ExecutionResult> {
-    const { boxes, builds, ceilings, grants, content, jobs, turns, quiet, noise, deliveries, makeRoom, onUnderWay, onChange, log } = this.#components
+    const { boxes, builds, self, ceilings, grants, content, collected, collectDir, dataSets, jobs, turns, quiet, noise, deliveries, makeRoom, onUnderWay, onChange, log } = this.#components
     const { execution } = running
     const parcel = new Parcel(execution, output, () => !running.measured, () => running.isItem, start.more)
 
@@ -188,9 +195,13 @@ export class Executions {
       start,
       boxes,
       builds,
+      self,
       ceilings,
       grants,
       content,
+      collected,
+      collectDir,
+      dataSets,
       jobs,
       turns,
       quiet,

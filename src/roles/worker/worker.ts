@@ -25,6 +25,7 @@ import { Boxes } from './boxes.ts'
 import { Builds } from './builds/builds.ts'
 import { Coalesced } from './coalesce.ts'
 import { Controls } from './controls.ts'
+import { DataSets } from './data-sets.ts'
 import { Deliveries } from './deliveries.ts'
 import { KnownTools } from './known-tools.ts'
 import { latestDrain } from './drain-word.ts'
@@ -140,6 +141,12 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       // the masters have it
       durable: false
     })
+    const collected = await ContentStore.open(join(dir, 'collected'), { maxBytes: options.resultBytes ?? RESULT_BYTES, onDamage: (path, reason) => { log(`${path} was damaged and is set aside: ${reason}`) } })
+    const dataSets = new DataSets(join(dir, 'data-sets'), content, log)
+    await dataSets.clear()
+    const collectDir = join(dir, 'collecting')
+    // of a life that ended on the way
+    await rm(collectDir, { recursive: true, force: true })
     const spools = await Spools.open(join(dir, 'outbox'))
     cleanups.add(async () => spools.close())
 
@@ -185,6 +192,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       node,
       outbox,
       spools,
+      files: collected,
       bounds: {
         keepMs: options.keepResultsMs ?? KEEP_RESULTS_MS,
         maxBytes: options.resultBytes ?? RESULT_BYTES,
@@ -205,9 +213,13 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
     const executions = new Executions({
       boxes,
       builds,
+      self: () => info(),
       ceilings: options.ceilings ?? {},
       grants: options.grants ?? [],
       content,
+      collected,
+      collectDir,
+      dataSets,
       jobs,
       outbox,
       turns,

@@ -20,6 +20,8 @@ export interface ProgramRoot {
   path: string[]
   /** Folders that are searched for libraries as those of LD_LIBRARY_PATH are. */
   libraryPaths?: string[]
+  /** What runs WebAssembly modules, with words of its own before the module's path; absent: nothing does. */
+  wasm?: { path: string, argv: string[] }
   /** What messages call the program; by default its path. */
   title?: string
 }
@@ -80,6 +82,12 @@ function inspectFile (path: string, file: OpenFile, root: ProgramRoot, title: st
     const notRun = elfProblem(path, file, root, title)
 
     return notRun == null ? { ok: true, path, argvPrefix: [] } : { ok: false, notRun }
+  }
+
+  if (start.subarray(0, 4).toString('latin1') === '\0asm') {
+    return root.wasm == null
+      ? refuse('missing-interpreter', `${title} is a WebAssembly module, and there is nothing to run it`)
+      : { ok: true, path: root.wasm.path, argvPrefix: [...root.wasm.argv, path] }
   }
 
   const foreign = foreignFormat(start)

@@ -5,6 +5,9 @@ import { digestOf } from './working-copy.ts'
 import type { Command } from '../../model/job.ts'
 import type { NotRun } from '../../model/result.ts'
 
+/** The worker's own Node, with a host of ours. */
+const WASM = { path: process.execPath, argv: ['node', '--no-warnings', BOX.wasmHost] }
+
 /** A program that can be started. */
 export interface Runnable {
   path: string
@@ -72,7 +75,7 @@ function look (command: Command, env: Record<string, string>, alive: () => void)
   const { path } = resolved
   const identity = identityOf(command, path)
   const libraryPaths = env['LD_LIBRARY_PATH']?.split(':').filter(folder => folder !== '')
-  const inspected = inspectProgram(path, { arch: process.arch, path: folders, title: titleOf(command), ...(libraryPaths == null ? {} : { libraryPaths }) })
+  const inspected = inspectProgram(path, { arch: process.arch, path: folders, title: titleOf(command), wasm: WASM, ...(libraryPaths == null ? {} : { libraryPaths }) })
 
   return inspected.ok ? { named, path, identity, inspected, digest: digestOf(path, alive) } : inspected
 }

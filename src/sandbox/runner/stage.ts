@@ -1,4 +1,6 @@
-import { chmodSync, mkdirSync, statfsSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, statfsSync, statSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { DATA_FOLDER } from '../../model/data.ts'
 import { BOX, BOX_USER, WRITABLE } from '../layout.ts'
 import type { LimitName, Limits } from '../../model/limits.ts'
 import type { RunnerTask } from '../protocol.ts'
@@ -30,6 +32,7 @@ export class Stage {
   #laid: Contents | undefined
   #limits: Pick<Limits, 'tmpBytes' | 'tmpInodes'> = IDLE
   #java = false
+  #data = false
   #used = true
   #folders: readonly Folder[] = []
 
@@ -39,7 +42,8 @@ export class Stage {
   }
 
   /** From here on runs begin with this payload and have this much room. */
-  set (payload: Contents, { limits, commands }: Pick<RunnerTask, 'limits' | 'commands'>): void {
+  set (payload: Contents, { limits, commands, data }: Pick<RunnerTask, 'limits' | 'commands' | 'data'>): void {
+    this.#data = data === true
     this.#payload = payload
     this.#java = commands.some(({ argv }) => argv.some(word => JAVA.test(word)))
     this.#limits = limits
@@ -77,7 +81,13 @@ export class Stage {
       }
 
       if (stale.includes(BOX.work)) {
-        this.#identity.asProgram(() => { contents?.lay(alive) })
+        this.#identity.asProgram(() => {
+          contents?.lay(alive)
+
+          if (this.#data) {
+            linkData()
+          }
+        })
       }
 
       this.#folders = WRITABLE.map(folder => stateOf(folder))
@@ -150,6 +160,17 @@ const JAVA = /\bjava/
 function keepJavaQuiet (): void {
   mkdirSync(JAVA_COUNTERS)
   chmodSync(JAVA_COUNTERS, 0o777)
+}
+
+/** What a setup left may have the link already, or something of its own in its place. */
+function linkData (): void {
+  try {
+    symlinkSync(BOX.data, join(BOX.work, DATA_FOLDER))
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code !== 'EEXIST') {
+      throw err
+    }
+  }
 }
 
 /** A folder that programs write to. */

@@ -168,7 +168,7 @@ const map: Arbitrary<JobMap> = partly<JobMap, 'reportMs'>({
   }, 'worker', 'keepGoing'), { maxLength: 3 })
 }, 'reportMs')
 
-export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require' | 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'data' | 'collect' | 'build'>({
+export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'require' | 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'data' | 'collect' | 'build' | 'variants'>({
   id: jobId,
   client: peerId,
   name,
@@ -196,8 +196,9 @@ export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'r
   deadlineMs: fc.integer({ min: 1, max: 86_400_000 }),
   data: fc.array(fc.record({ name: payloadPath, payload: manifest }), { minLength: 1, maxLength: 3 }),
   collect: fc.record({ patterns: fc.array(text(24, 1), { maxLength: 3 }), maxBytes: fc.integer({ min: 1, max: MAX_COLLECT_BYTES }) }),
-  build: fc.record({ line: word, limits: someLimits })
-}, 'name', 'payload', 'stdin', 'require', 'comparison', 'ignoreFailure', 'coldCache', 'counters', 'quietMs', 'replicas', 'retryLostMs', 'each', 'map', 'retry', 'priority', 'deadlineMs', 'data', 'collect', 'build')
+  build: fc.record({ line: word, limits: someLimits }),
+  variants: fc.record({ program: payloadPath, choices: fc.array(fc.record({ where: fc.array(fc.record({ key: text(12, 1), value: text(12, 1) }), { maxLength: 2 }), path: payloadPath }), { maxLength: 3 }) })
+}, 'name', 'payload', 'stdin', 'require', 'comparison', 'ignoreFailure', 'coldCache', 'counters', 'quietMs', 'replicas', 'retryLostMs', 'each', 'map', 'retry', 'priority', 'deadlineMs', 'data', 'collect', 'build', 'variants')
 
 const resources: Arbitrary<Resources> = fc.record({
   machineId: fact,
@@ -282,6 +283,8 @@ const commandResult = (index: number): Arbitrary<CommandResult> => partly<Comman
   reached: finite
 }, 'memoryBytes', 'output', 'notRun', 'program', 'reached')
 
+const collected = partly<Collected, 'payload'>({ payload: manifest, skipped: fc.array(sentence, { maxLength: 3 }) }, 'payload')
+
 export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reason' | 'sandbox' | 'start' | 'noise' | 'limits' | 'environment' | 'quietWaitMs' | 'cores' | 'noCounters' | 'collected' | 'build'>({
   key: fc.record({ job: jobId, task: taskName, worker: peerId, attempt: fc.nat(999_999_999) }),
   outcome,
@@ -298,7 +301,7 @@ export const result: Arbitrary<ExecutionResult> = partly<ExecutionResult, 'reaso
   quietWaitMs: whole,
   cores: processors,
   noCounters: sentence,
-  collected: partly<Collected, 'payload'>({ payload: manifest, skipped: fc.array(sentence, { maxLength: 3 }) }, 'payload'),
+  collected,
   build: partly<BuildFacts, 'compiler'>({ compiler: sentence, wallMs: whole, cached: fc.boolean() }, 'compiler')
 }, 'reason', 'sandbox', 'start', 'noise', 'limits', 'environment', 'quietWaitMs', 'cores', 'noCounters', 'collected', 'build')
 
@@ -439,7 +442,8 @@ export const task = {
     kind('taken', { stdout: whole, stderr: whole }),
     bare('stored'),
     refused,
-    bare('unwanted')
+    bare('unwanted'),
+    bare('want-files')
   )
 }
 
@@ -521,7 +525,9 @@ export const submit = {
     bare('nodes'),
     kind('jobs', { limit: fc.integer({ min: 1, max: 1_000_000 }) }),
     kind('show', { selector: text(24), items: fc.constantFrom('failed' as const, 'all' as const, 'none' as const) }, 'items'),
-    kind('attach-items', { selector: text(24), follow: fc.boolean(), ordered: fc.boolean(), texts: fc.boolean(), told: bytes(100), offsets: fc.array(offset, { maxLength: 2 }) })
+    kind('attach-items', { selector: text(24), follow: fc.boolean(), ordered: fc.boolean(), texts: fc.boolean(), told: bytes(100), offsets: fc.array(offset, { maxLength: 2 }) }),
+    kind('files', { selector: text(24) }),
+    kind('chunks', { execution: executionId, from: chunkIndex })
   ),
   reply: fc.oneof<Array<Arbitrary<SubmitReply>>>(
     kind('accepted', { id: jobId, masters: fc.array(name, { maxLength: 3 }), existing: fc.boolean(), leftOut: fc.array(name, { minLength: 1, maxLength: 3 }) }, 'leftOut'),
@@ -539,7 +545,9 @@ export const submit = {
     kind('node', { row: nodeRow }),
     kind('row', { row: jobRow }),
     kind('counts', { counts: fc.array(stateCount, { maxLength: 5 }) }),
-    kind('items', { items: fc.array(itemEnd, { maxLength: 3 }) })
+    kind('items', { items: fc.array(itemEnd, { maxLength: 3 }) }),
+    kind('files', { execution: executionId, workerName: name, collected }),
+    kind('chunk', { index: chunkIndex, data: bytes(500) })
   )
 }
 

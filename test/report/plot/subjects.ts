@@ -65,6 +65,17 @@ function ofProfile (profile: Profile): Subject {
   return { jobs: [], sets: [], profile }
 }
 
+function ofLoad (clients: number, workers: number): Subject {
+  const grid = Array.from({ length: clients * workers }, (_, at) => {
+    const [c, w] = [at % clients + 1, Math.floor(at / clients) + (workers === 1 ? 3 : 1)]
+    const possible = Math.min(w / 3, c / 3.5)
+
+    return { clients: c, workers: w, tasks: c * 5, failed: 0, perSecond: possible * 0.985, possible, taskS: 3, aroundS: 0.05 }
+  })
+
+  return { jobs: [], sets: [], profile: recording(names(4)), load: { command: 'sleep 3', tasks: 5, pauseMs: 500, grid, recording: recording(names(4)) } }
+}
+
 const PARAMETERS = [100_000, 200_000, 400_000, 800_000, 1_600_000]
 
 function scan (workers: string[]): FinishedJob {
@@ -113,6 +124,8 @@ export const SUBJECTS: Array<{ name: string, kind: Kind, subject: Subject, width
   { name: 'two contenders on fifty workers', kind: 'comparison', subject: ofJobs(compared(names(25).map((name, at) => ({ name, slower: [0.98 + 0.002 * at, 1.3], seed: at + 1 })))) },
   { name: 'ten times slower', kind: 'comparison', subject: ofJobs(compared([...LONG, ...CJK].map((name, at) => ({ name, slower: [0.1 * 1.6 ** at], seed: at + 1 })))) },
   { name: 'too few pairs', kind: 'comparison', subject: ofJobs(compared(names(2).map(name => ({ name, slower: [1.1], pairs: 2 })))) },
+  { name: 'a grid of clients by workers', kind: 'scaling', subject: ofLoad(4, 4) },
+  { name: 'clients on one number of workers', kind: 'scaling', subject: ofLoad(6, 1) },
   { name: 'a parameter', kind: 'scaling', subject: ofJobs(scan(names(4))) },
   { name: 'a parameter on many workers', kind: 'scaling', subject: ofJobs(scan([...LONG, ...CJK])) },
   { name: 'cores', kind: 'scaling', subject: ofJobs({ ...measured(names(6), { factor: 0.7 }), workers: measured(names(6), { factor: 0.7 }).workers.map((worker, at) => ({ ...worker, info: { ...worker.info, resources: { ...worker.info.resources, cores: 2 ** at } } })) }) }

@@ -48,6 +48,7 @@ class Master {
       replica: this.replica,
       jobs: this.jobs,
       outputs: this.outputs,
+      files: { bytesOf: async () => 0, removeOf: async () => {} },
       retention,
       known: () => [...this.known.values()].map(({ job: { id }, finishedAtMs }) => ({ id, finishedAtMs })),
       isCoordinator: () => this.reigns,

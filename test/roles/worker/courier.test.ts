@@ -53,6 +53,7 @@ beforeEach(async () => {
 
   courier = new Courier({
     node: worker,
+    files: { open: async () => { throw new Error('nothing was brought back') } },
     master: peer.id,
     onConfirmed: ({ execution }) => {
       confirmed.push(execution)

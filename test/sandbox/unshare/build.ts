@@ -79,7 +79,7 @@ export async function build (kind: 'bubblewrap' | 'unshare', { twoUids = false, 
   const bare = koffi as unknown as Koffi
   const memory = new MemoryFiles(loadLibc(bare))
   const koffiFile = readFileSync(/\s(\/.*koffi[^\n/]*\.node)$/m.exec(readFileSync('/proc/self/maps', 'utf8'))?.[1] ?? '')
-  const plan = boxPlan({ runner: runner ?? readFileSync(join(FOLDER, 'look.cjs')), koffi: koffiFile, nodePath: NODE_INSIDE, ...(NODE_INSIDE === process.execPath ? {} : { node: process.execPath }), twoUids, proc })
+  const plan = boxPlan({ runner: runner ?? readFileSync(join(FOLDER, 'look.cjs')), koffi: koffiFile, wasmHost: Buffer.alloc(0), nodePath: NODE_INSIDE, ...(NODE_INSIDE === process.execPath ? {} : { node: process.execPath }), twoUids, proc })
 
   plan.steps.splice(-1, 0, ...steps)
 

@@ -5,6 +5,7 @@ import { MAX_DATA_SETS } from '../../../model/data.ts'
 import { MAX_MASTERS } from '../../../model/job.ts'
 import { MAX_ENTRIES, MAX_LISTS, MAX_REPORT_MS, MIN_REPORT_MS } from '../../../model/map.ts'
 import { CHUNK_SIZE, MAX_CHUNKS, MAX_FILES } from '../../../model/payload.ts'
+import { MAX_VARIANTS } from '../../../model/variants.ts'
 import { REQUIREMENTS } from '../../../model/requirements.ts'
 import { RESTARTS } from '../../../model/restart.ts'
 import { ROLES } from '../../../model/roles.ts'
@@ -25,6 +26,7 @@ import type { PayloadFile, PayloadManifest } from '../../../model/payload.ts'
 import type { Placement, Selector } from '../../../model/placement.ts'
 import type { Plan } from '../../../model/plan.ts'
 import type { RestartRule } from '../../../model/restart.ts'
+import type { Variant, Variants } from '../../../model/variants.ts'
 
 /** Measured runs of all commands of a job on one worker, so that a result stays within one message. */
 export const MAX_RUNS = 100_000
@@ -150,7 +152,11 @@ export const job = message<Job>('Job', {
   deadlineMs: optional(25, duration),
   data: optionalList(26, message<DataSet>('DataSet', { name: field(1, payloadPath), payload: field(2, payloadManifest), file: optional(3, bool) }), MAX_DATA_SETS),
   collect: optional(27, message<Collect>('Collect', { patterns: list(1, text({ min: 1, max: 512 }), MAX_PATTERNS), maxBytes: field(2, uint({ min: 1, max: MAX_COLLECT_BYTES })) })),
-  build: optional(28, message<Build>('Build', { line: field(1, word), limits: field(2, someLimits) }))
+  build: optional(28, message<Build>('Build', { line: field(1, word), limits: field(2, someLimits) })),
+  variants: optional(29, message<Variants>('Variants', {
+    program: field(1, payloadPath),
+    choices: list(2, message<Variant>('Variant', { where: selectors(1), path: field(2, payloadPath) }), MAX_VARIANTS)
+  }))
 })
 
 /** The bytes that a client seals; the same job always has the same. */

@@ -80,6 +80,8 @@ const commandResult = message<CommandResult>('CommandResult', {
   reached: optional(10, double)
 })
 
+export const collected = message<Collected>('Collected', { payload: optional(1, payloadManifest), skipped: list(2, sentence, MAX_COLLECT_FILES) })
+
 const OUTCOMES: readonly Outcome[] = ['done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted']
 
 export const outcome = oneOf('Outcome', OUTCOMES)
@@ -100,7 +102,7 @@ export const executionResult = message<ExecutionResult>('ExecutionResult', {
   quietWaitMs: optional(13, millis),
   cores: optionalList(14, processor, MAX_PROCESSORS),
   noCounters: optional(15, sentence),
-  collected: optional(16, message<Collected>('Collected', { payload: optional(1, payloadManifest), skipped: list(2, sentence, MAX_COLLECT_FILES) })),
+  collected: optional(16, collected),
   build: optional(17, message<BuildFacts>('BuildFacts', { compiler: optional(1, sentence), wallMs: field(2, millis), cached: field(3, bool) }))
 })
 

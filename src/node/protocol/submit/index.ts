@@ -1,4 +1,5 @@
-import { executionResult } from '../model/result.ts'
+import { CHUNK_SIZE, MAX_CHUNKS } from '../../../model/payload.ts'
+import { collected, executionResult } from '../model/result.ts'
 import { count, execution, jobId, millis, name, payloadId, selector, sentence, size, taskName } from '../model/words.ts'
 import { codec } from '../schema/codec.ts'
 import { field, list, message, optional, optionalList } from '../schema/message.ts'
@@ -13,6 +14,7 @@ import type { Protocol } from '../protocol.ts'
 /** A sealed job: its manifest is most of it. */
 export const MAX_JOB_BYTES = 12 * 1024 * 1024
 
+const chunk = uint({ max: MAX_CHUNKS - 1 })
 const offset = message<OutputOffset>('OutputOffset', { execution: field(1, execution), stream: field(2, stream), offset: field(3, size) })
 
 /** What clients ask of a master, one request a stream. */
@@ -47,7 +49,9 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
       told: field(5, bytes({ max: Math.ceil(MAX_TASKS / 8) })),
       offsets: list(6, offset, 2)
     }),
-    profile: variant(20, { withinMs: optional(1, millis), selector: optional(2, selector), follow: field(3, bool) })
+    profile: variant(20, { withinMs: optional(1, millis), selector: optional(2, selector), follow: field(3, bool) }),
+    files: variant(21, { selector: field(1, selector) }),
+    chunks: variant(22, { execution: field(1, execution), from: field(2, chunk) })
   })),
   reply: codec('submit answer', union<SubmitReply, 'kind'>('SubmitReply', 'kind', {
     accepted: variant(1, { id: field(1, jobId), masters: list(2, name, 64), existing: field(3, bool), leftOut: optionalList(4, name, 64) }),
@@ -66,6 +70,8 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
     row: variant(14, { row: field(1, jobRow) }),
     counts: variant(15, { counts: stateCounts }),
     items: variant(16, { items: list(1, itemEnd, MAX_ITEM_ENDS) }),
-    profile: variant(20, { nowMs: field(1, millis), changes: list(2, profileChange, MAX_PROFILE_CHANGES) })
+    profile: variant(20, { nowMs: field(1, millis), changes: list(2, profileChange, MAX_PROFILE_CHANGES) }),
+    files: variant(21, { execution: field(1, execution), workerName: field(2, name), collected: field(3, collected) }),
+    chunk: variant(22, { index: field(1, chunk), data: field(2, bytes({ max: CHUNK_SIZE })) })
   }))
 }

@@ -1,3 +1,4 @@
+import type { Collected } from '../../../model/collect.ts'
 import type { Job } from '../../../model/job.ts'
 import type { WorkerInfo } from '../../../model/machine.ts'
 import type { LimitName } from '../../../model/limits.ts'
@@ -38,6 +39,10 @@ export type SubmitRequest =
   | { kind: 'nodes' }
   | ({ kind: 'jobs', limit: number } & JobFilter)
   /** `items`: of a job with items, these, without their results; absent = all results of any job. */
+  /** What its tasks have brought back: `files` of each record, then `end`. */
+  | { kind: 'files', selector: string }
+  /** Those files: the chunks of their payload from this one on, as `chunk`. */
+  | { kind: 'chunks', execution: string, from: number }
   | { kind: 'show', selector: string, items?: 'failed' | 'all' | 'none' }
   /** What the workers did: of the time since `withinMs` ago (absent = all that is kept), or only a job's executions; `follow`: and what comes. */
   | { kind: 'profile', withinMs?: number, selector?: string, follow: boolean }
@@ -170,5 +175,7 @@ export type SubmitReply =
   | { kind: 'cancelled', id: string, pending: string[] }
   | { kind: 'node', row: NodeRow }
   | { kind: 'row', row: JobRow }
+  | { kind: 'files', execution: string, workerName: string, collected: Collected }
+  | { kind: 'chunk', index: number, data: Uint8Array }
   /** The first one comes at once, with or without changes. `nowMs`: the master's clock, milliseconds since 1970. */
   | { kind: 'profile', nowMs: number, changes: ProfileChange[] }

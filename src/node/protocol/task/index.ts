@@ -31,6 +31,7 @@ export const task: Protocol<TaskReport, TaskConfirm> = {
     taken: variant(2, offsets),
     stored: variant(3, {}),
     refused: variant(4, { reason: field(1, sentence) }),
-    unwanted: variant(5, {})
+    unwanted: variant(5, {}),
+    'want-files': variant(6, {})
   }))
 }

@@ -20,7 +20,9 @@ export type TaskConfirm =
   | { kind: 'resume', stdout: number, stderr: number }
   /** Output up to here is taken; lets the worker send more. */
   | { kind: 'taken', stdout: number, stderr: number }
-  /** Result and output are fsynced here; the worker may forget them. */
+  /** Answer to a result: give the files that it brought back, by the payload protocol and without a ticket, then say it again. */
+  | { kind: 'want-files' }
+  /** Result and output are fsynced here, and the files as far as this master has room; the worker may forget them. */
   | { kind: 'stored' }
   /** Unknown job, or not this worker's; the worker keeps it until its time is up. */
   | { kind: 'refused', reason: string }

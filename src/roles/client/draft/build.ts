@@ -56,7 +56,7 @@ export async function isReadyToRun (path: string): Promise<boolean> {
   }
 }
 
-const SCRIPTS = new Set(['.py', '.sh', '.bash', '.js', '.mjs', '.cjs', '.pl', '.rb', '.lua', '.R', '.r', '.php'])
+const SCRIPTS = new Set(['.py', '.sh', '.bash', '.js', '.mjs', '.cjs', '.pl', '.rb', '.lua', '.R', '.r', '.php', '.wasm'])
 
 function wordsOf (line: string): string[] {
   try {

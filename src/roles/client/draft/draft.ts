@@ -4,11 +4,14 @@ import { ITEM_MARK } from '../../../model/each.ts'
 import { MeshmarkError } from '../../../model/errors.ts'
 import { isJobId } from '../../../model/ids.ts'
 import type { Build } from '../../../model/build.ts'
-import type { Command, JobKind } from '../../../model/job.ts'
+import type { Command, JobKind, Program } from '../../../model/job.ts'
+import type { Variant } from '../../../model/variants.ts'
 import type { Plan } from '../../../model/plan.ts'
 import type { DraftFile, JobDraft } from '../types.ts'
 import { buildOf, insideFolder, sourcesOf } from './build.ts'
-import { collectCommands, readProgram } from './command-words.ts'
+import { collectOf } from './collect-options.ts'
+import { collectCommands, readProgram, type ProgramWord } from './command-words.ts'
+import { dataSetsOf } from './data-sets.ts'
 import type { HookOptions } from './hooks.ts'
 import type { JobOptions } from './job-options.ts'
 import { limitsOf } from './limit-options.ts'
@@ -17,6 +20,7 @@ import type { Parameter } from './parameters.ts'
 import { PayloadFiles } from './payload-files.ts'
 import { readPlacement } from './placement.ts'
 import { readRequirements } from './requirements.ts'
+import { variantProgram, variantsOf } from './variants.ts'
 
 export interface DraftRequest {
   kind: JobKind
@@ -53,6 +57,8 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
   const limits = limitsOf(options)
   const require = readRequirements(options.require)
   const env = readEnv(options.env ?? [])
+  const collect = collectOf(options)
+  const data = request.onlyGiven === true ? [] : await dataSetsOf(options.data)
   const typed = collectCommands(words, request.commands, { shell: options.shell, names: request.names, hooks: request.hooks, parameters: request.parameters })
 
   checkNames(options)
@@ -61,8 +67,12 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
     typed.forEach(giveItemToShell)
   }
 
-  if (options.retryLost != null && placement.on !== 'any') {
-    throw new MeshmarkError('usage', '--retry-lost has a meaning only with --on any: what one worker is asked to do, no other one can')
+  if (options.retryLost != null && placement.on !== 'any' && placement.on !== 'some') {
+    throw new MeshmarkError('usage', '--retry-lost has a meaning only with --on any or a number of workers: what one worker is asked to do, no other one can')
+  }
+
+  if (options.retry != null && kind !== 'exec') {
+    throw new MeshmarkError('usage', '--retry has a meaning only for what is handed out: what fails while it is measured is a result')
   }
 
   if (request.items != null && placement.on !== 'any') {
@@ -74,8 +84,16 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
   const build = buildOf(options)
   const sources = build == null ? [] : sourcesOf(build.line)
 
+  const variants = variantsOf(options)
+  const varied = variants.length === 0 ? undefined : variantProgram(typed.map(({ argv }) => argv[0] ?? ''))
+  const choices: Variant[] = []
+
+  for (const { where, file, path } of variants) {
+    choices.push({ where, path: await files.addVariant(file, path) })
+  }
+
   for (const { argv, title, hooks, parameters } of typed) {
-    const program = readProgram(argv[0] ?? '')
+    const program: ProgramWord | Program = varied == null ? readProgram(argv[0] ?? '') : { kind: 'payload', path: varied }
 
     commands.push({
       argv,
@@ -102,6 +120,10 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
     ? undefined
     : request.stdinCopy == null ? await files.addStdin(options.stdin) : await files.addStdin(request.stdinCopy, 'stdin')
 
+  if (files.all.some(({ path }) => path === varied)) {
+    throw new MeshmarkError('usage', `--variant puts a file called ${varied} there, and another one goes along under that name: rename it with --with FILE=NAME`)
+  }
+
   return {
     draft: {
       ...(options.id == null ? {} : { id: options.id }),
@@ -116,9 +138,15 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
       ...(require.length === 0 ? {} : { require }),
       plan,
       ...(build == null ? {} : { build }),
+      ...(varied == null ? {} : { variants: { program: varied, choices } }),
       ...(request.items == null ? {} : { each: { items: request.items } }),
       ...(options.replicas == null ? {} : { replicas: options.replicas }),
       ...(options.retryLost == null ? {} : { retryLostMs: options.retryLost }),
+      ...(options.retry == null ? {} : { retry: options.retry }),
+      ...(options.priority == null ? {} : { priority: options.priority }),
+      ...(options.deadline == null ? {} : { deadlineMs: Math.round(options.deadline) }),
+      ...(collect == null ? {} : { collect }),
+      ...(data.length === 0 ? {} : { data }),
       ...request.measuring
     },
     hints: [...(request.onlyGiven === true ? [] : forgottenFiles(commands, files.all.map(({ path }) => path))), ...unusedParameters(request), ...(build != null && files.all.length === 0 ? ['note: no file goes along for --build: add --with FILE for each that it reads'] : [])]
@@ -153,7 +181,8 @@ function readEnv (pairs: readonly string[]): Record<string, string> {
   }))
 }
 
-function checkNames ({ id, name }: JobOptions): void {
+/** Throws `usage` for an id or a name that no job can have. */
+export function checkNames ({ id, name }: Pick<JobOptions, 'id' | 'name'>): void {
   if (id != null && !isJobId(id)) {
     throw new MeshmarkError('usage', `--id '${id}' is not a ULID: 26 characters of 0-9 and A-Z without I, L, O and U`)
   }

@@ -1,5 +1,10 @@
+import type { RestartRule } from '../../../model/restart.ts'
+import type { CollectOptions } from './collect-options.ts'
+
 /** What may be said of any job, measured or not; its limits are read by `limitsOf`. */
-export interface JobOptions {
+export interface JobOptions extends CollectOptions {
+  /** `NAME=FILE` or `NAME=FOLDER`; what has no name before a `=` is no data set. */
+  data?: string | string[]
   on?: string
   where?: string[]
   require?: string[]
@@ -11,7 +16,14 @@ export interface JobOptions {
   detach?: boolean
   replicas?: number
   retryLost?: number
+  /** Only of what is handed out. */
+  retry?: RestartRule
+  priority?: number
+  /** Milliseconds. */
+  deadline?: number
   shell?: boolean
+  /** `CONDITION:FILE` */
+  variant?: string[]
   /** A line for `sh -c`: on each worker, before everything else. */
   build?: string
   /** Milliseconds. */

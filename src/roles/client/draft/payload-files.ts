@@ -86,6 +86,25 @@ export class PayloadFiles {
     return this.#isOnlyGiven || isMade || !await isReadyToRun(path) ? name : this.#add(path, name, (await look(path, 'program')).mode)
   }
 
+  /** The program of some workers, under this path in the payload. */
+  async addVariant (file: string, path: string): Promise<string> {
+    const given = this.#givenAs(file)
+
+    if (given != null) {
+      return given
+    }
+
+    this.#refuseUngiven(file, '--variant file')
+
+    const { size, mode } = await look(file, '--variant file')
+
+    if (size === 0) {
+      throw new MeshmarkError('not-executable', `--variant file ${file} is empty: there is nothing to run`)
+    }
+
+    return this.#add(file, path, mode | 0o111)
+  }
+
   /** A file that a build's line may name, under the path that it has there; nothing when there is none here. */
   async addSource (path: string): Promise<void> {
     const name = insideFolder(path)

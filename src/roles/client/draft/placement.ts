@@ -1,10 +1,11 @@
 import { parseWhere } from '../../../machine/match.ts'
 import { MeshmarkError } from '../../../model/errors.ts'
+import { parseCount } from '../../../model/units.ts'
 import type { Placement } from '../../../model/placement.ts'
 
 const MAX_NAMES = 10_000
 
-/** `all`, `any` or names, and the conditions of every `--where`. */
+/** `all`, `any`, a number of workers or names, and the conditions of every `--where`. */
 export function readPlacement (on: string, where: readonly string[]): Placement {
   const selectors = where.flatMap(text => parseWhere(text))
 
@@ -13,7 +14,7 @@ export function readPlacement (on: string, where: readonly string[]): Placement 
   }
 
   if (/^\d+$/.test(on)) {
-    throw new MeshmarkError('usage', `--on ${on}: a number of workers cannot be asked for yet: write all, any or names`)
+    return { on: 'some', count: parseCount(on, '--on', 1, MAX_NAMES), where: selectors }
   }
 
   return { on: 'names', names: expandNames(on), where: selectors }
@@ -26,7 +27,7 @@ export function expandNames (text: string): string[] {
   const names = [...new Set(parts.flatMap(part => expand(part.trim(), text)))].filter(name => name !== '')
 
   if (names.length === 0) {
-    throw new MeshmarkError('usage', `--on '${text}' names no worker: write all, any or names`)
+    throw new MeshmarkError('usage', `--on '${text}' names no worker: write all, any, a number of workers or names`)
   }
 
   return names

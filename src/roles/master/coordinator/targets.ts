@@ -8,7 +8,7 @@ import type { Job } from '../../../model/job.ts'
 import type { Placement } from '../../../model/placement.ts'
 
 /** What of a job decides who may do it. */
-export type Demand = Pick<Job, 'placement' | 'require' | 'limits' | 'each' | 'map'> & Partial<Pick<Job, 'commands'>>
+export type Demand = Pick<Job, 'placement' | 'require' | 'limits' | 'each' | 'variants' | 'map'> & Partial<Pick<Job, 'commands'>>
 
 /**
  * Who a job is for, decided once, when it is accepted. Every worker that is

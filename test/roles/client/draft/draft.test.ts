@@ -188,3 +188,34 @@ describe('a job that builds', () => {
     await expect(drafted(folder, { buildTimeout: 5 }, 'ls')).rejects.toThrow('--build-timeout has a meaning only with --build')
   })
 })
+
+describe('a job with a file for each platform', () => {
+  it('sends them all, and runs them under one name', async () => {
+    const folder = await files('arm/app', 'x64/app')
+    const { draft } = await draftJob({ ...REQUEST, words: ['./app', '1'], options: { variant: [`arch=arm64:${folder}/arm/app`, `arch=x64,cores=8..:${folder}/x64/app`] } })
+
+    expect(draft.commands[0]).toMatchObject({ argv: ['./app', '1'], program: { kind: 'payload', path: 'app' } })
+    expect(draft.files.map(({ path, executable }) => [path, executable])).toEqual([['.variants/1/app', true], ['.variants/2/app', true]])
+    expect(draft.variants).toEqual({
+      program: 'app',
+      choices: [
+        { where: [{ key: 'arch', value: 'arm64' }], path: '.variants/1/app' },
+        { where: [{ key: 'arch', value: 'x64' }, { key: 'cores', value: '8..' }], path: '.variants/2/app' }
+      ]
+    })
+  })
+
+  it.each([
+    [['./app'], ['./app'], "--variant './app' is not CONDITION:FILE"],
+    [['./app'], ['speed=1:./app'], "--where does not know 'speed'"],
+    [['./app'], ['arch=x64:./missing'], '--variant file ./missing does not exist'],
+    [['worker:/bin/ls'], ['arch=x64:./app'], 'is the worker\'s: name it e.g. ./app']
+  ])('%j with %j is refused: %s', async (words, variant, message) => {
+    await expect(draftJob({ ...REQUEST, words, options: { variant } })).rejects.toThrow(message)
+  })
+
+  it('does not build, and is one program', async () => {
+    await expect(draftJob({ ...REQUEST, words: ['./app'], options: { variant: ['arch=x64:a'], build: 'make' } })).rejects.toThrow('--variant and --build')
+    await expect(draftJob({ ...REQUEST, commands: ['./app', './other'], options: { variant: ['arch=x64:a'] } })).rejects.toThrow('--variant is for one program, and ./app and ./other are two')
+  })
+})

@@ -29,7 +29,8 @@ describe('where a job runs', () => {
     })
   })
 
-  it('says that a number of workers cannot be asked for yet', () => {
-    expect(() => readPlacement('2', [])).toThrow(/cannot be asked for yet/)
+  it('takes a number of different workers', () => {
+    expect(readPlacement('2', ['arch=arm64'])).toEqual({ on: 'some', count: 2, where: [{ key: 'arch', value: 'arm64' }] })
+    expect(() => readPlacement('0', [])).toThrow('--on \'0\' is not a whole number from 1 to 10000')
   })
 })

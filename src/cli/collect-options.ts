@@ -1,0 +1,48 @@
+import type { Command } from 'commander'
+import { shortJobId } from '../model/ids.ts'
+import { formatBytes, parseSize } from '../model/units.ts'
+import { saveCollected } from '../roles/client/save-collected.ts'
+import { ListOption } from './list-option.ts'
+import { note, type Context } from './context.ts'
+import { typed } from './program-name.ts'
+import type { Job } from '../model/job.ts'
+import type { Client } from '../roles/client/types.ts'
+
+export interface CollectToOptions {
+  collectTo?: string
+}
+
+/** Reasons that are printed; the record has them all. */
+const NAMED = 10
+
+export function addCollectOptions (command: Command): Command {
+  return command
+    .optionsGroup('What comes back:')
+    .addOption(new ListOption('--collect <pattern>', 'bring back the files that fit, such as \'out/*\' or \'**/*.log\', of the last run (repeatable)'))
+    .option('--collect-max <size>', 'at most so much of one task (default: 256M)', text => parseSize(text, '--collect-max'))
+    .option('--collect-to <dir>', 'where to put them, a folder for each worker (default: ./JOB)')
+}
+
+/** Writes what a finished job has brought back, and says so. Of a job that brings nothing back it does nothing. */
+export async function collectInto (client: Client, job: Pick<Job, 'id' | 'collect'>, { collectTo }: CollectToOptions, context: Context, force = false): Promise<void> {
+  if (job.collect == null) {
+    return
+  }
+
+  const dir = collectTo ?? shortJobId(job.id)
+  const { files, skipped } = await saveCollected(client, job.id, dir, { force })
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  const workers = new Set(files.map(({ workerName }) => workerName)).size
+
+  note(context, files.length === 0
+    ? `no file fits ${job.collect.patterns.join(' ')}`
+    : `${files.length} ${files.length === 1 ? 'file' : 'files'} (${formatBytes(bytes)}) of ${workers} ${workers === 1 ? 'worker' : 'workers'} in ${dir}`)
+
+  const reasons = skipped.flatMap(({ folder, reasons }) => reasons.map(reason => `not from ${folder}: ${reason}`))
+
+  reasons.slice(0, NAMED).forEach(reason => { note(context, reason) })
+
+  if (reasons.length > NAMED) {
+    note(context, `and ${reasons.length - NAMED} more that were left out: ${typed(`meshmark show ${shortJobId(job.id)} --format full`)}`)
+  }
+}

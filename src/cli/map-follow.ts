@@ -1,0 +1,82 @@
+import { shortJobId } from '../model/ids.ts'
+import { followEvents } from './follow.ts'
+import { mapProgress } from './map-progress.ts'
+import { MapOutput } from './map-output.ts'
+import { MapState } from './map-state.ts'
+import { presentResults } from './results.ts'
+import { safeName } from './worker-files.ts'
+import type { ExecutionResult } from '../model/result.ts'
+import type { JobView } from '../node/protocol/submit/messages.ts'
+import type { Client } from '../roles/client/types.ts'
+import type { Context } from './context.ts'
+import type { Begin } from './follow.ts'
+import type { ResultOptions } from './results.ts'
+
+/** How often the masters are asked what the workers do; only where somebody watches. */
+const NODES_MS = 5_000
+
+export interface MapFollowOptions extends ResultOptions {
+  /** A folder; `false` = none, `undefined` = one that is called as the job. */
+  output?: string | false
+}
+
+/** Follows a map: its output goes into files as it comes, nothing of it is kept. Resolves with the exit status. */
+export async function followMap (client: Client, begin: Begin, context: Context, options: MapFollowOptions): Promise<number> {
+  const state = new MapState()
+  const progress = mapProgress(state, context.stderr, context.quiet)
+  const results = new Map<string, ExecutionResult>()
+  const watching = context.stderr.isTTY === true && !context.quiet ? watchNodes(client, state) : undefined
+  let files: MapOutput | undefined
+
+  try {
+    const followed = await followEvents(client, begin, context, {
+      attach: (selector, signal) => client.attach(selector, { output: options.output !== false, signal }),
+      progress,
+      take: async event => {
+        progress.changed(state.take(event, performance.now()))
+
+        if (event.kind === 'job' && options.output !== false && files == null) {
+          const dir = options.output ?? folderOf(event.view)
+
+          files = await MapOutput.open(dir, state)
+          progress.note(`job ${shortJobId(event.view.job.id)}; what the commands print goes to ${dir}/`)
+        } else if (event.kind === 'output') {
+          await files?.take(event)
+        } else if (event.kind === 'result') {
+          results.set(event.task, event.result)
+        }
+      }
+    })
+
+    return followed.kind === 'left' ? followed.exitCode : await presentResults({ view: followed.view, results }, options, context)
+  } finally {
+    watching?.stop()
+    await files?.close()
+  }
+}
+
+/** `night-q7x2m9ka`: another one each time. */
+function folderOf ({ job }: JobView): string {
+  return `${safeName(job.name ?? 'map', 'map')}-${shortJobId(job.id)}`
+}
+
+function watchNodes (client: Client, state: MapState): { stop: () => void } {
+  const stopped = new AbortController()
+  let asking = false
+  const timer = setInterval(() => {
+    if (asking || state.workers.size === 0) {
+      return
+    }
+
+    asking = true
+    // who follows the job hears of masters that are away
+    client.nodes({ signal: stopped.signal }).then(rows => { state.takeNodes(rows, performance.now()) }, () => {}).finally(() => { asking = false })
+  }, NODES_MS).unref()
+
+  return {
+    stop: () => {
+      clearInterval(timer)
+      stopped.abort()
+    }
+  }
+}

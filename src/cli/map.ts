@@ -1,0 +1,159 @@
+import { readFile, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { MeshmarkError } from '../model/errors.ts'
+import { shortJobId } from '../model/ids.ts'
+import { MAX_MASTERS } from '../model/job.ts'
+import { parseCount } from '../model/units.ts'
+import { checkNames } from '../roles/client/draft/draft.ts'
+import { withClient } from './connect.ts'
+import { EXIT_USAGE } from './exit-codes.ts'
+import { followMap } from './map-follow.ts'
+import { addConnectionOptions, addExamples } from './options.ts'
+import { OutputFolder } from './output-folder.ts'
+import { addResultOptions, checkExports } from './results.ts'
+import { submitting } from './submit.ts'
+import type { Command } from 'commander'
+import type { MapDraft } from '../roles/client/map-file/draft-map.ts'
+import type { Context } from './context.ts'
+import type { MapFollowOptions } from './map-follow.ts'
+import type { ConnectionOptions } from './options.ts'
+
+interface MapOptions extends MapFollowOptions, ConnectionOptions {
+  name?: string
+  id?: string
+  detach?: boolean
+  replicas?: number
+  check?: boolean
+}
+
+export function define (command: Command, context: Context): void {
+  command.argument('<file>', 'which worker does which commands, in YAML')
+    .optionsGroup('Output:')
+    .option('--output <dir>', 'what each command prints, in files of its own (default: a new folder, NAME-JOB)')
+    .option('--no-output', 'leave it on the masters: meshmark logs JOB')
+    .optionsGroup('The job:')
+    .option('--check', 'read the file and look at what it names; submit nothing')
+    .option('--name <name>', 'a name to find the job by, instead of the one in the file')
+    .option('--id <ulid>', 'the job\'s id; the same id again is the same job')
+    .option('-d, --detach', 'print the job\'s id and leave it running')
+    .option('--replicas <n>', 'accept the job only when so many masters have it on disk (default: those that are live)', text => parseCount(text, '--replicas', 1, MAX_MASTERS))
+  addResultOptions(command)
+  addConnectionOptions(command)
+  addExamples(command, [
+    ['meshmark map jobs.yaml', 'each worker its own list of commands'],
+    ['meshmark map jobs.yaml --check', 'is the file right?'],
+    ['meshmark map jobs.yaml --output night', 'files night/WORKER/1-NAME.stdout and so on'],
+    ['meshmark map - < jobs.yaml', 'the file from standard input']
+  ], `
+A file as short as can be:
+
+  lists:
+    - on: lab-1
+      commands:
+        - ./prepare --all
+        - { run: ./solve 20, restart: { when: on-failure, max: 3 } }
+    - where: arch=arm64
+      commands: [./solve 10]
+
+The commands of a list are done one after the other; one that fails in the end stops its list. The exit
+status is 0 when every command succeeded, 1 when one failed in the end. Ctrl-C leaves the map running, a
+second one cancels it; meshmark attach JOB --output DIR shows it later, with all of its output.`)
+
+  command.action(async (file: string, options: MapOptions) => {
+    await checkExports(options)
+    checkNames(options)
+
+    const draft = await readDraft(file, context)
+
+    if (draft == null) {
+      context.exitCode = EXIT_USAGE
+      return
+    }
+
+    if (options.check === true) {
+      context.stdout.write(`${describe(draft)}\n`)
+      return
+    }
+
+    if (typeof options.output === 'string' && options.id == null) {
+      await OutputFolder.check(options.output)
+    }
+
+    const { name = draft.name, id, replicas } = options
+
+    context.exitCode = await withClient(options, async client => {
+      const begin = submitting(client, { ...draft, name, ...(id == null ? {} : { id }), ...(replicas == null ? {} : { replicas }) }, context)
+
+      if (options.detach === true) {
+        context.stdout.write(`${shortJobId(await begin(new AbortController().signal, () => {}))}\n`)
+
+        return 0
+      }
+
+      return await followMap(client, begin, context, options)
+    })
+  })
+}
+
+/** Undefined when there was something to complain of: then it has been. */
+async function readDraft (file: string, context: Context): Promise<MapDraft | undefined> {
+  // the reader of YAML is not needed for --help
+  const { draftMap } = await import('../roles/client/map-file/draft-map.ts')
+  const { FileError } = await import('../roles/client/map-file/complaints.ts')
+  const text = await readText(file, context)
+
+  try {
+    return await draftMap(text, file === '-' ? 'standard input' : file, file === '-' ? '.' : dirname(file))
+  } catch (err) {
+    if (!(err instanceof FileError)) {
+      throw err
+    }
+
+    context.stderr.write(err.lines.map(line => `meshmark: ${line}\n`).join(''))
+  }
+}
+
+async function readText (file: string, context: Context): Promise<string> {
+  const { MAX_MAP_FILE_BYTES } = await import('../roles/client/map-file/map-file.ts')
+  const tooLarge = (): MeshmarkError => new MeshmarkError('usage', `${file} has more than the ${MAX_MAP_FILE_BYTES} bytes that a map file may have: write several maps`)
+
+  if (file === '-') {
+    return await readInput(context, MAX_MAP_FILE_BYTES, tooLarge)
+  }
+
+  const found = await stat(file).catch(err => { throw new MeshmarkError('usage', `${file} cannot be read: ${err.code === 'ENOENT' ? 'there is no such file' : err.message}`, { cause: err }) })
+
+  if (found.size > MAX_MAP_FILE_BYTES) {
+    throw tooLarge()
+  }
+
+  return await readFile(file, 'utf8').catch(err => { throw new MeshmarkError('usage', `${file} cannot be read: ${err.code === 'EISDIR' ? 'it is a folder' : err.message}`, { cause: err }) })
+}
+
+async function readInput ({ stdin }: Context, maxBytes: number, tooLarge: () => MeshmarkError): Promise<string> {
+  if (stdin.isTTY === true) {
+    throw new MeshmarkError('usage', 'meshmark map - reads this terminal: redirect a file or a pipe into it, or name a file')
+  }
+
+  const chunks: Buffer[] = []
+  let bytes = 0
+
+  for await (const chunk of stdin) {
+    chunks.push(Buffer.from(chunk))
+    bytes += Buffer.byteLength(chunk)
+
+    if (bytes > maxBytes) {
+      throw tooLarge()
+    }
+  }
+
+  return Buffer.concat(chunks).toString()
+}
+
+function describe ({ map, commands, files }: MapDraft): string {
+  const lists = map?.lists ?? []
+  const entries = lists.reduce((sum, list) => sum + list.entries.length, 0)
+  const count = (number: number, one: string): string => `${number} ${one}${number === 1 ? '' : 's'}`
+
+  return `${count(lists.length, 'list')}, ${count(entries, 'command')}${commands.length < entries ? ` (${commands.length} that differ)` : ''}, ${count(files.length, 'file')} to send`
+}

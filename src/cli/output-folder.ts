@@ -1,0 +1,176 @@
+import { constants } from 'node:fs'
+import { lstat, mkdir, open, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { MeshmarkError, toError } from '../model/errors.ts'
+import { shortJobId } from '../model/ids.ts'
+import type { FileHandle } from 'node:fs/promises'
+
+/** Says whose output a folder has. */
+const MARK = '.meshmark-job'
+
+/** Files that are open at once; the one that was written to longest ago is closed for another. */
+const MAX_OPEN = 32
+
+/**
+ * A folder with what programs printed, a file for each stream. What is in a
+ * file already is not written again, so that the same output may come as often
+ * as it likes. Nothing is written through a link.
+ */
+export class OutputFolder {
+  readonly dir: string
+  readonly #open = new Map<string, FileHandle>()
+  readonly #sizes = new Map<string, number>()
+  readonly #folders = new Set<string>()
+
+  /** It was not there, or had no output yet. */
+  readonly #fresh: boolean
+
+  private constructor (dir: string, fresh: boolean) {
+    this.dir = dir
+    this.#fresh = fresh
+  }
+
+  /**
+   * Makes the folder where there is none.
+   *
+   * @param job - id of the job whose output it is to have; throws `usage` when it has another one's
+   */
+  static async open (dir: string, job: string): Promise<OutputFolder> {
+    const owner = await ownerOf(dir)
+
+    if (owner != null && owner !== job) {
+      throw ofAnother(dir, owner)
+    }
+
+    if (owner == null) {
+      await mkdir(dir, { recursive: true }).catch(err => { throw unwritable(dir, err) })
+      await writeFile(join(dir, MARK), `${job}\n`, { flag: 'wx' }).catch(err => { throw unwritable(dir, err) })
+    }
+
+    return new OutputFolder(dir, owner == null)
+  }
+
+  /** Throws `usage` when output of a job that is yet to come could not be put there. */
+  static async check (dir: string): Promise<void> {
+    const owner = await ownerOf(dir)
+
+    if (owner != null) {
+      throw ofAnother(dir, owner)
+    }
+  }
+
+  /**
+   * Bytes from `offset` on; those before it have been written, now or earlier.
+   *
+   * @param path - inside the folder; made of safe names only
+   */
+  async write (path: string, offset: number, data: Uint8Array): Promise<void> {
+    const file = await this.#fileOf(path)
+    const size = this.#sizes.get(path) ?? 0
+
+    if (offset > size) {
+      throw new MeshmarkError('failed', `${join(this.dir, path)} has ${size} bytes, and what comes next begins at byte ${offset}: remove it, and attach again`)
+    }
+
+    const fresh = data.subarray(size - offset)
+
+    if (fresh.byteLength > 0) {
+      await file.appendFile(fresh)
+      this.#sizes.set(path, size + fresh.byteLength)
+    }
+  }
+
+  async close (): Promise<void> {
+    await Promise.all([...this.#open.values()].map(async file => file.close()))
+    this.#open.clear()
+  }
+
+  async #fileOf (path: string): Promise<FileHandle> {
+    let file = this.#open.get(path)
+
+    if (file == null) {
+      await this.#makeRoom()
+      file = await this.#openFile(path)
+    }
+
+    // the last one is the one that was used last
+    this.#open.delete(path)
+    this.#open.set(path, file)
+
+    return file
+  }
+
+  async #makeRoom (): Promise<void> {
+    for (const [path, file] of this.#open) {
+      if (this.#open.size < MAX_OPEN) {
+        return
+      }
+
+      this.#open.delete(path)
+      await file.close()
+    }
+  }
+
+  async #openFile (path: string): Promise<FileHandle> {
+    const whole = join(this.dir, path)
+
+    await this.#makeFolder(dirname(path))
+
+    // in a folder that had no output yet, what is there is somebody's
+    const flags = this.#fresh && !this.#sizes.has(path) ? constants.O_EXCL : 0
+    const file = await open(whole, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK | flags, 0o666).catch(err => { throw unwritable(whole, err) })
+    const found = await file.stat()
+
+    if (!found.isFile() || found.nlink > 1) {
+      await file.close()
+      throw new MeshmarkError('usage', `${whole} is not a file of its own: remove it, or name another folder with --output`)
+    }
+
+    this.#sizes.set(path, found.size)
+
+    return file
+  }
+
+  async #makeFolder (path: string): Promise<void> {
+    if (path === '.' || this.#folders.has(path)) {
+      return
+    }
+
+    const whole = join(this.dir, path)
+
+    await mkdir(whole).catch(err => {
+      if (err.code !== 'EEXIST') {
+        throw unwritable(whole, err)
+      }
+    })
+
+    if (!(await lstat(whole)).isDirectory()) {
+      throw new MeshmarkError('usage', `${whole} is not a folder but a link or a file: remove it, or name another folder with --output`)
+    }
+
+    this.#folders.add(path)
+  }
+}
+
+async function ownerOf (dir: string): Promise<string | undefined> {
+  try {
+    return (await readFile(join(dir, MARK), 'utf8')).trim()
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code === 'ENOENT') {
+      return undefined
+    }
+
+    throw unwritable(dir, err)
+  }
+}
+
+function ofAnother (dir: string, owner: string): MeshmarkError {
+  return new MeshmarkError('usage', `${dir} has the output of job ${shortJobId(owner)}: name another folder with --output, or remove it`)
+}
+
+function unwritable (path: string, err: unknown): MeshmarkError {
+  const { code = '' } = err as NodeJS.ErrnoException
+  const why: Record<string, string> = { EEXIST: 'there is a file in its place', ENOTDIR: 'a part of it is no folder', ELOOP: 'it is a link', EACCES: 'this user may not', EROFS: 'the file system is read-only', ENOSPC: 'the disk is full', ENXIO: 'it is a pipe' }
+
+  return new MeshmarkError('usage', `${path} cannot be written: ${why[code] ?? toError(err).message}`, { cause: err })
+}
