@@ -147,7 +147,7 @@ function ready ({ workers }: UpOptions, masters: readonly string[], data: string
   return `${masters.length === 1 ? 'a master' : `${masters.length} masters`} at ${masters.join(', ')} and ${workers} worker${workers === 1 ? '' : 's'}. In another terminal, type:
   ${name} nodes
   ${name} run python3 -c 'print(sum(range(1000000)))'
-  ${name} exec uname -a${http == null ? '' : `\n  ${name} token create client --http     # for ${http}/v1`}
+  ${name} exec uname -a${http == null ? '' : `\n  ${name} token create client --http     # for the page ${http} and the interface ${http}/v1`}
 Ctrl-C here stops everything${data == null ? ' and leaves nothing behind' : `; ${data} is kept`}.
 `
 }
