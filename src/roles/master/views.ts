@@ -59,7 +59,7 @@ export function itemEnd (task: TaskEntry, result: ExecutionResult | undefined): 
 
   return {
     task: task.name,
-    ...(result == null ? {} : { execution: executionId(result.key) }),
+    ...(result == null ? {} : { execution: executionId(result.key), startedAt: result.startedAt }),
     workerName: task.info?.name ?? '',
     state: task.state,
     ...(reason == null ? {} : { reason }),

@@ -481,7 +481,7 @@ const jobView: Arbitrary<JobView> = partly<JobView, 'finishedAt' | 'startSkewNs'
   job, state: jobState, tasks: fc.array(taskView, { maxLength: 3 }), acceptedAt: whole, finishedAt: whole, startSkewNs: whole, counts: fc.array(stateCount, { minLength: 1, maxLength: 5 })
 }, 'finishedAt', 'startSkewNs', 'counts')
 
-const itemEnd: Arbitrary<ItemEnd> = partly<ItemEnd, 'execution' | 'reason' | 'exit' | 'limit' | 'wallNs' | 'stdout' | 'stderr'>({
+const itemEnd: Arbitrary<ItemEnd> = partly<ItemEnd, 'execution' | 'reason' | 'exit' | 'limit' | 'wallNs' | 'stdout' | 'stderr' | 'startedAt'>({
   task: taskName,
   execution: executionId,
   workerName: name,
@@ -493,8 +493,9 @@ const itemEnd: Arbitrary<ItemEnd> = partly<ItemEnd, 'execution' | 'reason' | 'ex
   stdoutBytes: whole,
   stderrBytes: whole,
   stdout: bytes(200),
-  stderr: bytes(200)
-}, 'execution', 'reason', 'exit', 'limit', 'wallNs', 'stdout', 'stderr')
+  stderr: bytes(200),
+  startedAt: whole
+}, 'execution', 'reason', 'exit', 'limit', 'wallNs', 'stdout', 'stderr', 'startedAt')
 
 const jobRow: Arbitrary<JobRow> = partly<JobRow, 'name' | 'finishedAt'>({
   id: jobId, name, title: text(80), kind: fc.constantFrom('run' as const, 'exec' as const), state: jobState, acceptedAt: whole, finishedAt: whole, tasks: small, ended: small, failed: small, mine: fc.boolean()

@@ -101,6 +101,8 @@ export interface ItemEnd {
   reason?: string
   exit?: Exit
   limit?: LimitName
+  /** The worker's clock, milliseconds since 1970. */
+  startedAt?: number
   wallNs?: number
   /** Bytes that it has printed and that are told: here, or in the `output` messages that follow before anything of another item. */
   stdoutBytes: number

@@ -63,7 +63,8 @@ export const itemEnd = message<ItemEnd>('ItemEnd', {
   stdoutBytes: field(9, size),
   stderrBytes: field(10, size),
   stdout: optional(11, inline),
-  stderr: optional(12, inline)
+  stderr: optional(12, inline),
+  startedAt: optional(13, millis)
 })
 
 export const jobView = message<JobView>('JobView', {
