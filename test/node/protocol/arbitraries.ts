@@ -477,9 +477,9 @@ const taskView: Arbitrary<TaskView> = partly<TaskView, 'worker' | 'reason' | 'si
 
 const stateCount = fc.record({ state: taskState, count: small })
 
-const jobView: Arbitrary<JobView> = partly<JobView, 'finishedAt' | 'startSkewNs' | 'counts'>({
-  job, state: jobState, tasks: fc.array(taskView, { maxLength: 3 }), acceptedAt: whole, finishedAt: whole, startSkewNs: whole, counts: fc.array(stateCount, { minLength: 1, maxLength: 5 })
-}, 'finishedAt', 'startSkewNs', 'counts')
+const jobView: Arbitrary<JobView> = partly<JobView, 'finishedAt' | 'startSkewNs' | 'counts' | 'hindrances'>({
+  job, state: jobState, tasks: fc.array(taskView, { maxLength: 3 }), acceptedAt: whole, finishedAt: whole, startSkewNs: whole, counts: fc.array(stateCount, { minLength: 1, maxLength: 5 }), hindrances: fc.array(fc.record({ reason: sentence, workers: fc.array(name, { maxLength: 3 }), count: small }), { minLength: 1, maxLength: 3 })
+}, 'finishedAt', 'startSkewNs', 'counts', 'hindrances')
 
 const itemEnd: Arbitrary<ItemEnd> = partly<ItemEnd, 'execution' | 'reason' | 'exit' | 'limit' | 'wallNs' | 'stdout' | 'stderr' | 'startedAt'>({
   task: taskName,

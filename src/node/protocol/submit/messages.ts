@@ -122,6 +122,16 @@ export interface JobView {
   acceptedAt: number
   finishedAt?: number
   startSkewNs?: number
+  /** Why workers do not start what waits of it; only where it is shown, and absent when nothing waits for a worker. */
+  hindrances?: Hindrance[]
+}
+
+/** Why some workers do not start what waits. */
+export interface Hindrance {
+  reason: string
+  /** Names of the first of them. */
+  workers: string[]
+  count: number
 }
 
 export interface JobRow {
