@@ -3,7 +3,7 @@
  * Draws the pictures of docs/history.md: a mesh of three workers on this
  * machine, a load, a measurement and a comparison, each drawn as SVG.
  *
- *   node scripts/pictures.js
+ *   node scripts/pictures.js [load|runs|comparison|scaling]
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -41,14 +41,17 @@ async function submit (command, options, ...program) {
 
 try {
   mkdirSync(FOLDER, { recursive: true })
-  await submitLoad()
-  await submitRuns()
+
+  for (const [name, make] of Object.entries({ load, runs, comparison, scaling }).filter(([name]) => process.argv.length < 3 || process.argv.includes(name))) {
+    say(`pictures: ${name}`)
+    await make()
+  }
 } finally {
   await mesh.stop()
   rmSync(folder, { recursive: true, force: true })
 }
 
-async function submitLoad () {
+async function load () {
   const file = join(folder, 'load.json')
 
   await submit('load', ['--clients', '1..4', '--workers', '1..3', '--tasks', '4', '--pause', '0.2s', '--export-json', file], 'sleep', '0.8')
@@ -57,11 +60,17 @@ async function submitLoad () {
   await plot('throughput.svg', '--profile', file, '--kind', 'throughput', '--height', '300')
 }
 
-async function submitRuns () {
+async function runs () {
   await submit('run', ['--name', 'sum', '--runs', '40'], 'python3', '-c', 'print(sum(range(300000)))')
   await plot('distribution.svg', 'sum', '--no-mdns')
+}
+
+async function comparison () {
   await submit('compare', ['--name', 'faster', '--runs', '30'], "python3 -c 'print(sum(i for i in range(300000)))'", "python3 -c 'print(sum(range(300000)))'")
   await plot('comparison.svg', 'faster', '--no-mdns')
+}
+
+async function scaling () {
   await submit('run', ['--name', 'scan', '--runs', '12', '--parameter-list', 'n', '100000,200000,400000,800000'], 'python3', '-c', 'print(sum(range({n})))')
   await plot('scaling.svg', 'scan', '--no-mdns')
 }
