@@ -2,7 +2,7 @@
  * How many small tasks a second?
  *
  *   npm run bench -- throughput [--rounds N] [--items N] [--workers N]
- *                               [--slots N] [--jobs N] [--grid-tasks N] [--no-grid] [--seed N]
+ *                               [--slots N] [--jobs N] [--grid-tasks N] [--grid-size N] [--no-grid | --only-grid] [--seed N]
  *
  * Three questions:
  * - `true` for each of 10,000 items on two workers: `meshmark exec --each`, every
@@ -23,15 +23,14 @@
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { inPath } from '../scripts/lib/packages.js'
 import { fail, run, say } from '../scripts/lib/process.js'
 import { bootstrapMedian, middle } from './lib/bootstrap.js'
 import { cpuShares, difference } from './lib/cpu-shares.js'
 import { LineProcess } from './lib/line-process.js'
-import { LocalMesh } from './lib/local-mesh.js'
+import { LocalMesh, MAIN } from './lib/local-mesh.js'
 import { Random } from './lib/random.js'
 import { load, machine, save, table } from './lib/record.js'
 
@@ -49,33 +48,39 @@ const OPTIONS = {
   slots: { type: 'string', default: '1' },
   jobs: { type: 'string', default: '40' },
   'grid-tasks': { type: 'string', default: '5' },
+  'grid-size': { type: 'string', default: '4' },
   'no-grid': { type: 'boolean', default: false },
+  'only-grid': { type: 'boolean', default: false },
   seed: { type: 'string', default: '1' }
 }
 
 /** @param {AbortSignal} interruption after which everything is taken down */
 export async function bench (args, interruption) {
   const { values } = parseArgs({ args, options: OPTIONS })
-  const counts = Object.fromEntries(['rounds', 'items', 'workers', 'slots', 'jobs', 'grid-tasks'].map(name => [name, count(name, values[name])]))
+  const counts = Object.fromEntries(['rounds', 'items', 'workers', 'slots', 'jobs', 'grid-tasks', 'grid-size'].map(name => [name, count(name, values[name])]))
 
-  await checkPrograms()
+  if (!values['only-grid']) {
+    await checkPrograms()
+  }
 
   // what it reads must be built before
   const clients = await import('./lib/client.js')
   const began = load()
   const setting = { ...clients, counts, random: new Random(Number(values.seed)), interruption }
-  const { items, single } = await onMesh({ workers: counts.workers, workerArgs: ['--slots', String(counts.slots)] }, setting, async (mesh, client) => ({
-    items: await compareItems(mesh, client, setting),
-    single: await singleJobs(client, setting)
-  }))
+  const { items, single } = values['only-grid']
+    ? {}
+    : await onMesh({ workers: counts.workers, workerArgs: ['--slots', String(counts.slots)] }, setting, async (mesh, client) => ({
+      items: await compareItems(mesh, client, setting),
+      single: await singleJobs(client, setting)
+    }))
   const grid = values['no-grid'] ? [] : await measureGrid(setting)
-  const ratios = { 'items a second, to the slower of GNU parallel and Dask': { ...items.ratio, least: 1 }, ...items.others }
+  const ratios = items == null ? {} : { 'items a second, to the slower of GNU parallel and Dask': { ...items.ratio, least: 1 }, ...items.others }
   const result = { bench: 'throughput', machine: machine(), load: [began, load()], counts, ratios, items, single, grid }
 
   process.stdout.write(`${describe(result)}\n`)
   save('throughput', result)
 
-  if (items.ratio.high < 1 || grid.some(({ share }) => share < GRID_BOUND)) {
+  if ((items != null && items.ratio.high < 1) || grid.some(({ share }) => share < GRID_BOUND)) {
     process.exitCode = 1
   }
 }
@@ -189,14 +194,19 @@ async function singleJobs (client, { counts: { jobs }, draftExec, runJob, interr
 async function measureGrid (setting) {
   const grid = []
 
-  for (const workers of GRID) {
+  const { runLoad } = await import(join(dirname(MAIN), 'roles/client/load.js'))
+  const { possibleRate, steadyRate } = await import(join(dirname(MAIN), 'measure/steady-rate.js'))
+  const { counts, draftExec, interruption } = setting
+
+  for (const workers of GRID.filter(size => size <= counts['grid-size'])) {
     await onMesh({ workers }, setting, async (mesh, first) => {
-      for (const clients of GRID) {
-        const others = await Promise.all(Array.from({ length: clients - 1 }, async () => setting.connectTo(mesh)))
+      for (const clients of GRID.filter(size => size <= counts['grid-size'])) {
+        const others = await Promise.all(Array.from({ length: clients - 1 }, async (_, at) => setting.connectTo(mesh, { identity: `load-${at + 1}` })))
 
         try {
-          const perSecond = await steadyRate([first, ...others], workers, setting)
-          const possible = Math.min(workers / TASK_S, clients / (TASK_S + PAUSE_S))
+          const tasks = await runLoad([first, ...others], await draftExec(['sleep', String(TASK_S)]), { tasks: counts['grid-tasks'], pauseMs: PAUSE_S * 1_000, signal: interruption })
+          const perSecond = steadyRate(tasks, workers / TASK_S < clients / (TASK_S + PAUSE_S) ? 'workers' : 'clients') ?? 0
+          const possible = possibleRate({ workers, clients, taskS: TASK_S, pauseS: PAUSE_S })
 
           grid.push({ clients, workers, perSecond, possible, share: perSecond / possible })
           say(`bench: ${clients} clients on ${workers} workers: ${perSecond.toFixed(3)} tasks a second, ${(perSecond / possible * 100).toFixed(1)} % of what is possible`)
@@ -208,36 +218,6 @@ async function measureGrid (setting) {
   }
 
   return grid
-}
-
-/**
- * Tasks a second while all clients have work: of those who are always busy,
- * workers or clients, from the first to the last of each one's own tasks.
- */
-async function steadyRate (clients, workers, { counts, draftExec, runJob, interruption }) {
-  const draft = await draftExec(['sleep', String(TASK_S)])
-  const tasks = []
-
-  await Promise.all(clients.map(async (client, index) => {
-    for (let i = 0; i < counts['grid-tasks']; i++) {
-      if (i > 0) {
-        await delay(PAUSE_S * 1_000, undefined, { signal: interruption })
-      }
-
-      const { firstStart, worker, ended } = await runJob(client, draft)
-
-      tasks.push({ client: index, worker, start: firstStart, ended })
-    }
-  }))
-
-  // when the first client has no more to do, workers may have less, too
-  const until = Math.min(...clients.map((_, index) => Math.max(...tasks.filter(({ client }) => client === index).map(({ ended }) => ended))))
-  const areWorkersBusy = workers / TASK_S < clients.length / (TASK_S + PAUSE_S)
-  const whose = ({ client, worker }) => areWorkersBusy ? worker : client
-  const groups = [...new Set(tasks.map(whose))].map(one => tasks.filter(task => whose(task) === one))
-  const timesOf = group => group.map(({ start, ended }) => areWorkersBusy ? start : ended).filter(time => time <= until || !areWorkersBusy)
-
-  return groups.map(timesOf).filter(times => times.length > 1).reduce((sum, times) => sum + (times.length - 1) / (Math.max(...times) - Math.min(...times)) * 1_000, 0)
 }
 
 async function onMesh (options, { connectTo }, work) {
@@ -257,25 +237,31 @@ async function onMesh (options, { connectTo }, work) {
 }
 
 function describe ({ counts, items, single, grid, ratios }) {
+  const percent = share => `${(share * 100).toFixed(1)} %`
+  const sizes = GRID.filter(size => size <= counts['grid-size'])
+  const gridTable = grid.length === 0
+    ? []
+    : [table([['tasks a second; share of what is possible', ...sizes.map(workers => `${workers} workers`)], ...sizes.map(clients => [`${clients} clients`, ...sizes.map(workers => {
+        const { perSecond, share } = grid.find(place => place.clients === clients && place.workers === workers)
+
+        return `${perSecond.toFixed(3)} ${percent(share)}`
+      })])])]
+
+  if (items == null) {
+    return gridTable.join('\n\n')
+  }
+
   const phase = (from, until) => middle(items.marks.map(marks => marks[until] - marks[from]))
   const whole = phase('submitted', 'ended')
   const phases = [['accepted', 'submitted', 'accepted'], ['until the first end is told', 'accepted', 'firstEnd'], ['until the last end is told', 'firstEnd', 'lastEnd'], ['until the end of the job is said', 'lastEnd', 'ended']]
   const cpu = name => middle(items.marks.map(({ cpuMs }) => cpuMs[name]))
-  const percent = share => `${(share * 100).toFixed(1)} %`
-
   return [
     table([[`${counts.items} items, ${counts.workers} workers`, 'a second'], ...Object.entries(items.perSecond).map(([name, rate]) => [name, rate.toFixed(0)])]),
     table([['ratio within a round', 'median, 95 %', 'at least'], ...Object.entries(ratios).map(([name, { median, low, high, least }]) => [name, `${median.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`, least == null ? '' : String(least)])]),
     table([['where the time goes', 'ms', 'share'], ...phases.map(([name, from, until]) => [name, phase(from, until).toFixed(0), percent(phase(from, until) / whole)])]),
     table([['processor time of an item', 'ms'], ...['client', 'master', 'worker', 'boxes'].map(name => [name, (cpu(name) / counts.items).toFixed(2)])]),
     `single jobs a second: ${single[1].toFixed(1)} one after the other, ${single[4].toFixed(1)} four at a time`,
-    ...grid.length === 0
-      ? []
-      : [table([['tasks a second; share of what is possible', ...GRID.map(workers => `${workers} workers`)], ...GRID.map(clients => [`${clients} clients`, ...GRID.map(workers => {
-          const { perSecond, share } = grid.find(place => place.clients === clients && place.workers === workers)
-
-          return `${perSecond.toFixed(3)} ${percent(share)}`
-        })])])]
+    ...gridTable
   ].join('\n\n')
 }
 

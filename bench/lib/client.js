@@ -9,11 +9,11 @@ await import(join(DIST, 'node/polyfill.js'))
 const { connectClient } = await import(join(DIST, 'roles/client/client.js'))
 const { draftJob } = await import(join(DIST, 'roles/client/draft/draft.js'))
 
-/** A client of a LocalMesh in this process, which stays connected. */
-export async function connectTo (mesh) {
+/** A client of a LocalMesh in this process, which stays connected; `options` as for connectClient. */
+export async function connectTo (mesh, options = {}) {
   Object.assign(process.env, mesh.env)
 
-  return connectClient({ masters: mesh.addresses, mdns: false })
+  return connectClient({ masters: mesh.addresses, mdns: false, ...options })
 }
 
 /** What `exec` makes of its words. */

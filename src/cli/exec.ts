@@ -7,11 +7,15 @@ import { checkItemCommand, type Items, ITEMS_FOLLOW, itemsOfWords, readItems, sp
 import type { JobOptions } from '../roles/client/draft/job-options.ts'
 import { readRetry } from '../roles/client/draft/retry.ts'
 import { addCollectOptions, collectInto, type CollectToOptions } from './collect-options.ts'
+import type { JobDraft } from '../roles/client/types.ts'
 import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
-import { followItems } from './item-follow.ts'
+import { followItems, type ItemFollowOptions } from './item-follow.ts'
+import { ItemKeeper } from './item-keeper.ts'
 import { addJobOptions } from './job-options.ts'
+import { doneOf, Joblog } from './joblog.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
+import { OutputFolder } from './output-folder.ts'
 import { followProgram } from './program-follow.ts'
 import { requirementHelp } from './require-option.ts'
 import { withSpooledStdin } from './spool.ts'
@@ -20,6 +24,10 @@ import { submitting } from './submit.ts'
 interface ExecOptions extends JobOptions, CollectToOptions, ConnectionOptions {
   each?: string
   keepOrder?: boolean
+  joblog?: string
+  resume?: boolean
+  resumeFailed?: boolean
+  results?: string
 }
 
 export function define (command: Command, context: Context): void {
@@ -29,6 +37,10 @@ export function define (command: Command, context: Context): void {
     .optionsGroup('Many times:')
     .option('--each <file>', 'run it once for each line of a file, on all free workers; - reads standard input')
     .option('-k, --keep-order', 'with --each or :::, print in the order of the items')
+    .option('--joblog <file>', 'with --each or :::, a line for each item that has ended, as GNU parallel writes it')
+    .option('--resume', 'with --joblog: leave out the items that are in it')
+    .option('--resume-failed', 'with --joblog: leave out the items that have succeeded in it')
+    .option('--results <dir>', 'with --each or :::, also into files: DIR/17.stdout and DIR/17.stderr of item 17')
 
   addJobOptions(command, 'any')
     .option('--retry <n[:pause]>', 'run it again after a failure, so many times at most; the pause doubles each time (default: 1s)', readRetry)
@@ -42,7 +54,8 @@ export function define (command: Command, context: Context): void {
     ['meshmark exec --on 3 ./selftest', 'on three different workers'],
     ['meshmark exec --retry 5:10s ./fetch', 'up to five times more, after 10 s, 20 s, 40 s…'],
     ["meshmark exec --collect '*.png' --with scene.pov povray scene.pov", 'its files come back into ./JOB'],
-    ['meshmark exec --each urls.txt -k ./check', 'a task for each line, as its last argument']
+    ['meshmark exec --each urls.txt -k ./check', 'a task for each line, as its last argument'],
+    ['meshmark exec --each urls.txt --joblog log --resume ./check', 'again, without the items that are in the log']
   ], `
 Standard output and error of the program come through unchanged. The exit status is the
 program's own, 128 + n after signal n; 125: Meshmark failed, 126: not executable, 127: not found.
@@ -74,7 +87,7 @@ ${requirementHelp()}`)
   })
 }
 
-async function itemsOf (behind: string[] | undefined, { each, stdin, keepOrder }: ExecOptions, context: Context): Promise<Items | undefined> {
+async function itemsOf (behind: string[] | undefined, { each, stdin, keepOrder, joblog, resume, resumeFailed, results, detach }: ExecOptions, context: Context): Promise<Items | undefined> {
   if (behind != null && each != null) {
     throw new MeshmarkError('usage', `--each and ${ITEMS_FOLLOW} both give items: leave one of them out`)
   }
@@ -83,8 +96,18 @@ async function itemsOf (behind: string[] | undefined, { each, stdin, keepOrder }
     throw new MeshmarkError('usage', '--each - and --stdin - both read standard input: name a file for one of them')
   }
 
-  if (behind == null && each == null && keepOrder === true) {
-    throw new MeshmarkError('usage', `--keep-order has a meaning only for items: add --each FILE, or items behind ${ITEMS_FOLLOW}`)
+  const forItems = Object.entries({ '--keep-order': keepOrder, '--joblog': joblog, '--results': results, '--resume': resume, '--resume-failed': resumeFailed }).find(([, value]) => value != null)
+
+  if (behind == null && each == null && forItems != null) {
+    throw new MeshmarkError('usage', `${forItems[0]} has a meaning only for items: add --each FILE, or items behind ${ITEMS_FOLLOW}`)
+  }
+
+  if ((resume === true || resumeFailed === true) && joblog == null) {
+    throw new MeshmarkError('usage', `${resume === true ? '--resume' : '--resume-failed'} needs the log of the time before: add --joblog FILE`)
+  }
+
+  if (detach === true && (joblog ?? results) != null) {
+    throw new MeshmarkError('usage', `${joblog == null ? '--results' : '--joblog'} is written by whoever follows the job: leave --detach out`)
   }
 
   return behind != null ? itemsOfWords(behind) : each != null ? await readItems(each, context) : undefined
@@ -97,6 +120,39 @@ async function execute (request: DraftRequest, options: ExecOptions, context: Co
     note(context, hint)
   }
 
+  if (draft.each == null || (options.joblog ?? options.results) == null) {
+    return await follow(draft, options, context, {})
+  }
+
+  const [command] = draft.commands
+  const { items } = draft.each
+  const { joblog, resume, resumeFailed, results } = options
+  const isAgain = resume === true || resumeFailed === true
+  const logged = { command: command!, items }
+  const done = joblog != null && isAgain ? await doneOf(joblog, logged, resumeFailed !== true) : undefined
+  const numbers = items.flatMap((_, index) => done?.has(index + 1) === true ? [] : [index + 1])
+
+  if (done != null && done.count > 0) {
+    note(context, `${done.count} of ${items.length} items are in ${joblog} and are not run again`)
+  }
+
+  if (numbers.length === 0) {
+    return 0
+  }
+
+  const keeper = new ItemKeeper({
+    log: joblog == null ? undefined : await Joblog.open(joblog, logged, isAgain),
+    results: results == null ? undefined : await OutputFolder.replacing(results)
+  })
+
+  try {
+    return await follow({ ...draft, each: { items: numbers.map(number => items[number - 1]!) } }, options, context, { items, numbers, keeper })
+  } finally {
+    await keeper.close()
+  }
+}
+
+async function follow (draft: JobDraft, options: ExecOptions, context: Context, kept: Pick<ItemFollowOptions, 'items' | 'numbers' | 'keeper'>): Promise<number> {
   return await withClient(options, async client => {
     const begin = submitting(client, draft, context)
 
@@ -112,6 +168,6 @@ async function execute (request: DraftRequest, options: ExecOptions, context: Co
 
     return draft.each == null
       ? await followProgram(client, begin, context, onEnd)
-      : await followItems(client, begin, context, { ordered: options.keepOrder === true, items: draft.each.items, onEnd })
+      : await followItems(client, begin, context, { ordered: options.keepOrder === true, items: draft.each.items, onEnd, ...kept })
   })
 }

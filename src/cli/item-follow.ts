@@ -6,6 +6,7 @@ import { EXIT_EXEC_FAILED } from '../roles/client/exec-status.ts'
 import type { Client } from '../roles/client/types.ts'
 import { note, type Context } from './context.ts'
 import { type Begin, followEvents } from './follow.ts'
+import type { ItemKeeper } from './item-keeper.ts'
 import { grouped, ItemProgress } from './item-progress.ts'
 import { typed } from './program-name.ts'
 import { writeAll } from './write.ts'
@@ -20,17 +21,22 @@ export interface ItemFollowOptions {
   items?: readonly string[]
   /** Called when the job has ended, and awaited. */
   onEnd?: (job: Job) => Promise<void>
+  /** Of each item of the job, which of `items` it is, from 1; absent = they are the same. */
+  numbers?: readonly number[]
+  /** Where ends and output are kept beside being printed; closed by whoever made it. */
+  keeper?: ItemKeeper
 }
 
 /**
  * Follows a job with items: what each printed is written as it comes, all of
  * one item together, and nothing of it is kept. Resolves with the exit status.
  */
-export async function followItems (client: Client, begin: Begin, context: Context, { ordered, items, onEnd }: ItemFollowOptions): Promise<number> {
+export async function followItems (client: Client, begin: Begin, context: Context, { ordered, items, numbers, keeper, onEnd }: ItemFollowOptions): Promise<number> {
   const progress = new ItemProgress(context.stderr.isTTY === true && !context.quiet ? context.stderr : undefined)
   const failed: ItemEnd[] = []
   let failures = 0
   let texts = items
+  const numbered = <T extends { task: string }>(told: T): T => numbers == null ? told : { ...told, task: String(numbers[Number(told.task) - 1] ?? told.task) }
 
   const followed = await followEvents(client, begin, context, {
     attach: (selector, signal) => client.attachItems(selector, { ordered, texts: items == null, signal }),
@@ -46,10 +52,15 @@ export async function followItems (client: Client, begin: Begin, context: Contex
           break
         case 'output':
           progress.erase()
+          await keeper?.takeOutput(numbered(event))
           await writeAll(event.stream === 'stdout' ? context.stdout : context.stderr, event.data)
           break
-        case 'items':
-          for (const item of event.items) {
+        case 'items': {
+          const ended = event.items.map(numbered)
+
+          await keeper?.takeItems(ended)
+
+          for (const item of ended) {
             if (item.state !== 'done') {
               failures++
 
@@ -62,6 +73,7 @@ export async function followItems (client: Client, begin: Begin, context: Contex
             await writeOutput(item, progress, context)
           }
           break
+        }
       }
     }
   })

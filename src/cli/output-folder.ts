@@ -22,12 +22,11 @@ export class OutputFolder {
   readonly #sizes = new Map<string, number>()
   readonly #folders = new Set<string>()
 
-  /** It was not there, or had no output yet. */
-  readonly #fresh: boolean
+  readonly #mode: 'go on' | 'new files' | 'replace'
 
-  private constructor (dir: string, fresh: boolean) {
+  private constructor (dir: string, mode: 'go on' | 'new files' | 'replace') {
     this.dir = dir
-    this.#fresh = fresh
+    this.#mode = mode
   }
 
   /**
@@ -47,7 +46,16 @@ export class OutputFolder {
       await writeFile(join(dir, MARK), `${job}\n`, { flag: 'wx' }).catch(err => { throw unwritable(dir, err) })
     }
 
-    return new OutputFolder(dir, owner == null)
+    // in a folder that had no output yet, what is there is somebody's
+    return new OutputFolder(dir, owner == null ? 'new files' : 'go on')
+  }
+
+  /** The same, for output that takes the place of what is in its files. */
+  static async replacing (dir: string): Promise<OutputFolder> {
+    await OutputFolder.check(dir)
+    await mkdir(dir, { recursive: true }).catch(err => { throw unwritable(dir, err) })
+
+    return new OutputFolder(dir, 'replace')
   }
 
   /** Throws `usage` when output of a job that is yet to come could not be put there. */
@@ -66,6 +74,7 @@ export class OutputFolder {
    */
   async write (path: string, offset: number, data: Uint8Array): Promise<void> {
     const file = await this.#fileOf(path)
+    // known since it was opened
     const size = this.#sizes.get(path) ?? 0
 
     if (offset > size) {
@@ -116,17 +125,21 @@ export class OutputFolder {
 
     await this.#makeFolder(dirname(path))
 
-    // in a folder that had no output yet, what is there is somebody's
-    const flags = this.#fresh && !this.#sizes.has(path) ? constants.O_EXCL : 0
+    const isFirst = !this.#sizes.has(path)
+    const flags = this.#mode === 'new files' && isFirst ? constants.O_EXCL : 0
     const file = await open(whole, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK | flags, 0o666).catch(err => { throw unwritable(whole, err) })
     const found = await file.stat()
 
     if (!found.isFile() || found.nlink > 1) {
       await file.close()
-      throw new MeshmarkError('usage', `${whole} is not a file of its own: remove it, or name another folder with --output`)
+      throw new MeshmarkError('usage', `${whole} is not a file of its own: remove it, or name another folder`)
     }
 
-    this.#sizes.set(path, found.size)
+    if (this.#mode === 'replace' && isFirst) {
+      await file.truncate(0)
+    }
+
+    this.#sizes.set(path, this.#mode === 'replace' && isFirst ? 0 : found.size)
 
     return file
   }
@@ -145,7 +158,7 @@ export class OutputFolder {
     })
 
     if (!(await lstat(whole)).isDirectory()) {
-      throw new MeshmarkError('usage', `${whole} is not a folder but a link or a file: remove it, or name another folder with --output`)
+      throw new MeshmarkError('usage', `${whole} is not a folder but a link or a file: remove it, or name another folder`)
     }
 
     this.#folders.add(path)
@@ -165,7 +178,7 @@ async function ownerOf (dir: string): Promise<string | undefined> {
 }
 
 function ofAnother (dir: string, owner: string): MeshmarkError {
-  return new MeshmarkError('usage', `${dir} has the output of job ${shortJobId(owner)}: name another folder with --output, or remove it`)
+  return new MeshmarkError('usage', `${dir} has the output of job ${shortJobId(owner)}: name another folder, or remove it`)
 }
 
 function unwritable (path: string, err: unknown): MeshmarkError {

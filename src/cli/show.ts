@@ -5,6 +5,7 @@ import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
 import { addResultOptions, checkExports, PIPE_WIDTH, presentResults, type ResultOptions, wantsResults } from './results.ts'
+import { hindranceLines } from './hindrances.ts'
 import { writeAll } from './write.ts'
 
 export function define (command: Command, context: Context): void {
@@ -24,6 +25,10 @@ export function define (command: Command, context: Context): void {
     await withClient(options, async client => {
       // files are always complete
       const { view, events } = await client.show(job, wantsResults(options) ? undefined : options.all === true ? 'all' : 'failed')
+
+      for (const line of hindranceLines(view.hindrances ?? [])) {
+        note(context, line)
+      }
 
       if (view.job.each != null && !wantsResults(options)) {
         const { renderItems } = await import('../report/items.ts')

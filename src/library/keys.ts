@@ -12,6 +12,7 @@ const JOB: Keys<JobOptions> = {
   stdin: true,
   env: true,
   shell: true,
+  variant: true,
   build: true,
   buildTimeout: true,
   buildMemory: true,

@@ -11,7 +11,9 @@ import { Tokens } from './tokens.ts'
 import { textOf } from './values.ts'
 import type { Distributed, DistributeOptions } from '../functions/index.ts'
 import type { ItemResult } from './items.ts'
-import type { CommandLine, CompareOptions, JobOptions, JobSpec, MeasureOptions } from './options.ts'
+import type { CommandLine, CompareOptions, Duration, JobOptions, JobSpec, MeasureOptions } from './options.ts'
+import type { JobKind } from '../model/job.ts'
+import type { JobState } from '../model/states.ts'
 import type { JobRow, NodeRow } from '../node/protocol/submit/messages.ts'
 import type { Client, ConnectOptions as ClientOptions } from '../roles/client/types.ts'
 
@@ -24,6 +26,20 @@ export interface LogOptions extends SignalOptions {
   worker?: string
   /** Go on until the job has ended. @default false */
   follow?: boolean
+}
+
+export interface JobsOptions extends SignalOptions {
+  /** @default 20 */
+  limit?: number
+  state?: JobState
+  /** Its whole name; `*` stands for any characters. */
+  name?: string
+  /** Only measured ones, or only those that were handed out. */
+  kind?: JobKind
+  /** Only those of which a task did not end well. */
+  failed?: boolean
+  /** Accepted no longer ago. */
+  within?: Duration
 }
 
 export interface LogPiece {
@@ -166,9 +182,11 @@ export class Mesh {
     return clientOf(this).nodes({ signal })
   }
 
-  /** Newest first. */
-  async jobs ({ limit = 20, signal }: SignalOptions & { limit?: number } = {}): Promise<JobRow[]> {
-    return (await clientOf(this).jobs(limit, { signal })).sort((a, b) => b.acceptedAt - a.acceptedAt)
+  /** Newest first, those of other clients only for an administrator. */
+  async jobs ({ limit = 20, signal, state, name, kind, failed, within }: JobsOptions = {}): Promise<JobRow[]> {
+    const withinMs = within == null ? undefined : Math.round(parseDuration(textOf(within, '--within'), '--within'))
+
+    return (await clientOf(this).jobs(limit, { signal, state, name, jobKind: kind, failed, withinMs })).sort((a, b) => b.acceptedAt - a.acceptedAt)
   }
 
   /** Gives a worker nothing new, or, with `undo`, work again. Needs a machine that may administer the mesh. */

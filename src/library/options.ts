@@ -42,6 +42,8 @@ export interface JobOptions {
   env?: Readonly<Record<string, string>>
   /** Hand the command line to `sh -c`. */
   shell?: boolean
+  /** `CONDITION:FILE`: the program's file on workers like this, the first that fits: `arch=arm64:./app-arm64`. */
+  variant?: readonly string[]
   /** A line for sh that every worker does first, once, in a sandbox: `cc -O2 -o app app.c`. Files that it leaves are there in every run. */
   build?: string
   /** @default 10m */

@@ -128,6 +128,7 @@ function optionsOf (spec: JobOptions): DraftOptions {
     ...(spec.name == null ? {} : { name: spec.name }),
     ...(spec.id == null ? {} : { id: spec.id }),
     ...(spec.shell == null ? {} : { shell: spec.shell }),
+    ...(spec.variant == null ? {} : { variant: spec.variant.map(text => textOf(text, '--variant')) }),
     ...(spec.build == null ? {} : { build: textOf(spec.build, 'build') }),
     ...(spec.buildTimeout == null ? {} : { buildTimeout: parseLimit('wallMs', '--build-timeout', textOf(spec.buildTimeout, '--build-timeout')) }),
     ...(spec.buildMemory == null ? {} : { buildMemory: parseLimit('memoryBytes', '--build-memory', textOf(spec.buildMemory, '--build-memory')) }),

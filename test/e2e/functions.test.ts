@@ -1,25 +1,30 @@
 import { execFile } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { distributeOver } from '../../src/functions/distribute.ts'
+import { parseExecutionId } from '../../src/model/ids.ts'
 import { connectClient } from '../../src/roles/client/client.ts'
 import { TestMesh } from './mesh.ts'
 import { eventually, processesWith } from './processes.ts'
 import type { Distributed, DistributeOptions } from '../../src/functions/types.ts'
 import type { Client } from '../../src/roles/client/types.ts'
 
+const PYTHON = join(import.meta.dirname, '../../clients/python')
+
 /** Each costs the start of a Node. */
-const MANY = 40
+const MANY = 30
 
 describe('functions', () => {
   let mesh: TestMesh
   let client: Client
+  let url: string
 
   beforeAll(async () => {
     mesh = await TestMesh.create()
-    await mesh.master()
+    const { http } = await (await mesh.master(['--http=127.0.0.1:0'])).ready
+    url = http ?? ''
     await Promise.all([mesh.worker('lab-1', ['--slots', '2']), mesh.worker('lab-2')])
     // what a command line of this mesh would find
     Object.assign(process.env, { MESHMARK_DATA: mesh.env.MESHMARK_DATA, XDG_RUNTIME_DIR: mesh.env.XDG_RUNTIME_DIR })
@@ -52,7 +57,7 @@ describe('functions', () => {
     const inputs = Array.from({ length: MANY }, (_, i) => i)
     const results: string[] = []
 
-    for await (const result of label.map(inputs, { concurrency: 24 })) {
+    for await (const result of label.map(inputs, { concurrency: 20 })) {
       results.push(result)
     }
 
@@ -81,6 +86,15 @@ describe('functions', () => {
     expect(error.stack).not.toContain('meshmark-host')
     // eslint-disable-next-line prefer-promise-reject-errors
     expect(await distribute(async () => await Promise.reject({ plain: 1 }))().catch(err => err)).toEqual({ plain: 1 })
+  })
+
+  it('that fail run again when they may', async () => {
+    const flaky = distribute(() => { throw new Error('again') }, { retry: { when: 'on-failure', max: 1, backoffMs: 1, maxBackoffMs: 1 } })
+
+    await expect(flaky()).rejects.toThrow('again')
+
+    const { events } = await client.show((await client.jobs(1))[0]!.id, 'all')
+    expect(events.flatMap(event => event.kind === 'items' ? event.items.map(({ execution }) => parseExecutionId(execution!).attempt) : [])).toEqual([1])
   })
 
   it('that never return are stopped at the limit that is named', async () => {
@@ -186,5 +200,33 @@ console.log(await square(12))
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(mesh.dir, 'work', 'program.mjs')], { env: mesh.env })
 
     expect({ stdout, stderr }).toEqual({ stdout: '144\n', stderr: '' })
+  })
+
+  async function pythonEnv (): Promise<NodeJS.ProcessEnv> {
+    const token = (await mesh.run(['token', 'create', 'client', '--http', '--master', mesh.address])).stdout.match(/mmh1-\S+/)?.[0]
+
+    return { PATH: process.env.PATH, LANG: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1', PYTHONPATH: PYTHON, MESHMARK_URL: url, MESHMARK_TOKEN: token }
+  }
+
+  it('of Python pass the tests of their client, with a real Python and a real mesh', async () => {
+    const { stderr } = await promisify(execFile)('python3', ['-m', 'unittest', 'discover', '-s', 'tests', '-v'], { cwd: PYTHON, env: await pythonEnv() })
+      .catch(err => ({ stderr: String(err.stderr) }))
+
+    expect(stderr).toMatch(/^OK$/m)
+    expect(stderr).not.toContain('skipped')
+  })
+
+  it('of Python do what the README of their client says, word for word', async () => {
+    const blocks = [...(await readFile(join(PYTHON, 'README.md'), 'utf8')).matchAll(/^```python\n(.*?)^```\n\nwhich prints\n\n```\n(.*?)^```$/gms)]
+    const program = join(mesh.dir, 'work', 'readme.py')
+
+    // the text of a function is read from its file
+    await writeFile(program, blocks.map(([, code]) => code).join('\n'))
+
+    const { stdout, stderr } = await promisify(execFile)('python3', [program], { env: await pythonEnv() })
+
+    expect(blocks.length).toBeGreaterThan(1)
+    expect(stderr).toBe('')
+    expect(stdout).toBe(blocks.map(([,, printed]) => printed).join(''))
   })
 })

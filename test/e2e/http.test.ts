@@ -6,6 +6,7 @@ import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MAIN, TestMesh } from './mesh.ts'
+import { eventually } from './processes.ts'
 import type { NodeProcess } from './mesh.ts'
 import type { OpenAPIBackend as Backend } from 'openapi-backend'
 
@@ -253,15 +254,17 @@ describe('the HTTP interface', () => {
     const second = await mesh.master('second', ['--http=127.0.0.1:0'])
     const secondUrl = (await second.ready as { http?: string }).http!
 
-    await post('/v1/jobs', { kind: 'exec', command: 'echo kept', name: 'kept', replicas: 2 })
+    await eventually('the second master is there, with its address', async () => {
+      const { masters } = await (await ask('/v1/masters')).json() as { masters: Array<{ name: string, state: string, urls: string[] }> }
+
+      return masters.some(({ name, state, urls }) => name === 'second' && state === 'standby' && urls.join() === secondUrl)
+    })
+
+    expect((await post('/v1/jobs', { kind: 'exec', command: 'echo kept', name: 'kept', replicas: 2 })).status).toBe(201)
     await (await ask('/v1/jobs/kept/outcome?wait=30s')).text()
 
-    const { masters } = await (await ask('/v1/masters')).json() as { masters: Array<{ name: string, urls: string[] }> }
-
-    expect(masters.find(({ name }) => name === 'second')?.urls).toEqual([secondUrl])
-
     // streams that are open do not keep it from stopping
-    await post('/v1/jobs', { kind: 'exec', command: 'sleep 60', name: 'open' })
+    expect((await post('/v1/jobs', { kind: 'exec', command: 'sleep 60', name: 'open', replicas: 2 })).status).toBe(201)
     const stream = await ask('/v1/jobs/open/events')
 
     expect((await master.stop()).code).toBe(0)

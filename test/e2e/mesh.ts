@@ -27,7 +27,7 @@ export type StartedCommand = ChildProcessWithoutNullStreams & {
 /** A real master or worker in a process of its own. */
 export class NodeProcess {
   readonly lines: string[] = []
-  readonly ready: Promise<{ name: string, meshId?: string, addresses: string[] }>
+  readonly ready: Promise<{ name: string, meshId?: string, addresses: string[], http?: string }>
   readonly ended: Promise<{ code: number | null, signal: NodeJS.Signals | null }>
   readonly #child: ChildProcess
   readonly #watchers = new Set<() => void>()

@@ -4,6 +4,7 @@ import { MAX_ITEMS } from '../../model/each.ts'
 import { MAX_COMMANDS } from '../../model/job.ts'
 import { MAX_FILES } from '../../model/payload.ts'
 import { REQUIREMENTS } from '../../model/requirements.ts'
+import { MAX_VARIANTS } from '../../model/variants.ts'
 import type { CompareOptions, EachSpec, ExecSpec, JobOptions, MeasureOptions } from '../../library/options.ts'
 
 /*
@@ -36,6 +37,7 @@ const job = {
   stdin: stdin.optional().describe('What every run reads as its standard input'),
   env: z.record(z.string(), text).optional().describe('Environment of the program'),
   shell: z.boolean().optional().describe('Hand the command line to sh -c'),
+  variant: z.array(text).max(MAX_VARIANTS).optional().describe("'CONDITION:FILE': the program's file on workers like this, one of the files that go along"),
   build: text.optional().describe('A line for sh that every worker does first, once, in a sandbox; files that it leaves are there in every run'),
   buildTimeout: duration.optional().describe('Wall time of the build'),
   buildMemory: size.optional().describe('Memory of the build'),

@@ -64,6 +64,8 @@ export function distributionChart (all: readonly Measured[], title: string, look
       stripe.mark,
       {
         type: 'rect',
+        // of noisy runs it may reach below nothing
+        clip: true,
         from: { data: 'medians' },
         encode: { enter: { ...ends('low', 'high'), ...across(0.08, 0.92), fill: { scale: 'color', field: 'command' }, fillOpacity: { value: 0.28 }, opacity: { signal: 'isValid(datum.low) ? 1 : 0' } } }
       },

@@ -78,6 +78,9 @@ export function lineChart (all: readonly Point[], { title, subtitle, axes, yScal
   const numbered = (points: readonly Point[]): Array<Omit<Point, 'series'> & { series: number }> =>
     points.map(point => ({ ...point, series: shown.indexOf(point.series) })).filter(point => point.series >= 0).sort((a, b) => a.series - b.series || a.x - b.x)
   const points = numbered(all)
+  // beside each other, where lines of intervals would cover each other
+  const dodge = points.some(({ low }) => low != null) ? 5 : 0
+  const x = { scale: 'x', field: 'x', offset: { signal: `(datum.series - ${(shown.length - 1) / 2}) * ${dodge}` } }
   const xs = [...new Set([...points, ...numbered(bound)].map(({ x }) => x))].sort((a, b) => a - b)
   const [least, most] = [xs[0]!, xs.at(-1)!]
   const isLog = least > 0 && most / least >= 16
@@ -102,10 +105,11 @@ export function lineChart (all: readonly Point[], { title, subtitle, axes, yScal
     ],
     legends: legendBelow(look, names, { fill: 'color', symbolType: 'circle', encode: { labels: { update: { text: { signal: 'legendLabels[datum.value]' } } } } }),
     marks: [
-      ...lines('bound', { strokeWidth: { value: 1.5 }, strokeDash: { value: [4, 4] }, strokeOpacity: { value: 0.8 } }),
-      ...join ? lines('points', { strokeWidth: { value: 2 } }) : [],
-      { type: 'rule', from: { data: 'points' }, encode: { enter: { x: { scale: 'x', field: 'x' }, y: { scale: 'y', signal: 'isValid(datum.low) ? datum.low : datum.y' }, y2: { scale: 'y', signal: 'isValid(datum.high) ? datum.high : datum.y' }, stroke: { scale: 'color', field: 'series' }, strokeWidth: { value: 1.5 } } } },
-      { type: 'symbol', from: { data: 'points' }, encode: { enter: { x: { scale: 'x', field: 'x' }, y: { scale: 'y', field: 'y' }, size: { value: 60 }, fill: { scale: 'color', field: 'series' }, stroke: { value: palette.background }, strokeWidth: { value: 1 } } } }
+      ...lines('bound', x, { strokeWidth: { value: 1.5 }, strokeDash: { value: [4, 4] }, strokeOpacity: { value: 0.8 } }),
+      ...join ? lines('points', x, { strokeWidth: { value: 2 } }) : [],
+      // of noisy runs an interval may reach below nothing
+      { type: 'rule', clip: true, from: { data: 'points' }, encode: { enter: { x, y: { scale: 'y', signal: 'isValid(datum.low) ? datum.low : datum.y' }, y2: { scale: 'y', signal: 'isValid(datum.high) ? datum.high : datum.y' }, stroke: { scale: 'color', field: 'series' }, strokeWidth: { value: 1.5 } } } },
+      { type: 'symbol', from: { data: 'points' }, encode: { enter: { x, y: { scale: 'y', field: 'y' }, size: { value: 60 }, fill: { scale: 'color', field: 'series' }, stroke: { value: palette.background }, strokeWidth: { value: 1 } } } }
     ]
   })
 }
@@ -122,10 +126,10 @@ export function numericParameter (measured: readonly Measured[]): string | undef
   return names.find(name => new Set(values(name)).size > 1 && values(name).every(value => value != null && value.trim() !== '' && Number.isFinite(Number(value))))
 }
 
-function lines (data: string, style: Spec): Spec[] {
+function lines (data: string, x: Spec, style: Spec): Spec[] {
   return [{
     type: 'group',
     from: { facet: { name: `${data}OfOne`, data, groupby: 'series' } },
-    marks: [{ type: 'line', from: { data: `${data}OfOne` }, encode: { enter: { x: { scale: 'x', field: 'x' }, y: { scale: 'y', field: 'y' }, stroke: { scale: 'color', field: 'series' }, ...style } } }]
+    marks: [{ type: 'line', from: { data: `${data}OfOne` }, encode: { enter: { x, y: { scale: 'y', field: 'y' }, stroke: { scale: 'color', field: 'series' }, ...style } } }]
   }]
 }

@@ -138,7 +138,7 @@ export class ItemAttachment {
     const { jobs, missingOutput } = this.#components
     const execution = task.worker == null ? undefined : executionId({ job: this.#entry.job.id, task: task.name, worker: task.worker, attempt: task.attempt })
     const result = execution == null ? undefined : await jobs.result(execution)
-    const end = itemEnd(task, result)
+    const end = itemEnd(task, this.#entry, result)
 
     if (execution != null && result != null && mayHavePrinted(result)) {
       await missingOutput.fetch(execution, result)

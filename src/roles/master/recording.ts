@@ -4,7 +4,7 @@ import type { ProfileChange } from '../../model/profile.ts'
 import type { Outcome } from '../../model/result.ts'
 import type { WorkerState } from '../../model/states.ts'
 
-/** Some 150 bytes each. */
+/** Some 250 bytes each. */
 export const MAX_CHANGES = 100_000
 export const MAX_AGE_MS = 24 * 60 * 60 * 1000
 

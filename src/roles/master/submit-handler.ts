@@ -10,6 +10,7 @@ import { decodeJob } from '../../node/protocol/model/index.ts'
 import { submit } from '../../node/protocol/submit/index.ts'
 import { Attachment } from './attachment.ts'
 import { isCancelPending } from './coordinator/tasks.ts'
+import { hindrancesOf } from './coordinator/why.ts'
 import { ItemAttachment } from './item-attachment.ts'
 import { findJob } from './find-job.ts'
 import { jobFilter } from './job-filter.ts'
@@ -36,7 +37,7 @@ import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { AskReply, AskRequest } from '../../node/protocol/masters/messages.ts'
-import type { NodeRow, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
+import type { JobView, NodeRow, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
 import type { ContentStore } from '../../store/content.ts'
 
 /** Per client, so that one cannot fill the mesh: jobs under way, and bytes of one payload. */
@@ -147,7 +148,7 @@ export class SubmitHandler {
       case 'chunks':
         return this.#chunks(message, channel, asker)
       case 'show':
-        return this.#show(await this.#find(message.selector, asker), message.items, channel)
+        return this.#show(await this.#find(message.selector, asker), message.items, asker.peerId, channel)
       case 'profile': {
         const job = message.selector == null ? undefined : (await this.#find(message.selector, asker)).job.id
 
@@ -194,11 +195,11 @@ export class SubmitHandler {
     }
   }
 
-  async #show (entry: JobEntry, items: Extract<SubmitRequest, { kind: 'show' }>['items'], channel: Channel<SubmitRequest, SubmitReply>): Promise<void> {
+  async #show (entry: JobEntry, items: Extract<SubmitRequest, { kind: 'show' }>['items'], viewer: string, channel: Channel<SubmitRequest, SubmitReply>): Promise<void> {
     const { jobs } = this.#components
 
     if (items != null && entry.job.each != null) {
-      return this.#showItems(entry, items, channel)
+      return this.#showItems(entry, items, viewer, channel)
     }
 
     const starts: Array<Pick<ExecutionResult, 'start'>> = []
@@ -211,7 +212,7 @@ export class SubmitHandler {
       }
     }
 
-    return channel.send({ kind: 'end', view: jobView(entry, startSkew(starts), await jobs.conflicting(entry.job.id)) })
+    return channel.send({ kind: 'end', view: { ...jobView(entry, startSkew(starts), await jobs.conflicting(entry.job.id)), ...this.#hindrances(entry, viewer) } })
   }
 
   /** Every record that has brought files back, or should have. */
@@ -251,17 +252,23 @@ export class SubmitHandler {
     }
   }
 
-  async #showItems (entry: JobEntry, items: 'failed' | 'all' | 'none', channel: Channel<SubmitRequest, SubmitReply>): Promise<void> {
+  async #showItems (entry: JobEntry, items: 'failed' | 'all' | 'none', viewer: string, channel: Channel<SubmitRequest, SubmitReply>): Promise<void> {
     const shown = items === 'none' ? [] : [...entry.tasks.values()].filter(({ state }) => isTaskEnd(state) && (items === 'all' || state !== 'done'))
 
     for (let start = 0; start < shown.length; start += ITEMS_PAGE) {
       const page = await Promise.all(shown.slice(start, start + ITEMS_PAGE).map(async task =>
-        itemEnd(task, task.worker == null ? undefined : await this.#components.jobs.result(executionId({ job: entry.job.id, task: task.name, worker: task.worker, attempt: task.attempt })))))
+        itemEnd(task, entry, task.worker == null ? undefined : await this.#components.jobs.result(executionId({ job: entry.job.id, task: task.name, worker: task.worker, attempt: task.attempt })))))
 
       await channel.send({ kind: 'items', items: page })
     }
 
-    await channel.send({ kind: 'end', view: itemsJobView(entry, true) })
+    await channel.send({ kind: 'end', view: { ...itemsJobView(entry, true), ...this.#hindrances(entry, viewer) } })
+  }
+
+  #hindrances (entry: JobEntry, viewer: string): Pick<JobView, 'hindrances'> {
+    const hindrances = hindrancesOf(this.#components.coordinator.state, entry, viewer, Date.now())
+
+    return hindrances.length === 0 ? {} : { hindrances }
   }
 
   /** What only the coordinator can do. */

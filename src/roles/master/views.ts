@@ -1,6 +1,10 @@
 import { commandTitle } from '../../model/job.ts'
 import { executionId } from '../../model/ids.ts'
 import { isTaskEnd } from '../../model/states.ts'
+import { formatDuration } from '../../model/units.ts'
+import { isBehind } from './coordinator/map-lists.ts'
+import { isPaused } from './coordinator/pauses.ts'
+import { waitsForGroup } from './coordinator/why.ts'
 import type { JobEntry, TaskEntry, WorkerEntry } from './coordinator/state.ts'
 import type { FilteredJob } from './job-filter.ts'
 import type { MasterView } from './masters.ts'
@@ -52,14 +56,14 @@ export function countStates (entry: JobEntry): StateCount[] {
 }
 
 /** What became of an item, without its output. `result` is the record that counts, where there is one. */
-export function itemEnd (task: TaskEntry, result: ExecutionResult | undefined): ItemEnd {
+export function itemEnd (task: TaskEntry, entry: JobEntry, result: ExecutionResult | undefined): ItemEnd {
   const command = result?.commands[0]
   const sample = command?.samples.at(-1)
-  const reason = task.reason ?? result?.reason ?? command?.notRun?.message
+  const reason = task.reason ?? expiryOf(task, entry) ?? result?.reason ?? command?.notRun?.message
 
   return {
     task: task.name,
-    ...(result == null ? {} : { execution: executionId(result.key) }),
+    ...(result == null ? {} : { execution: executionId(result.key), startedAt: result.startedAt }),
     workerName: task.info?.name ?? '',
     state: task.state,
     ...(reason == null ? {} : { reason }),
@@ -70,18 +74,34 @@ export function itemEnd (task: TaskEntry, result: ExecutionResult | undefined): 
   }
 }
 
-export function taskView (task: TaskEntry, entry: JobEntry, conflicting: ExecutionResult[] = []): TaskView {
+export function taskView (task: TaskEntry, entry: JobEntry, conflicting: ExecutionResult[] = [], nowMs = Date.now()): TaskView {
   return {
     task: task.name,
     worker: task.worker,
     workerName: task.info?.name ?? 'any worker',
     state: task.state,
-    reason: task.reason ?? (task.state === 'queued' && !entry.cancelled ? 'waiting for a free worker' : undefined),
+    reason: reasonOf(task, entry, nowMs),
     attempt: task.attempt,
     simultaneous: task.simultaneous,
     info: task.info,
     ...duplicatesOf(task, conflicting)
   }
+}
+
+function reasonOf (task: TaskEntry, entry: JobEntry, nowMs: number): string | undefined {
+  if (isPaused(task)) {
+    return `${task.reason} in ${formatDuration(Math.max(0, task.restart!.atMs - nowMs))}`
+  }
+
+  if (waitsForGroup(entry, task)) {
+    return 'ready; waits for the others that start with it'
+  }
+
+  return task.reason ?? expiryOf(task, entry) ?? (task.state !== 'queued' || entry.cancelled ? undefined : isBehind(task) ? 'waits for the entry before it' : 'waiting for a free worker')
+}
+
+function expiryOf ({ state }: TaskEntry, { job, expired }: JobEntry): string | undefined {
+  return expired === true && (state === 'cancelled' || state === 'cancelling') ? `its deadline of ${formatDuration(job.deadlineMs ?? 0)} has passed` : undefined
 }
 
 /** What beside the record that counts is there; before the end, all of it. */

@@ -21,6 +21,7 @@ import type { SharedTurns } from './shared-turns.ts'
 import type { SlotStart } from './slot-state.ts'
 import type { NoiseScope } from '../../machine/noise.ts'
 import type { QuietWatch } from '../../machine/quiet-watch.ts'
+import type { ExecutionKey } from '../../model/ids.ts'
 import type { Command, Job } from '../../model/job.ts'
 import type { Limits, SomeLimits } from '../../model/limits.ts'
 import type { Grant, WorkerInfo } from '../../model/machine.ts'
@@ -224,7 +225,7 @@ async function inBox (init: ExecutionInit, job: Job, before: Before, record: Exe
     record.cores = init.boxes.boundTo(place)
     record.limits = limitsOf(box, init, job, record.key.task)
 
-    const commands = taskCommands(job, record.key.task)
+    const commands = commandsOf(job, record.key)
 
     collection = job.collect == null ? undefined : new Collection(init.collectDir, commands.length > 1)
 
@@ -254,6 +255,14 @@ function limitsOf (box: Box, { ceilings, grants }: ExecutionInit, job: Job, task
   }
 
   return met.limits
+}
+
+/** What is handed out is told which task it is, and how often that has been tried. */
+function commandsOf (job: Job, { task, attempt }: ExecutionKey): Command[] {
+  const own = { MESHMARK_TASK: task, MESHMARK_ATTEMPT: String(attempt) }
+  const commands = taskCommands(job, task)
+
+  return job.kind === 'run' ? commands : commands.map(command => ({ ...command, env: { ...own, ...job.env, ...command.env } }))
 }
 
 async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits, { built, waited }: Before, commands: Command[], options: RunOptions): Promise<BoxReport> {

@@ -477,11 +477,11 @@ const taskView: Arbitrary<TaskView> = partly<TaskView, 'worker' | 'reason' | 'si
 
 const stateCount = fc.record({ state: taskState, count: small })
 
-const jobView: Arbitrary<JobView> = partly<JobView, 'finishedAt' | 'startSkewNs' | 'counts'>({
-  job, state: jobState, tasks: fc.array(taskView, { maxLength: 3 }), acceptedAt: whole, finishedAt: whole, startSkewNs: whole, counts: fc.array(stateCount, { minLength: 1, maxLength: 5 })
-}, 'finishedAt', 'startSkewNs', 'counts')
+const jobView: Arbitrary<JobView> = partly<JobView, 'finishedAt' | 'startSkewNs' | 'counts' | 'hindrances'>({
+  job, state: jobState, tasks: fc.array(taskView, { maxLength: 3 }), acceptedAt: whole, finishedAt: whole, startSkewNs: whole, counts: fc.array(stateCount, { minLength: 1, maxLength: 5 }), hindrances: fc.array(fc.record({ reason: sentence, workers: fc.array(name, { maxLength: 3 }), count: small }), { minLength: 1, maxLength: 3 })
+}, 'finishedAt', 'startSkewNs', 'counts', 'hindrances')
 
-const itemEnd: Arbitrary<ItemEnd> = partly<ItemEnd, 'execution' | 'reason' | 'exit' | 'limit' | 'wallNs' | 'stdout' | 'stderr'>({
+const itemEnd: Arbitrary<ItemEnd> = partly<ItemEnd, 'execution' | 'reason' | 'exit' | 'limit' | 'wallNs' | 'stdout' | 'stderr' | 'startedAt'>({
   task: taskName,
   execution: executionId,
   workerName: name,
@@ -493,8 +493,9 @@ const itemEnd: Arbitrary<ItemEnd> = partly<ItemEnd, 'execution' | 'reason' | 'ex
   stdoutBytes: whole,
   stderrBytes: whole,
   stdout: bytes(200),
-  stderr: bytes(200)
-}, 'execution', 'reason', 'exit', 'limit', 'wallNs', 'stdout', 'stderr')
+  stderr: bytes(200),
+  startedAt: whole
+}, 'execution', 'reason', 'exit', 'limit', 'wallNs', 'stdout', 'stderr', 'startedAt')
 
 const jobRow: Arbitrary<JobRow> = partly<JobRow, 'name' | 'finishedAt'>({
   id: jobId, name, title: text(80), kind: fc.constantFrom('run' as const, 'exec' as const), state: jobState, acceptedAt: whole, finishedAt: whole, tasks: small, ended: small, failed: small, mine: fc.boolean()

@@ -128,5 +128,6 @@ export const SUBJECTS: Array<{ name: string, kind: Kind, subject: Subject, width
   { name: 'clients on one number of workers', kind: 'scaling', subject: ofLoad(6, 1) },
   { name: 'a parameter', kind: 'scaling', subject: ofJobs(scan(names(4))) },
   { name: 'a parameter on many workers', kind: 'scaling', subject: ofJobs(scan([...LONG, ...CJK])) },
+  { name: 'a parameter, and hardly any certainty', kind: 'scaling', subject: ofJobs(finished([{ name: 'lab-01', cpu: 'x', runs: [1, 2, 3].map(n => Array.from({ length: 12 }, (_, run) => n * (5 + 10 * run))) }], { commands: [1, 2, 3].map(n => ({ argv: ['x', String(n)], program: { kind: 'name', name: 'x' }, parameters: { n: String(n) } })) })) },
   { name: 'cores', kind: 'scaling', subject: ofJobs({ ...measured(names(6), { factor: 0.7 }), workers: measured(names(6), { factor: 0.7 }).workers.map((worker, at) => ({ ...worker, info: { ...worker.info, resources: { ...worker.info.resources, cores: 2 ** at } } })) }) }
 ]

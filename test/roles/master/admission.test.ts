@@ -8,10 +8,11 @@ import { createMeshKey, meshIdOf, openMembership, sealMembership } from '../../.
 import { MeshNode } from '../../../src/node/mesh-node.ts'
 import { join as joinProtocol } from '../../../src/node/protocol/join/index.ts'
 import { request } from '../../../src/node/request.ts'
-import { parseToken } from '../../../src/node/token.ts'
+import { formatHttpToken, formatToken, parseHttpToken, parseToken } from '../../../src/node/token.ts'
 import { linkToMaster } from '../../../src/roles/link.ts'
 import { writeLocalMaster } from '../../../src/roles/local.ts'
 import { Admission, REMOVED } from '../../../src/roles/master/admission.ts'
+import { Bearers } from '../../../src/roles/master/bearers.ts'
 import { Drains } from '../../../src/roles/master/drains.ts'
 import { loadMember, saveMembership } from '../../../src/roles/member.ts'
 import { covers, Replica } from '../../../src/roles/master/replica/replica.ts'
@@ -105,6 +106,44 @@ afterEach(async () => {
   await Promise.all([a, b].map(async ({ journal }) => journal.close()))
   vi.unstubAllEnvs()
   await rm(dir, { recursive: true, force: true })
+})
+
+describe('a token of the HTTP interface', () => {
+  const bearersOf = (half: Half): Bearers => new Bearers({ admission: half.admission, meshKey, meshId, addresses: () => [half.address] })
+
+  it('is good at every master, until one revokes it', async () => {
+    const { text, row } = await a.admission.createToken('client', { ttlMs: 60_000, http: 'full', name: 'page' })
+    const revoked: string[] = []
+
+    bearersOf(a).onRevoked(id => { revoked.push(id) })
+    expect(bearersOf(b).check(text)).toEqual({ id: row.id, role: 'client', access: 'full', name: 'page', expiresAt: row.expiresAt })
+    await b.admission.revokeToken(row.id)
+    expect(revoked).toEqual([row.id])
+    expect(() => bearersOf(a).check(text)).toThrow(/was revoked/)
+  })
+
+  it('is told from a wrong one by its secret alone, and lets nobody join', async () => {
+    const { text } = await a.admission.createToken('client', { ttlMs: 60_000, http: 'full' })
+    const { text: other } = await a.admission.createToken('client', { ttlMs: 60_000, http: 'full' })
+    const { text: joining } = await a.admission.createToken('client', { ttlMs: 60_000 })
+    const { id } = parseHttpToken(text)!
+
+    for (const wrong of ['', joining, text.slice(0, -1), formatHttpToken({ id, secret: parseHttpToken(other)!.secret })]) {
+      expect(() => bearersOf(a).check(wrong)).toThrow(/not known here/)
+    }
+
+    expect(await ask(a, formatToken({ meshId, role: 'client', id, secret: parseHttpToken(text)!.secret.slice(0, 16) }))).toMatchObject({ refusal: expect.stringMatching(/not known/) })
+    await expect(a.admission.createToken('worker', { ttlMs: 60_000, http: 'full' })).rejects.toThrow(/not for a worker/)
+  })
+
+  it('has one and the same client behind it at every master', async () => {
+    const { text } = await a.admission.createToken('client', { ttlMs: 60_000, http: 'full' })
+    const clients = await Promise.all([a, b].map(async half => bearersOf(half).connect(bearersOf(half).check(text))))
+
+    expect(clients[0]!.peerId).toBe(clients[1]!.peerId)
+    expect(clients.map(({ master }) => master.name)).toEqual(['a', 'b'])
+    await Promise.all(clients.map(async client => client.close()))
+  })
 })
 
 describe('two masters', () => {

@@ -101,6 +101,8 @@ export interface ItemEnd {
   reason?: string
   exit?: Exit
   limit?: LimitName
+  /** The worker's clock, milliseconds since 1970. */
+  startedAt?: number
   wallNs?: number
   /** Bytes that it has printed and that are told: here, or in the `output` messages that follow before anything of another item. */
   stdoutBytes: number
@@ -120,6 +122,16 @@ export interface JobView {
   acceptedAt: number
   finishedAt?: number
   startSkewNs?: number
+  /** Why workers do not start what waits of it; only where it is shown, and absent when nothing waits for a worker. */
+  hindrances?: Hindrance[]
+}
+
+/** Why some workers do not start what waits. */
+export interface Hindrance {
+  reason: string
+  /** Names of the first of them. */
+  workers: string[]
+  count: number
 }
 
 export interface JobRow {

@@ -4,7 +4,7 @@ import { exit, limitName, outcome } from '../model/result.ts'
 import { address, count, execution, jobId, millis, name, nanos, peerId, sentence, size, taskName, version } from '../model/words.ts'
 import { field, list, message, optional, optionalList } from '../schema/message.ts'
 import { bool, bytes, oneOf, text, uint } from '../schema/scalars.ts'
-import type { Duplicate, ItemEnd, JobRow, JobView, NodeRow, StateCount, TaskView } from './messages.ts'
+import type { Duplicate, Hindrance, ItemEnd, JobRow, JobView, NodeRow, StateCount, TaskView } from './messages.ts'
 import type { JobState, TaskState } from '../../../model/states.ts'
 
 /** Tasks of one job. */
@@ -63,7 +63,8 @@ export const itemEnd = message<ItemEnd>('ItemEnd', {
   stdoutBytes: field(9, size),
   stderrBytes: field(10, size),
   stdout: optional(11, inline),
-  stderr: optional(12, inline)
+  stderr: optional(12, inline),
+  startedAt: optional(13, millis)
 })
 
 export const jobView = message<JobView>('JobView', {
@@ -73,7 +74,8 @@ export const jobView = message<JobView>('JobView', {
   acceptedAt: field(4, millis),
   finishedAt: optional(5, millis),
   startSkewNs: optional(6, nanos),
-  counts: optionalList(7, stateCount, TASK_STATES.length)
+  counts: optionalList(7, stateCount, TASK_STATES.length),
+  hindrances: optionalList(8, message<Hindrance>('Hindrance', { reason: field(1, sentence), workers: list(2, name, 64), count: field(3, count) }), 64)
 })
 
 export const rowKind = oneOf('RowKind', ['run', 'exec'] as const)
