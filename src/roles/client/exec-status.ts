@@ -18,7 +18,7 @@ export function execStatus (result: ExecutionResult | undefined, otherwise: stri
   const sample = result?.commands[0]?.samples.at(-1)
 
   if (result == null || sample == null || result.outcome === 'cancelled' || result.outcome === 'interrupted') {
-    return { code: EXIT_EXEC_FAILED, message: `the program did not finish: ${result?.reason ?? otherwise}` }
+    return { code: EXIT_EXEC_FAILED, message: `the program did not finish: ${(result?.outcome === 'cancelled' ? undefined : result?.reason) ?? otherwise}` }
   }
 
   return {
