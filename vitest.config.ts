@@ -19,8 +19,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        // processes that wait for each other more than they compute
-        test: { name: 'e2e', maxWorkers: 4, include: REAL, exclude: ALONE, testTimeout: 120_000, hookTimeout: 120_000 }
+        test: { name: 'e2e', maxWorkers: 2, include: REAL, exclude: ALONE, testTimeout: 120_000, hookTimeout: 120_000 }
       },
       {
         extends: true,
