@@ -686,8 +686,16 @@ export class MasterLife implements Node {
 
   /** roles/master/starts.ts without instants. */
   async #startAssigned ({ starts, reserved }: Extract<CoordinatorEffect, { kind: 'start' }>, assigned: Promise<void>): Promise<void> {
+    const intents = starts.map(({ worker, executions }) => this.#slots.intend(worker, executions, reserved))
+
     await assigned
-    await Promise.all(starts.map(async ({ worker, executions }) => {
+    await Promise.all(intents.map(async intent => {
+      const executions = [...intent.executions]
+
+      if (executions.length === 0) {
+        return
+      }
+
       const id = parseExecutionId(executions[0]!).job
       const job = {
         id,
@@ -707,7 +715,7 @@ export class MasterLife implements Node {
         this.#setting.checker.commands(this, execution)
       }
 
-      await (reserved ? this.#slots.startReserved(worker, executions[0]!, job) : this.#slots.start(worker, executions, job)).catch(err => {
+      await this.#slots.start(intent, job).catch(err => {
         // the reign is over
         this.#say(() => toError(err).message)
       })

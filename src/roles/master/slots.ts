@@ -38,6 +38,13 @@ export interface StartedJob {
   sealed: () => Promise<Uint8Array>
 }
 
+/** Executions that a worker will be told to start; those of which something else has become meanwhile are in it no more. */
+export interface Intent {
+  readonly worker: string
+  readonly executions: Set<string>
+  readonly reserved: boolean
+}
+
 interface Reservation {
   execution: string
   line: SlotLine
@@ -55,6 +62,7 @@ export class Slots {
   /** What a worker was asked or told to start, without an answer that ended it. */
   readonly #said = new Map<SlotLine, Set<string>>()
   readonly #reservations = new Map<string, Reservation>()
+  readonly #intents = new Map<string, Intent>()
   readonly #after: After
   #ids: number
   #stopped = false
@@ -70,6 +78,8 @@ export class Slots {
     const line = this.#line(worker)
     const reservation: Reservation = { execution, line }
 
+    // a START that had to wait until now would meet the reservation as a stranger, or run what was given away since
+    this.#void(execution)
     // asked again before the answer to the first time came: only the last one counts
     this.#release(execution)
     this.#reservations.set(execution, reservation)
@@ -108,8 +118,49 @@ export class Slots {
     }
   }
 
-  /** START, of what is reserved there: one execution. */
-  async startReserved (worker: string, execution: string, job: StartedJob, instant?: Instant): Promise<void> {
+  /**
+   * START will follow when it may. Until then it can come to nothing: when its
+   * executions are asked for again or rolled back, or the line ends on which it
+   * was to be said, which is reported as the end of any.
+   */
+  intend (worker: string, executions: string[], reserved: boolean): Intent {
+    const intent = { worker, executions: new Set(executions), reserved }
+
+    if (!reserved) {
+      this.#say(this.#line(worker), executions)
+    }
+
+    executions.forEach(execution => { this.#intents.set(execution, intent) })
+
+    return intent
+  }
+
+  /** There will be no START. Returns the executions of which nothing else has become. */
+  abandon (intent: Intent): string[] {
+    const executions = this.#take(intent)
+    const line = this.#lines.get(intent.worker)
+
+    if (line != null && !intent.reserved) {
+      this.#unsay(line, executions)
+    }
+
+    return executions
+  }
+
+  /** START, in any free place, or of the one execution that is reserved there. */
+  async start (intent: Intent, job: StartedJob, instant?: Instant): Promise<void> {
+    const executions = this.#take(intent)
+
+    if (!intent.reserved && executions.length > 0) {
+      await this.#start(this.#line(intent.worker), executions, job, false)
+    }
+
+    for (const execution of intent.reserved ? executions : []) {
+      await this.#startReserved(intent.worker, execution, job, instant)
+    }
+  }
+
+  async #startReserved (worker: string, execution: string, job: StartedJob, instant: Instant | undefined): Promise<void> {
     const reservation = this.#reservations.get(execution)
 
     if (reservation == null || reservation.line.worker !== worker) {
@@ -121,14 +172,15 @@ export class Slots {
     await this.#start(reservation.line, [execution], job, true, instant)
   }
 
-  /** START, in any free place. */
-  async start (worker: string, executions: string[], job: StartedJob): Promise<void> {
-    await this.#start(this.#line(worker), executions, job, false)
-  }
-
   /** ROLLBACK of a reservation. The lease ends by itself where this does not arrive. */
   async rollback (worker: string, execution: string): Promise<void> {
     const reservation = this.#reservations.get(execution)
+    const intent = this.#void(execution)
+    const line = this.#lines.get(worker)
+
+    if (line != null && intent?.reserved === false) {
+      this.#unsay(line, [execution])
+    }
 
     if (reservation?.line.worker === worker) {
       this.#answered(reservation)
@@ -165,6 +217,7 @@ export class Slots {
     const lines = [...this.#lines.values()]
 
     this.#said.clear()
+    this.#intents.forEach((_, execution) => { this.#void(execution) })
     lines.forEach(line => { line.end(new Error(reason)) })
   }
 
@@ -246,6 +299,8 @@ export class Slots {
     const executions = [...this.#said.get(line) ?? []]
     const wasInUse = this.#said.delete(line)
 
+    executions.forEach(execution => { this.#void(execution) })
+
     if (this.#lines.get(line.worker) === line) {
       this.#lines.delete(line.worker)
     }
@@ -305,6 +360,22 @@ export class Slots {
   /** Those of which nothing was heard so far, as that their line has ended. */
   #unsay (line: SlotLine, executions: string[]): string[] {
     return executions.filter(execution => this.#said.get(line)?.delete(execution) === true)
+  }
+
+  /** Those that are still to be started; from here on only the worker can take them back. */
+  #take ({ executions }: Intent): string[] {
+    executions.forEach(execution => { this.#intents.delete(execution) })
+
+    return [...executions]
+  }
+
+  #void (execution: string): Intent | undefined {
+    const intent = this.#intents.get(execution)
+
+    intent?.executions.delete(execution)
+    this.#intents.delete(execution)
+
+    return intent
   }
 
   /** Nothing more is awaited of it. */

@@ -52,7 +52,9 @@ export class Starts {
     }
   }
 
-  async start (effect: StartEffect, assigned: Promise<string | undefined>): Promise<void> {
+  async start ({ starts, together, reserved }: StartEffect, assigned: Promise<string | undefined>): Promise<void> {
+    const { slots } = this.#components
+    const intents = starts.map(({ worker, executions }) => ({ intent: slots.intend(worker, executions, reserved), job: this.#jobOf(executions[0]!) }))
     const refused = await assigned
 
     try {
@@ -60,23 +62,16 @@ export class Starts {
         throw new Error(refused)
       }
 
-      await (effect.reserved ? this.#startReserved(effect) : this.#startAtOnce(effect))
+      if (reserved) {
+        await this.#settle(starts.flatMap(({ executions }) => executions))
+      }
+
+      const instants = together ? await this.#commonInstant(starts.map(({ worker }) => worker)) : new Map<string, Instant>()
+
+      await Promise.all(intents.map(async ({ intent, job }) => slots.start(intent, job, instants.get(intent.worker))))
     } catch (err) {
-      effect.starts.forEach(({ worker, executions }) => { this.#notStarted(worker, executions, toError(err).message) })
+      intents.forEach(({ intent }) => { this.#notStarted(intent.worker, slots.abandon(intent), toError(err).message) })
     }
-  }
-
-  async #startAtOnce ({ starts }: StartEffect): Promise<void> {
-    await Promise.all(starts.map(async ({ worker, executions }) => this.#components.slots.start(worker, executions, this.#jobOf(executions[0]!))))
-  }
-
-  async #startReserved ({ starts, together }: StartEffect): Promise<void> {
-    await this.#settle(starts.flatMap(({ executions }) => executions))
-
-    const instants = together ? await this.#commonInstant(starts.map(({ worker }) => worker)) : new Map<string, Instant>()
-
-    await Promise.all(starts.flatMap(({ worker, executions }) => executions.map(async execution =>
-      this.#components.slots.startReserved(worker, execution, this.#jobOf(execution), instants.get(worker)))))
   }
 
   #jobOf (execution: string): StartedJob {
@@ -114,10 +109,12 @@ export class Starts {
 
   /** START was not sent: the worker is free again, the task waits. */
   #notStarted (worker: string, executions: string[], reason: string): void {
+    const [first] = executions
+
     // the same trouble is said once
-    if (this.#trouble !== reason) {
+    if (first != null && this.#trouble !== reason) {
       this.#trouble = reason
-      this.#components.log(`job ${shortJobId(parseExecutionId(executions[0]!).job)} cannot be started: ${reason}; trying again`)
+      this.#components.log(`job ${shortJobId(parseExecutionId(first).job)} cannot be started: ${reason}; trying again`)
     }
 
     for (const execution of executions) {
