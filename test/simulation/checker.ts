@@ -25,8 +25,10 @@ interface Acceptance {
  */
 export class Checker {
   readonly faults: string[] = []
-  /** How often each execution was started. */
-  readonly #starts = new Map<string, number>()
+  /** What was started -> the master whose START it was. */
+  readonly #starts = new Map<string, string | undefined>()
+  /** Master and execution: its worker has said to it that this has not begun. */
+  readonly #declined = new Set<string>()
   /** Worker -> what runs there. */
   readonly #running = new Map<string, Map<string, { measured: boolean }>>()
   /** Begun by the journal, and cancelled before it was true. */
@@ -79,11 +81,21 @@ export class Checker {
   assigns (master: MasterLife, execution: string): void {
     const key = parseExecutionId(execution)
 
-    for (const other of this.#starts.keys()) {
+    for (const [other, startedBy] of this.#starts) {
+      // across a partition nobody can know that another one has given it out as well
+      if (startedBy !== master.id && this.#declined.has(`${master.id} ${other}`)) {
+        continue
+      }
+
       if (other !== execution && other.startsWith(`${key.job}/${key.task}/`) && parseExecutionId(other).attempt === key.attempt && master.disk.has(`assign/${other}`)) {
         this.fault(`master ${nameOf(master.id)} gives ${shortExecution(execution)} to be done, and knows that ${shortExecution(other)} was assigned, which has begun`)
       }
     }
+  }
+
+  /** Its worker tells a master that it has not begun, and will not. */
+  declines (master: string, execution: string): void {
+    this.#declined.add(`${master} ${execution}`)
   }
 
   /** START is sent. */
@@ -159,7 +171,7 @@ export class Checker {
       this.fault(`${shortExecution(execution)} starts after its cancel was answered`)
     }
 
-    this.#starts.set(execution, 1)
+    this.#starts.set(execution, command?.master)
     this.#running.set(worker.id, beside.set(execution, { measured }))
   }
 

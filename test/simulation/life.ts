@@ -8,7 +8,7 @@ import type { Machines, Setting } from './setting.ts'
 export const REAL: Machines = { election: stepElection, coordinator: stepCoordinator, slot: stepSlot }
 
 /** All is whole again: so long everything has to come to its end. */
-const CALM_MS = 240_000
+const CALM_MS = 1_200_000
 const LOOK_MS = 1_000
 
 export interface LifeOptions {

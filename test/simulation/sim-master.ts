@@ -41,6 +41,8 @@ const RETRY_MS = { first: 50, most: 1_000 }
 const FOLLOW_AGAIN_MS = 1_000
 const PATIENCE_MS = 10_000
 const AGAIN_MS = 100
+/** Answers to AVAILABLE and START by which an execution has not begun. */
+const DECLINES: ReadonlySet<string> = new Set(['busy', 'no-payload', 'refused'])
 const CANCEL_PATIENCE_MS = 20_000
 const MAX_HOPS = 8
 const PRUNE_MS = 5_000
@@ -124,6 +126,10 @@ export class MasterLife implements Node {
       onAnswer: (worker, execution, reply) => {
         this.#say(() => `${nameOf(worker)} answers ${reply.kind} for ${shortExecution(execution)}${'reason' in reply ? ` (${reply.reason})` : ''}`)
 
+        if (DECLINES.has(reply.kind)) {
+          this.#setting.checker.declines(this.id, execution)
+        }
+
         if (reply.kind === 'stale') {
           this.#elect({ kind: 'stale', highest: reply.highest })
         }
@@ -133,6 +139,10 @@ export class MasterLife implements Node {
       onOutcomes: (worker, outcomes) => {
         outcomes.forEach(({ execution, outcome }) => {
           this.#say(() => `${nameOf(worker)} answers START of ${shortExecution(execution)}: ${outcome.kind}${'reason' in outcome ? ` (${outcome.reason})` : ''}`)
+
+          if (DECLINES.has(outcome.kind)) {
+            this.#setting.checker.declines(this.id, execution)
+          }
         })
         this.#dispatch({ kind: 'outcomes', worker, outcomes })
       },
@@ -666,7 +676,7 @@ export class MasterLife implements Node {
         case 'task-changed': {
           const task = this.state.jobs.get(effect.job)?.tasks.get(effect.task)
 
-          this.#say(() => `job ${effect.job.slice(-3)}, task ${effect.task.length > 20 ? nameOf(effect.task) : effect.task}: ${task?.state}${task?.worker == null ? '' : ` at ${nameOf(task.worker)}`}, attempt ${task?.attempt}`)
+          this.#say(() => `job ${effect.job.slice(-3)}, task ${effect.task.length > 20 ? nameOf(effect.task) : effect.task}: ${task?.state}${task?.worker == null ? '' : ` at ${nameOf(task.worker)}`}, attempt ${task?.attempt}${task?.reason == null ? '' : ` (${task.reason})`}`)
         }
       }
     }

@@ -1,6 +1,7 @@
 import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { backOff, disengage, engage, engageAgain, heard, notePayload, rest } from './capacity.ts'
+import { hasRecordOf } from './records.ts'
 import { cancelOn, change, conclude, findTask, forEachTaskOf, keyOf, requeue, rollBack, settle } from './tasks.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
 import type { KnownState, SlotAnswer } from '../../../node/protocol/slot/messages.ts'
@@ -171,6 +172,14 @@ function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
     effects.push({ kind: 'rollback', worker, execution })
     disengage(state, worker, execution)
     lookAtNextDoubted(task)
+    return
+  }
+
+  // it was interrupted elsewhere meanwhile: nobody begins this attempt any more
+  if (wasDoubted && hasRecordOf(task, task.attempt)) {
+    effects.push({ kind: 'rollback', worker, execution })
+    disengage(state, worker, execution)
+    requeue(state, entry, task, undefined, nowMs, effects)
     return
   }
 

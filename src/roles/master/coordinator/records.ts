@@ -42,6 +42,16 @@ export function latestAttempt (task: TaskEntry): number {
   return Math.max(task.attempt, ...attempts)
 }
 
+/** The attempt that a task gets when it is given to somebody anew: one that has a record is over, whoever else was given it. */
+export function freshAttempt (task: TaskEntry): number {
+  return hasRecordOf(task, task.attempt) ? latestAttempt(task) + 1 : task.attempt
+}
+
+/** Somebody has recorded an end of this attempt. */
+export function hasRecordOf (task: TaskEntry, attempt: number): boolean {
+  return [...task.records.values()].some(({ key }) => key.attempt === attempt)
+}
+
 /** An interrupted one may be tried again. */
 export function isFinal (entry: JobEntry, task: TaskEntry, record: Ended): boolean {
   return record.outcome !== 'interrupted' || !mayRetry(entry, task)
@@ -71,7 +81,7 @@ export function takeStock (entry: JobEntry, task: TaskEntry): void {
 
   const latest = latestAttempt(task)
   const open = assigned.filter(key => key.attempt === latest && !task.records.has(executionId(key)))
-  const broken = open.length === 0 && [...task.records.values()].some(({ key }) => key.attempt === latest)
+  const broken = open.length === 0 && hasRecordOf(task, latest)
 
   task.attempt = broken ? latest + 1 : latest
   task.worker = open.at(-1)?.worker

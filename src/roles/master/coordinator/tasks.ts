@@ -1,6 +1,6 @@
 import { executionId, parseExecutionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
-import { countedRecord, endBy, isFinal, latestAttempt, mayRetry } from './records.ts'
+import { countedRecord, endBy, freshAttempt, isFinal, latestAttempt, mayRetry } from './records.ts'
 import { disengage } from './capacity.ts'
 import { retrack, taskOf, touch } from './track.ts'
 import type { CoordinatorEffect, CoordinatorState, JobEntry, TaskEntry } from './state.ts'
@@ -111,6 +111,7 @@ export function requeue (state: CoordinatorState, entry: JobEntry, task: TaskEnt
     return
   }
 
+  task.attempt = freshAttempt(task)
   task.prepared = false
   task.doubted.clear()
   task.worker = undefined

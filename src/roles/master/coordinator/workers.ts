@@ -430,7 +430,8 @@ function forgivePause (state: CoordinatorState, nowMs: number): void {
   }
 
   for (const [id, worker] of state.workers) {
-    worker.lastHeardMs = Math.min(worker.lastHeardMs + passedMs, nowMs)
+    // set back: who was heard before is in the future now, and who was heard since has the time right
+    worker.lastHeardMs = Math.min(worker.lastHeardMs + Math.max(passedMs, 0), nowMs)
 
     if (state.index.resting.has(id)) {
       rest(state, id, worker.retryAtMs + passedMs)
