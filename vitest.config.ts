@@ -15,7 +15,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', maxWorkers: 2, include: ['test/**/*.test.ts'], exclude: [...REAL, ...ALONE, ...FAULTS], testTimeout: 20_000 }
+        test: { name: 'unit', maxWorkers: 3, include: ['test/**/*.test.ts'], exclude: [...REAL, ...ALONE, ...FAULTS], testTimeout: 20_000 }
       },
       {
         extends: true,
