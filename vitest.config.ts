@@ -12,15 +12,14 @@ const FAULTS = ['test/faults/**/*.test.ts']
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 2,
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...REAL, ...ALONE, ...FAULTS], testTimeout: 20_000 }
+        test: { name: 'unit', maxWorkers: 3, include: ['test/**/*.test.ts'], exclude: [...REAL, ...ALONE, ...FAULTS], testTimeout: 20_000 }
       },
       {
         extends: true,
-        test: { name: 'e2e', include: REAL, exclude: ALONE, testTimeout: 120_000, hookTimeout: 120_000 }
+        test: { name: 'e2e', maxWorkers: 2, include: REAL, exclude: ALONE, testTimeout: 120_000, hookTimeout: 120_000 }
       },
       {
         extends: true,

@@ -28,15 +28,22 @@ export function addJobOptions (command: Command, on: string): Command {
 
   addLimitOptions(command.optionsGroup('Limits of one run:'))
 
-  return command
+  command
     .optionsGroup('The job:')
     .option('--name <name>', 'a name to find the job by')
     .option('--id <ulid>', 'the job\'s id; the same id again is the same job')
     .option('-d, --detach', 'print the job\'s id and leave it running')
     .option('--replicas <n>', 'accept the job only when so many masters have it on disk (default: those that are live)', text => parseCount(text, '--replicas', 1, MAX_MASTERS))
+
+  return addScheduleOptions(command)
+    .option('--retry-lost <duration>', 'with --on any or a number: run it again elsewhere when its worker has been lost for so long; it may then run twice', text => positive(parseDuration(text, '--retry-lost'), '--retry-lost', text))
+}
+
+/** When a job's turn comes, and when it is over. */
+export function addScheduleOptions (command: Command): Command {
+  return command
     .option('--priority <n>', 'which of your jobs goes first: -100 to 100, higher ones before lower ones (default: 0)', readPriority)
     .option('--deadline <duration>', 'cancel what has not ended so long after the job was accepted', text => positive(parseDuration(text, '--deadline'), '--deadline', text))
-    .option('--retry-lost <duration>', 'with --on any or a number: run it again elsewhere when its worker has been lost for so long; it may then run twice', text => positive(parseDuration(text, '--retry-lost'), '--retry-lost', text))
 }
 
 /** @param what - is counted: single runs, or pairs of which each has a run of every command */

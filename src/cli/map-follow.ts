@@ -5,6 +5,7 @@ import { MapOutput } from './map-output.ts'
 import { MapState } from './map-state.ts'
 import { presentResults } from './results.ts'
 import { safeName } from './worker-files.ts'
+import type { Job } from '../model/job.ts'
 import type { ExecutionResult } from '../model/result.ts'
 import type { JobView } from '../node/protocol/submit/messages.ts'
 import type { Client } from '../roles/client/types.ts'
@@ -18,6 +19,8 @@ const NODES_MS = 5_000
 export interface MapFollowOptions extends ResultOptions {
   /** A folder; `false` = none, `undefined` = one that is called as the job. */
   output?: string | false
+  /** Called when the map has ended and its results are shown. */
+  onEnd?: (job: Job) => Promise<void>
 }
 
 /** Follows a map: its output goes into files as it comes, nothing of it is kept. Resolves with the exit status. */
@@ -48,7 +51,15 @@ export async function followMap (client: Client, begin: Begin, context: Context,
       }
     })
 
-    return followed.kind === 'left' ? followed.exitCode : await presentResults({ view: followed.view, results }, options, context)
+    if (followed.kind === 'left') {
+      return followed.exitCode
+    }
+
+    const exitCode = await presentResults({ view: followed.view, results }, options, context)
+
+    await options.onEnd?.(followed.view.job)
+
+    return exitCode
   } finally {
     watching?.stop()
     await files?.close()

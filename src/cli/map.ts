@@ -5,25 +5,34 @@ import { shortJobId } from '../model/ids.ts'
 import { MAX_MASTERS } from '../model/job.ts'
 import { parseCount } from '../model/units.ts'
 import { checkNames } from '../roles/client/draft/draft.ts'
+import { collectOf } from '../roles/client/draft/collect-options.ts'
+import { dataSetsOf } from '../roles/client/draft/data-sets.ts'
+import { addCollectOptions, collectInto } from './collect-options.ts'
 import { withClient } from './connect.ts'
 import { EXIT_USAGE } from './exit-codes.ts'
+import { addScheduleOptions } from './job-options.ts'
 import { followMap } from './map-follow.ts'
 import { addConnectionOptions, addExamples } from './options.ts'
 import { OutputFolder } from './output-folder.ts'
 import { addResultOptions, checkExports } from './results.ts'
 import { submitting } from './submit.ts'
 import type { Command } from 'commander'
+import type { CollectOptions } from '../roles/client/draft/collect-options.ts'
 import type { MapDraft } from '../roles/client/map-file/draft-map.ts'
+import type { CollectToOptions } from './collect-options.ts'
 import type { Context } from './context.ts'
 import type { MapFollowOptions } from './map-follow.ts'
 import type { ConnectionOptions } from './options.ts'
 
-interface MapOptions extends MapFollowOptions, ConnectionOptions {
+interface MapOptions extends MapFollowOptions, CollectOptions, CollectToOptions, ConnectionOptions {
   name?: string
   id?: string
   detach?: boolean
   replicas?: number
   check?: boolean
+  priority?: number
+  /** Milliseconds. */
+  deadline?: number
 }
 
 export function define (command: Command, context: Context): void {
@@ -37,8 +46,10 @@ export function define (command: Command, context: Context): void {
     .option('--id <ulid>', 'the job\'s id; the same id again is the same job')
     .option('-d, --detach', 'print the job\'s id and leave it running')
     .option('--replicas <n>', 'accept the job only when so many masters have it on disk (default: those that are live)', text => parseCount(text, '--replicas', 1, MAX_MASTERS))
+  addScheduleOptions(command)
+  addCollectOptions(command)
   addResultOptions(command)
-  addConnectionOptions(command)
+  addConnectionOptions(command, true)
   addExamples(command, [
     ['meshmark map jobs.yaml', 'each worker its own list of commands'],
     ['meshmark map jobs.yaml --check', 'is the file right?'],
@@ -63,6 +74,8 @@ second one cancels it; meshmark attach JOB --output DIR shows it later, with all
     await checkExports(options)
     checkNames(options)
 
+    const collect = collectOf(options)
+    const data = await dataSetsOf(options.data)
     const draft = await readDraft(file, context)
 
     if (draft == null) {
@@ -79,10 +92,20 @@ second one cancels it; meshmark attach JOB --output DIR shows it later, with all
       await OutputFolder.check(options.output)
     }
 
-    const { name = draft.name, id, replicas } = options
+    const { name = draft.name, id, replicas, priority, deadline } = options
+    const job = {
+      ...draft,
+      name,
+      ...(id == null ? {} : { id }),
+      ...(replicas == null ? {} : { replicas }),
+      ...(priority == null ? {} : { priority }),
+      ...(deadline == null ? {} : { deadlineMs: Math.round(deadline) }),
+      ...(collect == null ? {} : { collect }),
+      ...(data.length === 0 ? {} : { data })
+    }
 
     context.exitCode = await withClient(options, async client => {
-      const begin = submitting(client, { ...draft, name, ...(id == null ? {} : { id }), ...(replicas == null ? {} : { replicas }) }, context)
+      const begin = submitting(client, job, context)
 
       if (options.detach === true) {
         context.stdout.write(`${shortJobId(await begin(new AbortController().signal, () => {}))}\n`)
@@ -90,7 +113,7 @@ second one cancels it; meshmark attach JOB --output DIR shows it later, with all
         return 0
       }
 
-      return await followMap(client, begin, context, options)
+      return await followMap(client, begin, context, { ...options, onEnd: async ended => collectInto(client, ended, options, context) })
     })
   })
 }

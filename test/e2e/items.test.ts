@@ -7,7 +7,7 @@ import type { NodeProcess, StartedCommand } from './mesh.ts'
 
 /** Says its item, and a word that no other run of it would say. */
 const ECHO = ['sh', '-c', 'read -r word < /proc/sys/kernel/random/uuid; echo "$1 $word"', 'sh', '{}']
-const MANY = 1_000
+const MANY = 400
 const FEW = 300
 
 function numbers (count: number): string[] {

@@ -7,7 +7,7 @@ import { follow } from './readme.ts'
 const EXAMPLES = join(import.meta.dirname, '../../examples')
 
 /** What each kind of user wants to do, as its README tells it. */
-const STORIES = ['measure', 'any-free', 'any-machine', 'functions']
+const STORIES = ['measure', 'any-free', 'any-machine', 'map', 'functions']
 
 describe('the README of an example, word for word', () => {
   let mesh: TestMesh

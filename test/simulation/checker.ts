@@ -1,8 +1,11 @@
 import { unmetDemand } from '../../src/machine/demands.ts'
 import { executionId, parseExecutionId } from '../../src/model/ids.ts'
+import { mapTask, parseMapTask } from '../../src/model/map.ts'
 import { isTaskEnd } from '../../src/model/states.ts'
+import { entryOf } from '../../src/model/task-commands.ts'
 import { encodeResult } from '../../src/node/protocol/model/index.ts'
 import { compareClaims } from '../../src/roles/claim.ts'
+import { MAX_ATTEMPTS } from '../../src/roles/master/coordinator/records.ts'
 import { isFact } from '../../src/roles/master/replica/facts.ts'
 import { nameOf, shortExecution } from './ids.ts'
 import { openJob } from './sim-jobs.ts'
@@ -10,6 +13,9 @@ import type { Disk } from './disk.ts'
 import type { MasterLife } from './sim-master.ts'
 import type { WorkerLife } from './sim-worker.ts'
 import type { World } from './world.ts'
+import type { ExecutionKey } from '../../src/model/ids.ts'
+import type { Job } from '../../src/model/job.ts'
+import type { RestartRule } from '../../src/model/restart.ts'
 import type { ExecutionResult } from '../../src/model/result.ts'
 import type { Claim } from '../../src/node/protocol/register/messages.ts'
 
@@ -131,7 +137,7 @@ export class Checker {
   starts (worker: WorkerLife, execution: string, sealed: Uint8Array): void {
     const key = parseExecutionId(execution)
     const job = openJob(sealed)
-    const unmet = unmetDemand(worker.info, job)
+    const unmet = unmetDemand(worker.info, job, key.task)
     const beside = this.#running.get(worker.id) ?? new Map<string, { measured: boolean }>()
     const measured = job.kind === 'run'
     const cancelled = this.#cancelled.get(key.job)
@@ -147,7 +153,7 @@ export class Checker {
       }
     }
 
-    if (key.worker !== worker.id || (key.task !== worker.id && job.placement.on !== 'any')) {
+    if (key.worker !== worker.id || (targetOf(job, key.task) ?? worker.id) !== worker.id) {
       this.fault(`${shortExecution(execution)} starts on ${nameOf(worker.id)}`)
     }
 
@@ -155,8 +161,16 @@ export class Checker {
       this.fault(`${shortExecution(execution)} runs where it must not: ${unmet}`)
     }
 
-    if (key.attempt > 0 && job.retryLostMs == null) {
+    if (key.attempt > furtherAttempts(job, key.task)) {
       this.fault(`${shortExecution(execution)} is a further attempt that nobody wanted`)
+    }
+
+    if (job.map != null) {
+      this.#checkOrder(job, key)
+    }
+
+    if (job.placement.on === 'some' && [...beside.keys()].some(other => parseExecutionId(other).job === key.job)) {
+      this.fault(`${shortExecution(execution)} starts beside another task of its job, which is for different workers`)
     }
 
     if (!worker.disk.has(`start/${execution}`)) {
@@ -174,6 +188,26 @@ export class Checker {
 
     this.#starts.set(execution, command?.master)
     this.#running.set(worker.id, beside.set(execution, { measured }))
+  }
+
+  /** Whatever a coordinator knows or does not: the one worker of a list has done what stands before. */
+  #checkOrder (job: Job, key: ExecutionKey): void {
+    const { worker, list, entry } = parseMapTask(key.task)
+
+    if (entry === 0) {
+      return
+    }
+
+    const before = `${key.job}/${mapTask(worker, list, entry - 1)}/${worker}/`
+    const ends = [...this.#records].flatMap(([execution, { outcome }]) => execution.startsWith(before) ? [outcome] : [])
+
+    if ([...this.#running.get(worker)?.keys() ?? []].some(execution => execution.startsWith(before))) {
+      this.fault(`${shortExecution(executionId(key))} starts beside the entry before it`)
+    }
+
+    if (job.map?.lists[list]?.keepGoing === true ? ends.length === 0 : !ends.includes('done')) {
+      this.fault(`${shortExecution(executionId(key))} starts before the entry before it is done: ${ends.join() || 'not begun'}`)
+    }
   }
 
   /** The program is no more. */
@@ -285,11 +319,11 @@ export class Checker {
 
         if (!isTaskEnd(task.state)) {
           say(`${label} does not end: it is ${task.state}`)
-        } else if (!['lost', 'cancelled'].includes(task.state) && task.records.size === 0 && !(task.state === 'not-run' && task.info != null && unmetDemand(task.info, entry.job) != null)) {
+        } else if (!['lost', 'cancelled'].includes(task.state) && task.records.size === 0 && !(task.state === 'not-run' && task.info != null && unmetDemand(task.info, entry.job, task.name) != null)) {
           say(`${label} is ${task.state} without a record`)
         }
 
-        const counted = countedOf(master.disk.keys(`result/${id}/${task.name}/`).map(key => key.slice('result/'.length)), execution => this.#records.get(execution)?.outcome ?? '')
+        const counted = countedOf(master.disk.keys(`result/${id}/${task.name}/`).map(key => key.slice('result/'.length)), execution => this.#records.get(execution)?.outcome ?? '', ruleOf(entry.job, task.name))
 
         if (counted != null && (task.state !== this.#records.get(counted)?.outcome || executionId({ job: id, task: task.name, worker: task.worker ?? '', attempt: task.attempt }) !== counted)) {
           say(`${label} is ${task.state} at ${nameOf(task.worker ?? '')}, attempt ${task.attempt}, is counted, and not ${shortExecution(counted)}`)
@@ -353,8 +387,33 @@ export class Checker {
   }
 }
 
-/** Of several records of a task that which tells most, and of these the lowest. */
-function countedOf (executions: string[], outcomeOf: (execution: string) => string): string | undefined {
+/** The one worker that a task is for. */
+function targetOf (job: Job, task: string): string | undefined {
+  return job.map != null ? parseMapTask(task).worker : job.placement.on === 'any' || job.placement.on === 'some' ? undefined : task
+}
+
+function ruleOf (job: Job, task: string): RestartRule | undefined {
+  return job.map == null ? job.retry : entryOf(job, task).restart
+}
+
+/** Attempts beyond the first that somebody wants: each loss of a worker may be another one. */
+function furtherAttempts (job: Job, task: string): number {
+  const rule = ruleOf(job, task)
+  const restarts = rule == null ? 0 : rule.max ?? Infinity
+
+  return job.retryLostMs == null || job.map != null ? restarts : Math.max(restarts, MAX_ATTEMPTS - 1)
+}
+
+/** Of several records of a task that which tells most, and of these the lowest; of one that is run again the last, or the success after which it was not. */
+function countedOf (executions: string[], outcomeOf: (execution: string) => string, rule: RestartRule | undefined): string | undefined {
+  if (rule != null) {
+    const successes = rule.when === 'on-failure' ? executions.filter(execution => outcomeOf(execution) === 'done') : []
+    const from = successes.length > 0 ? successes : executions
+    const last = Math.max(...from.map(execution => parseExecutionId(execution).attempt))
+
+    executions = from.filter(execution => parseExecutionId(execution).attempt === last)
+  }
+
   const weigh = (execution: string): number => ['done', 'failed', 'limit', 'not-run', 'cancelled', 'interrupted'].indexOf(outcomeOf(execution)) < 3 ? 0 : outcomeOf(execution) === 'interrupted' ? 2 : 1
 
   return executions.sort((a, b) => weigh(a) - weigh(b) || (a < b ? -1 : 1))[0]

@@ -408,7 +408,7 @@ export class Mesh {
     const job = newJob(this.world, this.#jobs.length, this.workers.map(({ info }) => info.name), this.masters.length)
 
     this.#jobs.push(job.id)
-    this.#say(() => `a client submits ${job.id.slice(-3)}, ${job.placement.on}${job.retryLostMs == null ? '' : ', retry lost'}${job.replicas == null ? '' : `, ${job.replicas} replicas`}`)
+    this.#say(() => `a client submits ${job.id.slice(-3)}, ${job.map == null ? job.placement.on : 'map'}${job.retryLostMs == null ? '' : ', retry lost'}${job.replicas == null ? '' : `, ${job.replicas} replicas`}`)
     this.world.stir()
     void this.#ask({ kind: 'submit', job: sealJob(job) }, CLIENT_TRIES)
   }

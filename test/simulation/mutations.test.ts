@@ -12,7 +12,7 @@ import { nameOf } from './ids.ts'
 import { live, REAL } from './life.ts'
 import type { LifeOptions } from './life.ts'
 import type { Machines } from './setting.ts'
-import type { CoordinatorEvent, CoordinatorState } from '../../src/roles/master/coordinator/state.ts'
+import type { CoordinatorEvent, CoordinatorState, TaskEntry } from '../../src/roles/master/coordinator/state.ts'
 import type { Journal } from '../../src/store/journal.ts'
 import type { SlotEffect, SlotState } from '../../src/roles/worker/slot-state.ts'
 
@@ -120,6 +120,20 @@ function before (change: (state: CoordinatorState, event: CoordinatorEvent) => C
   }
 }
 
+/** Before each step, of every task. */
+function upset (change: (task: TaskEntry) => void): Coordinator {
+  return (state, event) => {
+    for (const { tasks } of state.jobs.values()) {
+      tasks.forEach(task => {
+        change(task)
+        touch(state, task)
+      })
+    }
+
+    return stepCoordinator(state, event)
+  }
+}
+
 const FORGETFUL: Slot = stateOf(state => ({ ...state, known: knownFrom() }))
 const HEEDLESS: Slot = (state, event) => stepSlot(event.kind === 'request' ? { ...state, highest: undefined } : state, event)
 /** The lower id displaces a live claimant. */
@@ -213,6 +227,10 @@ const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
       : stepCoordinator(state, event).filter(effect => effect.kind !== 'cancel-on' || event.kind === 'cancel')
   }, /does not end/],
   ['a master that knows of no cancel', { coordinator: before((_state, event) => event.kind === 'cancel' ? undefined : event.kind === 'restore' ? { ...event, cancelled: false } : event) }, /after its cancel was answered/],
+  ['a master that lets a list go on before its entry has ended', { coordinator: upset(task => { task.before = undefined }) }, /before the entry before it is done|beside the entry before it/],
+  ['a master that goes on after an entry that failed', { coordinator: before((_state, event) => event.kind === 'accept' || event.kind === 'restore' ? { ...event, job: { ...event.job, ...(event.job.map == null ? {} : { map: { lists: event.job.map.lists.map(list => ({ ...list, keepGoing: true })) } }) } } : event) }, /before the entry before it is done/],
+  ['a master that runs again more often than was asked for', { coordinator: upset(task => { task.rule &&= { ...task.rule, max: 9 } }) }, /nobody wanted/],
+  ['a master that gives one worker two tasks that are for different ones', { coordinator: before((_state, event) => (event.kind === 'accept' || event.kind === 'restore') && event.job.placement.on === 'some' ? { ...event, job: { ...event.job, placement: { on: 'any', where: [] } } } : event) }, /which is for different workers/],
   ['a master that does not read what a job requires and asks for', { coordinator: before((_state, event) => event.kind === 'accept' || event.kind === 'restore' ? { ...event, job: { ...event.job, require: undefined, limits: {} } } : event) }, /runs where it must not/],
   ['a master that forgets at a restart whom a job must not run on', { coordinator: before((_state, event) => event.kind === 'restore' ? { ...event, targets: event.targets.map(({ task, worker }) => ({ task, worker })) } : event) }, /runs where it must not|differ in their view/]
 ]

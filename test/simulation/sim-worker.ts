@@ -370,10 +370,12 @@ export class WorkerLife implements Node {
       void this.#dispatch({ kind: 'under-way', execution })
     }
 
+    const { each, map, retry } = openJob(job)
     // items are short as a rule, so that several go into one START
-    const usualMs = openJob(job).each == null ? 3_000 : 40
+    const usualMs = each == null ? 3_000 : 40
+    const success = map == null && retry == null ? 0.9 : 0.6
 
-    this.process.after(world.chance(0.1) ? world.between(3_000, 30_000) : world.between(20, usualMs), () => { void this.#end(execution, world.chance(0.9) ? 'done' : 'failed') })
+    this.process.after(world.chance(0.1) ? world.between(3_000, 30_000) : world.between(20, usualMs), () => { void this.#end(execution, world.chance(success) ? 'done' : 'failed') })
   }
 
   #abandon (execution: string): void {

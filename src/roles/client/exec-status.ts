@@ -7,7 +7,7 @@ export const EXIT_EXEC_FAILED = 125
 
 const NOT_RUN: Partial<Record<NotRun['code'], number>> = { 'not-found': 127, 'not-executable': 126 }
 
-/** @param otherwise what is known when no worker has recorded a result */
+/** @param otherwise what is known beside the result that a worker recorded, if one did: a cancel has its reason from elsewhere */
 export function execStatus (result: ExecutionResult | undefined, otherwise: string): { code: number, message?: string } {
   const notRun = result?.commands[0]?.notRun
 
@@ -18,7 +18,7 @@ export function execStatus (result: ExecutionResult | undefined, otherwise: stri
   const sample = result?.commands[0]?.samples.at(-1)
 
   if (result == null || sample == null || result.outcome === 'cancelled' || result.outcome === 'interrupted') {
-    return { code: EXIT_EXEC_FAILED, message: `the program did not finish: ${result?.reason ?? result?.outcome ?? otherwise}` }
+    return { code: EXIT_EXEC_FAILED, message: `the program did not finish: ${(result?.outcome === 'cancelled' ? undefined : result?.reason) ?? otherwise}` }
   }
 
   return {

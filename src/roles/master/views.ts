@@ -59,7 +59,7 @@ export function countStates (entry: JobEntry): StateCount[] {
 export function itemEnd (task: TaskEntry, entry: JobEntry, result: ExecutionResult | undefined): ItemEnd {
   const command = result?.commands[0]
   const sample = command?.samples.at(-1)
-  const reason = task.reason ?? expiryOf(task, entry) ?? result?.reason ?? command?.notRun?.message
+  const reason = expiryOf(task, entry) ?? task.reason ?? result?.reason ?? command?.notRun?.message
 
   return {
     task: task.name,
@@ -97,7 +97,7 @@ function reasonOf (task: TaskEntry, entry: JobEntry, nowMs: number): string | un
     return 'ready; waits for the others that start with it'
   }
 
-  return task.reason ?? expiryOf(task, entry) ?? (task.state !== 'queued' || entry.cancelled ? undefined : isBehind(task) ? 'waits for the entry before it' : 'waiting for a free worker')
+  return expiryOf(task, entry) ?? task.reason ?? (task.state !== 'queued' || entry.cancelled ? undefined : isBehind(task) ? 'waits for the entry before it' : 'waiting for a free worker')
 }
 
 function expiryOf ({ state }: TaskEntry, { job, expired }: JobEntry): string | undefined {
