@@ -11,6 +11,7 @@ export const SYSTEM_PACKAGES = [
 /** Programs that tests run in boxes; a test whose program is absent is skipped. */
 export const TEST_PACKAGES = [
   ...['g++', 'git', 'hexyl', 'gron', 'openssl', 'perl', 'python3', 'sqlite3'].map(name => ({ name, present: () => inPath(name) })),
+  { name: 'chromium', present: () => inPath('chromium') },
   { name: 'iproute2', present: () => inPath('ip') },
   { name: 'nftables', present: () => inPath('nft') },
   { name: 'xz-utils', present: () => inPath('xz') },
