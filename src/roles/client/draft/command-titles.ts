@@ -7,7 +7,7 @@ const MAX_BYTES = 256
 
 /** A name that the user gave must do as it is. */
 export function checkTitle (name: string): string {
-  if (name === '' || Buffer.byteLength(name) > MAX_BYTES || /\p{Cc}/u.test(name)) {
+  if (name === '' || bytesOf(name) > MAX_BYTES || /\p{Cc}/u.test(name)) {
     throw new MeshmarkError('usage', `--command-name '${fitTitle(name, 60)}' must be 1 to ${MAX_BYTES} bytes of printable text`)
   }
 
@@ -18,13 +18,13 @@ export function checkTitle (name: string): string {
 export function fitTitle (text: string, maxBytes = MAX_BYTES): string {
   const line = text.trim().replace(/\r?\n/g, '⏎').replace(/\p{Cc}/gu, ' ')
 
-  if (Buffer.byteLength(line) <= maxBytes) {
+  if (bytesOf(line) <= maxBytes) {
     return line
   }
 
   const chars = [...line]
 
-  while (Buffer.byteLength(chars.join('')) > maxBytes - Buffer.byteLength('…')) {
+  while (bytesOf(chars.join('')) > maxBytes - bytesOf('…')) {
     chars.pop()
   }
 
@@ -57,4 +57,8 @@ export function tellApart (commands: readonly CommandWords[]): CommandWords[] {
 
 function titleOf ({ argv, title }: CommandWords): string {
   return commandTitle({ argv, name: title })
+}
+
+function bytesOf (text: string): number {
+  return new TextEncoder().encode(text).byteLength
 }

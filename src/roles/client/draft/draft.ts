@@ -2,7 +2,6 @@ import { existsSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { ITEM_MARK } from '../../../model/each.ts'
 import { MeshmarkError } from '../../../model/errors.ts'
-import { isJobId } from '../../../model/ids.ts'
 import type { Build } from '../../../model/build.ts'
 import type { Command, JobKind, Program } from '../../../model/job.ts'
 import type { Variant } from '../../../model/variants.ts'
@@ -12,10 +11,12 @@ import { buildOf, insideFolder, sourcesOf } from './build.ts'
 import { collectOf } from './collect-options.ts'
 import { collectCommands, readProgram, type ProgramWord } from './command-words.ts'
 import { dataSetsOf } from './data-sets.ts'
+import { readEnv } from './env.ts'
 import type { HookOptions } from './hooks.ts'
 import type { JobOptions } from './job-options.ts'
 import { limitsOf } from './limit-options.ts'
 import type { Measuring } from './measuring.ts'
+import { checkNames } from './names.ts'
 import type { Parameter } from './parameters.ts'
 import { PayloadFiles } from './payload-files.ts'
 import { readPlacement } from './placement.ts'
@@ -167,30 +168,6 @@ function giveItemToShell ({ argv }: { argv: string[] }): void {
   }
 
   argv.push('sh')
-}
-
-function readEnv (pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(pairs.map(pair => {
-    const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(pair)
-
-    if (match == null) {
-      throw new MeshmarkError('usage', `--env '${pair}' is not KEY=VALUE: write e.g. --env THREADS=4`)
-    }
-
-    return [match[1], match[2]]
-  }))
-}
-
-/** Throws `usage` for an id or a name that no job can have. */
-export function checkNames ({ id, name }: Pick<JobOptions, 'id' | 'name'>): void {
-  if (id != null && !isJobId(id)) {
-    throw new MeshmarkError('usage', `--id '${id}' is not a ULID: 26 characters of 0-9 and A-Z without I, L, O and U`)
-  }
-
-  // What `attach`, `show` and `cancel` take must be unmistakable: @last is a selector, a space ends a word.
-  if (name != null && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {
-    throw new MeshmarkError('usage', `--name '${name}' must be at most 64 letters, digits, dots, dashes or underscores`)
-  }
 }
 
 /** An argument that names a file here which does not go along is mostly a mistake: `run python3 script.py`. */
