@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { shellLine, shellWord } from '../../src/dashboard/text/shell-words.ts'
+import { shellLine, shellWord } from '../../src/report/shell-words.ts'
 
 /** What a shell makes of a line. */
 function wordsOf (line: string): string[] {
