@@ -4,6 +4,7 @@ import { isMeshmarkError, MeshmarkError } from '../model/errors.ts'
 import { shortJobId } from '../model/ids.ts'
 import { commandTitle } from '../model/job.ts'
 import { parseCount, parseDuration } from '../model/units.ts'
+import { readProfile } from '../library/profile.ts'
 import { plainTime } from '../report/quantities.ts'
 import { gridRecord, type LoadPlace, placeOf, renderLoad } from '../report/load.ts'
 import { draftJob } from '../roles/client/draft/draft.ts'
@@ -18,7 +19,6 @@ import { checkExportFile, writeExportFile } from './export-files.ts'
 import { catchInterrupts, type Interrupts } from './interrupts.ts'
 import { ListOption } from './list-option.ts'
 import { addConnectionOptions, addExamples, connectOptions, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
-import { collect } from './profile.ts'
 import { showProgress, type Progress } from './progress.ts'
 import { renderRows, type Column } from './rows.ts'
 import { writeAll } from './write.ts'
@@ -200,7 +200,7 @@ async function candidates (client: Client, draft: JobDraft): Promise<NodeRow[]> 
 
 /** Of the time since then, with the jobs of all of these clients. */
 async function recordingOf (clients: readonly Client[], withinMs: number): Promise<Profile> {
-  const [whole, ...others] = await Promise.all(clients.map(async client => collect(client, withinMs)))
+  const [whole, ...others] = await Promise.all(clients.map(async client => readProfile(client, { withinMs })))
   const own = new Map<string, ProfileChange>()
   const key = (change: ProfileChange): string => change.kind === 'task' ? `${change.worker} ${change.startedAtMs} ${change.endedAtMs}` : ''
 

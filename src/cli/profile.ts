@@ -3,8 +3,10 @@ import { shortJobId } from '../model/ids.ts'
 import { isTaskEnd } from '../model/states.ts'
 import { printable } from '../model/text.ts'
 import { formatDuration, parseDuration } from '../model/units.ts'
-import { type Activity, activitiesOf, windowOf } from '../report/activity.ts'
-import { changeRecord, renderProfile, type Profile } from '../report/profile-file.ts'
+import { readProfile } from '../library/profile.ts'
+import { type Activity, activitiesOf } from '../report/activity.ts'
+import { PROFILE_CSV_HEADING, profileCsvLine, profileNdjsonLine } from '../report/profile-csv.ts'
+import { renderProfile } from '../report/profile-file.ts'
 import { plainTime } from '../report/quantities.ts'
 import { median } from '../stats/quantile.ts'
 import type { ProfileChange } from '../model/profile.ts'
@@ -37,10 +39,6 @@ const COLUMNS: ReadonlyArray<Column<SummaryRow>> = [
   { heading: 'tasks/min', key: 'tasks_per_minute', value: ({ activity: { tasks }, windowMs }) => windowMs > 0 ? tasks.length / windowMs * 60_000 : 0, text: ({ activity: { tasks }, windowMs }) => windowMs > 0 ? (tasks.length / windowMs * 60_000).toFixed(1) : '', align: 'right' }
 ]
 
-const CSV_KEYS = ['at', 'kind', 'worker', 'peer_id', 'state', 'slots', 'outcome', 'started_at', 'ended_at', 'job', 'task'] as const
-
-const CHANGE_COLUMNS: ReadonlyArray<Column<ProfileChange>> = CSV_KEYS.map(key => ({ heading: key, key, value: change => changeRecord(change)[key] ?? null }))
-
 export function define (command: Command, context: Context): void {
   command
     .option('--since <duration>', 'so far back: 10m, 2h (default: all that the master keeps, a day at most)', text => parseDuration(text, '--since'))
@@ -66,7 +64,7 @@ of all workers, and the executions that have ended. Those of other clients have 
 }
 
 async function once (client: Client, { since, job, format }: ProfileOptions, context: Context): Promise<void> {
-  const profile = await collect(client, since, job)
+  const profile = await readProfile(client, { withinMs: since, job })
   const { changes } = profile
   const width = context.stdout.columns || undefined
 
@@ -74,9 +72,9 @@ async function once (client: Client, { since, job, format }: ProfileOptions, con
     case 'json':
       return writeAll(context.stdout, renderProfile(profile))
     case 'ndjson':
-      return writeAll(context.stdout, changes.map(line).join(''))
+      return writeAll(context.stdout, changes.map(profileNdjsonLine).join(''))
     case 'csv':
-      return writeAll(context.stdout, renderRows(changes, CHANGE_COLUMNS, format, ''))
+      return writeAll(context.stdout, PROFILE_CSV_HEADING + changes.map(profileCsvLine).join(''))
     default: {
       const windowMs = profile.untilMs - profile.fromMs
       const rows = activitiesOf(changes, profile).map(activity => ({ activity, windowMs }))
@@ -90,21 +88,6 @@ async function once (client: Client, { since, job, format }: ProfileOptions, con
   }
 }
 
-/** All that there is now. Without `withinMs` the time begins with the first change. */
-export async function collect (client: Client, withinMs: number | undefined, job?: string): Promise<Profile> {
-  const changes: ProfileChange[] = []
-  let untilMs = 0
-
-  for await (const page of client.profile({ ...(withinMs == null ? {} : { withinMs: Math.round(withinMs) }), ...(job == null ? {} : { job }) })) {
-    changes.push(...page.changes)
-    untilMs = page.nowMs
-  }
-
-  const first = windowOf(changes)?.fromMs ?? untilMs
-
-  return { fromMs: Math.min(untilMs, withinMs == null || job != null ? first : untilMs - withinMs), untilMs, changes }
-}
-
 async function follow (client: Client, { since, job, format }: ProfileOptions, context: Context): Promise<void> {
   const interrupts = catchInterrupts(context.signals)
   let first = true
@@ -112,7 +95,7 @@ async function follow (client: Client, { since, job, format }: ProfileOptions, c
   try {
     for await (const { changes } of client.profile({ follow: true, signal: interrupts.detached, ...(since == null ? {} : { withinMs: Math.round(since) }), ...(job == null ? {} : { job }) })) {
       for (const change of changes) {
-        await writeAll(context.stdout, format === 'csv' ? csvLines(change, first) : format === 'table' || format === 'markdown' ? words(change) : line(change))
+        await writeAll(context.stdout, format === 'csv' ? (first ? PROFILE_CSV_HEADING : '') + profileCsvLine(change) : format === 'table' || format === 'markdown' ? words(change) : profileNdjsonLine(change))
         first = false
       }
     }
@@ -125,16 +108,6 @@ async function follow (client: Client, { since, job, format }: ProfileOptions, c
   } finally {
     interrupts.stop()
   }
-}
-
-function csvLines (change: ProfileChange, withHeading: boolean): string {
-  const text = renderRows([change], CHANGE_COLUMNS, 'csv', '')
-
-  return withHeading ? text : text.slice(text.indexOf('\n') + 1)
-}
-
-function line (change: ProfileChange): string {
-  return `${JSON.stringify(changeRecord(change))}\n`
 }
 
 /** `21:40:12.503  lab-01  done after 3.02 s  q7x2m9ka`. */

@@ -13,6 +13,7 @@ import { fileRoutes } from './routes/files.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { meshRoutes, type MeshFacts } from './routes/mesh.ts'
 import { meshEventRoutes } from './routes/mesh-events.ts'
+import { profileRoutes } from './routes/profile.ts'
 import { resultRoutes } from './routes/results.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { firstOf, type Session, Sessions, tooMuch, type BearerSource, type SessionLimits } from './exchange/sessions.ts'
@@ -63,6 +64,7 @@ export function createApp (options: AppOptions): App {
     ...fileRoutes({ uploads }),
     ...meshRoutes({ ...facts, coordinates: () => figures().coordinates }),
     ...meshEventRoutes(facts),
+    ...profileRoutes(),
     ...tokenRoutes(),
     route({
       method: 'get',
@@ -160,7 +162,7 @@ export function createApp (options: AppOptions): App {
 
     if (origin != null && origins.includes(origin)) {
       context.res.headers.set('access-control-allow-origin', origin)
-      context.res.headers.set('access-control-expose-headers', 'Location, Retry-After, Meshmark-Exit-Code')
+      context.res.headers.set('access-control-expose-headers', 'Location, Retry-After, Meshmark-Exit-Code, Meshmark-Truncated')
       context.res.headers.append('vary', 'Origin')
     }
   })

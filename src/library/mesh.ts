@@ -5,14 +5,16 @@ import { finishedJob, resultsOf } from '../roles/client/finished.ts'
 import { clientOf, register, unregister } from '../roles/client/handles.ts'
 import { jobInfo, type JobInfo } from './events.ts'
 import { type ExecResult, type ItemOptions, MeshJob, type SignalOptions } from './job.ts'
+import { MAX_CHANGES, Profile, readProfile } from './profile.ts'
 import { draftOf } from './request.ts'
 import { Results } from './results.ts'
 import { Tokens } from './tokens.ts'
-import { textOf } from './values.ts'
+import { countOf, textOf } from './values.ts'
 import type { Distributed, DistributeOptions } from '../functions/index.ts'
 import type { ItemResult } from './items.ts'
 import type { CommandLine, CompareOptions, Duration, JobOptions, JobSpec, MeasureOptions } from './options.ts'
 import type { JobKind } from '../model/job.ts'
+import type { ProfileChange } from '../model/profile.ts'
 import type { JobState } from '../model/states.ts'
 import type { JobRow, NodeRow } from '../node/protocol/submit/messages.ts'
 import type { Client, ConnectOptions as ClientOptions } from '../roles/client/types.ts'
@@ -40,6 +42,13 @@ export interface JobsOptions extends SignalOptions {
   failed?: boolean
   /** Accepted no longer ago. */
   within?: Duration
+}
+
+export interface ProfileOptions extends SignalOptions {
+  /** So far back. @default all that the master keeps, a day at most */
+  since?: Duration
+  /** Only what ran for this job, and no states: its id, the end of it, its name, or `@last`. */
+  job?: string
 }
 
 export interface LogPiece {
@@ -184,9 +193,19 @@ export class Mesh {
 
   /** Newest first, those of other clients only for an administrator. */
   async jobs ({ limit = 20, signal, state, name, kind, failed, within }: JobsOptions = {}): Promise<JobRow[]> {
-    const withinMs = within == null ? undefined : Math.round(parseDuration(textOf(within, '--within'), '--within'))
+    return (await clientOf(this).jobs(limit, { signal, state, name, jobKind: kind, failed, withinMs: withinOf(within, '--within') })).sort((a, b) => b.acceptedAt - a.acceptedAt)
+  }
 
-    return (await clientOf(this).jobs(limit, { signal, state, name, jobKind: kind, failed, withinMs })).sort((a, b) => b.acceptedAt - a.acceptedAt)
+  /** What the workers did, and how busy they were: everything that one master knows now, or the latest `limit` changes. */
+  async profile ({ since, job, limit, signal }: ProfileOptions & { limit?: number } = {}): Promise<Profile> {
+    return new Profile(await readProfile(clientOf(this), { withinMs: withinOf(since, '--since'), job, limit: countOf(limit, 'limit', 1, MAX_CHANGES), signal }))
+  }
+
+  /** The same, each change as it comes, until the signal aborts or the loop is left. */
+  async * profileEvents ({ since, job, signal }: ProfileOptions = {}): AsyncGenerator<ProfileChange, void, undefined> {
+    for await (const { changes } of clientOf(this).profile({ follow: true, withinMs: withinOf(since, '--since'), job, signal })) {
+      yield * changes
+    }
   }
 
   /** Gives a worker nothing new, or, with `undo`, work again. Needs a machine that may administer the mesh. */
@@ -242,6 +261,10 @@ export class Mesh {
 
 function isCommandLine (command: CommandLine | { commands: readonly CommandLine[] }): command is CommandLine {
   return typeof command === 'string' || Array.isArray(command)
+}
+
+function withinOf (value: Duration | undefined, option: string): number | undefined {
+  return value == null ? undefined : Math.round(parseDuration(textOf(value, option), option))
 }
 
 /** Milliseconds of a duration that may be none. */

@@ -82,7 +82,7 @@ function workerFields (worker: { name: string, peerId: string, platform: string,
 }
 
 /** Text that a worker chose: a spreadsheet must not take it for a formula (OWASP, "CSV Injection"). */
-function foreign (text: string): string {
+export function foreign (text: string): string {
   return field(/^[=+\-@]/.test(text) ? `'${text}` : text)
 }
 

@@ -8,7 +8,7 @@ import type { Window } from './activity.ts'
 import type { ForeignValue } from './foreign-json.ts'
 
 export const PROFILE_FORMAT = 'meshmark profile'
-const PROFILE_VERSION = 1
+export const PROFILE_VERSION = 1
 const MAX_CHANGES = 1_000_000
 
 const STATES: readonly WorkerState[] = ['waiting', 'reserved', 'running', 'failed, restarting', 'finished, delivering', 'draining', 'lost']

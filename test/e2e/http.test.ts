@@ -100,6 +100,8 @@ describe('the HTTP interface', () => {
     expect(said).toMatch(/^sleep 0\.01 · 1 of 1 worker/m)
     expect(said).toMatch(/^event: end$/m)
     expect(said).toContain('"format":"meshmark-results"')
+    expect(said).toContain('{"format":"meshmark profile","version":1,')
+    expect(said).toMatch(/^at,kind,worker,peer_id,.*\n.*Z,task,lab-1,.*,done,/m)
     expect(said).toMatch(/^meshmark_workers\{state="waiting"\} 1$/m)
     // of a token, only the answer to its making says more than its id
     expect(master.lines.join('\n')).not.toMatch(/mmh1-|mmk1-\w+-\w{40,}-\w+$(?<!join.*)/)
@@ -135,6 +137,12 @@ describe('the HTTP interface', () => {
       ['listNodes', '/v1/nodes'],
       ['listMasters', '/v1/masters'],
       ['health', '/v1/health'],
+      ['profile', '/v1/profile?job=conform'],
+      ['profile', '/v1/profile?since=1h&limit=2'],
+      ['profile', '/v1/profile?format=csv'],
+      ['profile', '/v1/profile?format=ndjson'],
+      ['profile', '/v1/profile?job=nothing'],
+      ['profile', '/v1/profile?limit=0'],
       ['metrics', '/v1/metrics'],
       ['openapi', '/v1/openapi.json'],
       ['listTokens', '/v1/tokens'],
@@ -144,6 +152,16 @@ describe('the HTTP interface', () => {
       ['drainNode', '/v1/nodes/nobody/drain', { as: admin, method: 'POST', headers: JSON_TYPE, body: '{}' }]
     ] as Array<[string, string, Parameters<typeof ask>[1]?]>) {
       await conforming(operation, path, init)
+    }
+
+    for (const [operation, path, begins] of [['followMesh', '/v1/events', /^event: mesh\n/], ['followProfile', '/v1/profile/events?since=1h', /^event: changes\ndata: \{"kind":"changes"/]] as const) {
+      const following = await ask(path)
+      const pieces = following.body!.getReader()
+
+      asked.add(operation)
+      expect(following.headers.get('content-type')).toBe('text/event-stream')
+      expect(new TextDecoder().decode((await pieces.read()).value)).toMatch(begins)
+      await pieces.cancel()
     }
 
     expect([...asked].sort()).toEqual(openapi.router.getOperations().map(({ operationId }) => operationId).sort())
@@ -162,6 +180,8 @@ describe('the HTTP interface', () => {
 
     expect((await ask(`/v1/jobs/${id}`, { as: other, method: 'DELETE' })).status).toBe(404)
     expect(await (await ask('/v1/jobs', { as: other })).json()).toEqual({ jobs: [] })
+    expect((await ask(`/v1/profile?job=${id}`, { as: other })).status).toBe(404)
+    expect(await (await ask('/v1/profile', { as: other })).text()).not.toContain(id)
     expect((await ask(`/v1/jobs/${id}`, { as: reader })).status).toBe(200)
     expect((await ask(`/v1/jobs/${id}`, { as: reader, method: 'DELETE' })).status).toBe(403)
     expect((await post('/v1/jobs', { kind: 'exec', command: 'true' }, reader)).status).toBe(403)

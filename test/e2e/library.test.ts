@@ -85,7 +85,7 @@ describe('the library', () => {
 
     const [names, code] = (await runFile('private.js')).trim().split('\n').sort().reverse()
 
-    expect([names, code].sort()).toEqual(['CallError Mesh MeshJob MeshmarkError Results connect distribute isMeshmarkError', 'ERR_PACKAGE_PATH_NOT_EXPORTED'].sort())
+    expect([names, code].sort()).toEqual(['CallError Mesh MeshJob MeshmarkError Profile Results connect distribute isMeshmarkError', 'ERR_PACKAGE_PATH_NOT_EXPORTED'].sort())
   })
 
   it('does what the examples of its page say', async () => {
@@ -113,6 +113,7 @@ describe('the library', () => {
     expect(said).toMatch(/^stdout later/m)
     expect(said).toMatch(/^finished$/m)
     expect(said).toMatch(/^sleep 0\.02 against sleep 0\.01 on lab-1: [\d.]+ (slower|undecided)$/m)
+    expect(said).toMatch(/^lab-1 0\.\d+ \d+\nat,kind,worker,/m)
     expect(said).toMatch(/^TimeoutError$/m)
     expect(said).toMatch(/^true not-found$/m)
   })

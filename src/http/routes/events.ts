@@ -2,6 +2,7 @@ import { jobEvent } from '../../library/events.ts'
 import { ItemReplay } from '../../roles/client/item-replay.ts'
 import { Replay } from '../../roles/client/replay.ts'
 import { jsonBytes, withBytes } from '../exchange/bytes.ts'
+import { BEAT, EVENT_HEADERS, NDJSON, SSE } from '../exchange/event-stream.ts'
 import { decodePosition, encodePosition } from '../exchange/position.ts'
 import { aboutJob, usage } from '../exchange/problem.ts'
 import { accepts, route, type Route } from '../exchange/route.ts'
@@ -12,12 +13,6 @@ import type { JobEvent } from '../../library/events.ts'
 import type { JobView, SubmitReply } from '../../node/protocol/submit/messages.ts'
 import type { Client } from '../../roles/client/types.ts'
 import type { Position } from '../exchange/position.ts'
-
-const SSE = 'text/event-stream'
-const NDJSON = 'application/x-ndjson'
-
-/** What some proxies and clients need to see now and then. */
-const BEAT_MS = 15_000
 
 export function eventRoutes (): Route[] {
   return [
@@ -39,8 +34,8 @@ export function eventRoutes (): Route[] {
         const last = headers.get('last-event-id')
         const begin = last == null || last === '' ? undefined : decodePosition(last, view.job.id)
 
-        return new Response(streamOf(lines(events(client, view, begin, signal), type), { signal, ...(type === SSE ? { beat: { everyMs: BEAT_MS, text: ': still there\n\n' } } : {}) }), {
-          headers: { 'content-type': type, 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
+        return new Response(streamOf(lines(events(client, view, begin, signal), type), { signal, ...(type === SSE ? { beat: BEAT } : {}) }), {
+          headers: { 'content-type': type, ...EVENT_HEADERS }
         })
       }
     })

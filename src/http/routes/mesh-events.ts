@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
+import { BEAT, EVENT_HEADERS, NDJSON, SSE } from '../exchange/event-stream.ts'
 import { JobWatch, NodeWatch } from '../exchange/mesh-changes.ts'
 import { accepts, route, type Route } from '../exchange/route.ts'
 import { streamOf } from '../exchange/stream.ts'
@@ -8,9 +9,6 @@ import type { JobRow } from '../../node/protocol/submit/messages.ts'
 import type { Client } from '../../roles/client/types.ts'
 import type { MeshEvent } from '../exchange/mesh-changes.ts'
 import type { MeshFacts } from './mesh.ts'
-
-const SSE = 'text/event-stream'
-const NDJSON = 'application/x-ndjson'
 
 /** How often is looked, at most. */
 const LOOK_MS = 1_000
@@ -41,8 +39,8 @@ export function meshEventRoutes (facts: Facts): Route[] {
         const type = accepts(headers.get('accept'), [SSE, NDJSON])
         const client = await session.client()
 
-        return new Response(streamOf(lines(changes(client, facts, jobs, signal), type), { signal, ...(type === SSE ? { beat: { everyMs: BEAT_MS, text: ': still there\n\n' } } : {}) }), {
-          headers: { 'content-type': type, 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
+        return new Response(streamOf(lines(changes(client, facts, jobs, signal), type), { signal, ...(type === SSE ? { beat: { ...BEAT, everyMs: BEAT_MS } } : {}) }), {
+          headers: { 'content-type': type, ...EVENT_HEADERS }
         })
       }
     })

@@ -128,6 +128,34 @@ export const meshEvent = z.discriminatedUnion('kind', [
   z.looseObject({ kind: z.literal('jobs'), nowMs, all: z.boolean(), jobs: z.array(jobRow), gone: z.array(z.string()).describe('Ids of jobs that are not listed any more') })
 ]).meta({ id: 'MeshEvent' })
 
+const instant = z.string().describe('ISO 8601, in UTC')
+
+const profileChange = z.discriminatedUnion('kind', [
+  z.looseObject({ kind: z.literal('state'), at: instant, worker: z.string(), peer_id: z.string(), state: z.string().describe('From here on, until the next one of this worker'), slots: z.int() }),
+  z.looseObject({
+    kind: z.literal('task'),
+    at: instant.describe('When its record came'),
+    worker: z.string(),
+    peer_id: z.string(),
+    outcome: z.string(),
+    started_at: instant,
+    ended_at: instant,
+    job: z.string().nullable().describe("null = another client's"),
+    task: z.string().nullable()
+  })
+]).meta({ id: 'ProfileChange' })
+
+export const profile = named('Profile', {
+  format: z.string(),
+  version: z.int(),
+  from: instant,
+  until: instant,
+  truncated: z.boolean().describe('There were more changes than `limit`'),
+  changes: z.array(profileChange)
+})
+
+export const profileChanges = z.looseObject({ kind: z.literal('changes'), nowMs, changes: z.array(profileChange) }).meta({ id: 'ProfileChanges' })
+
 export const tokenRow = named('Token', {
   id: z.string(),
   role: z.enum(ROLES),
