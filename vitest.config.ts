@@ -6,6 +6,9 @@ const REAL = ['test/e2e/**/*.test.ts']
 /** What looks at the whole machine, measures on it, or uses it up wants it alone. */
 const ALONE = ['test/hostile/**/*.test.ts', ...['baseline', 'bound', 'compare', 'floor', 'honest', 'measuring', 'payload', 'quiet'].map(name => `test/e2e/${name}.test.ts`)]
 
+/** Import each other's tests, or change the environment for them. */
+const APART = ['test/sandbox/**/*.test.ts']
+
 /** Many minutes, with networks that are broken on purpose: npm run test:faults. */
 const FAULTS = ['test/faults/**/*.test.ts']
 
@@ -15,7 +18,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', maxWorkers: 3, include: ['test/**/*.test.ts'], exclude: [...REAL, ...ALONE, ...FAULTS], testTimeout: 20_000 }
+        // files that share a process share what they have imported, which costs half a second each
+        test: { name: 'unit', maxWorkers: 3, isolate: false, include: ['test/**/*.test.ts'], exclude: [...REAL, ...ALONE, ...FAULTS, ...APART], testTimeout: 20_000 }
+      },
+      {
+        extends: true,
+        test: { name: 'apart', maxWorkers: 3, include: APART, testTimeout: 20_000 }
       },
       {
         extends: true,

@@ -21,9 +21,9 @@ const STEPS = [
   { name: 'types', beside: true, what: 'types, those of the tests included', run: () => check(['node_modules/typescript/bin/tsc', '-p', 'test']) },
   { name: 'documents', beside: true, what: 'generated documents are fresh', run: () => check(['scripts/generate.js', '--check']) },
   { name: 'imports', beside: true, what: 'order of imports', run: () => check(['scripts/imports.js']) },
-  { name: 'unit', what: 'unit tests', run: () => vitest('unit', values.unit?.split(',')) },
-  { name: 'e2e', what: 'end-to-end tests', run: () => vitest('e2e', values.e2e?.split(',')) },
-  { name: 'alone', what: 'tests that need the machine for themselves', run: () => vitest('alone', values.e2e?.split(',')) }
+  { name: 'unit', what: 'unit tests', run: () => vitest(['unit', 'apart'], values.unit?.split(',')) },
+  { name: 'e2e', what: 'end-to-end tests', run: () => vitest(['e2e'], values.e2e?.split(',')) },
+  { name: 'alone', what: 'tests that need the machine for themselves', run: () => vitest(['alone'], values.e2e?.split(',')) }
 ]
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, unit: { type: 'string' }, e2e: { type: 'string' } } })
@@ -80,13 +80,13 @@ async function check (args) {
 }
 
 /** @param {string[]} files - only those whose path holds one of these */
-async function vitest (project, files = []) {
+async function vitest (projects, files = []) {
   const folder = mkdtempSync(join(tmpdir(), 'meshmark-test-'))
   const report = join(folder, 'report.json')
 
   try {
     const { code } = await run(process.execPath, [
-      'node_modules/vitest/vitest.mjs', 'run', ...files, '--project', project, '--passWithNoTests',
+      'node_modules/vitest/vitest.mjs', 'run', ...files, ...projects.flatMap(project => ['--project', project]), '--passWithNoTests',
       // What passes is counted, what fails is shown with all that it printed.
       '--reporter', 'dot', '--silent=passed-only', '--reporter', 'json', `--outputFile.json=${report}`
     ])

@@ -15,7 +15,7 @@ import type { CommandResult, NodeProcess } from './mesh.ts'
 import type { ArrivingContent } from '../../src/store/content-writer.ts'
 
 const MiB = 1024 * 1024
-const SIZE = 24 * MiB
+const SIZE = 12 * MiB
 /** What a mesh says while it runs a job, beside the content. */
 const TALK = 4 * MiB
 const INFO = { resources: { machineId: 'm', platform: 'linux', arch: 'x64', cpuModel: 'cpu', cores: 1, memoryBytes: 1, kernel: '6', os: 'os', nodeVersion: '20' }, labels: {} }

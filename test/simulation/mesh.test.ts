@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { live } from './life.ts'
 
 /** More of them: npm run test:simulation. */
-const SEEDS = 250
+const SEEDS = 150
 
 describe('masters, workers and clients, whatever goes wrong around them', () => {
   it('start nothing twice and nothing beside anything else, lose nothing, and agree in the end', async () => {

@@ -237,6 +237,8 @@ const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
 
 /** Faults that few lives meet; npm run test:simulation waits for one that does. */
 const RARE = new Set([
+  'a worker that does not write down a claim',
+  'a master that displaces a live coordinator',
   'a worker that takes a task while one is running',
   'a master that gives a START whose answer was lost to somebody else',
   'a master that no longer knows after a restart what was removed',
