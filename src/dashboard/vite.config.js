@@ -10,6 +10,8 @@ export default defineConfig({
     // data: addresses are not allowed by the policy under which it is served
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // the drawing library is a chunk of its own, which is loaded with the first chart
+    chunkSizeWarningLimit: 700,
     sourcemap: false
   }
 })

@@ -1,5 +1,6 @@
 import { fullJob, type FullJob } from '../report/full.ts'
 import type { ExecutionResult } from '../model/result.ts'
+import type { SampleFigures } from '../model/sample.ts'
 import type { ItemEnd, JobView, StateCount, SubmitReply, TaskView } from '../node/protocol/submit/messages.ts'
 
 /** What is known of a job and its tasks. */
@@ -17,7 +18,8 @@ export type JobEvent =
   | { kind: 'phase', task: string, phase: 'waiting-for-machine' | 'running', detail?: string }
   /** Chunks of the payload that a worker has. */
   | { kind: 'transfer', task: string, chunks: number, of: number, note?: string }
-  | { kind: 'progress', task: string, command: number, runs: number, of?: number, medianNs?: number }
+  /** Runs that are measured; `latest`: figures of the last of them, in their order, while they come faster than they are told not of all. */
+  | { kind: 'progress', task: string, command: number, runs: number, of?: number, medianNs?: number, latest?: SampleFigures[] }
   /** Each byte comes once. */
   | { kind: 'output', execution: string, task: string, stream: 'stdout' | 'stderr', offset: number, data: Uint8Array }
   /** A worker's own record of its task. */

@@ -36,6 +36,12 @@ export interface Sample {
   counters?: Counts
 }
 
+/** What is told of a run while the others go on. */
+export type SampleFigures = Pick<Sample, 'wallNs' | 'cpuNs' | 'memoryBytes'>
+
+/** So many of the latest runs stand in one report at most; whoever is told too seldom misses those before, and has them with the result. */
+export const MAX_LATEST_RUNS = 50
+
 /**
  * Did the run do what its author meant, as far as we can know? A limit is
  * never ignored.

@@ -8,7 +8,7 @@ interface ActionProps {
   act: () => Promise<void>
   /** Asked first, with this on the button that goes on; absent = nothing is asked. */
   question?: { text: string, yes: string, no: string }
-  kind?: 'danger'
+  kind?: 'danger' | 'quiet'
   children?: ComponentChildren
 }
 

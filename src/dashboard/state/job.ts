@@ -1,4 +1,5 @@
 import { addOutput, NO_OUTPUT, type Output } from './output.ts'
+import { addRuns, keptRuns, NO_RUNS, type LiveRuns } from './samples.ts'
 import type { JobInfo, JobEvent } from '../../library/events.ts'
 import type { ItemEnd, StateCount, TaskView } from '../../node/protocol/submit/messages.ts'
 
@@ -24,10 +25,12 @@ export interface JobState {
   /** The latest items that have not ended well. */
   failedItems: ReadonlyArray<Omit<ItemEnd, 'stdout' | 'stderr'>>
   output: ReadonlyMap<string, Output>
+  /** By task, then by command. */
+  samples: ReadonlyMap<string, ReadonlyMap<number, LiveRuns>>
   isOver: boolean
 }
 
-export const NO_JOB: JobState = { tasks: new Map(), counts: [], failedItems: [], output: new Map(), isOver: false }
+export const NO_JOB: JobState = { tasks: new Map(), counts: [], failedItems: [], output: new Map(), samples: new Map(), isOver: false }
 
 const MAX_FAILED_ITEMS = 200
 
@@ -49,7 +52,7 @@ export function reduceJob (state: JobState, event: JobMessage): JobState {
     case 'transfer':
       return change(state, event.task, task => ({ ...task, doing: `has ${event.chunks} of ${event.of} pieces of the payload${event.note == null ? '' : `; ${event.note}`}` }))
     case 'progress':
-      return change(state, event.task, ({ doing: _, ...task }) => ({ ...task, progress: { command: event.command, runs: event.runs, of: event.of, medianNs: event.medianNs } }))
+      return withSamples(change(state, event.task, ({ doing: _, ...task }) => ({ ...task, progress: { command: event.command, runs: event.runs, of: event.of, medianNs: event.medianNs } })), event)
     case 'output':
       return { ...state, output: new Map(state.output).set(event.task, addOutput(state.output.get(event.task) ?? NO_OUTPUT, event.stream, event)) }
     case 'counts':
@@ -60,6 +63,16 @@ export function reduceJob (state: JobState, event: JobMessage): JobState {
       // results are asked for when the job has ended, with their statistics
       return state
   }
+}
+
+function withSamples (state: JobState, { task, command, runs, latest }: Extract<JobMessage, { kind: 'progress' }>): JobState {
+  if (latest == null || !state.tasks.has(task)) {
+    return state
+  }
+
+  const commands = state.samples.get(task)
+
+  return { ...state, samples: new Map(state.samples).set(task, new Map(commands).set(command, addRuns(commands?.get(command) ?? NO_RUNS, runs, latest, keptRuns(state.tasks.size * (state.view?.job.commands.length ?? 1))))) }
 }
 
 /** What was being done belongs to the state before. */

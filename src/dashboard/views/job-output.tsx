@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { Action } from '../parts/action.tsx'
 import { AnsiText } from '../parts/ansi-text.tsx'
 import { useApp } from '../parts/hooks.ts'
+import { save } from '../parts/save.ts'
 import { formatBytes } from '../../model/units.ts'
 import type { JobState } from '../state/job.ts'
 import type { Output } from '../state/output.ts'
@@ -77,15 +78,4 @@ function OutputText ({ output, isLive }: { output: Output, isLive: boolean }) {
       </pre>
     </>
   )
-}
-
-/** A file of the browser's own: the address of the request could not bring its token. */
-function save (blob: Blob, name: string): void {
-  const url = URL.createObjectURL(new Blob([blob], { type: 'application/octet-stream' }))
-  const link = document.createElement('a')
-
-  link.href = url
-  link.download = name
-  link.click()
-  setTimeout(() => { URL.revokeObjectURL(url) }, 60_000)
 }

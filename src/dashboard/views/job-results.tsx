@@ -1,8 +1,12 @@
 import { useEffect, useState } from 'preact/hooks'
+import { METRICS, type Metric } from '../../model/comparison.ts'
+import { shortJobId } from '../../model/ids.ts'
 import { formatBytes } from '../../model/units.ts'
+import { MeasuredChart, MetricChoice } from '../charts/measured.tsx'
 import { commonUnit, cpuText, medianText, timeDecimals, timeText, unitFor } from '../../report/quantities.ts'
 import { useApp } from '../parts/hooks.ts'
 import { Failure, Loading } from '../parts/notice.tsx'
+import type { FinishedJob } from '../../model/finished.ts'
 import type { FullCommand, FullResults, FullWorker } from '../../report/full.ts'
 
 /** What was measured: a row for each command on each worker, in the figures and the words of the command line. */
@@ -30,9 +34,36 @@ export function JobResults ({ id }: { id: string }) {
       <h2 id='results-title'>Results</h2>
       {error != null
         ? <Failure title='The results did not come' detail={error} onRetry={() => { setAttempt(attempt + 1) }} />
-        : results == null ? <Loading what='the results' /> : <ResultsTable results={results} />}
+        : results == null ? <Loading what='the results' /> : <><ResultsTable results={results} /><RunsChart results={results} /></>}
     </section>
   )
+}
+
+function RunsChart ({ results }: { results: FullResults }) {
+  const [metric, setMetric] = useState<Metric>('wall')
+  const { job, workers } = results
+  const samples = workers.flatMap(({ result }) => result?.commands.flatMap(({ samples }) => samples) ?? [])
+  const metrics = METRICS.filter(one => one !== 'memory' || samples.some(({ memoryBytes }) => memoryBytes != null))
+
+  return samples.length === 0
+    ? null
+    : (
+      <section class='inner' aria-labelledby='runs-title'>
+        <div class='section-head'>
+          <h3 id='runs-title'>Runs</h3>
+          <MetricChoice metrics={metrics} metric={metric} onChoose={setMetric} />
+        </div>
+        <MeasuredChart
+          title={job.name ?? job.commands.map(({ title }) => title).join(', ')} fileName={`${shortJobId(job.id)}-runs`} data={metric} metric={metric}
+          measured={engine => engine.measuredOf(finishedOf(results), undefined, metric)}
+        />
+      </section>
+      )
+}
+
+/** As the command line has it; of the environment there are only names, and nothing of what is drawn depends on it. */
+function finishedOf ({ job, workers, startSkewNs }: FullResults): FinishedJob {
+  return { job: { ...job, env: {}, payload: undefined }, workers, ...(startSkewNs == null ? {} : { startSkewNs }) }
 }
 
 interface Line { worker: FullWorker, command: FullCommand }

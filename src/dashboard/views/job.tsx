@@ -13,6 +13,7 @@ import { jobTone, jobWords } from '../text/states.ts'
 import { JobItems } from './job-items.tsx'
 import { JobOutput } from './job-output.tsx'
 import { JobResults } from './job-results.tsx'
+import { JobSamples } from './job-samples.tsx'
 import { JobTasks } from './job-tasks.tsx'
 import type { JobInfo } from '../../library/events.ts'
 
@@ -59,7 +60,7 @@ function Live ({ id, store }: { id: string, store: Store<JobState> }) {
         ? (
           <>
             <JobTasks job={job} commands={view.job.commands.length} chosen={chosen} onChoose={setTask} />
-            {view.job.kind === 'run' && job.isOver ? <JobResults id={view.job.id} /> : null}
+            {view.job.kind !== 'run' ? null : job.isOver ? <JobResults id={view.job.id} /> : <JobSamples job={job} view={view} />}
             <JobOutput job={job} id={view.job.id} task={chosen} onChoose={setTask} />
           </>
           )

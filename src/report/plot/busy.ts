@@ -1,7 +1,7 @@
 import { shortJobId } from '../../model/ids.ts'
 import { activitiesOf, lanesOf } from '../activity.ts'
 import { frame, labelRoom, legendBelow, legendHeight, rows, rowsHeight, stripes } from './frame.ts'
-import { PALETTES, shorten } from './look.ts'
+import { paletteOf, shorten } from './look.ts'
 import { clockText, counted, elapsedUnit } from './scales.ts'
 import type { Activity } from '../activity.ts'
 import type { Profile } from '../profile-file.ts'
@@ -34,7 +34,7 @@ interface Bar {
 
 /** Who was busy when: a row for each worker, a bar for each task, in the colour of its job. */
 export function busyChart (profile: Profile, title: string, look: Look): Spec {
-  const palette = PALETTES[look.theme]
+  const palette = paletteOf(look)
   const activities = activitiesOf(profile.changes, profile)
   const windowMs = Math.max(1, profile.untilMs - profile.fromMs)
   const unit = elapsedUnit(windowMs)

@@ -4,7 +4,7 @@ import { contendersOf } from '../comparison.ts'
 import { problemText, rowsOf } from '../rows.ts'
 import { MeshmarkError } from '../../model/errors.ts'
 import { frame, labelRoom, legendBelow, legendHeight, rows, rowsHeight, stripes } from './frame.ts'
-import { cut, PALETTES, shorten, SIZES } from './look.ts'
+import { cut, paletteOf, shorten, SIZES } from './look.ts'
 import { counted, ratioTicks } from './scales.ts'
 import type { FinishedJob } from '../../model/finished.ts'
 import type { Verdict } from '../../measure/verdict.ts'
@@ -34,7 +34,7 @@ export function comparisonChart (finished: FinishedJob, title: string, look: Loo
     throw new MeshmarkError('usage', 'this job compared nothing: --kind comparison is for jobs of meshmark compare, or choose --kind distribution')
   }
 
-  const palette = PALETTES[look.theme]
+  const palette = paletteOf(look)
   const { margin, metric } = comparison
   const reference = rowsOf(finished)[0]?.title ?? 'the reference'
   const lines = linesOf(contenders, metric)

@@ -1,13 +1,15 @@
 import { ascending, quantileOfSorted } from '../../stats/quantile.ts'
-import { medianText, unitFor } from '../quantities.ts'
+import { medianText } from '../quantities.ts'
 import { MIN_FOR_PERCENTILES } from '../statistics.ts'
 import { frame, labelRoom, legendBelow, legendHeight, rows, rowsHeight, stripes } from './frame.ts'
-import { cut, PALETTES, shorten, SIZES } from './look.ts'
+import { cut, paletteOf, shorten, SIZES } from './look.ts'
 import { byWorker, commandsOf } from './measured.ts'
+import { QUANTITIES } from './quantity.ts'
 import { counted, timeAxis } from './scales.ts'
 import type { TimeUnit } from '../quantities.ts'
 import type { Look, Spec } from './look.ts'
 import type { Measured } from './measured.ts'
+import type { Quantity } from './quantity.ts'
 
 /** Beyond so many in one row single runs cannot be told apart: a box is drawn. */
 const MAX_POINTS = 400
@@ -16,11 +18,11 @@ const MAX_POINTS = 400
 const MAX_ALL_POINTS = 8_000
 
 /** How the runs of each worker lie: every run, or a box, and the median with its interval. */
-export function distributionChart (all: readonly Measured[], title: string, look: Look): Spec {
-  const palette = PALETTES[look.theme]
+export function distributionChart (all: readonly Measured[], title: string, look: Look, quantity: Quantity = QUANTITIES.wall): Spec {
+  const palette = paletteOf(look)
   const measured = byWorker(all)
   const commands = commandsOf(measured)
-  const axis = timeAxis(measured.flatMap(({ values }) => values))
+  const axis = timeAxis(measured.flatMap(({ values }) => values), false, quantity.unitOf)
   const runs = measured.reduce((sum, { values }) => sum + values.length, 0)
   const isBox = measured.map(({ values }) => values.length > MAX_POINTS || (runs > MAX_ALL_POINTS && values.length >= MIN_FOR_PERCENTILES))
   const colors = commands.map((_, at) => palette.series[at % palette.series.length]!)
@@ -29,7 +31,7 @@ export function distributionChart (all: readonly Measured[], title: string, look
   const failed = measured.filter(({ values }) => values.length === 0).length
   const { scale, axes, signals } = rows(look, names(measured, look), {
     title: 'median ± 95 % · runs',
-    words: measured.map(one => cut(figures(one, axis.scale.type === 'log' ? unitFor(one.median ?? 0) : axis.unit), Math.min(240, look.width * 0.3), look.measure, SIZES.label))
+    words: measured.map(one => cut(figures(one, axis.scale.type === 'log' ? quantity.unitOf(one.median ?? 0) : axis.unit), Math.min(240, look.width * 0.3), look.measure, SIZES.label))
   })
   const stripe = stripes(look, measured.map(({ worker }) => worker))
   const [points, boxes] = [isBox.includes(false), isBox.includes(true)]
@@ -48,7 +50,7 @@ export function distributionChart (all: readonly Measured[], title: string, look
     signals: [...signals, { name: 'legendLabels', value: legend }],
     data: [
       stripe.data,
-      { name: 'points', values: measured.flatMap(({ values }, row) => isBox[row] === true ? [] : values.map((ns, at) => ({ row, x: ns / axis.unit.ns, place: place(at), command: colorOf(measured[row]!, commands) }))) },
+      { name: 'points', values: measured.flatMap(({ values }, row) => isBox[row] === true ? [] : values.map((ns, at) => ({ row, x: ns / axis.unit.ns, place: place(at), run: at, command: colorOf(measured[row]!, commands) }))) },
       { name: 'boxes', values: measured.flatMap(({ values }, row) => isBox[row] === true ? [{ row, ...box(values, axis.unit), command: colorOf(measured[row]!, commands) }] : []) },
       { name: 'medians', values: measured.flatMap(({ median, interval }, row) => median == null ? [] : [{ row, x: median / axis.unit.ns, ...interval == null ? {} : { low: interval.low / axis.unit.ns, high: interval.high / axis.unit.ns }, command: colorOf(measured[row]!, commands) }]) }
     ],
@@ -58,7 +60,7 @@ export function distributionChart (all: readonly Measured[], title: string, look
       { name: 'color', type: 'ordinal', domain: commands.map((_, at) => at), range: colors },
       { name: 'legend', type: 'ordinal', domain: legend.map((_, at) => at), range: colors }
     ],
-    axes: [{ scale: 'x', orient: 'bottom', title: `wall time of a run, ${axis.unit.name}`, format: '~f', grid: true, tickCount: { signal: 'width / 80' }, ...axis.values == null ? {} : { values: axis.values } }, ...axes],
+    axes: [{ scale: 'x', orient: 'bottom', title: `${quantity.title}, ${axis.unit.name}`, format: '~f', grid: true, tickCount: { signal: 'width / 80' }, ...axis.values == null ? {} : { values: axis.values } }, ...axes],
     legends: legendBelow(look, legend, { fill: 'legend', symbolType: 'circle', encode: { labels: { update: { text: { signal: 'legendLabels[datum.value]' } } } } }),
     marks: [
       stripe.mark,

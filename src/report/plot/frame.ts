@@ -1,4 +1,4 @@
-import { cut, FONTS, PADDING, PALETTES, SIZES, wrap } from './look.ts'
+import { cut, FONTS, PADDING, paletteOf, SIZES, wrap } from './look.ts'
 import type { Look, Spec } from './look.ts'
 
 export interface Frame {
@@ -13,7 +13,7 @@ const LINE = 16
 
 /** The picture around a chart: exactly as large as it is to be, with a title, an explanation, and colours. */
 export function frame (look: Look, { title, subtitle, contentHeight }: Frame, chart: Spec): Spec {
-  const palette = PALETTES[look.theme]
+  const palette = paletteOf(look)
   const room = look.width - 2 * PADDING
   const lines = wrap(subtitle, room, look.measure)
 
@@ -69,7 +69,7 @@ export function legendHeight (look: Look, labels: readonly string[]): number {
 
 /** Names of rows on the left and, where there are some, words on the right; rows go by number. */
 export function rows (look: Look, left: readonly string[], right?: { title: string, words: readonly string[] }): { scale: Spec, axes: Spec[], signals: Spec[] } {
-  const palette = PALETTES[look.theme]
+  const palette = paletteOf(look)
   const axis = (labels: string): Spec => ({
     scale: 'row',
     domain: false,
@@ -106,7 +106,7 @@ export function stripes (look: Look, names: readonly string[]): { data: Spec, ma
     mark: {
       type: 'rect',
       from: { data: 'stripes' },
-      encode: { enter: { x: { value: 0 }, x2: { signal: 'width' }, y: { signal: "scale('row', datum.row) - (scale('row', 1) - scale('row', 0) || bandwidth('row')) * 0.5 + bandwidth('row') * 0.5" }, height: { signal: "scale('row', 1) - scale('row', 0) || bandwidth('row')" }, fill: { value: PALETTES[look.theme].text }, fillOpacity: { value: 0.045 } } }
+      encode: { enter: { x: { value: 0 }, x2: { signal: 'width' }, y: { signal: "scale('row', datum.row) - (scale('row', 1) - scale('row', 0) || bandwidth('row')) * 0.5 + bandwidth('row') * 0.5" }, height: { signal: "scale('row', 1) - scale('row', 0) || bandwidth('row')" }, fill: { value: paletteOf(look).text }, fillOpacity: { value: 0.045 } } }
     }
   }
 }

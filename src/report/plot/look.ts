@@ -15,6 +15,8 @@ export interface Look {
   /** Absent = as much as the content needs. */
   height?: number
   measure: Measure
+  /** Where it is part of a page, that page's colours. @default the theme's own */
+  palette?: Palette
 }
 
 /** A chart as Vega takes it. */
@@ -73,6 +75,10 @@ export const PALETTES: Record<Theme, Palette> = {
     good: '#56b4e9',
     series: ['#56b4e9', '#e69f00', '#2fbf96', '#e58fc0', '#9cc9f0', '#b9a6e8', '#f0e442', '#c9d1d9']
   }
+}
+
+export function paletteOf ({ theme, palette }: Look): Palette {
+  return palette ?? PALETTES[theme]
 }
 
 /** Fits the width: the middle is left out, since machines are mostly numbered at the end. */

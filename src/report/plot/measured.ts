@@ -1,7 +1,9 @@
+import { metricOf } from '../../model/comparison.ts'
 import { commandTitle } from '../../model/job.ts'
 import { medianIntervalOfSeries } from '../../stats/autocorrelation.ts'
 import { median } from '../../stats/quantile.ts'
 import { oneLine, problemText, rowsOf } from '../rows.ts'
+import type { Metric } from '../../model/comparison.ts'
 import type { FinishedJob } from '../../model/finished.ts'
 import type { MedianInterval } from '../../stats/median-interval.ts'
 import type { ResultSet } from '../result-sets.ts'
@@ -14,7 +16,7 @@ export interface Measured {
   parameters: Record<string, string>
   /** Logical processors of the worker; absent = not known. */
   cores?: number
-  /** Wall times in nanoseconds, in the order of the runs; empty when there is nothing to rely on. */
+  /** Wall times in nanoseconds, or what else was asked for, in the order of the runs; empty when there is nothing to rely on. */
   values: number[]
   median?: number
   /** Of the median, 95 %; from six runs on. */
@@ -25,8 +27,8 @@ export interface Measured {
 
 const BY_NAME = new Intl.Collator('en', { numeric: true })
 
-/** A job whose worker did several tasks with one command, as with `--each`, has one entry for all of them. */
-export function measuredOf (finished: FinishedJob, label?: string): Measured[] {
+/** A job whose worker did several tasks with one command, as with `--each`, has one entry for all of them. Runs that were not billed for the metric are left out. */
+export function measuredOf (finished: FinishedJob, label?: string, metric: Metric = 'wall'): Measured[] {
   const groups = new Map<string, Omit<Measured, 'median' | 'interval'>>()
 
   for (const { worker: { info }, command, samples, problem } of rowsOf(finished)) {
@@ -43,7 +45,7 @@ export function measuredOf (finished: FinishedJob, label?: string): Measured[] {
     groups.set(key, group)
 
     if (problem == null) {
-      group.values.push(...samples.map(({ wallNs }) => wallNs))
+      group.values.push(...samples.flatMap(sample => metricOf(sample, metric) ?? []))
     } else {
       group.problem ??= problemText(problem)
     }

@@ -13,13 +13,13 @@ export interface Axis {
   values?: number[]
 }
 
-/** For values that are all above zero, in nanoseconds: one unit for all, logarithmic where they are far apart. */
-export function timeAxis (values: readonly number[], zero = false): Axis {
+/** For values that are all above zero, in nanoseconds or what else `unitOf` knows: one unit for all, logarithmic where they are far apart. */
+export function timeAxis (values: readonly number[], zero = false, unitOf: (value: number) => TimeUnit = unitFor): Axis {
   const least = values.reduce((a, b) => Math.min(a, b), Infinity)
   const most = values.reduce((a, b) => Math.max(a, b), 0)
   // by the middle of the axis: its ends need three digits at most either way
   const isLog = least > 0 && most / least > LOG_FROM
-  const unit = unitFor(isLog ? Math.sqrt(least * most) : Math.max(most * 0.8, 1))
+  const unit = unitOf(isLog ? Math.sqrt(least * most) : Math.max(most * 0.8, 1))
 
   if (!Number.isFinite(least)) {
     return { unit, scale: { domain: [0, 1], nice: true } }

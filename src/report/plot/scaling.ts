@@ -1,6 +1,6 @@
 import { MeshmarkError } from '../../model/errors.ts'
 import { frame, legendBelow, legendHeight } from './frame.ts'
-import { PALETTES, shorten } from './look.ts'
+import { paletteOf, shorten } from './look.ts'
 import { commandsOf } from './measured.ts'
 import { counted, logTicks, timeAxis } from './scales.ts'
 import type { Look, Spec } from './look.ts'
@@ -70,7 +70,7 @@ export interface LineChart {
 
 /** Points of several series over numbers, joined by lines. */
 export function lineChart (all: readonly Point[], { title, subtitle, axes, yScale, join, bound = [] }: LineChart, look: Look): Spec {
-  const palette = PALETTES[look.theme]
+  const palette = paletteOf(look)
   const series = [...new Set(all.map(point => point.series))]
   const shown = series.slice(0, MAX_SERIES)
   const names = shown.map(name => shorten(name, look.width * 0.4, look.measure))

@@ -1,5 +1,5 @@
 import { frame, legendBelow, legendHeight } from './frame.ts'
-import { PALETTES } from './look.ts'
+import { paletteOf } from './look.ts'
 import { binMs, clockText, counted, elapsedUnit } from './scales.ts'
 import { formatDuration } from '../../model/units.ts'
 import type { Profile } from '../profile-file.ts'
@@ -13,7 +13,7 @@ const RATES = [{ name: 'second', ms: 1_000 }, { name: 'minute', ms: 60_000 }, { 
 
 /** How many tasks ended, over time. */
 export function throughputChart (profile: Profile, title: string, look: Look): Spec {
-  const palette = PALETTES[look.theme]
+  const palette = paletteOf(look)
   const { fromMs, untilMs } = profile
   const windowMs = Math.max(1, untilMs - fromMs)
   const ended = profile.changes.flatMap(change => change.kind === 'task' && change.endedAtMs > fromMs && change.endedAtMs <= untilMs ? [change] : [])

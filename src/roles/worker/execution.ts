@@ -11,6 +11,7 @@ import { variantFor, withVariant } from '../../machine/variants.ts'
 import { BOX_DATA } from '../../sandbox/index.ts'
 import { Collection } from './collection.ts'
 import { deliverable } from './deliverable.ts'
+import { LatestRuns } from './latest-runs.ts'
 import { openPayload } from '../../store/open-payload.ts'
 import type { Boxes } from './boxes.ts'
 import type { DataSets } from './data-sets.ts'
@@ -310,6 +311,8 @@ function variedFiles ({ self }: ExecutionInit, { variants }: Job, files: BoxFile
 }
 
 function runOptions (init: ExecutionInit, record: ExecutionResult, collection: Collection | undefined): RunOptions {
+  const latest = new LatestRuns()
+
   return {
     signal: init.signal,
     onEvent: async event => {
@@ -318,7 +321,7 @@ function runOptions (init: ExecutionInit, record: ExecutionResult, collection: C
           record.startedAt = Math.round(event.at)
           break
         case 'progress':
-          init.onReport({ kind: 'progress', command: event.command, runs: event.runs, of: event.of })
+          init.onReport({ kind: 'progress', command: event.command, runs: event.runs, of: event.of, ...latest.take(event.command, event.runs, performance.now()) })
           break
         case 'output':
           await init.output.append(event.stream, event.data)
@@ -328,6 +331,7 @@ function runOptions (init: ExecutionInit, record: ExecutionResult, collection: C
           await collection?.take(event)
           break
         case 'sample':
+          latest.add(event.sample, performance.now())
       }
     }
   }

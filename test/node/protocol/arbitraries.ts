@@ -427,14 +427,15 @@ export const relay = {
   )
 }
 
-const progress = { command: fc.nat(10), runs: whole, of: whole, medianNs: whole }
+const latest = fc.array(fc.oneof(fc.record({ wallNs: whole, cpuNs: whole }), fc.record({ wallNs: whole, cpuNs: whole, memoryBytes: whole })), { minLength: 1, maxLength: 5 })
+const progress = { command: fc.nat(10), runs: whole, of: whole, medianNs: whole, latest }
 
 export const task = {
   request: fc.oneof<Array<Arbitrary<TaskReport>>>(
     kind('begin', { execution: executionId }),
     kind('phase', { phase, detail: sentence }, 'detail'),
     kind('output', { stream, offset: whole, data: bytes(500) }),
-    kind('progress', progress, 'of', 'medianNs'),
+    kind('progress', progress, 'of', 'medianNs', 'latest'),
     kind('result', { result, stdoutBytes: whole, stderrBytes: whole })
   ),
   reply: fc.oneof<Array<Arbitrary<TaskConfirm>>>(
@@ -538,7 +539,7 @@ export const submit = {
     kind('task', { view: taskView }),
     kind('phase', { task: taskName, phase, detail: sentence }, 'detail'),
     kind('transfer', { task: taskName, chunks: small, of: small, note: sentence }, 'note'),
-    kind('progress', { task: taskName, ...progress }, 'of', 'medianNs'),
+    kind('progress', { task: taskName, ...progress }, 'of', 'medianNs', 'latest'),
     kind('output', { execution: executionId, task: taskName, stream, offset: whole, data: bytes(500) }),
     kind('result', { task: taskName, result }),
     kind('end', { view: jobView }),

@@ -4,7 +4,7 @@ import type { WorkerInfo } from '../../../model/machine.ts'
 import type { LimitName } from '../../../model/limits.ts'
 import type { ProfileChange } from '../../../model/profile.ts'
 import type { ExecutionResult, Outcome } from '../../../model/result.ts'
-import type { Exit } from '../../../model/sample.ts'
+import type { Exit, SampleFigures } from '../../../model/sample.ts'
 import type { JobState, TaskState, WorkerState } from '../../../model/states.ts'
 import type { OutputStream } from '../task/messages.ts'
 
@@ -177,7 +177,8 @@ export type SubmitReply =
   | { kind: 'phase', task: string, phase: 'waiting-for-machine' | 'running', detail?: string }
   /** Chunks of the payload that this worker has; `note`: what went wrong on the way and was worked around. */
   | { kind: 'transfer', task: string, chunks: number, of: number, note?: string }
-  | { kind: 'progress', task: string, command: number, runs: number, of?: number, medianNs?: number }
+  /** `latest`: figures of the last of these runs, in their order. */
+  | { kind: 'progress', task: string, command: number, runs: number, of?: number, medianNs?: number, latest?: SampleFigures[] }
   | { kind: 'output', execution: string, task: string, stream: OutputStream, offset: number, data: Uint8Array }
   | { kind: 'result', task: string, result: ExecutionResult }
   | { kind: 'counts', counts: StateCount[] }

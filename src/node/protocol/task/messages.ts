@@ -1,4 +1,5 @@
 import type { ExecutionResult } from '../../../model/result.ts'
+import type { SampleFigures } from '../../../model/sample.ts'
 
 export type OutputStream = 'stdout' | 'stderr'
 
@@ -9,8 +10,8 @@ export type TaskReport =
   | { kind: 'phase', phase: 'waiting-for-machine' | 'running', detail?: string }
   /** Numbered by the offset of its first byte in that stream of that execution. */
   | { kind: 'output', stream: OutputStream, offset: number, data: Uint8Array }
-  /** Measured so far; `of` where the plan has a fixed number. */
-  | { kind: 'progress', command: number, runs: number, of?: number, medianNs?: number }
+  /** Measured so far; `of` where the plan has a fixed number; `latest`: of the last of these runs, in their order, MAX_LATEST_RUNS at most. */
+  | { kind: 'progress', command: number, runs: number, of?: number, medianNs?: number, latest?: SampleFigures[] }
   /** `stdoutBytes` and `stderrBytes` say how much output belongs to it. */
   | { kind: 'result', result: ExecutionResult, stdoutBytes: number, stderrBytes: number }
 
