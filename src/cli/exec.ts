@@ -6,7 +6,7 @@ import { type DraftRequest, draftJob } from '../roles/client/draft/draft.ts'
 import { checkItemCommand, type Items, ITEMS_FOLLOW, itemsOfWords, readItems, splitItems } from '../roles/client/draft/items.ts'
 import type { JobOptions } from '../roles/client/draft/job-options.ts'
 import { readRetry } from '../roles/client/draft/retry.ts'
-import { addCollectOptions, collectInto, type CollectToOptions } from './collect-options.ts'
+import { addCollectOptions, checkCollectTo, collectInto, type CollectToOptions } from './collect-options.ts'
 import type { JobDraft } from '../roles/client/types.ts'
 import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
@@ -114,6 +114,8 @@ async function itemsOf (behind: string[] | undefined, { each, stdin, keepOrder, 
 }
 
 async function execute (request: DraftRequest, options: ExecOptions, context: Context): Promise<number> {
+  await checkCollectTo(options)
+
   const { draft, hints } = await draftJob(request)
 
   for (const hint of hints) {

@@ -69,6 +69,7 @@ export interface EventsOptions {
 export async function followEvents (client: Client, begin: Begin, context: Context, { attach, progress, take }: EventsOptions): Promise<{ kind: 'finished', view: JobView } | Extract<Followed, { kind: 'left' }>> {
   const interrupts = catchInterrupts(context.signals)
   let selector: string | undefined
+  let isOurs = false
 
   // moving lines must not be torn apart
   client.onWaiting = () => { progress.note(WAITING) }
@@ -77,7 +78,11 @@ export async function followEvents (client: Client, begin: Begin, context: Conte
     selector = await begin(interrupts.detached, progress.say)
 
     for await (const event of attach(selector, interrupts.detached)) {
-      await take(event)
+      // what cannot be written here is no reason for the job to end
+      await take(event).catch(err => {
+        isOurs = true
+        throw err
+      })
 
       if (event.kind === 'job') {
         // From now on the very job that was found: @last may be another one a moment later.
@@ -92,6 +97,10 @@ export async function followEvents (client: Client, begin: Begin, context: Conte
     }
   } catch (err) {
     if (!interrupts.detached.aborted) {
+      if (isOurs && selector != null) {
+        progress.note(`job ${shortOf(selector)} goes on: ${typed(`meshmark attach ${shortOf(selector)}`)}`)
+      }
+
       throw err
     }
   } finally {
@@ -109,6 +118,10 @@ export async function followEvents (client: Client, begin: Begin, context: Conte
   }
 }
 
+function shortOf (selector: string): string {
+  return isJobId(selector) ? shortJobId(selector) : selector
+}
+
 async function leave (client: Client, selector: string | undefined, context: Context, interrupts: Interrupts): Promise<number> {
   if (selector == null) {
     context.stderr.write('meshmark: stopped before the job was accepted\n')
@@ -116,7 +129,7 @@ async function leave (client: Client, selector: string | undefined, context: Con
     return interrupts.exitCode()
   }
 
-  const id = isJobId(selector) ? shortJobId(selector) : selector
+  const id = shortOf(selector)
 
   context.stderr.write(`detached: job ${id} goes on. Follow it with ${typed(`meshmark attach ${id}`)}, cancel it with ${typed(`meshmark cancel ${id}`)}, or press Ctrl-C again to cancel it now\n`)
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { MAX_MASTERS } from '../model/job.ts'
 import { DEFAULT_BUILD_LIMITS } from '../model/build.ts'
-import { formatBytes, formatDuration, parseCount, parseDuration } from '../model/units.ts'
+import { formatBytes, formatDuration, MAX_JOB_MS, parseCount, parseDuration } from '../model/units.ts'
 import { parseLimit } from '../roles/client/draft/limit-options.ts'
 import { parsePercent, positive } from '../roles/client/draft/plan.ts'
 import { readPriority } from '../roles/client/draft/retry.ts'
@@ -36,14 +36,14 @@ export function addJobOptions (command: Command, on: string): Command {
     .option('--replicas <n>', 'accept the job only when so many masters have it on disk (default: those that are live)', text => parseCount(text, '--replicas', 1, MAX_MASTERS))
 
   return addScheduleOptions(command)
-    .option('--retry-lost <duration>', 'with --on any or a number: run it again elsewhere when its worker has been lost for so long; it may then run twice', text => positive(parseDuration(text, '--retry-lost'), '--retry-lost', text))
+    .option('--retry-lost <duration>', 'with --on any or a number: run it again elsewhere when its worker has been lost for so long; it may then run twice', text => positive(parseDuration(text, '--retry-lost', MAX_JOB_MS), '--retry-lost', text))
 }
 
 /** When a job's turn comes, and when it is over. */
 export function addScheduleOptions (command: Command): Command {
   return command
     .option('--priority <n>', 'which of your jobs goes first: -100 to 100, higher ones before lower ones (default: 0)', readPriority)
-    .option('--deadline <duration>', 'cancel what has not ended so long after the job was accepted', text => positive(parseDuration(text, '--deadline'), '--deadline', text))
+    .option('--deadline <duration>', 'cancel what has not ended so long after the job was accepted', text => positive(parseDuration(text, '--deadline', MAX_JOB_MS), '--deadline', text))
 }
 
 /** @param what - is counted: single runs, or pairs of which each has a run of every command */
@@ -57,5 +57,5 @@ export function addPlanOptions (command: Command, what: 'runs' | 'pairs' = 'runs
     .option('-m, --min-runs <n>', 'at least so many', text => parseCount(text, '--min-runs'))
     .option('-M, --max-runs <n>', 'at most so many', text => parseCount(text, '--max-runs'))
     .option('--precision <percent>', `stop when ${known} known this well (default: ${percent})`, text => parsePercent(text, '--precision'))
-    .option('--budget <duration>', 'stop after this long for each command and worker (default: 5s)', text => positive(parseDuration(text, '--budget'), '--budget', text))
+    .option('--budget <duration>', 'stop after this long for each command and worker (default: 5s)', text => positive(parseDuration(text, '--budget', MAX_JOB_MS), '--budget', text))
 }

@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { argvFor } from '../model/each.ts'
-import { MeshmarkError, toError } from '../model/errors.ts'
+import { MeshmarkError } from '../model/errors.ts'
 import { commandTitle } from '../model/job.ts'
+import { systemReason } from '../model/system-reason.ts'
 import { JOBLOG_HEADER, joblogCommand, joblogLine, readJoblogLine } from '../report/joblog.ts'
 import { ItemSet } from '../roles/item-set.ts'
 import type { FileHandle } from 'node:fs/promises'
@@ -20,23 +21,31 @@ export interface Logged {
 
 /** A log of items that have ended, a line each, in GNU parallel's form. */
 export class Joblog {
+  readonly #path: string
   readonly #file: FileHandle
   readonly #logged: Logged
 
-  private constructor (file: FileHandle, logged: Logged) {
+  private constructor (path: string, file: FileHandle, logged: Logged) {
+    this.#path = path
     this.#file = file
     this.#logged = logged
   }
 
   /** Writes a new log, or goes on with one that was read before. */
   static async open (path: string, logged: Logged, goOn: boolean): Promise<Joblog> {
-    const file = await open(path, goOn ? 'a' : 'w', 0o666).catch(err => { throw new MeshmarkError('usage', `--joblog ${path} cannot be written: ${toError(err).message}`, { cause: err }) })
+    const file = await open(path, goOn ? 'a' : 'w', 0o666).catch(err => { throw unwritable(path, err) })
+    const log = new Joblog(path, file, logged)
 
-    if ((await file.stat()).size === 0) {
-      await file.appendFile(JOBLOG_HEADER)
+    try {
+      if ((await file.stat()).size === 0) {
+        await log.#write(JOBLOG_HEADER)
+      }
+    } catch (err) {
+      await log.close()
+      throw err
     }
 
-    return new Joblog(file, logged)
+    return log
   }
 
   /** Items that have ended, by their numbers among all of them. */
@@ -44,13 +53,21 @@ export class Joblog {
     const lines = ended.flatMap(item => joblogLine(item, titleOf(this.#logged, Number(item.task))) ?? [])
 
     if (lines.length > 0) {
-      await this.#file.appendFile(lines.join(''))
+      await this.#write(lines.join(''))
     }
   }
 
   async close (): Promise<void> {
     await this.#file.close()
   }
+
+  async #write (text: string): Promise<void> {
+    await this.#file.appendFile(text).catch(err => { throw unwritable(this.#path, err) })
+  }
+}
+
+function unwritable (path: string, err: unknown): MeshmarkError {
+  return new MeshmarkError('usage', `--joblog ${path} cannot be written: ${systemReason(err)}`, { cause: err })
 }
 
 /**
@@ -130,7 +147,7 @@ async function * wholeLines (path: string): AsyncGenerator<string> {
       return
     }
 
-    throw err instanceof MeshmarkError ? err : new MeshmarkError('usage', `--joblog ${path} cannot be read: ${toError(err).message}`, { cause: err })
+    throw err instanceof MeshmarkError ? err : new MeshmarkError('usage', `--joblog ${path} cannot be read: ${systemReason(err)}`, { cause: err })
   }
 
   if (rest.byteLength > 0) {

@@ -1,21 +1,24 @@
-import { readFile, stat } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
 import { dirname } from 'node:path'
-import { MeshmarkError } from '../model/errors.ts'
+import { isMeshmarkError, MeshmarkError } from '../model/errors.ts'
 import { shortJobId } from '../model/ids.ts'
 import { MAX_MASTERS } from '../model/job.ts'
+import { systemReason } from '../model/system-reason.ts'
 import { parseCount } from '../model/units.ts'
 import { checkNames } from '../roles/client/draft/names.ts'
 import { collectOf } from '../roles/client/draft/collect-options.ts'
 import { dataSetsOf } from '../roles/client/draft/data-sets.ts'
-import { addCollectOptions, collectInto } from './collect-options.ts'
+import { addCollectOptions, checkCollectTo, collectInto } from './collect-options.ts'
 import { withClient } from './connect.ts'
 import { EXIT_USAGE } from './exit-codes.ts'
 import { addScheduleOptions } from './job-options.ts'
+import { checkFolder } from './folder-check.ts'
 import { followMap } from './map-follow.ts'
 import { addConnectionOptions, addExamples } from './options.ts'
 import { OutputFolder } from './output-folder.ts'
 import { addResultOptions, checkExports } from './results.ts'
 import { submitting } from './submit.ts'
+import type { Readable } from 'node:stream'
 import type { Command } from 'commander'
 import type { CollectOptions } from '../roles/client/draft/collect-options.ts'
 import type { MapDraft } from '../roles/client/map-file/draft-map.ts'
@@ -74,6 +77,8 @@ second one cancels it; meshmark attach JOB --output DIR shows it later, with all
     await checkExports(options)
     checkNames(options)
 
+    await checkCollectTo(options)
+
     const collect = collectOf(options)
     const data = await dataSetsOf(options.data)
     const draft = await readDraft(file, context)
@@ -84,11 +89,12 @@ second one cancels it; meshmark attach JOB --output DIR shows it later, with all
     }
 
     if (options.check === true) {
-      context.stdout.write(`${describe(draft)}\n`)
+      context.stdout.write(`${describe(draft, data.length)}\n`)
       return
     }
 
     if (typeof options.output === 'string' && options.id == null) {
+      await checkFolder('--output', options.output)
       await OutputFolder.check(options.output)
     }
 
@@ -141,27 +147,26 @@ async function readText (file: string, context: Context): Promise<string> {
   const tooLarge = (): MeshmarkError => new MeshmarkError('usage', `${file} has more than the ${MAX_MAP_FILE_BYTES} bytes that a map file may have: write several maps`)
 
   if (file === '-') {
-    return await readInput(context, MAX_MAP_FILE_BYTES, tooLarge)
+    if (context.stdin.isTTY === true) {
+      throw new MeshmarkError('usage', 'meshmark map - reads this terminal: redirect a file or a pipe into it, or name a file')
+    }
+
+    return await readBounded(context.stdin, MAX_MAP_FILE_BYTES, tooLarge)
   }
 
-  const found = await stat(file).catch(err => { throw new MeshmarkError('usage', `${file} cannot be read: ${err.code === 'ENOENT' ? 'there is no such file' : err.message}`, { cause: err }) })
-
-  if (found.size > MAX_MAP_FILE_BYTES) {
-    throw tooLarge()
+  try {
+    // what says that it has no bytes may have any number: a pipe, a device
+    return await readBounded(createReadStream(file), MAX_MAP_FILE_BYTES, tooLarge)
+  } catch (err) {
+    throw isMeshmarkError(err) ? err : new MeshmarkError('usage', `${file === '' ? 'a map file without a name' : file} cannot be read: ${systemReason(err)}`, { cause: err })
   }
-
-  return await readFile(file, 'utf8').catch(err => { throw new MeshmarkError('usage', `${file} cannot be read: ${err.code === 'EISDIR' ? 'it is a folder' : err.message}`, { cause: err }) })
 }
 
-async function readInput ({ stdin }: Context, maxBytes: number, tooLarge: () => MeshmarkError): Promise<string> {
-  if (stdin.isTTY === true) {
-    throw new MeshmarkError('usage', 'meshmark map - reads this terminal: redirect a file or a pipe into it, or name a file')
-  }
-
+async function readBounded (source: Readable, maxBytes: number, tooLarge: () => MeshmarkError): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
 
-  for await (const chunk of stdin) {
+  for await (const chunk of source) {
     chunks.push(Buffer.from(chunk))
     bytes += Buffer.byteLength(chunk)
 
@@ -173,10 +178,10 @@ async function readInput ({ stdin }: Context, maxBytes: number, tooLarge: () => 
   return Buffer.concat(chunks).toString()
 }
 
-function describe ({ map, commands, files }: MapDraft): string {
+function describe ({ map, commands, files }: MapDraft, dataSets: number): string {
   const lists = map?.lists ?? []
   const entries = lists.reduce((sum, list) => sum + list.entries.length, 0)
   const count = (number: number, one: string): string => `${number} ${one}${number === 1 ? '' : 's'}`
 
-  return `${count(lists.length, 'list')}, ${count(entries, 'command')}${commands.length < entries ? ` (${commands.length} that differ)` : ''}, ${count(files.length, 'file')} to send`
+  return `${count(lists.length, 'list')}, ${count(entries, 'command')}${commands.length < entries ? ` (${commands.length} that differ)` : ''}, ${[count(files.length, 'file'), ...(dataSets === 0 ? [] : [count(dataSets, 'data set')])].join(' and ')} to send`
 }

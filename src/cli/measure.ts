@@ -3,7 +3,7 @@ import { type DraftRequest, draftJob } from '../roles/client/draft/draft.ts'
 import type { JobOptions } from '../roles/client/draft/job-options.ts'
 import { finishedJob } from '../roles/client/finished.ts'
 import { type BaselineOptions, type WithBaselines, withBaselines } from './baseline-options.ts'
-import { collectInto, type CollectToOptions } from './collect-options.ts'
+import { checkCollectTo, collectInto, type CollectToOptions } from './collect-options.ts'
 import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
 import { followJob } from './follow.ts'
@@ -24,6 +24,7 @@ export async function measureJob (request: DraftRequest, options: MeasureOptions
 
 async function measure (request: DraftRequest, options: MeasureOptions, context: Context): Promise<number> {
   await checkExports(options)
+  await checkCollectTo(options)
 
   const { draft, hints } = await draftJob(request)
   const baselines = await withBaselines(draft, options, context)

@@ -1,8 +1,10 @@
 import { constants } from 'node:fs'
 import { lstat, mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { MeshmarkError, toError } from '../model/errors.ts'
+import { MeshmarkError } from '../model/errors.ts'
 import { shortJobId } from '../model/ids.ts'
+import { systemReason } from '../model/system-reason.ts'
+import { makeFolder } from '../store/make-folder.ts'
 import type { FileHandle } from 'node:fs/promises'
 
 /** Says whose output a folder has. */
@@ -42,7 +44,7 @@ export class OutputFolder {
     }
 
     if (owner == null) {
-      await mkdir(dir, { recursive: true }).catch(err => { throw unwritable(dir, err) })
+      await makeFolder(dir).catch(err => { throw unwritable(dir, err) })
       await writeFile(join(dir, MARK), `${job}\n`, { flag: 'wx' }).catch(err => { throw unwritable(dir, err) })
     }
 
@@ -53,7 +55,7 @@ export class OutputFolder {
   /** The same, for output that takes the place of what is in its files. */
   static async replacing (dir: string): Promise<OutputFolder> {
     await OutputFolder.check(dir)
-    await mkdir(dir, { recursive: true }).catch(err => { throw unwritable(dir, err) })
+    await makeFolder(dir).catch(err => { throw unwritable(dir, err) })
 
     return new OutputFolder(dir, 'replace')
   }
@@ -84,7 +86,7 @@ export class OutputFolder {
     const fresh = data.subarray(size - offset)
 
     if (fresh.byteLength > 0) {
-      await file.appendFile(fresh)
+      await file.appendFile(fresh).catch(err => { throw unwritable(join(this.dir, path), err) })
       this.#sizes.set(path, size + fresh.byteLength)
     }
   }
@@ -182,8 +184,5 @@ function ofAnother (dir: string, owner: string): MeshmarkError {
 }
 
 function unwritable (path: string, err: unknown): MeshmarkError {
-  const { code = '' } = err as NodeJS.ErrnoException
-  const why: Record<string, string> = { EEXIST: 'there is a file in its place', ENOTDIR: 'a part of it is no folder', ELOOP: 'it is a link', EACCES: 'this user may not', EROFS: 'the file system is read-only', ENOSPC: 'the disk is full', ENXIO: 'it is a pipe' }
-
-  return new MeshmarkError('usage', `${path} cannot be written: ${why[code] ?? toError(err).message}`, { cause: err })
+  return new MeshmarkError('usage', `${path} cannot be written: ${systemReason(err)}`, { cause: err })
 }

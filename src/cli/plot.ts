@@ -3,7 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { type Command, Option } from 'commander'
-import { MeshmarkError, toError } from '../model/errors.ts'
+import { MeshmarkError } from '../model/errors.ts'
+import { systemReason } from '../model/system-reason.ts'
 import { parseCount } from '../model/units.ts'
 import { finishedJob, resultsOf } from '../roles/client/finished.ts'
 import { type Kind, KINDS } from '../report/plot/kinds.ts'
@@ -186,6 +187,6 @@ async function readText (file: string): Promise<string> {
 
     return bytes.toString()
   } catch (err) {
-    throw new MeshmarkError('usage', `${file} cannot be read: ${toError(err).message}`)
+    throw new MeshmarkError('usage', `${file} cannot be read: ${systemReason(err)}`)
   }
 }

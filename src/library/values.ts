@@ -1,5 +1,5 @@
 import { MeshmarkError } from '../model/errors.ts'
-import { parseCount, parseDuration } from '../model/units.ts'
+import { MAX_JOB_MS, parseCount, parseDuration } from '../model/units.ts'
 import { parsePercent, positive } from '../roles/client/draft/plan.ts'
 import type { Duration, Percent } from './options.ts'
 
@@ -10,7 +10,7 @@ import type { Duration, Percent } from './options.ts'
 
 /** Milliseconds; more than nothing. */
 export function durationOf (value: Duration | undefined, option: string): number | undefined {
-  return value == null ? undefined : positive(parseDuration(textOf(value, option), option), option, textOf(value, option))
+  return value == null ? undefined : positive(parseDuration(textOf(value, option), option, MAX_JOB_MS), option, textOf(value, option))
 }
 
 /** A fraction. */

@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration } from './units.ts'
+import { formatBytes, formatDuration, MAX_JOB_MS } from './units.ts'
 
 /** What one run of a program may use. Every limit that ends a run is its own named outcome. */
 export interface Limits {
@@ -43,11 +43,10 @@ const MiB = 1024 * KiB
 const GiB = 1024 * MiB
 
 /** A year. */
-const MAX_MS = 366 * 24 * 3_600_000
 
 export const LIMIT_RULES: Readonly<Record<keyof Limits, LimitRule>> = {
-  wallMs: { name: 'wall', unit: 'duration', min: 1, max: MAX_MS, of: 'wall time' },
-  cpuMs: { name: 'cpu', unit: 'duration', min: 1, max: MAX_MS, of: 'CPU time' },
+  wallMs: { name: 'wall', unit: 'duration', min: 1, max: MAX_JOB_MS, of: 'wall time' },
+  cpuMs: { name: 'cpu', unit: 'duration', min: 1, max: MAX_JOB_MS, of: 'CPU time' },
   memoryBytes: { name: 'memory', unit: 'size', min: MiB, max: 64 * 1024 * GiB, of: 'memory' },
   // PID_MAX_LIMIT of linux/threads.h
   processes: { name: 'processes', unit: 'count', min: 1, max: 4_194_304, of: 'processes' },

@@ -1,17 +1,29 @@
 import { MeshmarkError } from './errors.ts'
 
 const DURATION_MS: Record<string, number> = { '': 1_000, ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+/** Of what a job is told: longer is a slip of the finger. */
+export const MAX_JOB_MS = 366 * DURATION_MS.d!
+
+/** Of anything: beyond it no clock counts. */
+const MAX_MS = 100 * MAX_JOB_MS
+
 const SIZE: Record<string, number> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }
 
 /** `250ms`, `5s`, `1.5m`, `2h`, `7d`; a bare number is seconds. Returns milliseconds. */
-export function parseDuration (text: string, what = 'duration'): number {
+export function parseDuration (text: string, what = 'duration', maxMs = MAX_MS): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim())
 
   if (match == null) {
     throw new MeshmarkError('usage', `${what} '${text}' is not a duration: write a number with ms, s, m, h or d, e.g. 500ms or 5s`)
   }
 
-  return Number(match[1]) * (DURATION_MS[match[2] ?? ''] ?? 0)
+  const ms = Number(match[1]) * (DURATION_MS[match[2] ?? ''] ?? 0)
+
+  if (ms > maxMs) {
+    throw new MeshmarkError('usage', `${what} '${text}' is more than the most that can be asked for, ${formatDuration(maxMs)}`)
+  }
+
+  return ms
 }
 
 /** `512`, `64K`, `100M`, `2G`; 1024-based. Returns bytes. */

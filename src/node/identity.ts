@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises'
+import { link, open, readFile, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { fromString } from 'uint8arrays/from-string'
 import { toString } from 'uint8arrays/to-string'
 import { MeshmarkError, toError } from '../model/errors.ts'
+import { makeFolder } from '../store/make-folder.ts'
 import type { PrivateKey } from '@libp2p/interface'
 
 const HEADER = 'meshmark-identity-1'
@@ -95,7 +96,7 @@ async function create (path: string, text: string): Promise<void> {
   const temporary = join(folder, `.identity-${randomBytes(8).toString('hex')}`)
 
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder, 0o700)
 
     const file = await open(temporary, 'wx', 0o600)
 

@@ -1,9 +1,10 @@
-import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises'
+import { readFile, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMeshmarkError, MeshmarkError } from '../model/errors.ts'
 import { mergeMasters, withMaster } from '../node/master-addresses.ts'
 import { openMembership } from '../node/membership.ts'
 import { writeFileAtomic } from '../store/files.ts'
+import { makeFolder } from '../store/make-folder.ts'
 import type { Role } from '../model/roles.ts'
 import type { Peer } from '../node/mesh-node.ts'
 
@@ -100,7 +101,7 @@ async function write (dir: MemberPlace, { meshId, membership, masters }: Member)
     return
   }
 
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await makeFolder(dir, 0o700)
   await writeFileAtomic(join(dir, FILE), Buffer.from(JSON.stringify({
     version: VERSION,
     meshId,

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs'
-import { chmod, chown, mkdir, open, stat } from 'node:fs/promises'
+import { chmod, chown, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMeshmarkError, MeshmarkError } from '../model/errors.ts'
 import { lockHandle } from '../store/lock-file.ts'
+import { makeFolder } from '../store/make-folder.ts'
 
 export interface Owner {
   uid: number
@@ -13,7 +14,7 @@ export interface Owner {
 export async function prepareRoleDir (dataRoot: string, meshId: string, role: string): Promise<string> {
   const dir = join(dataRoot, meshId, role)
 
-  await explained(dir, async () => { await mkdir(dir, { recursive: true, mode: 0o700 }) })
+  await explained(dir, async () => { await makeFolder(dir, 0o700) })
 
   return dir
 }
@@ -29,7 +30,7 @@ export async function prepareOwnedDir (dataRoot: string, meshId: string, role: s
   const dir = join(mesh, role)
 
   return explained(dir, async () => {
-    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await makeFolder(dir, 0o700)
 
     for (const passage of [dataRoot, mesh]) {
       await letPass(passage)

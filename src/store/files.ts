@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { constants, statfsSync } from 'node:fs'
-import { lstat, mkdir, open, rename, rm, statfs } from 'node:fs/promises'
+import { lstat, open, rename, rm, statfs } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { MeshmarkError } from '../model/errors.ts'
+import { makeFolder } from './make-folder.ts'
 import type { FileHandle } from 'node:fs/promises'
 
 /** The file is there whole, with what it had before or with this, whatever happens. */
@@ -37,7 +38,7 @@ export async function openPrivate (path: string, flags: number, mode = 0o600): P
 
 /** Makes the folder and its missing parents with mode 0700; refuses a link or a file in its place. */
 export async function ensurePrivateDir (dir: string): Promise<void> {
-  const first = await mkdir(dir, { recursive: true, mode: 0o700 }).catch(err => {
+  const first = await makeFolder(dir, 0o700).catch(err => {
     if (err.code === 'EEXIST' || err.code === 'ENOTDIR') {
       throw new MeshmarkError('failed', `${dir} is not a folder: move it away`, { cause: err })
     }

@@ -2,9 +2,11 @@ import { constants } from 'node:fs'
 import { lstat, mkdir, open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isCollectedPath } from '../../model/collect.ts'
-import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
+import { isMeshmarkError, MeshmarkError } from '../../model/errors.ts'
 import { parseExecutionId } from '../../model/ids.ts'
 import { parseMapTask } from '../../model/map.ts'
+import { systemReason } from '../../model/system-reason.ts'
+import { makeFolder } from '../../store/make-folder.ts'
 import type { Client, CollectedRecord } from './types.ts'
 import type { Job } from '../../model/job.ts'
 import type { PayloadFile } from '../../model/payload.ts'
@@ -183,21 +185,21 @@ async function writeBelow ({ dir, force }: Place, name: string, executable: bool
   }
 
   const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, executable ? 0o777 : 0o666).catch(err => {
-    throw new MeshmarkError(err.code === 'EEXIST' ? 'usage' : 'refused', err.code === 'EEXIST' ? `${path} is there already: name another folder, or write over it with --force` : `${path} cannot be written: ${toError(err).message}`, { cause: err })
+    throw new MeshmarkError(err.code === 'EEXIST' ? 'usage' : 'refused', err.code === 'EEXIST' ? `${path} is there already: name another folder, or write over it with --force` : `${path} cannot be written: ${systemReason(err)}`, { cause: err })
   })
 
   try {
     await fill(async bytes => { await file.writeFile(bytes) })
   } catch (err) {
     await rm(path, { force: true }).catch(() => {})
-    throw isMeshmarkError(err) ? err : new MeshmarkError('refused', `${path} cannot be written: ${toError(err).message}`, { cause: err })
+    throw isMeshmarkError(err) ? err : new MeshmarkError('refused', `${path} cannot be written: ${systemReason(err)}`, { cause: err })
   } finally {
     await file.close()
   }
 }
 
 async function makeFolders (dir: string, below: string): Promise<void> {
-  await mkdir(dir, { recursive: true })
+  await makeFolder(dir).catch(err => { throw new MeshmarkError('usage', `${dir} cannot be written: ${systemReason(err)}`, { cause: err }) })
 
   let folder = dir
 
@@ -205,7 +207,7 @@ async function makeFolders (dir: string, below: string): Promise<void> {
     folder = join(folder, name)
     await mkdir(folder).catch(err => {
       if (err.code !== 'EEXIST') {
-        throw new MeshmarkError('refused', `${folder} cannot be made: ${toError(err).message}`, { cause: err })
+        throw new MeshmarkError('refused', `${folder} cannot be made: ${systemReason(err)}`, { cause: err })
       }
     })
 

@@ -9,6 +9,7 @@ import { MAX_VARIANTS } from '../../../model/variants.ts'
 import { REQUIREMENTS } from '../../../model/requirements.ts'
 import { RESTARTS } from '../../../model/restart.ts'
 import { ROLES } from '../../../model/roles.ts'
+import { MAX_JOB_MS } from '../../../model/units.ts'
 import { codec } from '../schema/codec.ts'
 import { field, list, map, message, optional, optionalList, optionalMap } from '../schema/message.ts'
 import { bool, bytes, double, fraction, int, oneOf, text, uint } from '../schema/scalars.ts'
@@ -34,12 +35,9 @@ export const MAX_RUNS = 100_000
 const MAX_WORDS = 4_096
 const MAX_VARIABLES = 1_024
 
-/** A year: longer is a slip of the finger. */
-const MAX_MS = 366 * 24 * 3_600_000
-
 const path = text({ min: 1, max: 4096 })
 const condition = message<Selector>('Selector', { key: field(1, name), value: field(2, name) })
-const duration = uint({ min: 1, max: MAX_MS })
+const duration = uint({ min: 1, max: MAX_JOB_MS })
 const runs = uint({ max: MAX_RUNS })
 
 export const role = oneOf('Role', ROLES)
@@ -89,7 +87,7 @@ export const plan = union<Plan, 'kind'>('Plan', 'kind', {
   fixed: variant(1, { runs: field(1, uint({ min: 1, max: MAX_RUNS })), warmup: field(2, runs) }),
   precision: variant(2, {
     precision: field(1, double),
-    budgetMs: field(2, uint({ max: MAX_MS })),
+    budgetMs: field(2, uint({ max: MAX_JOB_MS })),
     minRuns: field(3, runs),
     maxRuns: field(4, uint({ min: 1, max: MAX_RUNS })),
     warmup: field(5, runs)
@@ -110,8 +108,8 @@ export const placement = union<Placement, 'on'>('Placement', 'on', {
 const restartRule = message<RestartRule>('RestartRule', {
   when: field(1, oneOf('Restarts', RESTARTS)),
   max: optional(2, uint({ max: 1_000_000 })),
-  backoffMs: field(3, uint({ max: MAX_MS })),
-  maxBackoffMs: field(4, uint({ max: MAX_MS }))
+  backoffMs: field(3, uint({ max: MAX_JOB_MS })),
+  maxBackoffMs: field(4, uint({ max: MAX_JOB_MS }))
 })
 
 const jobMap = message<JobMap>('JobMap', {
@@ -142,9 +140,9 @@ export const job = message<Job>('Job', {
   ignoreFailure: optional(15, message<NonNullable<Job['ignoreFailure']>>('IgnoreFailure', { codes: list(1, uint({ max: 255 }), 255) })),
   coldCache: optional(16, bool),
   counters: optional(17, bool),
-  quietMs: optional(18, uint({ max: MAX_MS })),
+  quietMs: optional(18, uint({ max: MAX_JOB_MS })),
   replicas: optional(19, uint({ min: 1, max: MAX_MASTERS })),
-  retryLostMs: optional(20, uint({ min: 1, max: MAX_MS })),
+  retryLostMs: optional(20, uint({ min: 1, max: MAX_JOB_MS })),
   each: optional(21, message<NonNullable<Job['each']>>('Each', { items: list(1, text({ max: MAX_ITEM_BYTES }), MAX_ITEMS) })),
   map: optional(22, jobMap),
   retry: optional(23, restartRule),

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { argvFor, ITEM_MARK, MAX_ITEM_BYTES, MAX_ITEMS, MAX_ITEMS_BYTES } from '../../../model/each.ts'
-import { toError, MeshmarkError } from '../../../model/errors.ts'
+import { MeshmarkError } from '../../../model/errors.ts'
+import { systemReason } from '../../../model/system-reason.ts'
 
 /** As in GNU parallel: what stands behind it are items. */
 export const ITEMS_FOLLOW = ':::'
@@ -56,7 +57,7 @@ export async function readItems (source: string, context: { stdin: Readable & { 
   try {
     await collectLines(stream, collected)
   } catch (err) {
-    throw err instanceof MeshmarkError ? err : new MeshmarkError('usage', `--each ${source} cannot be read: ${toError(err).message}`, { cause: err })
+    throw err instanceof MeshmarkError ? err : new MeshmarkError('usage', `--each ${source} cannot be read: ${systemReason(err)}`, { cause: err })
   } finally {
     // nobody reads on after an error
     stream.destroy()

@@ -2,6 +2,7 @@ import { parseWhere } from '../../../machine/match.ts'
 import { MAX_ENTRIES, MAX_LISTS, MAX_REPORT_MS, MIN_REPORT_MS } from '../../../model/map.ts'
 import { formatDuration, parseDuration } from '../../../model/units.ts'
 import { expandNames } from '../draft/placement.ts'
+import { FileError } from './complaints.ts'
 import { readCommand } from './read-command.ts'
 import { readEnv, readFiles, readLimits } from './read-parts.ts'
 import { readRestart } from './read-restart.ts'
@@ -25,6 +26,8 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
  * @param file - as it is called in complaints
  */
 export function readMap (text: string, file: string): { map: MapFile, reader: YamlReader } {
+  refuseBinary(text, file)
+
   const reader = new YamlReader(file, text)
 
   // what follows would complain of what the parser made of it
@@ -35,6 +38,17 @@ export function readMap (text: string, file: string): { map: MapFile, reader: Ya
   reader.complaints.raise()
 
   return { map: map!, reader }
+}
+
+/** Of what is no text the parser would complain in every line. */
+function refuseBinary (text: string, file: string): void {
+  const at = text.indexOf('\0')
+
+  if (at !== -1) {
+    const lines = text.slice(0, at).split('\n')
+
+    throw new FileError(file, [{ line: lines.length, column: (lines.at(-1) ?? '').length + 1, text: 'this is no text: it has a NUL character' }])
+  }
 }
 
 function readTop (reader: YamlReader): MapFile | undefined {

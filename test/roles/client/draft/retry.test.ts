@@ -19,6 +19,6 @@ describe('--retry', () => {
 describe('--priority', () => {
   it('is a number on either side of 0', () => {
     expect(['-100', '0', '7', '100'].map(readPriority)).toEqual([-100, 0, 7, 100])
-    expect(() => readPriority('101')).toThrow('--priority \'101\' is not a whole number from 0 to 100')
+    expect(() => readPriority('101')).toThrow('--priority \'101\' is not a whole number from -100 to 100')
   })
 })
