@@ -5,6 +5,7 @@ import { finishedJob, resultsOf } from '../roles/client/finished.ts'
 import { clientOf, register, unregister } from '../roles/client/handles.ts'
 import { jobInfo, type JobInfo } from './events.ts'
 import { type ExecResult, type ItemOptions, MeshJob, type SignalOptions } from './job.ts'
+import { type PlanInfo, planInfo } from './plan.ts'
 import { MAX_CHANGES, Profile, readProfile } from './profile.ts'
 import { draftOf } from './request.ts'
 import { Results } from './results.ts'
@@ -137,6 +138,15 @@ export class Mesh {
     const submitted = await clientOf(this).submit(draft, { signal, onUpload })
 
     return new MeshJob(() => clientOf(this), submitted, hints)
+  }
+
+  /** What would become of the job if it were submitted now; throws what `submit` would throw. Nothing is submitted. */
+  async plan (spec: JobSpec, { signal }: SignalOptions = {}): Promise<PlanInfo> {
+    signal?.throwIfAborted()
+
+    const { draft, hints } = await draftOf(spec)
+
+    return planInfo(await clientOf(this).plan(draft, { signal }), draft, hints)
   }
 
   /** A job of this client: its id or the end of it, its name, or `@last`. */

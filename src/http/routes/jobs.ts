@@ -2,11 +2,14 @@ import { z } from 'zod'
 import { shortJobId } from '../../model/ids.ts'
 import { parseDuration } from '../../model/units.ts'
 import { jobInfo } from '../../library/events.ts'
+import { planInfo } from '../../library/plan.ts'
 import { draftOfBody } from '../exchange/job-body.ts'
 import { aboutJob } from '../exchange/problem.ts'
 import { json, route, type Route } from '../exchange/route.ts'
-import { jobSpec } from '../schema/job.ts'
+import { type JobBody, jobSpec } from '../schema/job.ts'
+import { plan } from '../schema/plan.ts'
 import { jobRow, jobState, jobView, submitted } from '../schema/views.ts'
+import type { Session } from '../exchange/sessions.ts'
 import type { Uploads } from '../exchange/uploads.ts'
 
 export const JOB_PARAMS = { id: 'Id of the job, the end of it, its name, or @last' }
@@ -14,6 +17,23 @@ export const JOB_PARAMS = { id: 'Id of the job, the end of it, its name, or @las
 const listed = z.object({ jobs: z.array(jobRow) })
 
 export function jobRoutes ({ uploads }: { uploads: Uploads }): Route[] {
+  /** The uploads that it is made of are there until `use` is done. */
+  const withDraft = async (body: JobBody, session: Session, use: (drafted: Awaited<ReturnType<typeof draftOfBody>>) => Promise<Response>): Promise<Response> => {
+    const releases: Array<() => void> = []
+
+    try {
+      return await use(await draftOfBody(body, id => {
+        const { path, release } = uploads.take(session.bearer.id, id)
+
+        releases.push(release)
+
+        return path
+      }))
+    } finally {
+      releases.forEach(release => { release() })
+    }
+  }
+
   return [
     route({
       method: 'post',
@@ -27,24 +47,23 @@ export function jobRoutes ({ uploads }: { uploads: Uploads }): Route[] {
         200: { description: 'This very job had been accepted before', content: { 'application/json': submitted } },
         201: { description: 'Accepted', content: { 'application/json': submitted }, headers: { Location: 'The job' } }
       },
-      handle: async ({ body, session, signal }) => {
-        const releases: Array<() => void> = []
+      handle: async ({ body, session, signal }) => withDraft(body, session, async ({ draft, hints }) => {
+        const { id, masters, existing, leftOut } = await (await session.client()).submit(draft, { signal })
 
-        try {
-          const { draft, hints } = await draftOfBody(body, id => {
-            const { path, release } = uploads.take(session.bearer.id, id)
-
-            releases.push(release)
-
-            return path
-          })
-          const { id, masters, existing, leftOut } = await (await session.client()).submit(draft, { signal })
-
-          return json({ id, short: shortJobId(id), masters, existing, ...(leftOut == null ? {} : { leftOut }), hints }, existing ? 200 : 201, { location: `/v1/jobs/${id}` })
-        } finally {
-          releases.forEach(release => { release() })
-        }
-      }
+        return json({ id, short: shortJobId(id), masters, existing, ...(leftOut == null ? {} : { leftOut }), hints }, existing ? 200 : 201, { location: `/v1/jobs/${id}` })
+      })
+    }),
+    route({
+      method: 'post',
+      path: '/v1/plan',
+      id: 'planJob',
+      summary: 'What would become of a job',
+      description: 'For which workers it is, which of them would have something of it at once, and why others would not. Nothing is submitted; what would be refused is refused in the same way.',
+      access: 'read',
+      body: jobSpec,
+      answers: { 200: { description: 'The plan', content: { 'application/json': plan } } },
+      handle: async ({ body, session, signal }) =>
+        withDraft(body, session, async ({ draft, hints }) => json(planInfo(await (await session.client()).plan(draft, { signal }), draft, hints)))
     }),
     route({
       method: 'get',

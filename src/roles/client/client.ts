@@ -25,6 +25,7 @@ import type { Asking, AttachItemsOptions, AttachOptions, Client, CollectedRecord
 import type { FoundMesh } from '../find-mesh.ts'
 import type { MemberPlace } from '../member.ts'
 import type { DataSet } from '../../model/data.ts'
+import type { JobPlan } from '../../model/job-plan.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Role } from '../../model/roles.ts'
 import type { Watch } from './watch.ts'
@@ -100,11 +101,15 @@ interface Following {
   lacksOutput: () => boolean
 }
 
-interface Offer {
+interface SealedJob {
   id: string
   sealed: Uint8Array
   /** All that may be asked for. */
   all: readonly PackedPayload[]
+  sets: readonly DataSet[]
+}
+
+interface Offer extends Omit<SealedJob, 'sets'> {
   /** Payloads that were asked for by any master. */
   sent: Set<string>
 }
@@ -141,34 +146,7 @@ class MeshClient implements Client {
   }
 
   async submit (draft: JobDraft, options: SubmitOptions = {}): Promise<Submitted> {
-    const { files, data = [], ...rest } = draft
-    const all: PackedPayload[] = []
-    const pack = async (files: DraftFile[]): Promise<PackedPayload> => {
-      const packed = await packFiles(files)
-
-      all.push(packed)
-
-      return packed
-    }
-
-    try {
-      const id = draft.id ?? ulid()
-      const packed = files.length > 0 ? await pack(files) : undefined
-      const sets: DataSet[] = []
-
-      for (const { name, files, file } of data) {
-        sets.push({ name, payload: (await pack(files)).manifest, ...(file === true ? { file } : {}) })
-      }
-
-      const sealed = await seal(this.#identity, JOB_DOMAIN, encodeJob({
-        ...rest,
-        plan: boundPlan(rest.plan, rest.commands.length),
-        id,
-        client: this.peerId,
-        payload: packed?.manifest,
-        ...(sets.length === 0 ? {} : { data: sets }),
-        submittedAt: Date.now()
-      }))
+    return this.#withSealed(draft, async ({ id, sealed, all, sets }) => {
       const sent = new Set<string>()
       // the very same bytes again when the answer is lost with its master: a job that was accepted is the same job then
       const accepted = await this.#link.persist(async (master, watch) => this.#offer(master, watch, { id, sealed, all, sent }, options), options.signal)
@@ -176,9 +154,12 @@ class MeshClient implements Client {
       this.#accepted.add(id)
 
       return sets.length === 0 ? accepted : { ...accepted, known: sets.filter(({ payload }) => !sent.has(payload.id)).map(({ name }) => name) }
-    } finally {
-      await Promise.all(all.map(async packed => packed.close()))
-    }
+    })
+  }
+
+  async plan (draft: JobDraft, { signal }: Asking = {}): Promise<JobPlan> {
+    return this.#withSealed(draft, async ({ sealed }) => this.#link.persist(
+      async (master, watch) => expect(await this.#question(master, { kind: 'plan', job: sealed }, ANSWER_TIMEOUT_MS, watch?.signal ?? signal), 'plan').plan, signal))
   }
 
   attach (selector: string, options: AttachOptions = {}): AsyncGenerator<SubmitReply> {
@@ -434,6 +415,43 @@ class MeshClient implements Client {
       }
     } finally {
       patience.restore()
+    }
+  }
+
+  /** The job as it is submitted; its files stay open as long as `use` takes. */
+  async #withSealed<T> (draft: JobDraft, use: (job: SealedJob) => Promise<T>): Promise<T> {
+    const { files, data = [], ...rest } = draft
+    const all: PackedPayload[] = []
+    const pack = async (files: DraftFile[]): Promise<PackedPayload> => {
+      const packed = await packFiles(files)
+
+      all.push(packed)
+
+      return packed
+    }
+
+    try {
+      const id = draft.id ?? ulid()
+      const packed = files.length > 0 ? await pack(files) : undefined
+      const sets: DataSet[] = []
+
+      for (const { name, files, file } of data) {
+        sets.push({ name, payload: (await pack(files)).manifest, ...(file === true ? { file } : {}) })
+      }
+
+      const sealed = await seal(this.#identity, JOB_DOMAIN, encodeJob({
+        ...rest,
+        plan: boundPlan(rest.plan, rest.commands.length),
+        id,
+        client: this.peerId,
+        payload: packed?.manifest,
+        ...(sets.length === 0 ? {} : { data: sets }),
+        submittedAt: Date.now()
+      }))
+
+      return await use({ id, sealed, all, sets })
+    } finally {
+      await Promise.all(all.map(async packed => packed.close()))
     }
   }
 

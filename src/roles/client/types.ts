@@ -1,5 +1,6 @@
 import type { Collected } from '../../model/collect.ts'
 import type { Command, Job, JobKind } from '../../model/job.ts'
+import type { JobPlan } from '../../model/job-plan.ts'
 import type { SomeLimits } from '../../model/limits.ts'
 import type { ProfileChange } from '../../model/profile.ts'
 import type { Placement } from '../../model/placement.ts'
@@ -144,6 +145,8 @@ export interface Client {
   onWaiting: () => void
   /** Resolves when accepted, which means durable; the payload is uploaded on the way. */
   submit: (draft: JobDraft, options?: { onUpload?: (sentBytes: number, totalBytes: number) => void, signal?: AbortSignal }) => Promise<Submitted>
+  /** What would become of the job if it were submitted now; throws what `submit` would throw then. Nothing is sent but what describes its files. */
+  plan: (draft: JobDraft, options?: Asking) => Promise<JobPlan>
   /** Follows a job; the last event is `end`. Reconnects by itself. */
   attach: (selector: string, options?: AttachOptions) => AsyncIterable<SubmitReply>
   /**

@@ -2,7 +2,7 @@ import { MeshmarkError } from '../../model/errors.ts'
 import { shortJobId } from '../../model/ids.ts'
 import { jobPayloads } from '../../model/job-payloads.ts'
 import { freezeTargets } from './coordinator/targets.ts'
-import type { CoordinatorEvent, CoordinatorState } from './coordinator/state.ts'
+import type { CoordinatorEvent, CoordinatorState, Target } from './coordinator/state.ts'
 import type { JobStore } from './job-store.ts'
 import type { Masters } from './masters.ts'
 import type { Payloads } from './payloads.ts'
@@ -34,18 +34,26 @@ export class Acceptance {
     this.#components = components
   }
 
+  /** Who the job is for, if it can be taken now; otherwise throws `no-worker` or `refused`. Stores nothing. */
+  judge (job: Job): Target[] {
+    const { state, masters } = this.#components
+    const targets = freezeTargets(state(), job)
+
+    checkReplicas(job, 1 + masters.live().length)
+
+    return targets
+  }
+
   /**
    * Throws `no-worker` or `refused` before anything is stored. Resolves when the
    * job is durable, here and on the masters named; with `replicas` on so many,
    * or nothing is accepted.
    */
   async accept (job: Job, sealed: Uint8Array): Promise<Durable> {
-    const { jobs, content, replica, masters, state, dispatch } = this.#components
-    const targets = freezeTargets(state(), job)
+    const { jobs, content, replica, state, dispatch } = this.#components
+    const targets = this.judge(job)
     const acceptedAtMs = Date.now()
     const accepted = (): void => { dispatch({ kind: 'accept', job, acceptedAtMs, targets, nowMs: Date.now() }) }
-
-    checkReplicas(job, 1 + masters.live().length)
 
     jobPayloads(job).forEach(({ id }) => { content.pin(id, job.id) })
 

@@ -1,6 +1,6 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { admin } from '../../node/protocol/admin/index.ts'
-import { isNamed } from './coordinator/targets.ts'
+import { isNamed } from './coordinator/fit.ts'
 import type { Admission } from './admission.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { Drains } from './drains.ts'

@@ -6,6 +6,7 @@ import { compareClaims } from '../claim.ts'
 import { Acceptance } from './acceptance.ts'
 import { SETTLE_MS } from './coordinator/place.ts'
 import { nextAlarmMs } from './coordinator/deadlines.ts'
+import { planJob } from './coordinator/plan.ts'
 import { COMMANDS, emptyCoordinator } from './coordinator/state.ts'
 import { stepCoordinator } from './coordinator/step.ts'
 import { FactFeed, restoreEvent } from './fact-feed.ts'
@@ -200,6 +201,11 @@ export class Coordinator {
    */
   async accept (job: Job, sealed: Uint8Array): Promise<Durable> {
     return this.#acceptance.accept(job, sealed)
+  }
+
+  /** What would become of the job if it were accepted now. Throws as `accept` does before anything is stored. */
+  plan (job: Job, viewer: string): ReturnType<typeof planJob> {
+    return planJob(this.state, job, this.#acceptance.judge(job), viewer, Date.now())
   }
 
   /** Where a job is that was accepted before; with its payload, as long as that may be needed. Throws `failed` when that is on fewer masters than it wants. */

@@ -33,6 +33,7 @@ import type { Client } from './relay.ts'
 import type { Uploads } from './uploads.ts'
 import type { Watchers } from './watchers.ts'
 import type { Job } from '../../model/job.ts'
+import type { PlannedPayload } from '../../model/job-plan.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
@@ -122,6 +123,8 @@ export class SubmitHandler {
       case 'submit':
       case 'cancel':
         return channel.send(await this.#steer(message, asker))
+      case 'plan':
+        return channel.send(await this.#withContent(await this.#steer(message, asker)))
       case 'attach': {
         const entry = await this.#find(message.selector, asker)
 
@@ -278,32 +281,17 @@ export class SubmitHandler {
         return this.#inTurn(client.peerId, async () => this.#submit(message, client, hops))
       case 'cancel':
         return this.#relay.carryOut(message, client, async () => this.#cancel(message.selector, client), hops)
+      case 'plan':
+        return this.#relay.carryOut(message, client, async () => this.#plan(message.job, client), hops)
       default:
         throw new MeshmarkError('refused', `a standby answers ${message.kind} itself`)
     }
   }
 
   async #submit (message: Extract<SubmitRequest, { kind: 'submit' }>, client: Client, hops: number): Promise<SubmitReply> {
-    const { coordinator, archive, jobs, content, payloads, uploads, masters } = this.#components
-    const { payload: bytes, signer } = await open(message.job, JOB_DOMAIN)
-    const job = decodeJob(bytes)
-
-    if (signer !== client.peerId || job.client !== client.peerId) {
-      throw new MeshmarkError('refused', 'the job is not sealed by the client that submits it')
-    }
-
-    const known = await jobs.sealed(job.id)
-
-    if (known != null && !isSameJob(decodeJob((await open(known, JOB_DOMAIN)).payload), job)) {
-      throw new MeshmarkError('conflict', `job ${job.id} was submitted before with another content: leave out --id to make a new one`)
-    }
-
-    // of one that was being accepted when its coordinator died, parts may be missing here: the client still has them
-    const existing = known != null && await jobs.isAccepted(job.id)
+    const { coordinator, archive, content, payloads, uploads, masters } = this.#components
+    const { job, existing } = await this.#read(message.job, client)
     const isOver = existing && (coordinator.state.jobs.get(job.id)?.finishedAtMs != null || archive.has(job.id))
-
-    checkJob(job)
-
     const hold = `submission of ${job.id}`
     const needed = isOver ? [] : jobPayloads(job)
 
@@ -344,6 +332,56 @@ export class SubmitHandler {
     } finally {
       needed.forEach(({ id }) => { content.unpin(id, hold) })
     }
+  }
+
+  /** A job that its client has sealed. `existing`: it was accepted before. Throws what is wrong with it. */
+  async #read (sealed: Uint8Array, client: Client): Promise<{ job: Job, existing: boolean }> {
+    const { jobs } = this.#components
+    const { payload: bytes, signer } = await open(sealed, JOB_DOMAIN)
+    const job = decodeJob(bytes)
+
+    if (signer !== client.peerId || job.client !== client.peerId) {
+      throw new MeshmarkError('refused', 'the job is not sealed by the client that submits it')
+    }
+
+    const known = await jobs.sealed(job.id)
+
+    if (known != null && !isSameJob(decodeJob((await open(known, JOB_DOMAIN)).payload), job)) {
+      throw new MeshmarkError('conflict', `job ${job.id} was submitted before with another content: leave out --id to make a new one`)
+    }
+
+    checkJob(job)
+
+    // of one that was being accepted when its coordinator died, parts may be missing here: the client still has them
+    return { job, existing: known != null && await jobs.isAccepted(job.id) }
+  }
+
+  /** As `#submit` and `#accept`, but for what they store. */
+  async #plan (sealed: Uint8Array, client: Client): Promise<SubmitReply> {
+    const { coordinator } = this.#components
+    const { job, existing } = await this.#read(sealed, client)
+    const payloads = plannedPayloads(job)
+
+    jobPayloads(job).forEach(validateManifest)
+
+    if (existing) {
+      return { kind: 'plan', plan: { tasks: 0, workers: [], payloads, ahead: 0, existing } }
+    }
+
+    this.#checkQuota(job)
+
+    return { kind: 'plan', plan: { ...coordinator.plan(job, client.peerId), payloads, existing } }
+  }
+
+  /** What is sent goes to the master that is asked. */
+  async #withContent (reply: SubmitReply): Promise<SubmitReply> {
+    if (reply.kind !== 'plan') {
+      return reply
+    }
+
+    const payloads = await Promise.all(reply.plan.payloads.map(async payload => ({ ...payload, isThere: await this.#components.content.has(payload.id) })))
+
+    return { ...reply, plan: { ...reply.plan, payloads } }
   }
 
   async #accept (job: Job, sealed: Uint8Array, client: Client): Promise<SubmitReply> {
@@ -496,6 +534,13 @@ function leaving (channel: Channel<SubmitRequest, SubmitReply>): AbortSignal {
 /** A client sees its own jobs, an administrator all. */
 function isVisible (client: string, asker: Asker): boolean {
   return asker.admin || client === asker.peerId
+}
+
+/** Where they are is not looked at. */
+function plannedPayloads ({ payload, data = [] }: Job): PlannedPayload[] {
+  const all = [...payload == null ? [] : [{ manifest: payload }], ...data.map(({ name, payload }) => ({ name, manifest: payload }))]
+
+  return all.map(({ manifest, ...rest }) => ({ ...rest, id: manifest.id, files: manifest.files.length, bytes: payloadSize(manifest), isThere: false }))
 }
 
 function named (leftOut: string[]): { leftOut?: string[] } {

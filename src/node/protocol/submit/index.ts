@@ -6,6 +6,7 @@ import { field, list, message, optional, optionalList } from '../schema/message.
 import { bool, bytes, oneOf, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { MAX_RESULT_BYTES, phaseFields, piece, progressFields, stream } from '../task/fields.ts'
+import { jobPlan } from './plan.ts'
 import { MAX_PROFILE_CHANGES, profileChange } from './profile.ts'
 import { itemEnd, jobRow, jobState, jobView, MAX_ITEM_ENDS, MAX_TASKS, nodeRow, rowKind, stateCounts, taskView } from './views.ts'
 import type { OutputOffset, SubmitReply, SubmitRequest } from './messages.ts'
@@ -51,7 +52,8 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
     }),
     profile: variant(20, { withinMs: optional(1, millis), selector: optional(2, selector), follow: field(3, bool) }),
     files: variant(21, { selector: field(1, selector) }),
-    chunks: variant(22, { execution: field(1, execution), from: field(2, chunk) })
+    chunks: variant(22, { execution: field(1, execution), from: field(2, chunk) }),
+    plan: variant(23, { job: field(1, bytes({ max: MAX_JOB_BYTES })) })
   })),
   reply: codec('submit answer', union<SubmitReply, 'kind'>('SubmitReply', 'kind', {
     accepted: variant(1, { id: field(1, jobId), masters: list(2, name, 64), existing: field(3, bool), leftOut: optionalList(4, name, 64) }),
@@ -72,6 +74,7 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
     items: variant(16, { items: list(1, itemEnd, MAX_ITEM_ENDS) }),
     profile: variant(20, { nowMs: field(1, millis), changes: list(2, profileChange, MAX_PROFILE_CHANGES) }),
     files: variant(21, { execution: field(1, execution), workerName: field(2, name), collected: field(3, collected) }),
-    chunk: variant(22, { index: field(1, chunk), data: field(2, bytes({ max: CHUNK_SIZE })) })
+    chunk: variant(22, { index: field(1, chunk), data: field(2, bytes({ max: CHUNK_SIZE })) }),
+    plan: variant(23, { plan: field(1, jobPlan) })
   }))
 }

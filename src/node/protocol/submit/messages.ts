@@ -1,5 +1,6 @@
 import type { Collected } from '../../../model/collect.ts'
 import type { Job } from '../../../model/job.ts'
+import type { JobPlan } from '../../../model/job-plan.ts'
 import type { WorkerInfo } from '../../../model/machine.ts'
 import type { LimitName } from '../../../model/limits.ts'
 import type { ProfileChange } from '../../../model/profile.ts'
@@ -46,6 +47,8 @@ export type SubmitRequest =
   | { kind: 'show', selector: string, items?: 'failed' | 'all' | 'none' }
   /** What the workers did: of the time since `withinMs` ago (absent = all that is kept), or only a job's executions; `follow`: and what comes. */
   | { kind: 'profile', withinMs?: number, selector?: string, follow: boolean }
+  /** What would become of this job, sealed as to submit it: nothing is stored, and no payload is asked for. */
+  | { kind: 'plan', job: Uint8Array }
 
 /** Which jobs are listed; all that is given must fit. */
 export interface JobFilter {
@@ -192,3 +195,4 @@ export type SubmitReply =
   | { kind: 'chunk', index: number, data: Uint8Array }
   /** The first one comes at once, with or without changes. `nowMs`: the master's clock, milliseconds since 1970. */
   | { kind: 'profile', nowMs: number, changes: ProfileChange[] }
+  | { kind: 'plan', plan: JobPlan }

@@ -1,9 +1,9 @@
 import { unmetDemand } from '../../../machine/demands.ts'
 import { MeshmarkError } from '../../../model/errors.ts'
 import { MAX_MAP_TASKS, mapTask } from '../../../model/map.ts'
-import { isNamed, noNamed, noWorker, unfit } from './targets.ts'
+import { isNamed, noNamed, noWorker, unfit } from './fit.ts'
 import type { CoordinatorState, Target, WorkerEntry } from './state.ts'
-import type { Demand } from './targets.ts'
+import type { Demand } from './fit.ts'
 import type { JobMap, MapList } from '../../../model/map.ts'
 
 /**

@@ -2,9 +2,9 @@ import { unmetDemand } from '../../../machine/demands.ts'
 import { parseExecutionId, shortJobId } from '../../../model/ids.ts'
 import { formatDuration } from '../../../model/units.ts'
 import { hasRoom, placesTaken, slotsOf } from './capacity.ts'
+import { unfit } from './fit.ts'
 import { isBehind } from './map-lists.ts'
 import { isPaused } from './pauses.ts'
-import { unfit } from './targets.ts'
 import { isHeldFrom } from './track.ts'
 import type { CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
 import type { Hindrance } from '../../../node/protocol/submit/messages.ts'
@@ -55,20 +55,24 @@ export function hindrancesOf (state: CoordinatorState, entry: JobEntry, viewer: 
 }
 
 function hindranceOf (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: WorkerEntry, viewer: string, nowMs: number): string {
-  const { info } = worker
+  return misfitOf(worker, entry.job, task.name) ?? obstacleOf(state, entry, task, worker, viewer, nowMs) ?? (placesTaken(worker) > 0 ? KEPT_FREE : 'is about to be given something')
+}
+
+/** It has room, and gets nothing of what is queued. */
+export const KEPT_FREE = 'is kept free for what measures, which comes first and needs the whole machine'
+
+/** Why a worker can do nothing of a job, whatever else it does. */
+export function misfitOf (worker: WorkerEntry, job: JobEntry['job'], task: string): string | undefined {
+  return worker.state === 'lost' || !worker.connected
+    ? 'nothing is heard from it'
+    : unfit(worker, job.placement) ?? unmetDemand(worker.info, job, job.map == null ? undefined : task)
+}
+
+/** Why a worker that could do it does not do it now; undefined when it has room. */
+export function obstacleOf (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: WorkerEntry, viewer: string, nowMs: number): string | undefined {
   const { job } = entry
 
-  if (worker.state === 'lost' || !worker.connected) {
-    return 'nothing is heard from it'
-  }
-
-  const misfit = unfit(worker, job.placement) ?? unmetDemand(info, job, job.map == null ? undefined : task.name)
-
-  if (misfit != null) {
-    return misfit
-  }
-
-  if (isHeldFrom(entry, task, info.peerId)) {
+  if (isHeldFrom(entry, task, worker.info.peerId)) {
     return 'has another task of this job'
   }
 
@@ -82,7 +86,7 @@ function hindranceOf (state: CoordinatorState, entry: JobEntry, task: TaskEntry,
     return `busy with ${busyWith(state, worker, viewer)}${taken < slotsOf(worker) ? ', and what measures needs the whole machine' : ''}`
   }
 
-  return hasRoom(worker, nowMs) ? 'is about to be given something' : `is ${worker.state}`
+  return hasRoom(worker, nowMs) ? undefined : `is ${worker.state}`
 }
 
 function busyWith (state: CoordinatorState, worker: WorkerEntry, viewer: string): string {
