@@ -3,6 +3,7 @@
  * TypeScript to dist/, and bundles of it:
  * - the runner as one CommonJS file: inside the box it is the only file of
  *   ours, and koffi is handed to it by path;
+ * - dist/report-page.cjs and dist/report-page.css, which stand in every report;
  * - the host of distributed functions as one module, which goes along with them;
  * - dist/dashboard/, the page in the browser, by Vite;
  * - dist/bundle/, which dist/main.js runs: finding and reading the 600 files
@@ -26,6 +27,8 @@ const ASSEMBLER = 'src/sandbox/unshare/assembler.ts'
 const FUNCTION_HOST = 'src/functions/host/main.ts'
 /** Runs WebAssembly modules inside boxes. */
 const WASM_HOST = 'src/sandbox/wasm-host.ts'
+/** What a report brings along, as page-assets.ts reads it. */
+const REPORT = [['dist/report-page.cjs', 'src/dashboard/report/main.ts'], ['dist/report-page.css', 'src/dashboard/report/style.css']]
 const DASHBOARD = 'src/dashboard'
 /** What the page is made of: lower rooms give it types, and pure functions. */
 const DASHBOARD_INPUTS = [...['model', 'stats', 'report', 'library', 'http', 'dashboard'].map(room => `src/${room}`), 'src/node/protocol', 'tsconfig.json', 'package-lock.json', 'scripts/build.js']
@@ -56,7 +59,7 @@ export async function build ({ force = false } = {}) {
 
   const [compiled, bundled] = await Promise.all([
     run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '--pretty', 'false'], { quiet: true }),
-    Promise.all([bundleRunner(), bundleFunctionHost(), bundleCommandLine(), buildDashboard()]).then(() => true, err => { process.stderr.write(`build: ${err.message}\n`) })
+    Promise.all([bundleRunner(), bundleFunctionHost(), bundleCommandLine(), bundleReport(), buildDashboard()]).then(() => true, err => { process.stderr.write(`build: ${err.message}\n`) })
   ])
 
   if (compiled.code !== 0) {
@@ -108,6 +111,23 @@ async function bundleFunctionHost () {
     target: 'node20',
     logLevel: 'warning'
   })
+}
+
+async function bundleReport () {
+  const { build: bundle } = await import('esbuild')
+
+  await Promise.all(REPORT.map(async ([outfile, entry]) => bundle({
+    absWorkingDir: ROOT,
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    // no charset is told to whoever reads it from a disk
+    charset: 'ascii',
+    target: ['chrome105', 'firefox121', 'safari16'],
+    logLevel: 'warning'
+  })))
 }
 
 async function bundleCommandLine () {

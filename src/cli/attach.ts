@@ -7,6 +7,7 @@ import { followItems } from './item-follow.ts'
 import { followMap } from './map-follow.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
 import { followProgram } from './program-follow.ts'
+import { writeReportsOf } from './reports.ts'
 import { addResultOptions, checkExports, presentResults, type ResultOptions, wantsResults } from './results.ts'
 
 export function define (command: Command, context: Context): void {
@@ -28,6 +29,7 @@ exec with the output of its program (unless --format or an export asks for resul
     context.exitCode = await withClient(options, async client => {
       const { view } = await client.show(job, 'none')
       const begin = async (): Promise<string> => view.job.id
+      const onEnd = async (): Promise<void> => { await writeReportsOf(client, view.job.id, options) }
 
       if (options.output != null && view.job.map == null) {
         throw new MeshmarkError('usage', `--output is for maps, and job ${job} is none: meshmark logs ${job} has what it printed`)
@@ -39,16 +41,16 @@ exec with the output of its program (unless --format or an export asks for resul
 
       // As a table exec's job is nothing: whoever ran it wants what it prints.
       if (view.job.each != null && !wantsResults(options)) {
-        return await followItems(client, begin, context, { ordered: false, items: view.job.each.items })
+        return await followItems(client, begin, context, { ordered: false, items: view.job.each.items, onEnd })
       }
 
       if (view.job.kind === 'exec' && !wantsResults(options)) {
-        return await followProgram(client, begin, context)
+        return await followProgram(client, begin, context, onEnd)
       }
 
       const followed = await followJob(client, begin, context, { progress: true })
 
-      return followed.kind === 'left' ? followed.exitCode : await presentResults(followed, options, context)
+      return followed.kind === 'left' ? followed.exitCode : await presentResults(client, followed, options, context)
     })
   })
 }

@@ -17,11 +17,12 @@ import { doneOf, Joblog } from './joblog.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
 import { OutputFolder } from './output-folder.ts'
 import { followProgram } from './program-follow.ts'
+import { addReportOptions, checkReports, type ReportFileOptions, writeReportsOf } from './reports.ts'
 import { requirementHelp } from './require-option.ts'
 import { withSpooledStdin } from './spool.ts'
 import { submitting } from './submit.ts'
 
-interface ExecOptions extends JobOptions, CollectToOptions, ConnectionOptions {
+interface ExecOptions extends JobOptions, CollectToOptions, ReportFileOptions, ConnectionOptions {
   each?: string
   keepOrder?: boolean
   joblog?: string
@@ -44,7 +45,7 @@ export function define (command: Command, context: Context): void {
 
   addJobOptions(command, 'any')
     .option('--retry <n[:pause]>', 'run it again after a failure, so many times at most; the pause doubles each time (default: 1s)', readRetry)
-  addCollectOptions(command)
+  addReportOptions(addCollectOptions(command).optionsGroup('Results:'))
   addConnectionOptions(command, true)
   addExamples(command, [
     ['meshmark exec ./solve 42', 'on whichever worker is free'],
@@ -54,6 +55,7 @@ export function define (command: Command, context: Context): void {
     ['meshmark exec --on 3 ./selftest', 'on three different workers'],
     ['meshmark exec --retry 5:10s ./fetch', 'up to five times more, after 10 s, 20 s, 40 s…'],
     ["meshmark exec --collect '*.png' --with scene.pov povray scene.pov", 'its files come back into ./JOB'],
+    ['meshmark exec --each urls.txt --report urls.html ./check', 'which failed and why, how long each took, who was busy'],
     ['meshmark exec --each urls.txt -k ./check', 'a task for each line, as its last argument'],
     ['meshmark exec --each urls.txt --joblog log --resume ./check', 'again, without the items that are in the log']
   ], `
@@ -70,6 +72,9 @@ ${requirementHelp()}`)
   command.action(async (program: string, args: string[], options: ExecOptions) => {
     const { words, items: behind } = splitItems([program, ...args])
     const items = await itemsOf(behind, options, context)
+
+    await checkReports(options)
+
     const request: DraftRequest = { kind: 'exec', words, commands: [], names: [], options, on: 'any', plan: { kind: 'once' }, items: items?.items }
 
     // a line for the shell has a place of its own for the item
@@ -87,7 +92,7 @@ ${requirementHelp()}`)
   })
 }
 
-async function itemsOf (behind: string[] | undefined, { each, stdin, keepOrder, joblog, resume, resumeFailed, results, detach }: ExecOptions, context: Context): Promise<Items | undefined> {
+async function itemsOf (behind: string[] | undefined, { each, stdin, keepOrder, joblog, resume, resumeFailed, results, report, detach }: ExecOptions, context: Context): Promise<Items | undefined> {
   if (behind != null && each != null) {
     throw new MeshmarkError('usage', `--each and ${ITEMS_FOLLOW} both give items: leave one of them out`)
   }
@@ -104,6 +109,10 @@ async function itemsOf (behind: string[] | undefined, { each, stdin, keepOrder, 
 
   if ((resume === true || resumeFailed === true) && joblog == null) {
     throw new MeshmarkError('usage', `${resume === true ? '--resume' : '--resume-failed'} needs the log of the time before: add --joblog FILE`)
+  }
+
+  if (detach === true && report != null) {
+    throw new MeshmarkError('usage', '--report is written by whoever follows the job: leave --detach out, and write it later with meshmark show JOB --report FILE')
   }
 
   if (detach === true && (joblog ?? results) != null) {
@@ -166,7 +175,10 @@ async function follow (draft: JobDraft, options: ExecOptions, context: Context, 
       return 0
     }
 
-    const onEnd = async (job: Job): Promise<void> => { await collectInto(client, job, options, context) }
+    const onEnd = async (job: Job): Promise<void> => {
+      await collectInto(client, job, options, context)
+      await writeReportsOf(client, job.id, options)
+    }
 
     return draft.each == null
       ? await followProgram(client, begin, context, onEnd)

@@ -55,7 +55,7 @@ export async function followMap (client: Client, begin: Begin, context: Context,
       return followed.exitCode
     }
 
-    const exitCode = await presentResults({ view: followed.view, results }, options, context)
+    const exitCode = await presentResults(client, { view: followed.view, results }, options, context)
 
     await options.onEnd?.(followed.view.job)
 

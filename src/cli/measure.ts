@@ -62,7 +62,7 @@ async function follow (baselines: WithBaselines, options: MeasureOptions, contex
       return followed.exitCode
     }
 
-    const exitCode = await presentResults(followed, options, context)
+    const exitCode = await presentResults(client, followed, options, context)
 
     await collectInto(client, followed.view.job, options, context)
 

@@ -7,10 +7,11 @@ import { finishedJob, type JobOutcome } from '../roles/client/finished.ts'
 import { hasColour, type Context } from './context.ts'
 import { checkExportFile, writeExportFile } from './export-files.ts'
 import { formatOption, RESULT_FORMATS, type ResultFormat } from './options.ts'
+import { addReportOptions, checkReports, type ReportFileOptions, type Teller, writeReports } from './reports.ts'
 import { isPerWorker, workerFiles } from './worker-files.ts'
 import { writeAll } from './write.ts'
 
-export interface ResultOptions {
+export interface ResultOptions extends ReportFileOptions {
   format: ResultFormat
   exportJson?: string
   exportNdjson?: string
@@ -28,7 +29,7 @@ export interface ResultOptions {
 export const PIPE_WIDTH = 160
 
 export function addResultOptions (command: Command): Command {
-  return command
+  command
     .optionsGroup('Results:')
     .addOption(formatOption(RESULT_FORMATS))
     .option('--export-json <file>', "also into a file: hyperfine's JSON with more keys, every sample included")
@@ -36,6 +37,8 @@ export function addResultOptions (command: Command): Command {
     .option('--export-csv <file>', "hyperfine's CSV with more columns")
     .option('--export-markdown <file>', 'a table for a document')
     .option('--export-full <file>', 'JSON with everything: the job, every machine, every run in nanoseconds, statistics')
+
+  return addReportOptions(command)
     .option('--worker <name>', 'show and export only this worker; with {worker} in its name, a file is written for each')
     .option('--all-rows', 'a row for every worker, however many there are')
     .option('--details', 'below the table: spread, percentiles, outliers, drift, page faults and more')
@@ -59,11 +62,13 @@ export async function checkExports (options: ResultOptions): Promise<void> {
     seen.set(resolve(file), option)
     await checkExportFile(option, file)
   }
+
+  await checkReports(options)
 }
 
 /** The files asked for, as they are typed again: ` --export-json x.json`; empty when there are none. */
 export function exportWords (options: ResultOptions): string {
-  return exportsOf(options).map(({ option, file }) => ` ${option} ${quote(file)}`).join('')
+  return [...exportsOf(options), ...(options.report ?? []).map(file => ({ option: '--report', file }))].map(({ option, file }) => ` ${option} ${quote(file)}`).join('')
 }
 
 /** Has a file or another format than the usual table been asked for? */
@@ -72,10 +77,10 @@ export function wantsResults (options: ResultOptions): boolean {
 }
 
 /**
- * Prints the results, writes the files asked for, and resolves with the exit
+ * Prints the results, writes the files and reports asked for, and resolves with the exit
  * code of the whole job, whatever of it is shown.
  */
-export async function presentResults (outcome: JobOutcome, options: ResultOptions, context: Context): Promise<number> {
+export async function presentResults (client: Teller, outcome: JobOutcome, options: ResultOptions, context: Context): Promise<number> {
   const { exitCodeOf } = await import('../report/exit-code.ts')
   const { onlyWorker, withWorkers } = await import('../report/select.ts')
   const whole = finishedJob(outcome)
@@ -96,6 +101,8 @@ export async function presentResults (outcome: JobOutcome, options: ResultOption
       await writeExportFile(files[index] ?? file, await render(withWorkers(finished, share), format, options, context))
     }
   }
+
+  await writeReports(finished, options, client)
 
   return exitCodeOf(whole)
 }

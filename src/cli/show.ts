@@ -4,6 +4,7 @@ import { resultsOf } from '../roles/client/finished.ts'
 import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
 import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
+import { writeReportsOf } from './reports.ts'
 import { addResultOptions, checkExports, PIPE_WIDTH, presentResults, type ResultOptions, wantsResults } from './results.ts'
 import { hindranceLines } from './hindrances.ts'
 import { writeAll } from './write.ts'
@@ -14,7 +15,9 @@ export function define (command: Command, context: Context): void {
   addConnectionOptions(command)
   addExamples(command, [
     ['meshmark show @last', 'the table again'],
-    ['meshmark show q7x2m9ka --export-json q7.json', 'with every sample, as hyperfine writes it']
+    ['meshmark show q7x2m9ka --export-json q7.json', 'with every sample, as hyperfine writes it'],
+    ['meshmark show @last --report last.html', 'one page to send to somebody: charts, tables, machines, data'],
+    ['meshmark show @last --report comment.md', 'a comment for a pull request']
   ])
 
   command.option('--all', 'of a job with items, all of them; otherwise those that failed')
@@ -33,7 +36,9 @@ export function define (command: Command, context: Context): void {
       if (view.job.each != null && !wantsResults(options)) {
         const { renderItems } = await import('../report/items.ts')
 
-        return await writeAll(context.stdout, renderItems(view, events.flatMap(event => event.kind === 'items' ? event.items : []), context.stdout.columns || PIPE_WIDTH))
+        await writeAll(context.stdout, renderItems(view, events.flatMap(event => event.kind === 'items' ? event.items : []), context.stdout.columns || PIPE_WIDTH))
+
+        return await writeReportsOf(client, view.job.id, options)
       }
 
       const open = view.tasks.filter(({ state }) => !isTaskEnd(state)).length
@@ -42,7 +47,7 @@ export function define (command: Command, context: Context): void {
         note(context, `${open} of ${view.tasks.length} not finished yet: meshmark attach ${job} waits for the rest`)
       }
 
-      await presentResults({ view, results: resultsOf(events) }, options, context)
+      await presentResults(client, { view, results: resultsOf(events) }, options, context)
     })
   })
 }

@@ -14,3 +14,14 @@ export function printable (text: string, max = 200): string {
 
   return cut.replace(UNSAFE, '?').toWellFormed()
 }
+
+/** The same of a text with lines, which stay; a tab becomes two spaces. Escape sequences of a terminal vanish whole. */
+export function printableLines (text: string, max: number): string {
+  const cut = text.length > max ? text.slice(0, max) : text
+
+  return cut.replace(SEQUENCE, '').replace(/\r\n?/g, '\n').replaceAll('\t', '  ').split('\n').map(line => printable(line, max)).join('\n')
+}
+
+/** Colours and the like as ECMA-48 has them, each bounded, so that one without an end hides nothing. */
+// eslint-disable-next-line no-control-regex
+const SEQUENCE = /(?:\u001b\[|\u009b)[0-?]{0,64}[ -/]{0,8}[@-~]|(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u0080-\u009f\n]{0,2048}(?:\u0007|\u001b\\|\u009c)|\u001b[ -/]{0,4}[0-~]/g

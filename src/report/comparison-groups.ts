@@ -21,7 +21,7 @@ const VERDICTS: Verdict[] = ['slower', 'faster', 'equivalent', 'undecided']
 /** One line for each kind of processor and contender, then the workers that need a look. */
 export function renderComparedGroups (contenders: readonly Contender[], comparison: Comparison, width: number, palette: Palette, renderRows: (rows: ComparedRow[]) => string[]): string[] {
   const remarkable = new Set(contenders.flatMap(contender => remarkableOf(contender, contenders, comparison)))
-  const lines = contenders.flatMap(contender => linesOf(contender, comparison))
+  const lines = contenders.flatMap(contender => groupLines(contender, comparison))
   // All of a worker's contenders together.
   const shown = (contenders[0]?.rows ?? []).flatMap((_, index) => contenders.flatMap(({ rows }) => rows[index] ?? [])).filter(row => remarkable.has(row))
 
@@ -32,7 +32,8 @@ export function renderComparedGroups (contenders: readonly Contender[], comparis
   ]
 }
 
-function linesOf ({ machines, title }: Contender, comparison: Comparison): Line[] {
+/** A line for each kind of processor. */
+export function groupLines ({ machines, title }: Contender, comparison: Comparison): Line[] {
   const processors = [...new Set(machines.map(cpuOf))]
 
   return processors.map(cpu => {
@@ -60,7 +61,8 @@ function cpuOf ({ rows }: Contender['machines'][number]): string {
   return rows[0]?.row.cpu ?? ''
 }
 
-function remarkableOf (contender: Contender, all: readonly Contender[], comparison: Comparison): ComparedRow[] {
+/** Those that need a look: without a ratio, noisy, or unlike the others. */
+export function remarkableOf (contender: Contender, all: readonly Contender[], comparison: Comparison): ComparedRow[] {
   const regressed = regressionsOf(all, comparison).filter(found => found.contender === contender).map(({ machine }) => machine)
   const named = [...contender.disagree, ...regressed].flatMap(({ rows }) => rows)
 

@@ -19,16 +19,17 @@ export function detailLines (rows: readonly Row[], palette: Palette): string[] {
     const runs = row.samples.length
     const title = [row.name, row.title, ...(runs === 0 ? [] : [`${runs} run${runs === 1 ? '' : 's'}`])].join(' · ')
 
-    return ['', palette.title(title), ...linesOf(row).map(([label, text]) => `  ${palette.faint(label.padEnd(LABEL_WIDTH))}${text}`)]
+    return ['', palette.title(title), ...detailsOf(row).map(([label, text]) => `  ${palette.faint(label.padEnd(LABEL_WIDTH))}${text}`)]
   })
 }
 
 /** How many sentences of a worker are shown. */
 const MAX_TEXTS = 12
 
-type Labelled = [label: string, text: string]
+export type Labelled = [label: string, text: string]
 
-function linesOf (row: Row): Labelled[] {
+/** What stands in such a block, as labels and texts. */
+export function detailsOf (row: Row): Labelled[] {
   const statistics = row.figures ?? statisticsOf(row.samples, row.result?.memoryBytes)
   const exits: Labelled[] = statistics == null ? [] : [['exit codes', exitText(statistics)]]
 

@@ -23,7 +23,7 @@ const COLUMNS: Column[] = [
   { key: 'relative', title: 'relative', align: 'left' }
 ]
 
-interface Group { cpu: string, title: string, command: number, rows: Row[], median: number }
+export interface Group { cpu: string, title: string, command: number, rows: Row[], median: number }
 
 /** One line for each kind of processor and command; then, as rows of their own, the workers that need a look. */
 export function renderGroups (rows: readonly Row[], finished: FinishedJob, width: number, palette: Palette, renderRows: (rows: Row[]) => string[]): string[] {
@@ -58,7 +58,7 @@ export function renderGroups (rows: readonly Row[], finished: FinishedJob, width
 }
 
 /** The fastest processor first; its commands stay together. */
-function groupsOf (rows: readonly Row[]): Group[] {
+export function groupsOf (rows: readonly Row[]): Group[] {
   const groups = new Map<string, Group>()
 
   for (const row of rows.filter(({ figures }) => figures != null)) {
@@ -75,7 +75,8 @@ function groupsOf (rows: readonly Row[]): Group[] {
   return all.sort((a, b) => a.cpu === b.cpu ? a.command - b.command : fastest(a.cpu) - fastest(b.cpu))
 }
 
-function isRemarkable (row: Row, rows: readonly Row[], groups: readonly Group[]): boolean {
+/** Does it need a look: failed, noisy, or unlike the others? */
+export function isRemarkable (row: Row, rows: readonly Row[], groups: readonly Group[]): boolean {
   const grade = row.worker.result?.noise?.grade
 
   if (row.figures == null || row.ended != null || grade === 'C' || grade === 'D' || row.result?.output?.same === false) {

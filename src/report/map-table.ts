@@ -6,6 +6,7 @@ import { entryOf } from '../model/task-commands.ts'
 import { printable } from '../model/text.ts'
 import { paletteFor } from './colour.ts'
 import { layOut } from './columns.ts'
+import { escape } from './markup.ts'
 import { plainTime } from './quantities.ts'
 import { oneLine, problemText, rowsOf } from './rows.ts'
 import type { FinishedJob, FinishedWorker } from '../model/finished.ts'
@@ -109,10 +110,10 @@ export function renderMapMarkdown (finished: FinishedJob): string {
   const cells = [
     COLUMNS.map(({ title }) => title),
     COLUMNS.map(({ align }) => align === 'right' ? '---:' : ':---'),
-    ...rows.map(lineOf).map(({ cells }) => COLUMNS.map(({ key }) => (cells[key] ?? '').replaceAll('|', '\\|')))
+    ...rows.map(lineOf).map(({ cells }) => COLUMNS.map(({ key }) => escape(cells[key] ?? '')))
   ]
 
-  return `${mapHeading(finished, rows)}\n\n${cells.map(line => `| ${line.join(' | ')} |\n`).join('')}`
+  return `${escape(mapHeading(finished, rows))}\n\n${cells.map(line => `| ${line.join(' | ')} |\n`).join('')}`
 }
 
 function lineOf (row: MapRow): Line & { failed: boolean } {

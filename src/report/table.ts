@@ -75,7 +75,7 @@ function skewText (ns: number): string {
 }
 
 /** The fastest worker first and those without figures last; the commands of one worker stay together, in their own order. */
-function sorted (rows: readonly Row[], commands: number): Row[] {
+export function sorted (rows: readonly Row[], commands: number): Row[] {
   const speed = (row: Row): number => rows.find(other => other.worker === row.worker && other.figures != null)?.figures?.median ?? Infinity
 
   return rows

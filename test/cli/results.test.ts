@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { RESULT_FORMATS } from '../../src/cli/options.ts'
 import { checkExports, exportWords, presentResults, type ResultOptions } from '../../src/cli/results.ts'
+import type { Teller } from '../../src/cli/reports.ts'
 import type { JobOutcome } from '../../src/roles/client/finished.ts'
 import { executionResult, jobView, sample, taskView } from './fixtures.ts'
 import { temporaryFolder, testContext, type } from './helpers.ts'
@@ -20,9 +21,12 @@ function outcome (...names: string[]): JobOutcome {
   }
 }
 
+/** Has kept nothing of what was printed. */
+const SILENT: Teller = { attach: async function * () {}, attachItems: async function * () {} }
+
 async function present (job: JobOutcome, options: Partial<ResultOptions>): Promise<{ code: number, out: string }> {
   const context = testContext()
-  const code = await presentResults(job, { ...OPTIONS, ...options }, context)
+  const code = await presentResults(SILENT, job, { ...OPTIONS, ...options }, context)
 
   return { code, out: context.out() }
 }
