@@ -56,7 +56,7 @@ export async function serveAsMaster (settings: MasterSettings, context: Context)
   context.stdout.write(await greeting(master, context))
 
   if (http != null && !context.quiet) {
-    context.stdout.write(`\nDashboard: ${http.url}\nOver HTTP: ${http.url}/v1, both with a token of\n  ${typed('meshmark token create client --http')}\n`)
+    context.stdout.write(`\nDashboard: ${typed('meshmark dashboard --open')} signs in to ${http.url}\nOver HTTP: ${http.url}/v1, with a token of ${typed('meshmark token create client --http')}\n`)
   }
 
   announceReady({ kind: 'ready', name: master.name, meshId: master.meshId, addresses: master.addresses, ...(http == null ? {} : { http: http.url }) })

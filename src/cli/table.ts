@@ -25,6 +25,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'logs', usage: 'JOB', summary: 'what its programs printed', group: 'Look and steer', load: () => import('./logs.ts') },
   { name: 'collect', usage: 'JOB [DIR]', summary: 'the files that its tasks brought back', group: 'Look and steer', load: () => import('./collect.ts') },
   { name: 'cancel', usage: 'JOB', summary: 'stop a job on every worker', group: 'Look and steer', load: () => import('./cancel.ts') },
+  { name: 'dashboard', usage: '[--open]', summary: 'a link that signs in to the page of a master', group: 'Look and steer', load: () => import('./dashboard.ts') },
   { name: 'profile', usage: '[--since 10m]', summary: 'what the workers did, and how busy they were', group: 'Look and steer', load: () => import('./profile.ts') },
   { name: 'plot', usage: 'JOB… -o FILE.svg', summary: 'a picture of a job, or of what the workers did', group: 'Look and steer', load: () => import('./plot.ts') },
   { name: 'baseline', usage: 'ls|show|rm', summary: 'commands that were kept to compare others with', group: 'Look and steer', load: () => import('./baseline.ts') },

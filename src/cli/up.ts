@@ -32,6 +32,7 @@ export function define (command: Command, context: Context): void {
   addExamples(command, [
     ['meshmark up', 'a master and three workers'],
     ['meshmark up --masters 2', 'two masters: when one ends, the other takes over'],
+    ['meshmark up --http', 'with a dashboard, and a link that signs in to it'],
     ['meshmark up --workers 1 --data ~/mesh', 'one worker, and jobs that are there again next time']
   ], 'Nothing of it can be reached from other machines. Workers on one machine take turns when they measure, unless\neach has cores of its own (--cores).')
 
@@ -100,7 +101,9 @@ async function up (options: UpOptions, context: Context): Promise<void> {
       return
     }
 
-    context.stdout.write(ready(options, addresses.map(address => formatAddress(address)), temporary ? undefined : data, http))
+    const page = http == null ? undefined : { api: http, link: await linkTo(meshId, addresses) }
+
+    context.stdout.write(ready(options, addresses.map(address => formatAddress(address)), temporary ? undefined : data, page))
     await Promise.race([stopped, untilLastFails(masters, context), ...workers.map(async node => { await node.failed })])
     note(context, 'stopping')
   } finally {
@@ -141,13 +144,20 @@ async function forgetMesh (meshId: string | undefined): Promise<void> {
   }
 }
 
-function ready ({ workers }: UpOptions, masters: readonly string[], data: string | undefined, http: string | undefined): string {
+/** What it opens lasts no longer than this terminal. */
+async function linkTo (meshId: string | undefined, master: string[]): Promise<string> {
+  const { makeLink, MAX_TTL_MS } = await import('./dashboard.ts')
+
+  return (await makeLink({ master, ...(meshId == null ? {} : { mesh: meshId }), mdns: false, quiet: true, ttl: MAX_TTL_MS })).link
+}
+
+function ready ({ workers }: UpOptions, masters: readonly string[], data: string | undefined, page: { api: string, link: string } | undefined): string {
   const name = programName()
 
   return `${masters.length === 1 ? 'a master' : `${masters.length} masters`} at ${masters.join(', ')} and ${workers} worker${workers === 1 ? '' : 's'}. In another terminal, type:
   ${name} nodes
   ${name} run python3 -c 'print(sum(range(1000000)))'
-  ${name} exec uname -a${http == null ? '' : `\n  ${name} token create client --http     # for the page ${http} and the interface ${http}/v1`}
+  ${name} exec uname -a${page == null ? '' : `\n  ${name} token create client --http     # for the interface ${page.api}/v1\nDashboard, for whoever sees this link: ${page.link}`}
 Ctrl-C here stops everything${data == null ? ' and leaves nothing behind' : `; ${data} is kept`}.
 `
 }

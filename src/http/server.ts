@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { isIP, type AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { serve } from '@hono/node-server'
 import { MeshmarkError } from '../model/errors.ts'
 import { VERSION } from '../node/version.ts'
@@ -27,6 +28,9 @@ export interface RunningHttp {
 
 /** What lasts is ended first; who does not take the rest of an answer then is cut off. */
 const CLOSE_MS = 2_000
+
+/** Told of one master. */
+const MAX_URLS = 8
 
 /** Serves the interface of a master until it is closed. Throws `usage` for an address that does not do. */
 export async function serveHttp (master: Pick<RunningMaster, 'http' | 'name' | 'peerId' | 'meshId'>, options: HttpOptions): Promise<RunningHttp> {
@@ -68,9 +72,11 @@ export async function serveHttp (master: Pick<RunningMaster, 'http' | 'name' | '
 
   await Promise.race([once(server, 'listening'), once(server, 'error').then(([err]) => { throw listenError(err, host, port) })])
 
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`
+  const taken = (server.address() as AddressInfo).port
+  const urls = reachedAt(host).map(host => `http://${host.includes(':') ? `[${host}]` : host}:${taken}`)
+  const [url = ''] = urls
 
-  await addresses.announce([url])
+  await addresses.announce(urls)
 
   return {
     url,
@@ -86,6 +92,20 @@ export async function serveHttp (master: Pick<RunningMaster, 'http' | 'name' | '
       clearTimeout(cut)
     }
   }
+}
+
+/** Of a master that listens everywhere, the addresses of this machine: 0.0.0.0 would mean the reader's own. */
+function reachedAt (host: string): string[] {
+  if (host !== '0.0.0.0' && host !== '::') {
+    return [host]
+  }
+
+  const outside = Object.values(networkInterfaces())
+    .flatMap(addresses => addresses ?? [])
+    .filter(({ internal, family, address }) => !internal && (family === 'IPv4' || (host === '::' && !address.startsWith('fe80:'))))
+    .map(({ address }) => address)
+
+  return [...outside, '127.0.0.1'].slice(0, MAX_URLS)
 }
 
 function originOf (url: string): string {

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -268,6 +268,44 @@ describe('the HTTP interface', () => {
     await stream.text().catch(() => {})
     expect((await ask('/v1/health', { as: doomed })).status).toBe(401)
     expect((await ask('/v1/jobs/long', { as: admin, method: 'DELETE' })).status).toBe(200)
+  })
+
+  it('is opened by a client with a link for its own jobs, and by an administrator for all', async () => {
+    const own = { MESHMARK_DATA: join(mesh.dir, 'elsewhere'), XDG_RUNTIME_DIR: join(mesh.dir, 'nothing') }
+    const joining = (await mesh.run(['token', 'create', 'client'])).stdout.trim().split(' ').at(-1)!
+    const tokenOf = async (...args: string[]): Promise<{ link: string, role: string, access: string, token: string }> => {
+      const { code, stdout, stderr } = await mesh.run(['dashboard', '--json', ...args])
+
+      expect({ code, stderr }).toMatchObject({ code: 0 })
+
+      return JSON.parse(stdout)
+    }
+
+    await mkdir(own.XDG_RUNTIME_DIR, { mode: 0o700 })
+    expect((await mesh.run(['join', joining], { env: own })).code).toBe(0)
+    expect((await mesh.run(['exec', '--name', 'typed', 'echo', 'hi'], { env: own })).stdout).toBe('hi\n')
+
+    const { code, stdout, stderr } = await mesh.run(['dashboard', '--ttl', '10m'], { env: own })
+    const [, base, page] = /^(http:\/\/[^/]+)\/#token=(mmh1-\S+)\n$/.exec(stdout) ?? []
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^good for 10 min, as a client: your jobs; ends with .* token revoke/) })
+    expect(base).toBe(url)
+    expect(await (await ask('/v1/jobs', { as: page })).json()).toMatchObject({ jobs: [{ name: 'typed', mine: true }] })
+    expect((await ask('/v1/tokens', { as: page })).status).toBe(403)
+
+    // what the page submits is the client's own in the terminal
+    expect((await post('/v1/jobs', { kind: 'exec', command: 'echo clicked', name: 'clicked' }, page)).status).toBe(201)
+    expect(await (await ask('/v1/jobs/clicked/outcome?wait=30s', { as: page })).json()).toMatchObject({ code: 0 })
+    expect((await mesh.run(['show', 'clicked'], { env: own })).code).toBe(0)
+    expect((await ask('/v1/jobs/clicked')).status).toBe(404)
+
+    const reading = await tokenOf('--read-only')
+
+    expect(reading).toMatchObject({ role: 'admin', access: 'read', link: expect.stringContaining(`${url}/#token=mmh1-`) })
+    expect((await ask('/v1/jobs/clicked', { as: reading.link.split('=')[1] })).status).toBe(200)
+    expect((await ask('/v1/jobs/clicked', { as: reading.link.split('=')[1], method: 'DELETE' })).status).toBe(403)
+    expect((await mesh.run(['token', 'revoke', reading.token])).code).toBe(0)
+    expect((await ask('/v1/health', { as: reading.link.split('=')[1] })).status).toBe(401)
   })
 
   it('keeps a token\'s jobs its own at another master, once the first is gone', async () => {

@@ -3,7 +3,7 @@ import { ulid } from 'ulid'
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { payloadSize } from '../../model/payload.ts'
 import { loadOrCreateIdentity } from '../../node/identity.ts'
-import { seal } from '../../node/membership.ts'
+import { meshIdOf, seal } from '../../node/membership.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
 import { validateManifest } from '../../node/payload/manifest.ts'
 import { packFiles } from '../../node/payload/pack.ts'
@@ -61,6 +61,11 @@ export async function connectClient (options: ConnectOptions = {}): Promise<Clie
   const identity = await loadOrCreateIdentity(join(dir, 'identity.key'))
 
   return connectAs({ identity, mesh, dir }, options)
+}
+
+/** Who this user's clients are on this machine, whether or not one of them has joined yet. */
+export async function ownClientId (meshId: string, root = dataRoot()): Promise<string> {
+  return meshIdOf(await loadOrCreateIdentity(join(await prepareRoleDir(root, meshId, 'client'), INSTANCE, 'identity.key')))
 }
 
 /** A client that has its identity, and its membership or a token. */
@@ -320,6 +325,16 @@ class MeshClient implements Client {
     } finally {
       patience.restore()
     }
+  }
+
+  async page ({ signal, access = 'full', ...options }: Parameters<Client['page']>[0]): ReturnType<Client['page']> {
+    const [reply] = await this.#list({ kind: 'page', access, ...options }, signal)
+
+    if (reply == null) {
+      throw new MeshmarkError('failed', 'the master answered without saying where it answers over HTTP')
+    }
+
+    return expect(reply, 'page')
   }
 
   async createToken (role: Role, { signal, ...options }: Asking & { ttlMs: number, uses?: number, name?: string, http?: HttpAccess }): Promise<{ text: string, row: TokenRow, addresses: string[] }> {

@@ -6,7 +6,7 @@ import type { ProfileChange } from '../../model/profile.ts'
 import type { Placement } from '../../model/placement.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Requirement } from '../../model/requirements.ts'
-import type { JobFilter, JobRow, JobView, NodeRow, OutputOffset, SubmitReply } from '../../node/protocol/submit/messages.ts'
+import type { HttpMaster, JobFilter, JobRow, PageToken, JobView, NodeRow, OutputOffset, SubmitReply } from '../../node/protocol/submit/messages.ts'
 import type { HttpAccess, TokenRow } from '../../node/protocol/admin/messages.ts'
 import type { Role } from '../../model/roles.ts'
 
@@ -172,6 +172,12 @@ export interface Client {
    * anew with another master when the one that tells is lost.
    */
   profile: (options?: ProfileOptions) => AsyncIterable<ProfilePage>
+  /**
+   * Where masters answer over HTTP; with `ttlMs` also a token for that, of at
+   * most what this client may. `owner`: peer id of the client whose jobs are
+   * meant, where an administrator asks for another than itself.
+   */
+  page: (options: Asking & { ttlMs?: number, access?: HttpAccess, owner?: string }) => Promise<{ masters: HttpMaster[], token?: PageToken }>
   createToken: (role: Role, options: Asking & { ttlMs: number, uses?: number, name?: string, http?: HttpAccess }) => Promise<{ text: string, row: TokenRow, addresses: string[] }>
   listTokens: (options?: Asking) => Promise<TokenRow[]>
   revokeToken: (id: string, options?: Asking) => Promise<string>

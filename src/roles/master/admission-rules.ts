@@ -17,6 +17,8 @@ export interface TokenRecord {
   revoked: boolean
   /** Not to join with, but to speak to the HTTP interface: with all that the role may, or to look only. */
   http?: HttpAccess
+  /** Peer id of the client that asked for it: what is done with it is that client's. */
+  owner?: string
 }
 
 /** A member, as all masters of the mesh keep it. */
@@ -25,6 +27,8 @@ export interface MemberRecord {
   name: string
   roles: Role[]
   joinedAt: number
+  /** Peer id of the client for which this one stands, as the pages do that it opens. */
+  owner?: string
   /** Of this record: the latest one counts. */
   atMs: number
 }

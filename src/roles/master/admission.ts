@@ -48,6 +48,8 @@ export interface NewToken {
   uses?: number
   name?: string
   http?: HttpAccess
+  /** See TokenRecord. */
+  owner?: string
 }
 
 export interface Revocation {
@@ -199,6 +201,7 @@ export class Admission {
     const position = await replica.write(records)
 
     members.forEach(({ peerId }) => { this.#revoked.add(peerId) })
+    await this.#revokeTokensOf(members)
     // a removed master hears of it in this way; whoever is expelled first would have to guess
     await this.#fellows.replicated(position)
     await Promise.all(members.filter(({ peerId }) => peerId !== self).map(async ({ peerId }) => this.#node?.expel(peerId, REVOKED)))
@@ -230,8 +233,17 @@ export class Admission {
   }
 
   /** A membership without a join: for whoever has shown a token of the HTTP interface. */
-  async admitBearer (peerId: string, { role, name, id }: TokenRecord): Promise<Uint8Array> {
-    return this.#admit(peerId, rolesOf(role), `http-${name ?? id}`)
+  async admitBearer (peerId: string, { role, name, id, owner }: TokenRecord): Promise<Uint8Array> {
+    return this.#admit(peerId, rolesOf(role), `http-${name ?? id}`, owner)
+  }
+
+  /** Whose jobs those of this peer are: of a page that a client has opened, that client's. */
+  principalOf (peerId: string): string {
+    return this.#members.get(peerId)?.owner ?? peerId
+  }
+
+  isRevoked (peerId: string): boolean {
+    return this.#revoked.has(peerId)
   }
 
   nameOf (peerId: string): string | undefined {
@@ -248,13 +260,13 @@ export class Admission {
     return this.#admit(this.#components.peerId, ['master'], name)
   }
 
-  #makeToken (role: Role, { ttlMs, uses, name, http }: NewToken): { text: string, record: TokenRecord } {
+  #makeToken (role: Role, { ttlMs, uses, name, http, owner }: NewToken): { text: string, record: TokenRecord } {
     const { text, id, secret } = http == null ? joinToken(this.#components.meshId, role) : httpToken()
     const now = Date.now()
 
     return {
       text,
-      record: { id, role, hash: tokenHash(secret), name, createdAt: now, expiresAt: now + ttlMs, usesLeft: uses, revoked: false, http }
+      record: { id, role, hash: tokenHash(secret), name, createdAt: now, expiresAt: now + ttlMs, usesLeft: uses, revoked: false, http, ...(owner == null ? {} : { owner }) }
     }
   }
 
@@ -295,6 +307,15 @@ export class Admission {
     }
   }
 
+  /** What a client was given for a browser is gone with it. */
+  async #revokeTokensOf (members: readonly MemberRecord[]): Promise<void> {
+    for (const record of this.#tokens.values()) {
+      if (!record.revoked && members.some(({ peerId }) => peerId === record.owner)) {
+        await this.#save({ ...record, revoked: true })
+      }
+    }
+  }
+
   async #removedMaster (peerId: string, name: string): Promise<FactRecord> {
     const key = `master/${peerId}`
     const known = await this.#components.replica.get(key)
@@ -310,7 +331,7 @@ export class Admission {
     }
 
     if (message.kind === 'renew') {
-      return peer.stranger ? this.#renew(message.membership, peer) : this.#joined(await this.#admit(peer.id, [...peer.roles], peer.name))
+      return peer.stranger ? this.#renew(message.membership, peer) : this.#joined(await this.#admit(peer.id, [...peer.roles], peer.name, this.#members.get(peer.id)?.owner))
     }
 
     const hash = tokenHash(message.secret)
@@ -348,7 +369,7 @@ export class Admission {
 
     this.#components.log(`renewed the membership of ${membership.name}, which expired at ${new Date(membership.expiresAt).toISOString()}`)
 
-    return this.#joined(await this.#admit(peer.id, membership.roles, membership.name))
+    return this.#joined(await this.#admit(peer.id, membership.roles, membership.name, this.#members.get(peer.id)?.owner))
   }
 
   #joined (membership: Uint8Array): JoinReply {
@@ -372,13 +393,13 @@ export class Admission {
     return undefined
   }
 
-  async #admit (peerId: string, roles: Role[], wanted: string): Promise<Uint8Array> {
+  async #admit (peerId: string, roles: Role[], wanted: string, owner?: string): Promise<Uint8Array> {
     const now = Date.now()
     const known = this.#members.get(peerId)
     const name = nameOfMember(this.#members.values(), peerId, wanted)
 
-    if (known == null || known.name !== name || roles.join() !== known.roles.join()) {
-      const record: MemberRecord = { peerId, roles, name, joinedAt: known?.joinedAt ?? now, atMs: Math.max(now, (known?.atMs ?? 0) + 1) }
+    if (known == null || known.name !== name || known.owner !== owner || roles.join() !== known.roles.join()) {
+      const record: MemberRecord = { peerId, roles, name, joinedAt: known?.joinedAt ?? now, ...(owner == null ? {} : { owner }), atMs: Math.max(now, (known?.atMs ?? 0) + 1) }
 
       // before anything is awaited: of two that come at once, the second finds the name taken
       this.#members.set(peerId, record)

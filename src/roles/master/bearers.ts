@@ -46,13 +46,19 @@ export class Bearers {
 
   /** Throws `refused` in one and the same way for a token that is unknown, wrong or of another kind. */
   check (text: string): Bearer {
+    const { admission } = this.#components
     const token = parseHttpToken(text)
-    const record = token == null ? undefined : this.#components.admission.token(token.id)
+    const record = token == null ? undefined : admission.token(token.id)
     // of nothing as well: how long it takes tells nothing
     const refusal = refuseToken(record, tokenHash(token?.secret ?? new Uint8Array(32)), Date.now(), true)
 
     if (record?.http == null || refusal != null) {
       throw new MeshmarkError('refused', refusal ?? 'this token is not known here: ask for a new one (meshmark token create client --http)')
+    }
+
+    // also where the word of the token's own end has not come
+    if (record.owner != null && admission.isRevoked(record.owner)) {
+      throw new MeshmarkError('refused', 'the client that this token stands for was put out of the mesh')
     }
 
     return { id: record.id, role: record.role === 'admin' ? 'admin' : 'client', access: record.http, name: record.name, expiresAt: record.expiresAt }
@@ -87,7 +93,10 @@ export class Bearers {
     }
   }
 
-  async #identityOf ({ id }: TokenRecord): Promise<PrivateKey> {
-    return generateKeyPairFromSeed('Ed25519', new Uint8Array(hkdfSync('sha256', this.#components.meshKey.raw, SALT, id, 32)))
+  /** Of the pages of one client always the same, for each of its roles: jobs of yesterday's are today's own. */
+  async #identityOf ({ id, owner, role }: TokenRecord): Promise<PrivateKey> {
+    const info = owner == null ? id : `${role} for ${owner}`
+
+    return generateKeyPairFromSeed('Ed25519', new Uint8Array(hkdfSync('sha256', this.#components.meshKey.raw, SALT, info, 32)))
   }
 }

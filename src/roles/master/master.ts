@@ -10,6 +10,7 @@ import { ContentStore } from '../../store/content.ts'
 import { dataRoot } from '../../store/instance.ts'
 import { Cleanups } from '../cleanups.ts'
 import { removeLocalMaster, writeLocalMaster } from '../local.ts'
+import { placeOf } from '../place.ts'
 import { handleAdmin } from './admin-handler.ts'
 import { Admission } from './admission.ts'
 import { Archive } from './archive.ts'
@@ -30,6 +31,7 @@ import { encodeMeshKey } from './mesh-key.ts'
 import { MissingOutput } from './missing-output.ts'
 import { Outputs } from './outputs.ts'
 import { workersFor } from './distribution/workers.ts'
+import { Pages } from './pages.ts'
 import { Payloads } from './payloads.ts'
 import { Pruner } from './pruner.ts'
 import { Recorder } from './recorder.ts'
@@ -187,7 +189,9 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     await files.load()
     handleTasks({ node, jobs, outputs, files, coordinator, watchers, log })
     handleAdmin({ node, admission, drains, coordinator, replicated: async position => { await masters.replicated(position) }, addresses: () => masters.addresses() })
-    const submissions = new SubmitHandler({ node, version: VERSION, coordinator, archive, masters, jobs, content, uploads, payloads, outputs, files, missingOutput, watchers, recorder, log })
+    const httpAddresses = new HttpAddresses(replica, node.peerId, placeOf())
+    await httpAddresses.load()
+    const submissions = new SubmitHandler({ node, version: VERSION, coordinator, archive, pages: new Pages({ admission, addresses: httpAddresses, nameOf: peerId => masters.views().find(master => master.peerId === peerId)?.name }), principalOf: peerId => admission.principalOf(peerId), masters, jobs, content, uploads, payloads, outputs, files, missingOutput, watchers, recorder, log })
 
     submissions.start()
     uploads.start()
@@ -226,9 +230,6 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     pruner.start()
     masters.listen({ onReign: () => { void pruner.pruneNow() } })
     cleanups.add(async () => pruner.stop())
-
-    const httpAddresses = new HttpAddresses(replica, node.peerId)
-    await httpAddresses.load()
 
     const http = {
       bearers: new Bearers({ admission, meshKey, meshId, addresses: () => node.addresses() }),

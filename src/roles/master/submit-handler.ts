@@ -27,6 +27,7 @@ import type { JobStore } from './job-store.ts'
 import type { Masters } from './masters.ts'
 import type { MissingOutput } from './missing-output.ts'
 import type { Outputs } from './outputs.ts'
+import type { Pages } from './pages.ts'
 import type { Payloads } from './payloads.ts'
 import type { Recorder } from './recorder.ts'
 import type { Client } from './relay.ts'
@@ -38,7 +39,7 @@ import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { AskReply, AskRequest } from '../../node/protocol/masters/messages.ts'
-import type { JobView, NodeRow, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
+import type { JobRow, JobView, NodeRow, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
 import type { ContentStore } from '../../store/content.ts'
 
 /** Per client, so that one cannot fill the mesh: jobs under way, and bytes of one payload. */
@@ -59,6 +60,9 @@ export interface SubmitComponents {
   version: string
   coordinator: Coordinator
   archive: Archive
+  pages: Pages
+  /** Whose jobs those of a peer are: its own, or of the client for which it stands. */
+  principalOf: (peerId: string) => string
   masters: Masters
   jobs: JobStore
   content: ContentStore
@@ -146,6 +150,8 @@ export class SubmitHandler {
         return
       case 'jobs':
         return this.#list(message, channel, asker)
+      case 'page':
+        return channel.send(await this.#components.pages.answer(message, asker))
       case 'files':
         return this.#files(await this.#find(message.selector, asker), channel)
       case 'chunks':
@@ -155,7 +161,7 @@ export class SubmitHandler {
       case 'profile': {
         const job = message.selector == null ? undefined : (await this.#find(message.selector, asker)).job.id
 
-        return this.#components.recorder.answer(channel, { withinMs: message.withinMs, job, isVisible: client => isVisible(client, asker) }, message.follow ? leaving(channel) : undefined)
+        return this.#components.recorder.answer(channel, { withinMs: message.withinMs, job, isVisible: client => this.#isVisible(client, asker) }, message.follow ? leaving(channel) : undefined)
       }
     }
   }
@@ -164,7 +170,7 @@ export class SubmitHandler {
     const { coordinator: { state }, archive } = this.#components
     const isWanted = jobFilter(filter, Date.now())
     const inMemory = [...state.jobs.values()]
-      .filter(entry => isVisible(entry.job.client, asker) && isWanted(filteredJob(entry)))
+      .filter(entry => this.#isVisible(entry.job.client, asker) && isWanted(filteredJob(entry)))
       .sort((a, b) => b.acceptedAtMs - a.acceptedAtMs)
     let left = limit
     let at = 0
@@ -177,25 +183,41 @@ export class SubmitHandler {
         return
       }
 
-      if (!isVisible(client, asker) || !isWanted(job) || state.jobs.has(id)) {
+      if (!this.#isVisible(client, asker) || !isWanted(job) || state.jobs.has(id)) {
         continue
       }
 
       for (; left > 0 && at < inMemory.length && inMemory[at]!.acceptedAtMs >= acceptedAtMs; left--) {
-        await channel.send({ kind: 'row', row: jobRow(inMemory[at++]!, asker.peerId) })
+        await channel.send({ kind: 'row', row: this.#row(inMemory[at++]!, asker) })
       }
 
       const row = left === 0 ? undefined : await archive.row(id, asker.peerId)
 
       if (row != null) {
         left--
-        await channel.send({ kind: 'row', row })
+        await channel.send({ kind: 'row', row: { ...row, mine: this.#isOwn(client, asker) } })
       }
     }
 
     for (const entry of inMemory.slice(at, at + left)) {
-      await channel.send({ kind: 'row', row: jobRow(entry, asker.peerId) })
+      await channel.send({ kind: 'row', row: this.#row(entry, asker) })
     }
+  }
+
+  #row (entry: JobEntry, asker: Asker): JobRow {
+    return { ...jobRow(entry, asker.peerId), mine: this.#isOwn(entry.job.client, asker) }
+  }
+
+  /** A client and the pages that it has opened see the same. */
+  #isOwn (client: string, asker: Asker): boolean {
+    const { principalOf } = this.#components
+
+    return client === asker.peerId || principalOf(client) === principalOf(asker.peerId)
+  }
+
+  /** A client sees its own jobs, an administrator all. */
+  #isVisible (client: string, asker: Asker): boolean {
+    return asker.admin || this.#isOwn(client, asker)
   }
 
   async #show (entry: JobEntry, items: Extract<SubmitRequest, { kind: 'show' }>['items'], viewer: string, channel: Channel<SubmitRequest, SubmitReply>): Promise<void> {
@@ -407,12 +429,12 @@ export class SubmitHandler {
 
   /** Among several masters a job may be a moment behind its client. */
   async #find (selector: string, asker: Asker): Promise<JobEntry> {
-    const { masters } = this.#components
+    const { masters, principalOf } = this.#components
     const untilMs = performance.now() + (masters.live().length === 0 ? 0 : ARRIVAL_MS)
 
     while (true) {
       try {
-        return await this.#entryOf(findJob(this.#findable(), selector, asker).id)
+        return await this.#entryOf(findJob(this.#findable(), selector, { ...asker, peerId: principalOf(asker.peerId) }).id)
       } catch (err) {
         if (performance.now() >= untilMs || !isMeshmarkError(err) || err.code !== 'usage') {
           throw this.#withHint(err)
@@ -424,15 +446,15 @@ export class SubmitHandler {
   }
 
   * #findable (): Generator<Findable> {
-    const { coordinator: { state }, archive } = this.#components
+    const { coordinator: { state }, archive, principalOf } = this.#components
 
     for (const { job: { id, client, name }, acceptedAtMs } of state.jobs.values()) {
-      yield { id, client, name, acceptedAtMs }
+      yield { id, client: principalOf(client), name, acceptedAtMs }
     }
 
-    for (const job of archive.latest()) {
-      if (!state.jobs.has(job.id)) {
-        yield job
+    for (const { id, client, name, acceptedAtMs } of archive.latest()) {
+      if (!state.jobs.has(id)) {
+        yield { id, client: principalOf(client), name, acceptedAtMs }
       }
     }
   }
@@ -470,7 +492,8 @@ export class SubmitHandler {
   }
 
   #checkQuota (job: Job): void {
-    const open = [...this.#components.coordinator.state.jobs.values()].filter(entry => entry.job.client === job.client && entry.finishedAtMs == null)
+    const { principalOf, coordinator } = this.#components
+    const open = [...coordinator.state.jobs.values()].filter(entry => principalOf(entry.job.client) === principalOf(job.client) && entry.finishedAtMs == null)
 
     if (open.length >= QUOTA.openJobs) {
       throw new MeshmarkError('quota', `${open.length} of your jobs are not finished, and ${QUOTA.openJobs} are allowed at once: wait, or cancel some (meshmark jobs)`)
@@ -529,11 +552,6 @@ function leaving (channel: Channel<SubmitRequest, SubmitReply>): AbortSignal {
   channel.receive().then(() => { gone.abort(new MeshmarkError('unreachable', 'the client has left')) }, err => { gone.abort(err) })
 
   return gone.signal
-}
-
-/** A client sees its own jobs, an administrator all. */
-function isVisible (client: string, asker: Asker): boolean {
-  return asker.admin || client === asker.peerId
 }
 
 /** Where they are is not looked at. */

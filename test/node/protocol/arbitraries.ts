@@ -519,6 +519,8 @@ const nodeRow: Arbitrary<NodeRow> = partly<NodeRow, 'detail' | 'info' | 'term'>(
 
 const offset = fc.record({ execution: executionId, stream, offset: whole })
 
+const httpAccess = fc.constantFrom('full' as const, 'read' as const)
+
 export const submit = {
   request: fc.oneof<Array<Arbitrary<SubmitRequest>>>(
     kind('submit', { job: bytes(200) }),
@@ -529,7 +531,8 @@ export const submit = {
     kind('show', { selector: text(24), items: fc.constantFrom('failed' as const, 'all' as const, 'none' as const) }, 'items'),
     kind('attach-items', { selector: text(24), follow: fc.boolean(), ordered: fc.boolean(), texts: fc.boolean(), told: bytes(100), offsets: fc.array(offset, { maxLength: 2 }) }),
     kind('files', { selector: text(24) }),
-    kind('chunks', { execution: executionId, from: chunkIndex })
+    kind('chunks', { execution: executionId, from: chunkIndex }),
+    kind('page', { ttlMs: fc.integer({ min: 1, max: 86_400_000 }), access: httpAccess, owner: peerId }, 'ttlMs', 'owner')
   ),
   reply: fc.oneof<Array<Arbitrary<SubmitReply>>>(
     kind('accepted', { id: jobId, masters: fc.array(name, { maxLength: 3 }), existing: fc.boolean(), leftOut: fc.array(name, { minLength: 1, maxLength: 3 }) }, 'leftOut'),
@@ -549,11 +552,13 @@ export const submit = {
     kind('counts', { counts: fc.array(stateCount, { maxLength: 5 }) }),
     kind('items', { items: fc.array(itemEnd, { maxLength: 3 }) }),
     kind('files', { execution: executionId, workerName: name, collected }),
-    kind('chunk', { index: chunkIndex, data: bytes(500) })
+    kind('chunk', { index: chunkIndex, data: bytes(500) }),
+    kind('page', {
+      masters: fc.array(fc.record({ peerId, name, urls: fc.array(address, { maxLength: 2 }), place: text(32) }), { maxLength: 3 }),
+      token: fc.record({ text: of('abcdef234567-', 60), id: of('abcdef234567', 10), role: fc.constantFrom('client' as const, 'admin' as const), access: httpAccess, expiresAt: whole })
+    }, 'token')
   )
 }
-
-const httpAccess = fc.constantFrom('full' as const, 'read' as const)
 
 const tokenRow: Arbitrary<TokenRow> = partly<TokenRow, 'name' | 'usesLeft' | 'http'>({
   id: of('abcdef234567', 10), role, name, createdAt: whole, expiresAt: whole, usesLeft: whole, revoked: fc.boolean(), http: httpAccess

@@ -13,6 +13,7 @@ import { linkToMaster } from '../../../src/roles/link.ts'
 import { writeLocalMaster } from '../../../src/roles/local.ts'
 import { Admission, REMOVED } from '../../../src/roles/master/admission.ts'
 import { Bearers } from '../../../src/roles/master/bearers.ts'
+import { Pages } from '../../../src/roles/master/pages.ts'
 import { Drains } from '../../../src/roles/master/drains.ts'
 import { loadMember, saveMembership } from '../../../src/roles/member.ts'
 import { covers, Replica } from '../../../src/roles/master/replica/replica.ts'
@@ -143,6 +144,58 @@ describe('a token of the HTTP interface', () => {
     expect(clients[0]!.peerId).toBe(clients[1]!.peerId)
     expect(clients.map(({ master }) => master.name)).toEqual(['a', 'b'])
     await Promise.all(clients.map(async client => client.close()))
+  })
+})
+
+describe('a page that a client opens', () => {
+  const bearersOf = (half: Half): Bearers => new Bearers({ admission: half.admission, meshKey, meshId, addresses: () => [half.address] })
+  const pagesOf = (half: Half): Pages => new Pages({ admission: half.admission, addresses: { masters: () => [{ peerId: 'M', urls: ['http://10.0.0.1:4748'] }, { peerId: 'gone', urls: ['http://10.0.0.2:4748'] }] }, nameOf: id => id === 'M' ? 'master' : undefined })
+  const member = async (half: Half): Promise<string> => (await ask(half, (await half.admission.createToken('client', { ttlMs: 60_000 })).text)).peerId
+
+  it('has a token of at most the rights of that client, and addresses of masters that are there', async () => {
+    const client = await member(a)
+    const pages = pagesOf(a)
+
+    expect(await pages.answer({ kind: 'page', access: 'full' }, { peerId: client, admin: false })).toEqual({ kind: 'page', masters: [{ peerId: 'M', name: 'master', urls: ['http://10.0.0.1:4748'] }] })
+    expect((await pages.answer({ kind: 'page', ttlMs: 60_000, access: 'full' }, { peerId: client, admin: false })).token).toMatchObject({ role: 'client', access: 'full' })
+    expect((await pages.answer({ kind: 'page', ttlMs: 60_000, access: 'read' }, { peerId: client, admin: true })).token).toMatchObject({ role: 'admin', access: 'read' })
+    await expect(pages.answer({ kind: 'page', ttlMs: 60_000, access: 'full', owner: await member(a) }, { peerId: client, admin: false })).rejects.toThrow('a client opens pages for itself alone')
+  })
+
+  it('is that client to every master: its jobs are the same, today and tomorrow', async () => {
+    const client = await member(a)
+    const tokens = await Promise.all([1, 2].map(async () => (await pagesOf(a).answer({ kind: 'page', ttlMs: 60_000, access: 'full' }, { peerId: client, admin: false })).token!))
+    const one = await bearersOf(a).connect(bearersOf(a).check(tokens[0]!.text))
+    const two = await bearersOf(b).connect(bearersOf(b).check(tokens[1]!.text))
+
+    await Promise.all([one, two].map(async page => page.close()))
+    expect(one.peerId).toBe(two.peerId)
+    expect(one.peerId).not.toBe(client)
+    expect([a, b].map(({ admission }) => admission.principalOf(one.peerId))).toEqual([client, client])
+    expect(a.admission.principalOf(client)).toBe(client)
+  })
+
+  it('ends with that client', async () => {
+    const client = await member(a)
+    const { token } = await pagesOf(a).answer({ kind: 'page', ttlMs: 60_000, access: 'full' }, { peerId: client, admin: false })
+    const ended: string[] = []
+
+    bearersOf(b).onRevoked(id => { ended.push(id) })
+    await a.admission.revokeMember(client)
+    expect(ended).toContain(token!.id)
+    expect(() => bearersOf(a).check(token!.text)).toThrow(/was revoked/)
+    expect(() => bearersOf(b).check(token!.text)).toThrow(/was revoked/)
+  })
+
+  it('is one of fifty at most', async () => {
+    const client = await member(a)
+    const open = async () => pagesOf(a).answer({ kind: 'page', ttlMs: 60_000, access: 'read' }, { peerId: client, admin: false })
+
+    for (let number = 0; number < 50; number++) {
+      await open()
+    }
+
+    await expect(open()).rejects.toThrow(/50 tokens for pages of this client are valid/)
   })
 })
 

@@ -65,7 +65,7 @@ class LonelyMaster {
     this.#client = client
     this.jobs = new JobStore({ replica, journal, log })
     this.coordinator = new Coordinator({ node, replica, jobs: this.jobs, content, payloads, masters, log })
-    this.#handler = new SubmitHandler({ node, coordinator: this.coordinator, archive: new Archive({ replica, journal, jobs: this.jobs, coordinator: this.coordinator, log }), masters, jobs: this.jobs, content, uploads, payloads, log } as any)
+    this.#handler = new SubmitHandler({ node, coordinator: this.coordinator, archive: new Archive({ replica, journal, jobs: this.jobs, coordinator: this.coordinator, log }), masters, principalOf: (peerId: string) => peerId, jobs: this.jobs, content, uploads, payloads, log } as any)
   }
 
   get client (): string {

@@ -1,15 +1,16 @@
 import { CHUNK_SIZE, MAX_CHUNKS } from '../../../model/payload.ts'
 import { collected, executionResult } from '../model/result.ts'
-import { count, execution, jobId, millis, name, payloadId, selector, sentence, size, taskName } from '../model/words.ts'
+import { address, count, execution, jobId, millis, name, payloadId, peerId, selector, sentence, size, taskName } from '../model/words.ts'
 import { codec } from '../schema/codec.ts'
 import { field, list, message, optional, optionalList } from '../schema/message.ts'
-import { bool, bytes, oneOf, uint } from '../schema/scalars.ts'
+import { HTTP_ACCESS } from '../admin/messages.ts'
+import { bool, bytes, oneOf, text, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { MAX_RESULT_BYTES, phaseFields, piece, progressFields, stream } from '../task/fields.ts'
 import { jobPlan } from './plan.ts'
 import { MAX_PROFILE_CHANGES, profileChange } from './profile.ts'
 import { itemEnd, jobRow, jobState, jobView, MAX_ITEM_ENDS, MAX_TASKS, nodeRow, rowKind, stateCounts, taskView } from './views.ts'
-import type { OutputOffset, SubmitReply, SubmitRequest } from './messages.ts'
+import type { HttpMaster, OutputOffset, PageToken, SubmitReply, SubmitRequest } from './messages.ts'
 import type { Protocol } from '../protocol.ts'
 
 /** A sealed job: its manifest is most of it. */
@@ -17,6 +18,13 @@ export const MAX_JOB_BYTES = 12 * 1024 * 1024
 
 const chunk = uint({ max: MAX_CHUNKS - 1 })
 const offset = message<OutputOffset>('OutputOffset', { execution: field(1, execution), stream: field(2, stream), offset: field(3, size) })
+
+/** A page is opened by somebody who has just asked for it: whoever wants more makes a token. */
+export const MAX_PAGE_TTL_MS = 24 * 3_600_000
+
+const access = oneOf('HttpAccess', HTTP_ACCESS)
+const httpMaster = message<HttpMaster>('HttpMaster', { peerId: field(1, peerId), name: field(2, name), urls: list(3, address, 16), place: optional(4, text({ max: 64 })) })
+const pageToken = message<PageToken>('PageToken', { text: field(1, text({ max: 512 })), id: field(2, text({ max: 64 })), role: field(3, oneOf('PageRole', ['client', 'admin'] as const)), access: field(4, access), expiresAt: field(5, millis) })
 
 /** What clients ask of a master, one request a stream. */
 export const submit: Protocol<SubmitRequest, SubmitReply> = {
@@ -53,7 +61,8 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
     profile: variant(20, { withinMs: optional(1, millis), selector: optional(2, selector), follow: field(3, bool) }),
     files: variant(21, { selector: field(1, selector) }),
     chunks: variant(22, { execution: field(1, execution), from: field(2, chunk) }),
-    plan: variant(23, { job: field(1, bytes({ max: MAX_JOB_BYTES })) })
+    plan: variant(23, { job: field(1, bytes({ max: MAX_JOB_BYTES })) }),
+    page: variant(30, { ttlMs: optional(1, uint({ min: 1, max: MAX_PAGE_TTL_MS })), access: field(2, access), owner: optional(3, peerId) })
   })),
   reply: codec('submit answer', union<SubmitReply, 'kind'>('SubmitReply', 'kind', {
     accepted: variant(1, { id: field(1, jobId), masters: list(2, name, 64), existing: field(3, bool), leftOut: optionalList(4, name, 64) }),
@@ -75,6 +84,7 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
     profile: variant(20, { nowMs: field(1, millis), changes: list(2, profileChange, MAX_PROFILE_CHANGES) }),
     files: variant(21, { execution: field(1, execution), workerName: field(2, name), collected: field(3, collected) }),
     chunk: variant(22, { index: field(1, chunk), data: field(2, bytes({ max: CHUNK_SIZE })) }),
-    plan: variant(23, { plan: field(1, jobPlan) })
+    plan: variant(23, { plan: field(1, jobPlan) }),
+    page: variant(30, { masters: list(1, httpMaster, 64), token: optional(2, pageToken) })
   }))
 }

@@ -7,6 +7,7 @@ import type { ProfileChange } from '../../../model/profile.ts'
 import type { ExecutionResult, Outcome } from '../../../model/result.ts'
 import type { Exit, SampleFigures } from '../../../model/sample.ts'
 import type { JobState, TaskState, WorkerState } from '../../../model/states.ts'
+import type { HttpAccess } from '../admin/messages.ts'
 import type { OutputStream } from '../task/messages.ts'
 
 /** Where a client has got to in one output stream, so that nothing comes twice. */
@@ -49,6 +50,14 @@ export type SubmitRequest =
   | { kind: 'profile', withinMs?: number, selector?: string, follow: boolean }
   /** What would become of this job, sealed as to submit it: nothing is stored, and no payload is asked for. */
   | { kind: 'plan', job: Uint8Array }
+  /** Where masters answer over HTTP; with `ttlMs` also a token for that, of at most what whoever asks may itself. */
+  | {
+    kind: 'page'
+    ttlMs?: number
+    access: HttpAccess
+    /** Peer id of the client for whose jobs it stands; only an administrator may name another than itself. */
+    owner?: string
+  }
 
 /** Which jobs are listed; all that is given must fit. */
 export interface JobFilter {
@@ -196,3 +205,22 @@ export type SubmitReply =
   /** The first one comes at once, with or without changes. `nowMs`: the master's clock, milliseconds since 1970. */
   | { kind: 'profile', nowMs: number, changes: ProfileChange[] }
   | { kind: 'plan', plan: JobPlan }
+  /** `token`: its text, said this once. */
+  | { kind: 'page', masters: HttpMaster[], token?: PageToken }
+
+/** A master that answers over HTTP. */
+export interface HttpMaster {
+  peerId: string
+  name: string
+  urls: string[]
+  /** Where its loopback addresses mean it; see roles/place.ts. */
+  place?: string
+}
+
+export interface PageToken {
+  text: string
+  id: string
+  role: 'client' | 'admin'
+  access: HttpAccess
+  expiresAt: number
+}
