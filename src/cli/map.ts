@@ -1,13 +1,12 @@
-import { createReadStream } from 'node:fs'
 import { dirname } from 'node:path'
-import { isMeshmarkError, MeshmarkError } from '../model/errors.ts'
+import { MeshmarkError } from '../model/errors.ts'
 import { shortJobId } from '../model/ids.ts'
 import { MAX_MASTERS } from '../model/job.ts'
-import { systemReason } from '../model/system-reason.ts'
 import { parseCount } from '../model/units.ts'
 import { checkNames } from '../roles/client/draft/names.ts'
 import { collectOf } from '../roles/client/draft/collect-options.ts'
 import { dataSetsOf } from '../roles/client/draft/data-sets.ts'
+import { readMapFile, readMapInput } from '../roles/client/map-file/read-file.ts'
 import { addCollectOptions, checkCollectTo, collectInto } from './collect-options.ts'
 import { withClient } from './connect.ts'
 import { EXIT_USAGE } from './exit-codes.ts'
@@ -18,7 +17,6 @@ import { addConnectionOptions, addExamples } from './options.ts'
 import { OutputFolder } from './output-folder.ts'
 import { addResultOptions, checkExports } from './results.ts'
 import { submitting } from './submit.ts'
-import type { Readable } from 'node:stream'
 import type { Command } from 'commander'
 import type { CollectOptions } from '../roles/client/draft/collect-options.ts'
 import type { MapDraft } from '../roles/client/map-file/draft-map.ts'
@@ -132,7 +130,7 @@ async function readDraft (file: string, context: Context): Promise<MapDraft | un
   const text = await readText(file, context)
 
   try {
-    return await draftMap(text, file === '-' ? 'standard input' : file, file === '-' ? '.' : dirname(file))
+    return await draftMap({ text }, file === '-' ? 'standard input' : file, { folder: file === '-' ? '.' : dirname(file) })
   } catch (err) {
     if (!(err instanceof FileError)) {
       throw err
@@ -142,40 +140,16 @@ async function readDraft (file: string, context: Context): Promise<MapDraft | un
   }
 }
 
-async function readText (file: string, context: Context): Promise<string> {
-  const { MAX_MAP_FILE_BYTES } = await import('../roles/client/map-file/map-file.ts')
-  const tooLarge = (): MeshmarkError => new MeshmarkError('usage', `${file} has more than the ${MAX_MAP_FILE_BYTES} bytes that a map file may have: write several maps`)
-
-  if (file === '-') {
-    if (context.stdin.isTTY === true) {
-      throw new MeshmarkError('usage', 'meshmark map - reads this terminal: redirect a file or a pipe into it, or name a file')
-    }
-
-    return await readBounded(context.stdin, MAX_MAP_FILE_BYTES, tooLarge)
+async function readText (file: string, { stdin }: Context): Promise<string> {
+  if (file !== '-') {
+    return await readMapFile(file)
   }
 
-  try {
-    // what says that it has no bytes may have any number: a pipe, a device
-    return await readBounded(createReadStream(file), MAX_MAP_FILE_BYTES, tooLarge)
-  } catch (err) {
-    throw isMeshmarkError(err) ? err : new MeshmarkError('usage', `${file === '' ? 'a map file without a name' : file} cannot be read: ${systemReason(err)}`, { cause: err })
-  }
-}
-
-async function readBounded (source: Readable, maxBytes: number, tooLarge: () => MeshmarkError): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-
-  for await (const chunk of source) {
-    chunks.push(Buffer.from(chunk))
-    bytes += Buffer.byteLength(chunk)
-
-    if (bytes > maxBytes) {
-      throw tooLarge()
-    }
+  if (stdin.isTTY === true) {
+    throw new MeshmarkError('usage', 'meshmark map - reads this terminal: redirect a file or a pipe into it, or name a file')
   }
 
-  return Buffer.concat(chunks).toString()
+  return await readMapInput(stdin, file)
 }
 
 function describe ({ map, commands, files }: MapDraft, dataSets: number): string {

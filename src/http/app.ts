@@ -8,6 +8,7 @@ import { servePage, type Page } from './page.ts'
 import { openapiDocument } from './openapi.ts'
 import { HttpProblem, problemResponse } from './exchange/problem.ts'
 import { json, queryOf, route, validate, type Route } from './exchange/route.ts'
+import { collectedRoutes } from './routes/collected.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fileRoutes } from './routes/files.ts'
 import { jobRoutes } from './routes/jobs.ts'
@@ -61,6 +62,7 @@ export function createApp (options: AppOptions): App {
     ...jobRoutes({ uploads }),
     ...eventRoutes(),
     ...resultRoutes(),
+    ...collectedRoutes(),
     ...fileRoutes({ uploads }),
     ...meshRoutes({ ...facts, coordinates: () => figures().coordinates }),
     ...meshEventRoutes(facts),
@@ -162,7 +164,7 @@ export function createApp (options: AppOptions): App {
 
     if (origin != null && origins.includes(origin)) {
       context.res.headers.set('access-control-allow-origin', origin)
-      context.res.headers.set('access-control-expose-headers', 'Location, Retry-After, Meshmark-Exit-Code, Meshmark-Truncated')
+      context.res.headers.set('access-control-expose-headers', 'Location, Retry-After, Content-Disposition, Meshmark-Exit-Code, Meshmark-Truncated')
       context.res.headers.append('vary', 'Origin')
     }
   })

@@ -1,9 +1,15 @@
 import { MeshmarkError } from '../model/errors.ts'
+import { parseSize } from '../model/units.ts'
 import { execStatus } from '../roles/client/exec-status.ts'
 import { finishedJob } from '../roles/client/finished.ts'
+import { saveCollected, type Saved, type SavedFile } from '../roles/client/save-collected.ts'
+import { collectedFiles, type CollectedFiles } from './collected.ts'
 import { jobEvent, type JobEvent } from './events.ts'
 import { itemResults, type ItemResult } from './items.ts'
+import { mapResult, TaskOutputs, type MapCommandOutput, type MapCommandResult, type MapResult } from './map-result.ts'
 import { Results } from './results.ts'
+import { textOf } from './values.ts'
+import type { Size } from './options.ts'
 import type { ExecutionResult } from '../model/result.ts'
 import type { JobView, SubmitReply } from '../node/protocol/submit/messages.ts'
 import type { Client, Submitted } from '../roles/client/types.ts'
@@ -23,6 +29,18 @@ export interface EventOptions extends SignalOptions {
 export interface ItemOptions extends SignalOptions {
   /** In the order of the items instead of as they end. @default false */
   ordered?: boolean
+}
+
+export interface MapResultOptions extends SignalOptions {
+  /** Of all output together at most so much is kept in memory. @default '64M' */
+  maxOutput?: Size
+}
+
+export interface CollectOptions extends SignalOptions {
+  /** Write over files that are there. @default false */
+  force?: boolean
+  /** After each file. */
+  onFile?: (file: SavedFile) => void
 }
 
 /** How a program that was handed out has ended. */
@@ -128,6 +146,43 @@ export class MeshJob {
       stderr: Buffer.concat(tasks.map(({ stderr }) => stderr)),
       tasks
     }
+  }
+
+  /** Of a map: every command of every worker, when it has ended, with what it has printed. */
+  async mapResult ({ maxOutput = '64M', signal }: MapResultOptions = {}): Promise<MapResult<MapCommandResult & MapCommandOutput>> {
+    const outputs = new TaskOutputs(parseSize(textOf(maxOutput, 'maxOutput'), 'maxOutput'))
+    const results = new Map<string, ExecutionResult>()
+    let end: JobView | undefined
+
+    for await (const reply of this.#client().attach(this.id, { output: true, signal })) {
+      if (reply.kind === 'output') {
+        outputs.take(reply.task, reply.stream, reply.data)
+      } else if (reply.kind === 'result') {
+        results.set(reply.task, reply.result)
+      } else if (reply.kind === 'end') {
+        end = reply.view
+      }
+    }
+
+    const view = ended(end)
+
+    if (view.job.map == null) {
+      throw new MeshmarkError('usage', 'this job is no map: see its results(), execResult() or items()')
+    }
+
+    const { workers, ...rest } = mapResult(finishedJob({ view, results }))
+
+    return { ...rest, workers: workers.map(({ commands, ...worker }) => ({ ...worker, commands: commands.map(command => ({ ...command, ...outputs.of(command.task) })) })) }
+  }
+
+  /** The files that its tasks have brought back so far, by worker. */
+  async collected ({ signal }: SignalOptions = {}): Promise<CollectedFiles> {
+    return collectedFiles(this.#client, this.id, { signal })
+  }
+
+  /** Writes them: a folder for each worker, in it one for each item or command of a map. Nothing is written when a file is in the way. */
+  async collect (dir: string, { force, onFile, signal }: CollectOptions = {}): Promise<Saved> {
+    return saveCollected(this.#client(), this.id, dir, { force, onFile, signal })
   }
 
   /** Of a job with items: each of them when it has ended, with its output. */

@@ -1,14 +1,26 @@
 import { MeshmarkError } from '../model/errors.ts'
-import type { CompareOptions, CompareSpec, EachSpec, ExecSpec, JobOptions, JobSpec, MeasureOptions, RunSpec } from './options.ts'
+import type { AnyJobOptions, CompareOptions, CompareSpec, EachSpec, ExecSpec, JobOptions, JobSpec, MapSpec, MeasureOptions, RunSpec } from './options.ts'
 
 /** Every key of `T`: the compiler sees that none is missing. */
 type Keys<T> = Record<keyof T, true>
 
+const ANY: Keys<AnyJobOptions> = {
+  files: true,
+  data: true,
+  collect: true,
+  collectMax: true,
+  name: true,
+  id: true,
+  replicas: true,
+  priority: true,
+  deadline: true
+}
+
 const JOB: Keys<JobOptions> = {
+  ...ANY,
   on: true,
   where: true,
   require: true,
-  files: true,
   stdin: true,
   env: true,
   shell: true,
@@ -16,12 +28,7 @@ const JOB: Keys<JobOptions> = {
   build: true,
   buildTimeout: true,
   buildMemory: true,
-  name: true,
-  id: true,
-  replicas: true,
   retryLost: true,
-  priority: true,
-  deadline: true,
   timeout: true,
   cpuTime: true,
   memory: true,
@@ -58,8 +65,9 @@ const RUN_SPEC: Keys<RunSpec> = { ...MEASURE, kind: true, commands: true }
 const COMPARE_SPEC: Keys<CompareSpec> = { ...COMPARE, kind: true, commands: true }
 const EXEC_SPEC: Keys<ExecSpec> = { ...JOB, kind: true, command: true, retry: true }
 const EACH_SPEC: Keys<EachSpec> = { ...EXEC_SPEC, items: true }
+const MAP_SPEC: Keys<MapSpec> = { ...ANY, kind: true, map: true }
 
-const KEYS: Record<JobSpec['kind'], object> = { run: RUN_SPEC, compare: COMPARE_SPEC, exec: EXEC_SPEC, each: EACH_SPEC }
+const KEYS: Record<JobSpec['kind'], object> = { run: RUN_SPEC, compare: COMPARE_SPEC, exec: EXEC_SPEC, each: EACH_SPEC, map: MAP_SPEC }
 
 /** Throws `usage` for a key that a job of this kind does not have: an option that is misspelt must not be passed over. */
 export function checkKeys (spec: JobSpec): void {

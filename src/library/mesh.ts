@@ -4,7 +4,8 @@ import { parseDuration } from '../model/units.ts'
 import { finishedJob, resultsOf } from '../roles/client/finished.ts'
 import { clientOf, register, unregister } from '../roles/client/handles.ts'
 import { jobInfo, type JobInfo } from './events.ts'
-import { type ExecResult, type ItemOptions, MeshJob, type SignalOptions } from './job.ts'
+import { type ExecResult, type ItemOptions, type MapResultOptions, MeshJob, type SignalOptions } from './job.ts'
+import { isNumbered } from './map-result.ts'
 import { type PlanInfo, planInfo } from './plan.ts'
 import { MAX_CHANGES, Profile, readProfile } from './profile.ts'
 import { draftOf } from './request.ts'
@@ -13,7 +14,7 @@ import { Tokens } from './tokens.ts'
 import { countOf, textOf } from './values.ts'
 import type { Distributed, DistributeOptions } from '../functions/index.ts'
 import type { ItemResult } from './items.ts'
-import type { CommandLine, CompareOptions, Duration, JobOptions, JobSpec, MeasureOptions } from './options.ts'
+import type { AnyJobOptions, CommandLine, CompareOptions, Duration, ExecOptions, JobSpec, MapOptions, MapSpec, MeasureOptions } from './options.ts'
 import type { JobKind } from '../model/job.ts'
 import type { ProfileChange } from '../model/profile.ts'
 import type { JobState } from '../model/states.ts'
@@ -27,6 +28,8 @@ export interface SubmitOptions extends SignalOptions {
 export interface LogOptions extends SignalOptions {
   /** Only what was printed on the worker of this name. */
   worker?: string
+  /** Of a map: only what this command of each worker's list has printed, from 1. */
+  command?: number
   /** Go on until the job has ended. @default false */
   follow?: boolean
 }
@@ -106,12 +109,12 @@ export class Mesh {
   }
 
   /** Runs once on any free worker. An abort cancels the job. */
-  async exec (command: CommandLine, options: JobOptions & SubmitOptions = {}): Promise<ExecResult> {
+  async exec (command: CommandLine, options: ExecOptions & SubmitOptions = {}): Promise<ExecResult> {
     return this.#toItsEnd({ kind: 'exec', command }, options, async (job, signal) => job.execResult({ signal }))
   }
 
   /** Runs once for each item, on all free workers. Whoever leaves the loop early, or aborts, cancels the rest. */
-  async * each (command: CommandLine, items: readonly string[], { signal, onUpload, ordered, ...options }: JobOptions & SubmitOptions & ItemOptions = {}): AsyncGenerator<ItemResult, void, undefined> {
+  async * each (command: CommandLine, items: readonly string[], { signal, onUpload, ordered, ...options }: ExecOptions & SubmitOptions & ItemOptions = {}): AsyncGenerator<ItemResult, void, undefined> {
     const job = await this.submit({ kind: 'each', command, items, ...options }, { signal, onUpload })
     let isWhole = false
 
@@ -123,6 +126,11 @@ export class Mesh {
         await job.cancel().catch(() => {})
       }
     }
+  }
+
+  /** Each worker its own list of commands: what a map file says, or `{ file }` that says it. An abort cancels the job. */
+  async map (map: MapSpec['map'], { maxOutput, ...options }: MapOptions & SubmitOptions & Pick<MapResultOptions, 'maxOutput'> = {}): Promise<Awaited<ReturnType<MeshJob['mapResult']>>> {
+    return this.#toItsEnd({ kind: 'map', map }, options, async (job, signal) => job.mapResult({ maxOutput, signal }))
   }
 
   /** A function whose calls run on free workers of this mesh. */
@@ -164,10 +172,11 @@ export class Mesh {
   }
 
   /** What programs have printed; of a measured one, its first run. */
-  async * logs (selector: string, { worker, follow = false, signal }: LogOptions = {}): AsyncGenerator<LogPiece, void, undefined> {
+  async * logs (selector: string, { worker, command, follow = false, signal }: LogOptions = {}): AsyncGenerator<LogPiece, void, undefined> {
     const client = clientOf(this)
     const { view } = await client.show(selector, 'none', { signal })
     const names = new Map<string, string>()
+    const isAsked = command == null ? () => true : isNumbered(view, command)
     const replies = view.job.each == null
       ? client.attach(view.job.id, { output: true, follow, signal })
       : client.attachItems(view.job.id, { ordered: true, follow, signal })
@@ -188,7 +197,7 @@ export class Mesh {
         }
       }
 
-      yield * pieces.filter(piece => worker == null || piece.worker === worker)
+      yield * pieces.filter(piece => (worker == null || piece.worker === worker) && isAsked(piece.task))
     }
   }
 
@@ -241,7 +250,7 @@ export class Mesh {
     await Promise.all([client.close(), this.#admin?.then(async admin => admin.close(), () => {})])
   }
 
-  async #toItsEnd<T> (spec: JobSpec, { signal, onUpload, ...options }: JobOptions & SubmitOptions, wait: (job: MeshJob, signal?: AbortSignal) => Promise<T>): Promise<T> {
+  async #toItsEnd<T> (spec: JobSpec, { signal, onUpload, ...options }: AnyJobOptions & SubmitOptions, wait: (job: MeshJob, signal?: AbortSignal) => Promise<T>): Promise<T> {
     const job = await this.submit({ ...spec, ...options } as JobSpec, { signal, onUpload })
 
     try {

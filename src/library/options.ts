@@ -1,3 +1,4 @@
+import type { MapContent, MapFile, MapText } from './map-content.ts'
 import type { Metric } from '../model/comparison.ts'
 import type { Requirement } from '../model/requirements.ts'
 
@@ -27,15 +28,41 @@ export type FileSpec =
   | { path: string, name?: string }
   | { name: string, content: string | Uint8Array, executable?: boolean }
 
-/** Where, with what and how far: what may be said of every job. Names and meanings are those of the command line. */
-export interface JobOptions {
+/** Files that many jobs use: a file or a folder of this machine, or what it holds. */
+export type DataSpec =
+  | string
+  | { content: string | Uint8Array }
+  | { files: ReadonlyArray<{ name: string, content: string | Uint8Array, executable?: boolean }> }
+
+/** What may be said of every job, whatever it does. */
+export interface AnyJobOptions {
+  files?: readonly FileSpec[]
+  /** Data sets: `data/NAME` beside the program, sent once and kept by the workers. */
+  data?: Readonly<Record<string, DataSpec>>
+  /** Patterns of files that are brought back, such as `'out/*'` or `'**\/*.log'`: of the last run. See `job.collect()`. */
+  collect?: readonly string[]
+  /** At most so much of one task. @default '256M' */
+  collectMax?: Size
+  /** To find the job by. */
+  name?: string
+  /** ULID of the job; the same id again is the same job. @default a new one */
+  id?: string
+  /** Accept it only when so many masters have it on disk. @default those that are live */
+  replicas?: number
+  /** Which of one's own jobs goes first: -100 to 100, higher ones before lower ones. @default 0 */
+  priority?: number
+  /** What has not ended so long after the job was accepted is cancelled. @default never */
+  deadline?: Duration
+}
+
+/** Where, with what and how far: what may be said of every job with a command. Names and meanings are those of the command line. */
+export interface JobOptions extends AnyJobOptions {
   /** `'all'`, `'any'`, so many workers, or names: `'lab-[1-4],pi-kitchen'`. @default 'all' for run and compare, 'any' otherwise */
   on?: string | number | readonly string[]
   /** Only workers like this: `'arch=arm64,cores=8..'`, or `{ arch: 'arm64', 'label.zone': 'lab' }`. */
   where?: string | readonly string[] | Readonly<Record<string, string | number>>
   /** Protections of the sandbox without which it must not run. */
   require?: readonly Requirement[]
-  files?: readonly FileSpec[]
   /** What every run reads as its standard input: a path of this machine, or content. @default nothing */
   stdin?: string | { content: string | Uint8Array }
   /** Environment of the program. */
@@ -49,18 +76,8 @@ export interface JobOptions {
   /** @default 10m */
   buildTimeout?: Duration
   buildMemory?: Size
-  /** To find the job by. */
-  name?: string
-  /** ULID of the job; the same id again is the same job. @default a new one */
-  id?: string
-  /** Accept it only when so many masters have it on disk. @default those that are live */
-  replicas?: number
   /** With `on: 'any'`: run it elsewhere when its worker has been lost for so long; it may then run twice. */
   retryLost?: Duration
-  /** Which of one's own jobs goes first: -100 to 100, higher ones before lower ones. @default 0 */
-  priority?: number
-  /** What has not ended so long after the job was accepted is cancelled. @default never */
-  deadline?: Duration
   /** Wall time of one run. @default '1h' */
   timeout?: Duration
   /** CPU time of one run, all its processes together. */
@@ -139,22 +156,32 @@ export interface CompareSpec extends CompareOptions {
   commands: readonly CommandLine[]
 }
 
-export interface ExecSpec extends JobOptions {
-  kind: 'exec'
-  command: CommandLine
+/** How a program is handed out. */
+export interface ExecOptions extends JobOptions {
   /** After a failure so many times more, each after twice the pause of the one before: `3`, or `'3:10s'`. @default never */
   retry?: string | number
 }
 
-export interface EachSpec extends JobOptions {
+export interface ExecSpec extends ExecOptions {
+  kind: 'exec'
+  command: CommandLine
+}
+
+export interface EachSpec extends ExecOptions {
   kind: 'each'
   /** `{}` in its arguments is the item; without one the item is its last argument. */
   command: CommandLine
   /** A task each. */
   items: readonly string[]
-  /** After a failure so many times more, each after twice the pause of the one before: `3`, or `'3:10s'`. @default never */
-  retry?: string | number
+}
+
+export type MapOptions = AnyJobOptions
+
+export interface MapSpec extends MapOptions {
+  kind: 'map'
+  /** Which worker does which commands: what a map file says, or such a file. */
+  map: MapContent | MapFile | MapText
 }
 
 /** What `submit` takes, and what the HTTP interface takes as JSON. */
-export type JobSpec = RunSpec | CompareSpec | ExecSpec | EachSpec
+export type JobSpec = RunSpec | CompareSpec | ExecSpec | EachSpec | MapSpec

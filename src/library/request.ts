@@ -1,27 +1,36 @@
+import { dirname } from 'node:path'
 import { quote } from 'shlex'
 import { MeshmarkError } from '../model/errors.ts'
 import { MAX_MASTERS } from '../model/job.ts'
 import { LIMIT_KEYS, type Limits } from '../model/limits.ts'
+import { parseSize } from '../model/units.ts'
+import { collectOf } from '../roles/client/draft/collect-options.ts'
 import { splitCommand } from '../roles/client/draft/command-words.ts'
 import { comparedLines, comparisonOf, pairsPlanOf, readThreshold } from '../roles/client/draft/comparison.ts'
 import { draftJob, type DraftRequest } from '../roles/client/draft/draft.ts'
 import { hookLinesOf } from '../roles/client/draft/hooks.ts'
+import { checkNames } from '../roles/client/draft/names.ts'
 import { checkItemCommand, itemsOfWords } from '../roles/client/draft/items.ts'
 import { readPriority, readRetry } from '../roles/client/draft/retry.ts'
 import type { JobOptions as DraftOptions } from '../roles/client/draft/job-options.ts'
 import { LIMIT_OPTIONS, parseLimit } from '../roles/client/draft/limit-options.ts'
 import { measuringOf, readCodes, readQuietWait } from '../roles/client/draft/measuring.ts'
 import { checkParameters } from '../roles/client/draft/parameter-options.ts'
+import { PayloadFiles } from '../roles/client/draft/payload-files.ts'
 import type { Parameter } from '../roles/client/draft/parameters.ts'
 import { planOf } from '../roles/client/draft/plan.ts'
-import type { DraftFile, JobDraft } from '../roles/client/types.ts'
+import { readMapFile } from '../roles/client/map-file/read-file.ts'
+import type { DraftDataSet, DraftFile, JobDraft } from '../roles/client/types.ts'
+import { dataOf } from './data.ts'
 import { checkKeys } from './keys.ts'
-import type { CommandLine, CompareSpec, EachSpec, ExecSpec, JobOptions, JobSpec, MeasureOptions, RunSpec } from './options.ts'
+import type { AnyJobOptions, CommandLine, CompareSpec, EachSpec, ExecSpec, JobOptions, JobSpec, MapSpec, MeasureOptions, RunSpec } from './options.ts'
 import { countOf, durationOf, listOf, percentOf, textOf } from './values.ts'
 
 export interface RequestContext {
   /** Files of the job that are here under other names. */
   given?: readonly DraftFile[]
+  /** Data sets of the job, beside those that it names. */
+  data?: readonly DraftDataSet[]
   /** The job is another one's: no file of this machine is looked at. */
   onlyGiven?: boolean
 }
@@ -34,10 +43,14 @@ export interface RequestContext {
 export async function draftOf (spec: JobSpec, context: RequestContext = {}): Promise<{ draft: JobDraft, hints: string[] }> {
   checkKeys(spec)
 
-  return await draftJob({ ...requestOf(spec), ...filesOf(spec, context) })
+  const data = [...context.data ?? [], ...await dataOf(spec.data)]
+
+  return spec.kind === 'map'
+    ? { draft: await mapDraftOf(spec, { data, ...filesOf(spec, context) }), hints: [] }
+    : await draftJob({ ...requestOf(spec), data, ...filesOf(spec, context) })
 }
 
-function requestOf (spec: JobSpec): DraftRequest {
+function requestOf (spec: Exclude<JobSpec, MapSpec>): DraftRequest {
   switch (spec.kind) {
     case 'run': return measureRequest(spec, linesOf(spec.commands, spec.shell))
     case 'compare': return measureRequest(spec, linesOf(spec.commands, spec.shell))
@@ -117,25 +130,77 @@ function eachRequest (spec: EachSpec): DraftRequest {
   return { ...request, items: items.items }
 }
 
+/** A map that is a text is read as its file would be, complaints with lines included. */
+async function mapDraftOf (spec: MapSpec, { given, onlyGiven, data }: Pick<DraftRequest, 'given' | 'onlyGiven' | 'data'>): Promise<JobDraft> {
+  // the reader of YAML is large, and most jobs are no maps
+  const { draftMap } = await import('../roles/client/map-file/draft-map.ts')
+  const named = await namedFiles(spec.files)
+  const options = anyOptionsOf(spec)
+  const collect = collectOf(options)
+  const { map } = spec
+
+  checkNames(options)
+
+  const { source, file, folder } = map != null && 'file' in map && onlyGiven !== true
+    ? { source: { text: await readMapFile(textOf(map.file, 'map.file')) }, file: map.file, folder: dirname(map.file) }
+    : { source: map != null && 'yaml' in map ? { text: textOf(map.yaml, 'map.yaml') } : { value: map }, file: 'map', folder: '.' }
+  const draft = await draftMap(source, file, { folder, given: [...given ?? [], ...named], onlyGiven })
+  const { id, name = draft.name, replicas, priority, deadline } = options
+
+  return {
+    ...draft,
+    ...(name == null ? {} : { name }),
+    ...(id == null ? {} : { id }),
+    ...(replicas == null ? {} : { replicas }),
+    ...(priority == null ? {} : { priority }),
+    ...(deadline == null ? {} : { deadlineMs: Math.round(deadline) }),
+    ...(collect == null ? {} : { collect }),
+    ...(data == null || data.length === 0 ? {} : { data: [...data] })
+  }
+}
+
+/** Files of this machine that go along under names of their own, each looked at. */
+async function namedFiles (files: JobOptions['files'] = []): Promise<DraftFile[]> {
+  const found = new PayloadFiles()
+
+  for (const text of withOf(files)) {
+    await found.addWith(text)
+  }
+
+  return found.all
+}
+
+function anyOptionsOf (spec: AnyJobOptions): DraftOptions {
+  return {
+    ...(spec.name == null ? {} : { name: spec.name }),
+    ...(spec.id == null ? {} : { id: spec.id }),
+    replicas: countOf(spec.replicas, '--replicas', 1, MAX_MASTERS),
+    ...(spec.priority == null ? {} : { priority: readPriority(textOf(spec.priority, '--priority')) }),
+    deadline: durationOf(spec.deadline, '--deadline'),
+    ...(spec.collect == null ? {} : { collect: listOf(spec.collect)!.map(pattern => textOf(pattern, '--collect')) }),
+    ...(spec.collectMax == null ? {} : { collectMax: parseSize(textOf(spec.collectMax, '--collect-max'), '--collect-max') })
+  }
+}
+
+function withOf (files: JobOptions['files'] = []): string[] {
+  return files.flatMap(file => typeof file === 'string' ? [file] : 'path' in file ? [file.name == null ? file.path : `${file.path}=${file.name}`] : [])
+}
+
 function optionsOf (spec: JobOptions): DraftOptions {
   return {
     ...(spec.on == null ? {} : { on: listOf(spec.on)!.map(part => textOf(part, '--on')).join(',') }),
     where: wheresOf(spec.where),
     ...(spec.require == null ? {} : { require: [...spec.require] }),
-    with: (spec.files ?? []).flatMap(file => typeof file === 'string' ? [file] : 'path' in file ? [file.name == null ? file.path : `${file.path}=${file.name}`] : []),
+    with: withOf(spec.files),
     ...(spec.stdin == null ? {} : { stdin: typeof spec.stdin === 'string' ? spec.stdin : STDIN }),
     env: Object.entries(spec.env ?? {}).map(([key, value]) => `${key}=${textOf(value, `--env ${key}`)}`),
-    ...(spec.name == null ? {} : { name: spec.name }),
-    ...(spec.id == null ? {} : { id: spec.id }),
     ...(spec.shell == null ? {} : { shell: spec.shell }),
     ...(spec.variant == null ? {} : { variant: spec.variant.map(text => textOf(text, '--variant')) }),
     ...(spec.build == null ? {} : { build: textOf(spec.build, 'build') }),
     ...(spec.buildTimeout == null ? {} : { buildTimeout: parseLimit('wallMs', '--build-timeout', textOf(spec.buildTimeout, '--build-timeout')) }),
     ...(spec.buildMemory == null ? {} : { buildMemory: parseLimit('memoryBytes', '--build-memory', textOf(spec.buildMemory, '--build-memory')) }),
-    replicas: countOf(spec.replicas, '--replicas', 1, MAX_MASTERS),
     retryLost: durationOf(spec.retryLost, '--retry-lost'),
-    ...(spec.priority == null ? {} : { priority: readPriority(textOf(spec.priority, '--priority')) }),
-    deadline: durationOf(spec.deadline, '--deadline'),
+    ...anyOptionsOf(spec),
     ...limitsOf(spec)
   }
 }
@@ -170,7 +235,7 @@ function wheresOf (where: JobOptions['where']): string[] {
 
 const STDIN = 'stdin'
 
-function filesOf (spec: JobOptions, { given = [], onlyGiven }: RequestContext): Pick<DraftRequest, 'given' | 'onlyGiven'> {
+function filesOf (spec: JobSpec, { given = [], onlyGiven }: RequestContext): Pick<DraftRequest, 'given' | 'onlyGiven'> {
   const files: DraftFile[] = [...given]
 
   for (const file of spec.files ?? []) {
@@ -179,7 +244,7 @@ function filesOf (spec: JobOptions, { given = [], onlyGiven }: RequestContext): 
     }
   }
 
-  if (spec.stdin != null && typeof spec.stdin !== 'string') {
+  if (spec.kind !== 'map' && spec.stdin != null && typeof spec.stdin !== 'string') {
     files.push({ source: bytesOf(spec.stdin.content), path: STDIN })
   }
 

@@ -54,7 +54,7 @@ export function mapRows (finished: FinishedJob): MapRow[] {
 function byWorker ({ workers }: FinishedJob): FinishedWorker[][] {
   const lists = new Map<string, FinishedWorker[]>()
 
-  for (const task of [...workers].sort(inOrder)) {
+  for (const task of [...workers].sort((a, b) => inListOrder(a.task, b.task))) {
     const { worker } = parseMapTask(task.task)
 
     lists.set(worker, [...lists.get(worker) ?? [], task])
@@ -63,8 +63,9 @@ function byWorker ({ workers }: FinishedJob): FinishedWorker[][] {
   return [...lists.values()].sort(([a], [b]) => a!.info.name.localeCompare(b!.info.name, 'en', { numeric: true }))
 }
 
-function inOrder (a: FinishedWorker, b: FinishedWorker): number {
-  const [first, second] = [parseMapTask(a.task), parseMapTask(b.task)]
+/** Tasks of one worker as they are done. */
+export function inListOrder (a: string, b: string): number {
+  const [first, second] = [parseMapTask(a), parseMapTask(b)]
 
   return first.list - second.list || first.entry - second.entry
 }

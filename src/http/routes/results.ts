@@ -1,10 +1,12 @@
 import { z } from 'zod'
+import { MAX_ENTRIES } from '../../model/map.ts'
 import { isTaskEnd } from '../../model/states.ts'
 import { parseDuration } from '../../model/units.ts'
+import { isNumbered, mapResult, TaskOutputs } from '../../library/map-result.ts'
 import { RESULT_FORMATS, Results, type ResultFormat } from '../../library/results.ts'
 import { execStatus } from '../../roles/client/exec-status.ts'
 import { finishedJob, resultsOf } from '../../roles/client/finished.ts'
-import { jsonBytes } from '../exchange/bytes.ts'
+import { jsonBytes, type JsonBytes } from '../exchange/bytes.ts'
 import { aboutJob, HttpProblem, usage } from '../exchange/problem.ts'
 import { json, route, type Route } from '../exchange/route.ts'
 import { firstOf } from '../exchange/sessions.ts'
@@ -88,20 +90,21 @@ export function resultRoutes (): Route[] {
       path: '/v1/jobs/{id}/output',
       id: 'jobOutput',
       summary: 'What the programs of a job have printed, as it is',
-      description: 'Of a measured program its first run. Several tasks come one after the other.',
+      description: 'Of a measured program its first run. Several tasks come one after the other; of a map one command of one worker: worker and command.',
       access: 'read',
       lasting: true,
       params: JOB_PARAMS,
       query: z.strictObject({
         stream: z.enum(['stdout', 'stderr']).default('stdout').describe('Which stream'),
         worker: z.string().max(100).optional().describe('Only of the worker of this name'),
+        command: z.coerce.number().int().min(1).max(MAX_ENTRIES).optional().describe("Of a map: only of the command with this number in its worker's list"),
         wait
       }),
       answers: {
         200: { description: 'The bytes', content: { 'application/octet-stream': undefined }, headers: { 'Meshmark-Exit-Code': 'What meshmark exec would exit with; only of a job of exec without items that has ended' } },
         202: notYet
       },
-      handle: async ({ params: { id = '' }, query: { stream, worker, wait }, session, signal }) => {
+      handle: async ({ params: { id = '' }, query: { stream, worker, command, wait }, session, signal }) => {
         const client = await session.client()
         const waiting = await ended(client, id, wait, signal)
 
@@ -115,8 +118,12 @@ export function resultRoutes (): Route[] {
           throw new HttpProblem(404, 'usage', `worker '${worker}' has no part in this job`)
         }
 
-        return new Response(streamOf(output(client, view, { stream, worker, signal }), { signal }), {
-          headers: { 'content-type': 'application/octet-stream', ...(isOver(view) && view.job.kind === 'exec' && view.job.each == null ? { 'meshmark-exit-code': String(codeOf(view, events)) } : {}) }
+        if (command != null && view.job.map == null) {
+          throw usage('only a map has numbered commands: leave command out')
+        }
+
+        return new Response(streamOf(output(client, view, { stream, worker, command, signal }), { signal }), {
+          headers: { 'content-type': 'application/octet-stream', ...(isOver(view) && view.job.kind === 'exec' && view.job.each == null && view.job.map == null ? { 'meshmark-exit-code': String(codeOf(view, events)) } : {}) }
         })
       }
     })
@@ -176,55 +183,59 @@ function codeOf (view: JobView, events: SubmitReply[]): number {
 }
 
 async function outcomeOf (client: Client, selector: string, signal: AbortSignal): Promise<z.infer<typeof outcome>> {
-  const outputs = new Map<string, { stdout: Uint8Array[], stderr: Uint8Array[] }>()
+  const outputs = new TaskOutputs(MAX_OUTCOME_BYTES)
   const { view, events } = await aboutJob(selector, async () => client.show(selector, undefined, { signal }))
 
   if (view.job.kind !== 'exec' || view.job.each != null) {
-    throw usage('only a job of kind exec has an outcome: see its results, its events or its output')
+    throw usage('only a job of kind exec or map has an outcome: see its results, its events or its output')
   }
 
   const results = resultsOf(events)
-  let room = MAX_OUTCOME_BYTES
-  let isTruncated = false
+  const printed = (task: string): { stdout: JsonBytes, stderr: JsonBytes } => {
+    const { stdout, stderr } = outputs.of(task)
+
+    return { stdout: jsonBytes(stdout), stderr: jsonBytes(stderr) }
+  }
 
   for await (const reply of client.attach(view.job.id, { output: true, follow: false, signal })) {
     if (reply.kind === 'output') {
-      const output = outputs.get(reply.task) ?? { stdout: [], stderr: [] }
-      const kept = reply.data.subarray(0, room)
+      outputs.take(reply.task, reply.stream, reply.data)
+    }
+  }
 
-      isTruncated ||= kept.byteLength < reply.data.byteLength
-      room -= kept.byteLength
-      output[reply.stream].push(kept)
-      outputs.set(reply.task, output)
+  const common = { id: view.job.id, state: view.state, truncated: outputs.truncated }
+
+  if (view.job.map != null) {
+    const { code, workers } = mapResult(finishedJob({ view, results }))
+
+    return {
+      ...common,
+      ...(isOver(view) ? { code } : {}),
+      tasks: workers.flatMap(({ worker, commands }) => commands.map(({ reason, ...command }) => ({ ...command, worker, ...(reason == null ? {} : { message: reason }), ...printed(command.task) })))
     }
   }
 
   return {
-    id: view.job.id,
-    state: view.state,
+    ...common,
     ...(isOver(view) ? { code: codeOf(view, events) } : {}),
-    tasks: view.tasks.map(({ task, worker, workerName, state, reason }) => {
-      const { stdout = [], stderr = [] } = outputs.get(task) ?? {}
-
-      return {
-        task,
-        worker: worker == null ? '' : workerName,
-        state,
-        ...(isTaskEnd(state) ? execStatus(results.get(task), reason ?? state) : {}),
-        stdout: jsonBytes(Buffer.concat(stdout)),
-        stderr: jsonBytes(Buffer.concat(stderr))
-      }
-    }),
-    truncated: isTruncated
+    tasks: view.tasks.map(({ task, worker, workerName, state, reason }) => ({
+      task,
+      worker: worker == null ? '' : workerName,
+      state,
+      ...(isTaskEnd(state) ? execStatus(results.get(task), reason ?? state) : {}),
+      ...printed(task)
+    }))
   }
 }
 
-async function * output (client: Client, { job, tasks }: JobView, { stream, worker, signal }: { stream: 'stdout' | 'stderr', worker?: string, signal: AbortSignal }): AsyncGenerator<Uint8Array> {
-  const isOf = (task: string): boolean => worker == null || tasks.some(view => view.task === task && view.workerName === worker)
+async function * output (client: Client, view: JobView, { stream, worker, command, signal }: { stream: 'stdout' | 'stderr', worker?: string, command?: number, signal: AbortSignal }): AsyncGenerator<Uint8Array> {
+  const { job, tasks } = view
+  const isAsked = command == null ? () => true : isNumbered(view, command)
+  const asked = new Set(tasks.filter(({ task, workerName }) => isAsked(task) && (worker == null || workerName === worker)).map(({ task }) => task))
 
   if (job.each == null) {
     for await (const reply of client.attach(job.id, { output: true, follow: false, signal })) {
-      if (reply.kind === 'output' && reply.stream === stream && isOf(reply.task)) {
+      if (reply.kind === 'output' && reply.stream === stream && asked.has(reply.task)) {
         yield reply.data
       }
     }

@@ -1,11 +1,13 @@
 import { z } from 'zod'
+import { MAX_PATTERNS } from '../../model/collect.ts'
 import { METRICS } from '../../model/comparison.ts'
 import { MAX_ITEMS } from '../../model/each.ts'
 import { MAX_COMMANDS } from '../../model/job.ts'
 import { MAX_FILES } from '../../model/payload.ts'
 import { REQUIREMENTS } from '../../model/requirements.ts'
 import { MAX_VARIANTS } from '../../model/variants.ts'
-import type { CompareOptions, EachSpec, ExecSpec, JobOptions, MeasureOptions } from '../../library/options.ts'
+import { mapContent, mapText } from './map.ts'
+import type { AnyJobOptions, CompareOptions, EachSpec, ExecSpec, JobOptions, MapSpec, MeasureOptions } from '../../library/options.ts'
 
 /*
  * A job as JSON: the fields of the library (src/library/options.ts) with their
@@ -28,12 +30,25 @@ const named = { name: z.string().max(512).describe('Its path beside the program'
 
 export const file = z.union([z.strictObject({ ...named, ...content }), z.strictObject({ ...named, ...base64 }), z.strictObject({ ...named, ...upload })])
 export const stdin = z.union([z.strictObject(content), z.strictObject(base64), z.strictObject(upload)])
+export const dataSet = z.union([...stdin.options, z.strictObject({ files: z.array(file).min(1).max(MAX_FILES) })])
+
+const any = {
+  files: z.array(file).max(MAX_FILES).optional().describe('Files that go along and lie beside the program'),
+  data: z.record(z.string().max(64), dataSet).optional().describe('Data sets: data/NAME beside the program is the file, or a folder with the files; sent once, and kept by the workers'),
+  collect: z.array(z.string().max(1_000)).max(MAX_PATTERNS).optional().describe("Patterns of files that are brought back, such as 'out/*' or '**/*.log': of the last run"),
+  collectMax: size.optional().describe('At most so much of one task'),
+  name: z.string().max(64).optional().describe('To find the job by'),
+  id: z.string().max(26).optional().describe('ULID; the same id again is the same job'),
+  replicas: count.optional().describe('Accept it only when so many masters have it on disk'),
+  priority: count.optional().describe('Which of one\'s own jobs goes first: -100 to 100'),
+  deadline: duration.optional().describe('What has not ended so long after the job was accepted is cancelled')
+} satisfies Record<keyof AnyJobOptions, z.ZodType>
 
 const job = {
+  ...any,
   on: z.union([text, count, z.array(text).max(10_000)]).optional().describe("'all', 'any', so many workers, or names: 'lab-[1-4],pi'. Default: all for run and compare, any otherwise"),
   where: z.union([text, z.array(text).max(64), z.record(z.string(), z.union([z.string(), z.number()]))]).optional().describe("Only workers like this: 'arch=arm64,cores=8..', or {\"arch\": \"arm64\"}"),
   require: z.array(z.enum(REQUIREMENTS)).optional().describe('Protections of the sandbox without which it must not run'),
-  files: z.array(file).max(MAX_FILES).optional().describe('Files that go along and lie beside the program'),
   stdin: stdin.optional().describe('What every run reads as its standard input'),
   env: z.record(z.string(), text).optional().describe('Environment of the program'),
   shell: z.boolean().optional().describe('Hand the command line to sh -c'),
@@ -41,12 +56,7 @@ const job = {
   build: text.optional().describe('A line for sh that every worker does first, once, in a sandbox; files that it leaves are there in every run'),
   buildTimeout: duration.optional().describe('Wall time of the build'),
   buildMemory: size.optional().describe('Memory of the build'),
-  name: z.string().max(64).optional().describe('To find the job by'),
-  id: z.string().max(26).optional().describe('ULID; the same id again is the same job'),
-  replicas: count.optional().describe('Accept it only when so many masters have it on disk'),
   retryLost: duration.optional().describe("With on: 'any': run it elsewhere when its worker has been lost for so long; it may then run twice"),
-  priority: count.optional().describe('Which of one\'s own jobs goes first: -100 to 100'),
-  deadline: duration.optional().describe('What has not ended so long after the job was accepted is cancelled'),
   timeout: duration.optional().describe('Wall time of one run'),
   cpuTime: duration.optional().describe('CPU time of one run, all its processes together'),
   memory: size.optional().describe('Memory of all its processes together'),
@@ -103,9 +113,11 @@ export const jobSpec = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('run').describe('Measure'), commands, ...measure }),
   z.strictObject({ kind: z.literal('compare').describe('Compare with the first command'), commands, ...compare }),
   z.strictObject({ kind: z.literal('exec').describe('Run once on a free worker'), ...exec }),
-  z.strictObject({ kind: z.literal('each').describe('Run once for each item'), ...each })
+  z.strictObject({ kind: z.literal('each').describe('Run once for each item'), ...each }),
+  z.strictObject({ kind: z.literal('map').describe('Each worker its own list of commands'), ...any, map: z.union([mapContent, mapText]) } satisfies Record<keyof MapSpec, z.ZodType>)
 ])
 
 export type JobBody = z.infer<typeof jobSpec>
 export type FileBody = z.infer<typeof file>
 export type ContentBody = z.infer<typeof stdin>
+export type DataBody = z.infer<typeof dataSet>

@@ -68,16 +68,20 @@ export const data = z.union([z.strictObject({ text: z.string() }), z.strictObjec
 export const outcome = named('Outcome', {
   id: z.string(),
   state: jobState,
-  code: z.int().optional().describe('Once it has ended, what meshmark exec would exit with; of several tasks the highest'),
+  code: z.int().optional().describe('Once it has ended, what meshmark exec would exit with, of several tasks the highest; of a map what meshmark map would'),
   tasks: z.array(z.looseObject({
     task: z.string(),
     worker: z.string(),
+    number: z.int().optional().describe("Of a map: its place in the worker's list, from 1"),
+    title: z.string().optional().describe('Of a map: the command'),
+    restarts: z.int().optional().describe('Of a map: how often it was run again'),
     state: z.string(),
     code: z.int().optional(),
     message: z.string().optional(),
+    wallNs: z.number().optional(),
     stdout: data,
     stderr: data
-  })),
+  })).describe('Of a map those of each worker in the order in which they are done'),
   truncated: z.boolean().describe('There is more output than fits here: see /v1/jobs/{id}/output')
 })
 
@@ -85,6 +89,21 @@ export const event = z.looseObject({
   kind: z.enum(['job', 'task', 'phase', 'transfer', 'progress', 'output', 'result', 'counts', 'items', 'end']),
   id: z.string().optional().describe('For Last-Event-ID')
 }).meta({ id: 'Event' })
+
+export const collected = named('Collected', {
+  files: z.array(z.looseObject({
+    path: z.string().describe('For /collected/file: WORKER/…, no two are the same'),
+    worker: z.string(),
+    peerId: z.string(),
+    task: z.string(),
+    attempt: z.int(),
+    size: z.int(),
+    executable: z.boolean()
+  })),
+  count: z.int().describe('How many there are, whatever `limit` and `offset` say'),
+  skipped: z.array(z.looseObject({ worker: z.string(), peerId: z.string(), task: z.string(), reasons: z.array(z.string()) })).describe('What was left out, in words'),
+  open: z.int().describe('Tasks that may still bring something back')
+})
 
 export const nodeRow = named('Node', {
   role: z.enum(['master', 'worker']),

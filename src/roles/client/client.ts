@@ -229,12 +229,12 @@ class MeshClient implements Client {
     }
   }
 
-  async * collectedChunks ({ execution, payload }: CollectedRecord, { signal }: Asking = {}): AsyncGenerator<Uint8Array> {
+  async * collectedChunks ({ execution, payload }: CollectedRecord, { from = 0, signal }: Asking & { from?: number } = {}): AsyncGenerator<Uint8Array> {
     const digests = payload?.chunks ?? []
     const patience = this.#link.patience()
     const failures = new Failures()
 
-    for (let next = 0; next < digests.length;) {
+    for (let next = from; next < digests.length;) {
       const master = this.#link.master
       const watch = this.#link.watch(master, signal)
 

@@ -112,7 +112,7 @@ function safeName (name: string): string {
   return safe === '' ? '_' : safe
 }
 
-function filesOf ({ payload }: CollectedRecord): PayloadFile[] {
+export function filesOf ({ payload }: CollectedRecord): PayloadFile[] {
   const files = payload?.files ?? []
   const bad = files.find(({ path }) => !isCollectedPath(path))
 

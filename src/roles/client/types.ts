@@ -160,8 +160,8 @@ export interface Client {
   show: (selector: string, items?: ShownItems, options?: Asking) => Promise<{ view: JobView, events: SubmitReply[] }>
   /** What the tasks of a job have brought back so far, with what they left out. The contents are fetched with `collectedChunks`, or written with saveCollected. */
   collected: (selector: string, options?: Asking) => Promise<{ view: JobView, records: CollectedRecord[] }>
-  /** The contents of a record's files, one after the other in the order of its payload, each chunk verified. Goes on with another master when one is lost. */
-  collectedChunks: (record: CollectedRecord, options?: Asking) => AsyncIterable<Uint8Array>
+  /** The contents of a record's files, one after the other in the order of its payload, from chunk `from` on, each chunk verified. Goes on with another master when one is lost. */
+  collectedChunks: (record: CollectedRecord, options?: Asking & { from?: number }) => AsyncIterable<Uint8Array>
   nodes: (options?: Asking) => Promise<NodeRow[]>
   /** The latest that fit, the latest first; `limit` is 20 unless it is given. */
   jobs: (limit?: number, options?: JobFilter & Asking) => Promise<JobRow[]>

@@ -6,7 +6,7 @@ import type { Build } from '../../../model/build.ts'
 import type { Command, JobKind, Program } from '../../../model/job.ts'
 import type { Variant } from '../../../model/variants.ts'
 import type { Plan } from '../../../model/plan.ts'
-import type { DraftFile, JobDraft } from '../types.ts'
+import type { DraftDataSet, DraftFile, JobDraft } from '../types.ts'
 import { buildOf, insideFolder, sourcesOf } from './build.ts'
 import { collectOf } from './collect-options.ts'
 import { collectCommands, readProgram, type ProgramWord } from './command-words.ts'
@@ -44,6 +44,8 @@ export interface DraftRequest {
   items?: string[]
   /** Files beside those that the options name: bytes, or what lies somewhere under another name. */
   given?: readonly DraftFile[]
+  /** Data sets instead of those that the options name. */
+  data?: readonly DraftDataSet[]
   /** Only these go along, and no file of this machine is looked at. */
   onlyGiven?: boolean
 }
@@ -59,7 +61,7 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
   const require = readRequirements(options.require)
   const env = readEnv(options.env ?? [])
   const collect = collectOf(options)
-  const data = request.onlyGiven === true ? [] : await dataSetsOf(options.data)
+  const data = request.data ?? (request.onlyGiven === true ? [] : await dataSetsOf(options.data))
   const typed = collectCommands(words, request.commands, { shell: options.shell, names: request.names, hooks: request.hooks, parameters: request.parameters })
 
   checkNames(options)
@@ -147,7 +149,7 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
       ...(options.priority == null ? {} : { priority: options.priority }),
       ...(options.deadline == null ? {} : { deadlineMs: Math.round(options.deadline) }),
       ...(collect == null ? {} : { collect }),
-      ...(data.length === 0 ? {} : { data }),
+      ...(data.length === 0 ? {} : { data: [...data] }),
       ...request.measuring
     },
     hints: [...(request.onlyGiven === true ? [] : forgottenFiles(commands, files.all.map(({ path }) => path))), ...unusedParameters(request), ...(build != null && files.all.length === 0 ? ['note: no file goes along for --build: add --with FILE for each that it reads'] : [])]

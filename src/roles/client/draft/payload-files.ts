@@ -45,7 +45,7 @@ export class PayloadFiles {
    * @param setup - the job has a setup, which may make what is not there yet
    */
   async addProgram (path: string, setup = false): Promise<string> {
-    const given = this.#givenAs(path)
+    const given = this.givenAs(path)
 
     if (given != null) {
       this.#files.set(given, { ...this.#files.get(given)!, executable: true })
@@ -72,7 +72,7 @@ export class PayloadFiles {
    * @param isMade - the build's line says that it makes it
    */
   async addBuilt (path: string, isMade: boolean): Promise<string> {
-    const given = this.#givenAs(path)
+    const given = this.givenAs(path)
     const name = insideFolder(path)
 
     if (given != null) {
@@ -88,7 +88,7 @@ export class PayloadFiles {
 
   /** The program of some workers, under this path in the payload. */
   async addVariant (file: string, path: string): Promise<string> {
-    const given = this.#givenAs(file)
+    const given = this.givenAs(file)
 
     if (given != null) {
       return given
@@ -116,6 +116,12 @@ export class PayloadFiles {
 
   /** `FILE` or `FILE=NAME`, where NAME may name folders. Resolves with its path in the payload. */
   async addWith (text: string): Promise<string> {
+    const given = this.givenAs(text)
+
+    if (given != null) {
+      return given
+    }
+
     this.#refuseUngiven(text, 'file')
 
     const { path, name } = await splitName(text)
@@ -128,7 +134,7 @@ export class PayloadFiles {
   }
 
   async addStdin (path: string, name = basename(path)): Promise<string> {
-    const given = this.#givenAs(path)
+    const given = this.givenAs(path)
 
     if (given != null) {
       return given
@@ -139,7 +145,8 @@ export class PayloadFiles {
     return this.#add(path, name, (await look(path, '--stdin file')).mode)
   }
 
-  #givenAs (path: string): string | undefined {
+  /** The path in the payload of a file that was given, however it is written; undefined for any other. */
+  givenAs (path: string): string | undefined {
     const name = path.replace(/^(\.\/+)+/, '')
 
     return this.#given.has(name) ? name : undefined

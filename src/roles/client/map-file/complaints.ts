@@ -3,9 +3,11 @@ import { printable } from '../../../model/text.ts'
 
 /** What is wrong at one place of a file, and what to do. */
 export interface Complaint {
-  /** From 1. */
+  /** From 1; of what is no text, its place among all values, and 0. */
   line: number
   column: number
+  /** Of what is no text: `lists[0].commands[2]`. */
+  path?: string
   text: string
 }
 
@@ -13,12 +15,12 @@ export interface Complaint {
 const MAX_TOLD = 20
 const MAX_TEXT = 500
 
-/** Everything that is wrong with a file, at once: `lines` has `FILE:LINE:COLUMN: what`, in the order of the file. */
+/** Everything that is wrong with a file, at once: `lines` has `FILE:LINE:COLUMN: what`, or `FILE 'PATH': what`, in the order of the file. */
 export class FileError extends MeshmarkError {
   readonly lines: string[]
 
   constructor (file: string, readonly complaints: readonly Complaint[]) {
-    const told = complaints.slice(0, MAX_TOLD).map(({ line, column, text }) => `${file}:${line}:${column}: ${printable(text, MAX_TEXT)}`)
+    const told = complaints.slice(0, MAX_TOLD).map(({ line, column, path, text }) => `${path == null ? `${file}:${line}:${column}` : `${file}${path === '' ? '' : ` '${printable(path, MAX_TEXT)}'`}`}: ${printable(text, MAX_TEXT)}`)
     const more = complaints.length - told.length
     const lines = more > 0 ? [...told, `and ${more} more mistakes in ${file}`] : told
 

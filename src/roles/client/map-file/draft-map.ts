@@ -5,24 +5,32 @@ import { PayloadFiles } from '../draft/payload-files.ts'
 import { readMap } from './read-map.ts'
 import type { Command } from '../../../model/job.ts'
 import type { MapEntry, MapList } from '../../../model/map.ts'
-import type { JobDraft } from '../types.ts'
+import type { DraftFile, JobDraft } from '../types.ts'
 import type { MapFile, MapFileCommand } from './map-file.ts'
-import type { Place, YamlReader } from './yaml-reader.ts'
+import type { Place, YamlReader, YamlSource } from './yaml-reader.ts'
 
 /** What a draft of a map has, beside what may be said of any job. */
 export type MapDraft = Pick<JobDraft, 'name' | 'kind' | 'commands' | 'files' | 'env' | 'limits' | 'placement' | 'plan' | 'map'>
 
+export interface MapContext {
+  /** Where the paths in it begin. */
+  folder: string
+  /** Files of the job that are here under other names. */
+  given?: readonly DraftFile[]
+  /** The job is another one's: no file of this machine is looked at. */
+  onlyGiven?: boolean
+}
+
 /**
- * Turns the text of a map file into a job. Looks at every file that goes
- * along. Throws a FileError with everything that is wrong, files that are not
- * there included.
+ * Turns a map file, or what such a file says, into a job. Looks at every file
+ * that goes along. Throws a FileError with everything that is wrong, files that
+ * are not there included.
  *
  * @param file - as it is called in complaints
- * @param folder - where the paths in it begin
  */
-export async function draftMap (text: string, file: string, folder: string): Promise<MapDraft> {
-  const { map, reader } = readMap(text, file)
-  const files = new Sent(reader, folder)
+export async function draftMap (source: YamlSource, file: string, context: MapContext): Promise<MapDraft> {
+  const { map, reader } = readMap(source, file)
+  const files = new Sent(reader, context)
   const commands: Command[] = []
   const known = new Map<string, number>()
 
@@ -97,13 +105,14 @@ async function commandOf ({ argv, program, name, env, limits, stdin, with: more,
 
 /** Files that go along. What is wrong with one is a complaint at its place. */
 class Sent {
-  readonly #files = new PayloadFiles()
+  readonly #files: PayloadFiles
   readonly #reader: YamlReader
-  readonly #folder: string
+  readonly #context: MapContext
 
-  constructor (reader: YamlReader, folder: string) {
+  constructor (reader: YamlReader, context: MapContext) {
+    this.#files = new PayloadFiles(context.given, context.onlyGiven)
     this.#reader = reader
-    this.#folder = folder
+    this.#context = context
   }
 
   get all (): JobDraft['files'] {
@@ -120,6 +129,11 @@ class Sent {
 
   /** `FILE` or `FILE=NAME`; one that is really called `a=b` is meant as a whole. */
   async addWith (text: string, at: Place): Promise<void> {
+    if (this.#files.givenAs(text) != null || this.#context.onlyGiven === true) {
+      await this.#try(at, async () => this.#files.addWith(text))
+      return
+    }
+
     const whole = this.#pathOf(text)
     const equals = text.lastIndexOf('=')
     const isWhole = equals === -1 || await stat(whole).then(() => true, () => false)
@@ -129,7 +143,7 @@ class Sent {
   }
 
   #pathOf (path: string): string {
-    return isAbsolute(path) ? path : join(this.#folder, path)
+    return isAbsolute(path) || this.#files.givenAs(path) != null ? path : join(this.#context.folder, path)
   }
 
   async #try<T> (at: Place, add: () => Promise<T>): Promise<T | undefined> {

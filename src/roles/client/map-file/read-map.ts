@@ -8,7 +8,7 @@ import { readEnv, readFiles, readLimits } from './read-parts.ts'
 import { readRestart } from './read-restart.ts'
 import { YamlReader } from './yaml-reader.ts'
 import type { Defaults, MapFile, MapFileCommand, MapFileList } from './map-file.ts'
-import type { Entry, Place } from './yaml-reader.ts'
+import type { Entry, Place, YamlSource } from './yaml-reader.ts'
 
 const MAP_KEYS = ['name', 'report-every', 'env', 'limits', 'restart', 'with', 'lists']
 const LIST_KEYS = ['on', 'where', 'keep-going', 'commands']
@@ -21,14 +21,16 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 /**
  * Reads what a map file says. Throws a FileError that names every mistake with
- * its line and column. Looks at no other file.
+ * its line and column, or its path in a value. Looks at no other file.
  *
  * @param file - as it is called in complaints
  */
-export function readMap (text: string, file: string): { map: MapFile, reader: YamlReader } {
-  refuseBinary(text, file)
+export function readMap (source: YamlSource, file: string): { map: MapFile, reader: YamlReader } {
+  if ('text' in source) {
+    refuseBinary(source.text, file)
+  }
 
-  const reader = new YamlReader(file, text)
+  const reader = new YamlReader(file, source)
 
   // what follows would complain of what the parser made of it
   reader.complaints.raise()

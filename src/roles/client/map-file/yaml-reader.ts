@@ -1,8 +1,8 @@
 import { closest, distance } from 'fastest-levenshtein'
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import { Document, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
 import { isMeshmarkError } from '../../../model/errors.ts'
 import { Complaints } from './complaints.ts'
-import type { Document, Node, Scalar } from 'yaml'
+import type { Node, Scalar } from 'yaml'
 
 /** Aliases may make much of little: what is looked at has an end. */
 const MAX_LOOKS = 1_000_000
@@ -23,23 +23,32 @@ export interface Entry {
   at: Node
 }
 
+/** What is read: a text, or what such a text would say, as a value of JSON. */
+export type YamlSource = { text: string } | { value: unknown }
+
 /**
  * A YAML file that is read by what is expected of it. Whatever is otherwise
- * becomes a complaint with its line and column, and reading goes on with
- * `undefined` in its place.
+ * becomes a complaint with its line and column, or with its path in a value,
+ * and reading goes on with `undefined` in its place.
  */
 export class YamlReader {
   readonly complaints: Complaints
   readonly root: Place
-  readonly #document: Document.Parsed
+  readonly #document: Document
   readonly #lines = new LineCounter()
   readonly #aliases = new Map<Node, Place>()
+  readonly #isText: boolean
+  /** Where each node of a value is, once somebody asks. */
+  #paths?: Map<Node, { path: string, order: number }>
   #looks = 0
 
-  constructor (file: string, text: string) {
+  constructor (file: string, source: YamlSource) {
     this.complaints = new Complaints(file)
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true })
-    this.root = this.#document.contents
+    this.#isText = 'text' in source
+    this.#document = 'text' in source
+      ? parseDocument(source.text, { lineCounter: this.#lines, prettyErrors: false, merge: true })
+      : new Document(source.value)
+    this.root = this.#document.contents as Place
 
     for (const { message, pos } of [...this.#document.errors, ...this.#document.warnings]) {
       this.#complainAt(pos[0], `this is no YAML: ${message}`)
@@ -48,7 +57,13 @@ export class YamlReader {
 
   /** About what stands there; about the whole file where nothing does. */
   complain (at: Place, text: string): void {
-    this.#complainAt(at?.range?.[0] ?? 0, text)
+    if (this.#isText) {
+      this.#complainAt(at?.range?.[0] ?? 0, text)
+    } else {
+      const { path, order } = (at == null ? undefined : this.#pathOf(at)) ?? { path: '', order: 0 }
+
+      this.complaints.add({ line: order, column: 0, path, text })
+    }
   }
 
   /** What `read` makes of it; an error for people becomes a complaint. */
@@ -142,7 +157,7 @@ export class YamlReader {
     const word = isScalar(node) ? wordOf(node) : undefined
 
     if (word == null) {
-      this.complain(node?.range == null ? at : node, `${what} must be a text, not ${describe(node)}${node == null || isNothing(node) ? ': write \'\' for one without characters' : ''}`)
+      this.complain(node == null || (this.#isText && node.range == null) ? at : node, `${what} must be a text, not ${describe(node)}${node == null || isNothing(node) ? ': write \'\' for one without characters' : ''}`)
     }
 
     return word
@@ -191,6 +206,26 @@ export class YamlReader {
     }
 
     return node
+  }
+
+  #pathOf (node: Node): { path: string, order: number } | undefined {
+    if (this.#paths == null) {
+      const paths = new Map<Node, { path: string, order: number }>()
+
+      this.#paths = paths
+      visit(this.#document, {
+        Node: (key, node, ancestors) => {
+          const pair = ancestors.at(-1)
+          const holder = ancestors.findLast(other => isMap(other) || isSeq(other)) as Node | undefined
+          const before = (holder == null ? undefined : paths.get(holder))?.path ?? ''
+          const name = isPair(pair) ? `${before === '' ? '' : '.'}${String(isScalar(pair.key) ? pair.key.value : '')}` : typeof key === 'number' ? `[${key}]` : ''
+
+          paths.set(node, { path: `${before}${name}`, order: paths.size })
+        }
+      })
+    }
+
+    return this.#paths.get(node)
   }
 
   #complainAt (offset: number, text: string): void {

@@ -4,13 +4,13 @@ import { readMap } from '../../../../src/roles/client/map-file/read-map.ts'
 import type { MapFile } from '../../../../src/roles/client/map-file/map-file.ts'
 
 function read (text: string): MapFile {
-  return readMap(text, 'jobs.yaml').map
+  return readMap({ text }, 'jobs.yaml').map
 }
 
 /** Every line that is said of it. */
 function complaints (text: string): string[] {
   try {
-    readMap(text, 'jobs.yaml')
+    readMap({ text }, 'jobs.yaml')
   } catch (err) {
     if (err instanceof FileError) {
       return err.lines

@@ -6,6 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { isMeshmarkError } from '../../../../src/model/errors.ts'
 import { readMap } from '../../../../src/roles/client/map-file/read-map.ts'
+import { mapContent } from '../../../../src/http/schema/map.ts'
+import type { YamlSource } from '../../../../src/roles/client/map-file/yaml-reader.ts'
 import type { Arbitrary } from 'fast-check'
 
 const SCHEMA = JSON.parse(readFileSync(join(import.meta.dirname, '../../../../docs/map.schema.json'), 'utf8'))
@@ -13,8 +15,12 @@ const validate = new Ajv({ allowUnionTypes: true, strict: true, strictRequired: 
 
 /** What the reader says of it; undefined = it takes it. */
 function refusal (text: string): string | undefined {
+  return refusalOf({ text })
+}
+
+function refusalOf (source: YamlSource): string | undefined {
   try {
-    readMap(text, 'm.yaml')
+    readMap(source, 'm.yaml')
   } catch (err) {
     if (isMeshmarkError(err)) {
       return err.message
@@ -110,6 +116,24 @@ describe('the JSON Schema of maps', () => {
       if (!isMeaning) {
         expect(validate(parse(text)), `${text}\nreader: ${said}\nschema: ${JSON.stringify(validate.errors)}`).toBe(said == null)
       }
+    }), { numRuns: 300 })
+  })
+
+  it('is what the HTTP interface takes too, as JSON', () => {
+    fc.assert(fc.property(map, ({ 'x-own': _, ...value }) => {
+      expect(mapContent.safeParse(value).error?.message).toBeUndefined()
+    }), { numRuns: 100 })
+  })
+})
+
+describe('a map that is no text', () => {
+  it('is read as its text would be, and has the same mistakes, at places of its own', () => {
+    fc.assert(fc.property(map, fc.nat(), fc.nat(CHANGES.length - 1), (value, at, change) => {
+      const all = places(value)
+      const changed = put(value, all[at % all.length]!, CHANGES[change]!)
+      const words = (text = ''): string[] => text.split('\n').map(line => line.replace(/^m\.yaml(:\d+:\d+| '[^']*')?: /, '')).sort()
+
+      expect(words(refusalOf({ value: changed }))).toEqual(words(refusal(stringify(changed))))
     }), { numRuns: 300 })
   })
 })
