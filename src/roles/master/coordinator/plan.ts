@@ -5,7 +5,7 @@ import { expandTargets, isBehind } from './map-lists.ts'
 import { comesBefore } from './queue.ts'
 import { emptyCoordinator } from './state.ts'
 import { stepCoordinator } from './step.ts'
-import { emptyIndex, newTrack, tasksOf } from './track.ts'
+import { emptyIndex, newTrack, retrack, tasksOf } from './track.ts'
 import { KEPT_FREE, misfitOf, obstacleOf } from './why.ts'
 import type { CoordinatorEffect, CoordinatorState, JobEntry, Target, TaskEntry, WorkerEntry } from './state.ts'
 import type { JobPlan, PlannedWorker } from '../../../model/job-plan.ts'
@@ -81,20 +81,23 @@ function givenBy (effect: CoordinatorEffect, job: string): string[] {
   return given.filter(({ executions }) => executions.some(execution => parseExecutionId(execution).job === job)).map(({ worker }) => worker)
 }
 
-/** What measures waits until a worker has nothing else to do, and whatever comes behind it waits as well. */
+/** What measures waits until a worker has nothing else to do, and what comes behind it waits as well: whose turn it is there only all of them together tell. */
 function addBlocking (stage: CoordinatorState, state: CoordinatorState): void {
-  if (![...stage.index.free].some(id => placesTaken(stage.workers.get(id)!) > 0)) {
+  const kept = new Set([...stage.index.free].filter(id => placesTaken(stage.workers.get(id)!) > 0))
+
+  if (kept.size === 0) {
     return
   }
 
   for (const entry of state.index.open) {
-    if (entry.job.kind === 'run' && entry.queued > 0) {
-      const tasks = [...entry.tasks].filter(([, { state }]) => state === 'queued' || entry.held != null)
+    const tasks = entry.queued === 0 ? [] : entry.held != null ? [...entry.tasks.values()] : firstQueued(entry, kept, stage.index.placesInAll)
+
+    if (tasks.length > 0) {
       const copy: JobEntry = {
         ...entry,
         open: 0,
         queued: 0,
-        tasks: new Map(tasks.map(([name, task]) => [name, { ...task, asked: new Set(task.asked), doubted: new Set(task.doubted), track: { ...newTrack(), active: task.track.active } }])),
+        tasks: new Map(tasks.map(task => [task.name, { ...task, asked: new Set(task.asked), doubted: new Set(task.doubted), track: { ...newTrack(), active: task.track.active } }])),
         ...(entry.held == null ? {} : { held: new Map() }),
         ...(entry.group == null ? {} : { group: { ...entry.group, members: new Set(entry.group.members) } })
       }
@@ -103,6 +106,17 @@ function addBlocking (stage: CoordinatorState, state: CoordinatorState): void {
       tasksOf(stage, copy)
     }
   }
+
+  retrack(stage)
+  // none of them has just come
+  Object.values(stage.index.fresh).forEach(some => { some.clear() })
+}
+
+/** What of a job may be given to one of these workers: no more of what anybody may do than there are places. */
+function firstQueued ({ tasks }: JobEntry, workers: ReadonlySet<string>, places: number): TaskEntry[] {
+  let left = places
+
+  return [...tasks.values()].filter(({ state, target }) => state === 'queued' && (target == null ? left-- > 0 : workers.has(target)))
 }
 
 function planWorker (state: CoordinatorState, worker: WorkerEntry, { entry, queued, own, given }: Rehearsal, viewer: string, nowMs: number): PlannedWorker {

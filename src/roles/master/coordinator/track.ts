@@ -239,7 +239,11 @@ function enqueue (state: CoordinatorState, entry: JobEntry, task: TaskEntry, isQ
         index.openLanes.add(lane)
       }
 
-      // of one that has others already: nobody with room may do these
+      index.fresh.lanes.add(lane)
+    }
+
+    // of one that has others already nobody with room may do these; a worker by name may be kept free for one that measures, and this one does not
+    if (lane.target != null) {
       index.fresh.lanes.add(lane)
     }
 
