@@ -2,7 +2,7 @@ import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { signIn, type App } from './live/app.ts'
 import { ApiError } from './api/link.ts'
-import { findToken, keepToken } from './api/session.ts'
+import { findToken, keepToken, tokenOfAddress } from './api/session.ts'
 import { AppContext, useFragment, useStore } from './parts/hooks.ts'
 import { Empty, Failure, Loading } from './parts/notice.tsx'
 import { hrefOf, parseRoute, type Route } from './state/route.ts'
@@ -10,7 +10,7 @@ import { Frame } from './views/frame.tsx'
 import { JobPage } from './views/job.tsx'
 import { Jobs } from './views/jobs.tsx'
 import { Mesh } from './views/mesh.tsx'
-import { SignIn } from './views/sign-in.tsx'
+import { SignIn, SignInAgain } from './views/sign-in.tsx'
 
 const TITLES: Record<Route['view'], string> = { mesh: 'Mesh', jobs: 'Jobs', job: 'Job', unknown: 'Not found' }
 
@@ -21,7 +21,14 @@ function Page ({ token }: { token: string | undefined }) {
   const [isTrying, setTrying] = useState(token != null)
 
   const enter = async (token: string): Promise<void> => {
-    setApp(await signIn(token))
+    if (await app?.renew(token) === true) {
+      return
+    }
+
+    const next = await signIn(token)
+
+    app?.close()
+    setApp(next)
     setProblem(undefined)
   }
   const leave = (why?: string): void => {
@@ -48,8 +55,15 @@ function Page ({ token }: { token: string | undefined }) {
     }
   }, [])
 
+  // a link that is opened in a tab that shows the page already changes nothing but the fragment
+  useEffect(() => {
+    linked = token => {
+      enter(token).catch(err => { setProblem(err.message) })
+    }
+  })
+
   if (app != null) {
-    return <AppContext.Provider value={app}><SignedIn app={app} onLeave={leave} /></AppContext.Provider>
+    return <AppContext.Provider value={app}><SignedIn app={app} onLeave={leave} onToken={enter} /></AppContext.Provider>
   }
 
   return isTrying
@@ -59,19 +73,24 @@ function Page ({ token }: { token: string | undefined }) {
       : <SignIn key={problem} problem={problem} onToken={enter} />
 }
 
-function SignedIn ({ app, onLeave }: { app: App, onLeave: (why?: string) => void }) {
+function SignedIn ({ app, onLeave, onToken }: { app: App, onLeave: (why?: string) => void, onToken: (token: string) => Promise<void> }) {
   const { phase, detail } = useStore(app.linkState)
   const route = parseRoute(useFragment())
 
   useEffect(() => {
     if (phase === 'refused') {
-      onLeave(detail)
+      keepToken(undefined)
     }
   }, [phase])
 
   useEffect(() => { document.title = `${TITLES[route.view]} · Meshmark` }, [route.view])
 
-  return <Frame route={route} onSignOut={() => { onLeave() }}>{viewOf(route)}</Frame>
+  return (
+    <>
+      <Frame route={route} onSignOut={() => { onLeave() }}>{viewOf(route)}</Frame>
+      {phase === 'refused' ? <SignInAgain problem={detail} onToken={onToken} onLeave={() => { onLeave() }} /> : null}
+    </>
+  )
 }
 
 function viewOf (route: Route) {
@@ -82,5 +101,16 @@ function viewOf (route: Route) {
     case 'unknown': return <><h1>Not found</h1><Empty title='There is no such view'><p><a href={hrefOf({ view: 'mesh' })}>To the mesh</a></p></Empty></>
   }
 }
+
+let linked: (token: string) => void = () => {}
+
+// before the views hear of it, which would take the token for a place of theirs
+window.addEventListener('hashchange', ({ oldURL }) => {
+  const token = tokenOfAddress(new URL(oldURL).hash)
+
+  if (token != null) {
+    linked(token)
+  }
+})
 
 render(<Page token={findToken()} />, document.getElementById('page')!)

@@ -116,11 +116,43 @@ describe('the link', () => {
     expect(others).toBe(0)
   })
 
-  it('is refused, and no more tried, when the token counts no more', async () => {
-    const origin = await serve((_, response) => { response.writeHead(401).end('{"code":"refused","detail":"this token has expired"}') })
-    const { link } = linkTo(origin)
+  it('is refused when the token counts no more, and goes on behind the last event with the next one', async () => {
+    const asked: Array<[string | undefined, string | string[] | undefined]> = []
+    const origin = await serve((request, response) => {
+      const { authorization, 'last-event-id': last } = request.headers
 
-    await expect(link.follow('/v1/events', { signal: new AbortController().signal, quietMs: 1_000, onMessage: () => {} })).rejects.toThrow('this token has expired')
-    expect(link.state.phase).toBe('refused')
+      asked.push([authorization, last])
+
+      if (asked.length === 1) {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).end('id: p1\ndata: 1\n\n')
+      } else if (authorization === 'Bearer mmh1-secret-token') {
+        response.writeHead(401).end('{"code":"refused","detail":"this token has expired"}')
+      } else {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).end('id: p2\ndata: 2\n\n')
+      }
+    })
+    const { link, states } = linkTo(origin)
+    const data: string[] = []
+    const following = link.follow('/v1/events', { signal: new AbortController().signal, quietMs: 1_000, onMessage: message => data.push(message.data) === 2 })
+
+    await expect.poll(() => link.state.phase, { timeout: 5_000 }).toBe('refused')
+    expect(link.state.detail).toBe('this token has expired')
+    await expect(link.get('/v1/health')).rejects.toEqual(new ApiError(401, 'refused', 'this token has expired'))
+    link.renew('mmh1-next')
+    await following
+    expect(data).toEqual(['1', '2'])
+    expect(asked.at(-1)).toEqual(['Bearer mmh1-next', 'p1'])
+    expect(states.at(-1)?.phase).toBe('live')
+  })
+
+  it('waits for another token no longer than it is wanted', async () => {
+    const origin = await serve((_, response) => { response.writeHead(401).end('{}') })
+    const { link } = linkTo(origin)
+    const stop = new AbortController()
+    const following = link.follow('/v1/events', { signal: stop.signal, quietMs: 1_000, onMessage: () => {} })
+
+    await expect.poll(() => link.state.phase, { timeout: 5_000 }).toBe('refused')
+    stop.abort()
+    await following
   })
 })

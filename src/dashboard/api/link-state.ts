@@ -28,6 +28,8 @@ export type LinkEvent =
   /** Only of the one in use: whoever was late to notice changes nothing. */
   | { kind: 'failed', base: string, detail: string }
   | { kind: 'refused', detail: string }
+  /** Another token is used from now on. */
+  | { kind: 'renewed' }
   /** Where masters answer, as one of them says. */
   | { kind: 'masters', urls: readonly string[] }
 
@@ -56,6 +58,8 @@ export function reduceLink (state: LinkState, event: LinkEvent): LinkState {
     }
     case 'refused':
       return { ...state, phase: 'refused', detail: event.detail }
+    case 'renewed':
+      return { phase: 'connecting', bases: state.bases, base: state.base, failures: 0 }
     case 'masters':
       return withMasters(state, event.urls)
   }

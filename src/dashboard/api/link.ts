@@ -33,17 +33,28 @@ const REQUEST_MS = 30_000
  */
 export class Link {
   #state: LinkState
+  #token: string
+  /** Streams that wait for another token. */
+  readonly #refused = new Set<() => void>()
   readonly #options: LinkOptions
   readonly #fetch: typeof fetch
 
   constructor (options: LinkOptions) {
     this.#options = options
+    this.#token = options.token
     this.#state = initialLink(options.origin)
     this.#fetch = options.fetch ?? fetch.bind(globalThis)
   }
 
   get state (): LinkState {
     return this.#state
+  }
+
+  /** From now on with this token; streams that were refused go on. */
+  renew (token: string): void {
+    this.#token = token
+    this.#dispatch({ kind: 'renewed' })
+    this.#refused.forEach(goOn => { goOn() })
   }
 
   /** Where masters answer, so that there is somewhere to go. */
@@ -67,7 +78,8 @@ export class Link {
   /**
    * Takes a stream of events until `onMessage` has enough or the signal fires;
    * a stream that breaks goes on behind the last event, here or at another
-   * master. Throws ApiError for what a master refuses.
+   * master. When the token counts no more it waits for the next one. Throws
+   * ApiError for what a master refuses besides.
    */
   async follow (path: string, { signal, quietMs, onMessage }: FollowOptions): Promise<void> {
     let last: string | undefined
@@ -92,11 +104,30 @@ export class Link {
           return
         }
 
+        if (err instanceof ApiError && err.status === 401) {
+          this.#dispatch({ kind: 'refused', detail: err.message })
+          await this.#renewed(signal)
+          continue
+        }
+
         this.#takeError(err, base)
       }
 
       await pause(waitMs(this.#state), signal)
     }
+  }
+
+  async #renewed (signal: AbortSignal): Promise<void> {
+    await new Promise<void>(resolve => {
+      const goOn = (): void => {
+        this.#refused.delete(goOn)
+        signal.removeEventListener('abort', goOn)
+        resolve()
+      }
+
+      this.#refused.add(goOn)
+      signal.addEventListener('abort', goOn)
+    })
   }
 
   async #stream (base: string, path: string, last: string | undefined, quietMs: number, signal: AbortSignal, take: (message: SseMessage) => boolean): Promise<boolean> {
@@ -160,7 +191,7 @@ export class Link {
       method,
       signal,
       headers: {
-        authorization: `Bearer ${this.#options.token}`,
+        authorization: `Bearer ${this.#token}`,
         accept,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(last == null ? {} : { 'last-event-id': last })

@@ -8,15 +8,20 @@ const KEY = 'meshmark.token'
  * address.
  */
 export function findToken (): string | undefined {
+  return tokenOfAddress('#/mesh') ?? stored()
+}
+
+/** The token behind `#`, which stands there no longer than this takes. @param instead - what stands there then */
+export function tokenOfAddress (instead: string): string | undefined {
   const fragment = location.hash
   const token = tokenOfFragment(fragment)
 
   if (fragment.startsWith('#token=')) {
     // at once: neither the history nor a bookmark is to have it
-    history.replaceState(null, '', `${location.pathname}${location.search}#/mesh`)
+    history.replaceState(null, '', `${location.pathname}${location.search}${instead}`)
   }
 
-  return token ?? stored()
+  return token
 }
 
 export function keepToken (token: string | undefined): void {

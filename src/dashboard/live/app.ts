@@ -40,6 +40,24 @@ export class App {
     return this.mayChange && this.who.role === 'admin'
   }
 
+  /**
+   * Goes on with another token, where that is one for the same: what is seen
+   * and typed stays. False when it is one of another mesh or other rights.
+   * Throws as signIn.
+   */
+  async renew (token: string): Promise<boolean> {
+    const who = await new Link({ origin: this.linkState.value.base, token, onState: () => {} }).get<Who>('/v1/health')
+
+    if (who.mesh !== this.who.mesh || who.role !== this.who.role || who.access !== this.who.access) {
+      return false
+    }
+
+    this.link.renew(token)
+    keepToken(token)
+
+    return true
+  }
+
   /** Follows the mesh until `close`. */
   start (): void {
     void this.link.follow('/v1/events', {

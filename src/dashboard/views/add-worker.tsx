@@ -1,32 +1,83 @@
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { Action } from '../parts/action.tsx'
-import { useApp } from '../parts/hooks.ts'
+import { Copy } from '../parts/copy.tsx'
+import { useApp, useNow, useStore } from '../parts/hooks.ts'
+import { Mark } from '../parts/mark.tsx'
 import { CommandLine } from '../parts/notice.tsx'
+import { QrCode } from '../parts/qr.tsx'
+import { hrefOf } from '../state/route.ts'
+import { stateOf } from '../state/workers.ts'
 import { joinLine } from '../text/join-line.ts'
+import { workerTone } from '../text/states.ts'
+import { age } from '../text/times.ts'
 
-/** A token for a worker, as the line to paste on its machine. */
+interface Invitation { line: string, expiresAt: number }
+
+/** Of those that have joined, the latest are named. */
+const SHOWN = 8
+
+/** A token for a worker, as the line to paste on its machine, and who came with it. */
 export function AddWorker () {
   const { link } = useApp()
-  const [line, setLine] = useState<string>()
+  const [invitation, setInvitation] = useState<Invitation>()
 
   return (
     <div class='add-worker'>
-      {line == null
+      {invitation == null
         ? (
           <Action
             label='Add a worker' busyLabel='Making a token…' act={async () => {
-              const { text, addresses } = await link.send<{ text: string, addresses: string[] }>('POST', '/v1/tokens', { role: 'worker' })
+              const { text, addresses, token } = await link.send<{ text: string, addresses: string[], token: { expiresAt: number } }>('POST', '/v1/tokens', { role: 'worker' })
 
-              setLine(joinLine(text, addresses))
+              setInvitation({ line: joinLine(text, addresses), expiresAt: token.expiresAt })
             }}
           />
           )
+        : <Inviting {...invitation} onDone={() => { setInvitation(undefined) }} />}
+    </div>
+  )
+}
+
+function Inviting ({ line, expiresAt, onDone }: Invitation & { onDone: () => void }) {
+  return (
+    <div class='notice notice-narrow inviting'>
+      <div>
+        <p>Paste this on the new machine, or read it there with a camera. For any number of workers; it is shown this once.</p>
+        <CommandLine>{line}</CommandLine>
+        <p><Copy text={line} label='Copy the line' /> <button type='button' onClick={onDone}>Done</button></p>
+        <p class='dim'><Left expiresAt={expiresAt} /></p>
+        <Newcomers />
+      </div>
+      <QrCode text={line} label='The same line as a QR code' />
+    </div>
+  )
+}
+
+/** Not read aloud: it changes all the time and says little. */
+function Left ({ expiresAt }: { expiresAt: number }) {
+  const { mesh } = useApp()
+  const leftMs = expiresAt - (useNow() + useStore(mesh).aheadMs)
+
+  return <>{leftMs > 0 ? `Good for ${age(leftMs)} more.` : 'It has expired: make another one.'}</>
+}
+
+/** Workers that were not there when the line was made. */
+function Newcomers () {
+  const { nodes } = useStore(useApp().mesh)
+  const known = useRef<ReadonlySet<string>>(undefined)
+
+  known.current ??= new Set(nodes.keys())
+
+  const fresh = [...nodes.values()].filter(({ role, peerId }) => role === 'worker' && known.current?.has(peerId) === false)
+
+  return (
+    <div role='status'>
+      {fresh.length === 0
+        ? <p class='dim'>Nobody has joined yet.</p>
         : (
-          <div class='notice notice-narrow' role='status'>
-            <p>Paste this on the new machine. Good for 24 hours, for any number of workers; it is shown this once.</p>
-            <CommandLine>{line}</CommandLine>
-            <button type='button' onClick={() => { setLine(undefined) }}>Done</button>
-          </div>
+          <ul class='newcomers'>
+            {fresh.slice(-SHOWN).map(node => <li key={node.peerId}><a href={hrefOf({ view: 'mesh', worker: node.peerId })}>{node.name}</a> has joined: <Mark tone={workerTone(node.state)}>{stateOf(node)}</Mark></li>)}
+          </ul>
           )}
     </div>
   )

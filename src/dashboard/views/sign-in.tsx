@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { readToken } from '../api/token.ts'
 import { CommandLine } from '../parts/notice.tsx'
 
@@ -9,6 +9,44 @@ interface SignInProps {
 }
 
 export function SignIn ({ problem, onToken }: SignInProps) {
+  return (
+    <main id='main' class='sign-in'>
+      <h1>Meshmark</h1>
+      <TokenForm problem={problem} onToken={onToken} />
+      <div id='token-help' class='sign-in-help'>
+        <p>Make one in a terminal. It is kept in this tab only.</p>
+        <dl>
+          <dt>To be signed in by a link, with what you may there</dt>
+          <dd><CommandLine>meshmark dashboard --open</CommandLine></dd>
+          <dt>To submit jobs and see your own</dt>
+          <dd><CommandLine>meshmark token create client --http</CommandLine></dd>
+          <dt>To drain and add workers as well</dt>
+          <dd><CommandLine>meshmark token create admin --http</CommandLine></dd>
+          <dt>To look at everything and change nothing</dt>
+          <dd><CommandLine>meshmark token create reader --http</CommandLine></dd>
+        </dl>
+      </div>
+    </main>
+  )
+}
+
+/** Above the page, which keeps what was typed: its token counts no more. */
+export function SignInAgain ({ problem, onToken, onLeave }: SignInProps & { onLeave: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null)
+
+  useEffect(() => { dialog.current?.showModal() }, [])
+
+  return (
+    <dialog class='sign-in-again' ref={dialog} aria-labelledby='again-title' onCancel={event => { event.preventDefault() }}>
+      <h2 id='again-title'>Sign in again</h2>
+      <p id='token-help'>What you have typed is kept. A new token is made by <code>meshmark dashboard</code>, or <code>meshmark token create</code>; the link of the first may also be opened in this tab.</p>
+      <TokenForm problem={problem} onToken={onToken} />
+      <button type='button' class='quiet' onClick={onLeave}>Leave the page</button>
+    </dialog>
+  )
+}
+
+function TokenForm ({ problem, onToken }: SignInProps) {
   const [error, setError] = useState(problem)
   const [isBusy, setBusy] = useState(false)
 
@@ -35,25 +73,11 @@ export function SignIn ({ problem, onToken }: SignInProps) {
   }
 
   return (
-    <main id='main' class='sign-in'>
-      <h1>Meshmark</h1>
-      <form onSubmit={event => { void submit(event) }}>
-        <label for='token'>Token</label>
-        <input id='token' name='token' type='password' autocomplete='off' spellcheck={false} required aria-describedby={error == null ? 'token-help' : 'token-error token-help'} aria-invalid={error != null} />
-        {error == null ? null : <p id='token-error' class='field-error' role='alert'>{error}</p>}
-        <button type='submit' class='primary' disabled={isBusy}>{isBusy ? 'Signing in…' : 'Sign in'}</button>
-      </form>
-      <div id='token-help' class='sign-in-help'>
-        <p>Make one in a terminal. It is kept in this tab only.</p>
-        <dl>
-          <dt>To submit jobs and see your own</dt>
-          <dd><CommandLine>meshmark token create client --http</CommandLine></dd>
-          <dt>To drain and add workers as well</dt>
-          <dd><CommandLine>meshmark token create admin --http</CommandLine></dd>
-          <dt>To look at everything and change nothing</dt>
-          <dd><CommandLine>meshmark token create reader --http</CommandLine></dd>
-        </dl>
-      </div>
-    </main>
+    <form onSubmit={event => { void submit(event) }}>
+      <label for='token'>Token</label>
+      <input id='token' name='token' type='password' autocomplete='off' spellcheck={false} required aria-describedby={error == null ? 'token-help' : 'token-error token-help'} aria-invalid={error != null} />
+      {error == null ? null : <p id='token-error' class='field-error' role='alert'>{error}</p>}
+      <button type='submit' class='primary' disabled={isBusy}>{isBusy ? 'Signing in…' : 'Sign in'}</button>
+    </form>
   )
 }
