@@ -7,7 +7,7 @@ import { printable } from '../model/text.ts'
 import { formatBytes } from '../model/units.ts'
 import type { DraftFile } from '../roles/client/types.ts'
 import { ensurePrivateDir, explainDiskFull, openPrivate, syncDir, writeFileAtomic } from '../store/files.ts'
-import { dataRoot } from '../store/instance.ts'
+import { dataRoot } from '../store/folders.ts'
 import { lockHandle } from '../store/lock-file.ts'
 import { type Baseline, type BaselineFile, encodeBaseline, parseBaseline } from './baseline-format.ts'
 

@@ -7,7 +7,7 @@ import { readEnvironment } from '../machine/environment.ts'
 import { QUIET_SHARE } from '../machine/quiet.ts'
 import { QuietWatch } from '../machine/quiet-watch.ts'
 import { formatBytes } from '../model/units.ts'
-import { dataRoot, runtimeDir } from '../store/instance.ts'
+import { dataRoot, runtimeDir } from '../store/folders.ts'
 
 export interface Check {
   name: string

@@ -135,7 +135,7 @@ async function untilLastFails (masters: readonly NodeProcess[], context: Context
 
 /** Clients in other terminals keep a membership of the mesh, and masters that were killed an invitation to it; it is gone for good. */
 async function forgetMesh (meshId: string | undefined): Promise<void> {
-  const { dataRoot } = await import('../store/instance.ts')
+  const { dataRoot } = await import('../store/folders.ts')
   const { removeLocalMesh } = await import('../roles/local.ts')
 
   if (meshId != null) {

@@ -1,4 +1,4 @@
-import stringWidth from 'string-width'
+import stringWidth from 'fast-string-width'
 
 export interface Column {
   key: string
@@ -109,8 +109,6 @@ function fit (columns: readonly Column[], lines: readonly Line[], width: number)
   }
 }
 
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
-
 /** Cut to a width on the screen, with a mark; never through a character. */
 export function cut (text: string, width: number): string {
   if (stringWidth(text) <= width) {
@@ -120,7 +118,7 @@ export function cut (text: string, width: number): string {
   let kept = ''
   let used = 1
 
-  for (const { segment } of segmenter.segment(text)) {
+  for (const { segment } of new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(text)) {
     used += stringWidth(segment)
 
     if (used > width) {

@@ -1,4 +1,4 @@
-import stringWidth from 'string-width'
+import stringWidth from 'fast-string-width'
 import { formatBytes } from '../model/units.ts'
 import { medianIntervalOfSeries } from '../stats/autocorrelation.ts'
 import { median } from '../stats/quantile.ts'

@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runtimeDir } from '../store/instance.ts'
+import { runtimeDir } from '../store/folders.ts'
 import { writeFileAtomic } from '../store/files.ts'
 
 /** Join tokens, as text. Every master of the mesh that this user runs on this machine takes them. */

@@ -2,7 +2,6 @@ import { constants } from 'node:fs'
 import { chmod, chown, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMeshmarkError, MeshmarkError } from '../model/errors.ts'
-import { lockHandle } from '../store/lock-file.ts'
 import { makeFolder } from '../store/make-folder.ts'
 
 export interface Owner {
@@ -40,6 +39,9 @@ export async function prepareOwnedDir (dataRoot: string, meshId: string, role: s
     const handle = await open(dir, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
 
     try {
+      // clients never come here, and to load koffi takes as long as to connect
+      const { lockHandle } = await import('../store/lock-file.ts')
+
       await lockHandle(handle, 'exclusive', dir)
       const { uid, gid } = await stat(dir)
 
