@@ -87,7 +87,7 @@ export async function makeLink (options: ConnectionOptions & { ttl: number, read
 
 async function roleHere ({ token, mesh, master = [] }: ConnectionOptions): Promise<'admin' | 'client'> {
   const { findMesh } = await import('../roles/find-mesh.ts')
-  const { dataRoot } = await import('../store/instance.ts')
+  const { dataRoot } = await import('../store/folders.ts')
 
   return findMesh({ role: 'admin', dataRoot: dataRoot(), masters: master, token, mesh }).then(() => 'admin' as const, () => 'client' as const)
 }

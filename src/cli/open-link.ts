@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MeshmarkError } from '../model/errors.ts'
-import { runtimeDir } from '../store/instance.ts'
+import { runtimeDir } from '../store/folders.ts'
 
 /** A browser that has to be started first has read a file by then. */
 const READ_MS = 15_000
