@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { contentBytes, contentSize } from '../node/payload/source.ts'
 import type { Command } from 'commander'
 import { MeshmarkError } from '../model/errors.ts'
 import type { FinishedJob } from '../model/finished.ts'
@@ -157,7 +158,7 @@ async function standings (files: readonly DraftFile[], baseline: LoadedBaseline)
 }
 
 async function isSame ({ source, executable }: DraftFile, stored: LoadedBaseline['files'][number]): Promise<boolean> {
-  const size = typeof source === 'string' ? (await stat(source)).size : source.byteLength
+  const size = typeof source === 'string' ? (await stat(source)).size : contentSize(source)
 
   if (size !== stored.size || (executable ?? false) !== stored.executable) {
     return false
@@ -170,7 +171,7 @@ async function isSame ({ source, executable }: DraftFile, stored: LoadedBaseline
       hash.update(chunk)
     }
   } else {
-    hash.update(source)
+    hash.update(await contentBytes(source))
   }
 
   return hash.digest('hex') === stored.sha256

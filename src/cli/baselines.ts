@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { isMeshmarkError, MeshmarkError, toError } from '../model/errors.ts'
 import { printable } from '../model/text.ts'
 import { formatBytes } from '../model/units.ts'
+import { contentBytes } from '../node/payload/source.ts'
 import type { DraftFile } from '../roles/client/types.ts'
 import { ensurePrivateDir, explainDiskFull, openPrivate, syncDir, writeFileAtomic } from '../store/files.ts'
 import { dataRoot } from '../store/folders.ts'
@@ -240,7 +241,7 @@ async function keep (file: DraftFile, folder: string): Promise<BaselineFile> {
 /** Resolves with whether it is executable. */
 async function copyOf ({ source, executable }: DraftFile, copy: string): Promise<boolean> {
   if (typeof source !== 'string') {
-    await writeFile(copy, source, { mode: 0o600, flag: 'wx' })
+    await writeFile(copy, await contentBytes(source), { mode: 0o600, flag: 'wx' })
 
     return executable ?? false
   }

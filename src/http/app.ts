@@ -20,6 +20,7 @@ import { tokenRoutes } from './routes/tokens.ts'
 import { firstOf, type Session, Sessions, tooMuch, type BearerSource, type SessionLimits } from './exchange/sessions.ts'
 import { whenOver } from './exchange/stream.ts'
 import { UPLOAD_LIMITS, Uploads, type UploadLimits } from './exchange/uploads.ts'
+import type { OpenPayload } from './exchange/kept-job.ts'
 import type { Bearer } from '../roles/master/bearers.ts'
 import type { Figures } from '../roles/master/figures.ts'
 
@@ -31,8 +32,9 @@ const MAX_REQUESTS = 256
 
 export interface AppOptions extends GuardOptions {
   bearers: BearerSource & { check: (text: string) => Bearer }
-  facts: Omit<MeshFacts, 'coordinates'>
+  facts: Omit<MeshFacts, 'coordinates' | 'uploads'>
   figures: () => Figures
+  openPayload: OpenPayload
   /** Origins of all masters of the mesh: a page that was loaded from one goes on at another. */
   fellows: () => string[]
   /** The dashboard; absent = none is served. */
@@ -59,12 +61,12 @@ export function createApp (options: AppOptions): App {
   const wrong = new RateLimiter()
   const metrics = createMetrics(figures, () => sessions.size)
   const routes: Route[] = [
-    ...jobRoutes({ uploads }),
+    ...jobRoutes({ uploads, openPayload: options.openPayload }),
     ...eventRoutes(),
     ...resultRoutes(),
     ...collectedRoutes(),
     ...fileRoutes({ uploads }),
-    ...meshRoutes({ ...facts, coordinates: () => figures().coordinates }),
+    ...meshRoutes({ ...facts, coordinates: () => figures().coordinates, uploads: uploads.limits }),
     ...meshEventRoutes(facts),
     ...profileRoutes(),
     ...tokenRoutes(),

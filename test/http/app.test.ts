@@ -54,6 +54,7 @@ function open ({ limits, uploads, nodes = new Nodes(), logged = [] }: { limits?:
     },
     facts: { name: 'boss', peerId: 'P', meshId: 'M', version: '1', urlsOf: () => [] },
     figures: () => FIGURES,
+    openPayload: async () => { throw new MeshmarkError('not-found', 'there is none') },
     hosts: ['lab.example'],
     origins: ['https://page.example'],
     fellows: () => ['http://10.0.0.2:4748'],

@@ -1,40 +1,63 @@
 import { givenData } from '../../library/data.ts'
 import { draftOf } from '../../library/request.ts'
+import { usage } from './problem.ts'
 import type { GivenData } from '../../library/data.ts'
 import type { JobSpec } from '../../library/options.ts'
 import type { DraftFile, JobDraft } from '../../roles/client/types.ts'
 import type { ContentBody, DataBody, FileBody, JobBody } from '../schema/job.ts'
+import type { KeptJob } from './kept-job.ts'
 
-/** Path of an upload of whoever asks. Throws `usage` when there is none. */
-export type FindUpload = (id: string) => string
+/** What a job may refer to instead of bringing it along. */
+export interface References {
+  /** Path of an upload of whoever asks. Throws `usage` when there is none. */
+  upload: (id: string) => string
+  /** An earlier job that whoever asks may see. Throws when there is none. */
+  job: (selector: string) => Promise<KeptJob>
+}
+
+type Find = Pick<References, 'upload'> & { earlier?: KeptJob }
 
 const STDIN = 'stdin'
 
 /** The draft of a job that came as JSON: made as the library makes it, and without a look at any file of this machine. */
-export async function draftOfBody ({ files = [], data = {}, ...body }: JobBody, find: FindUpload): Promise<{ draft: JobDraft, hints: string[] }> {
+export async function draftOfBody ({ files = [], data = {}, from, ...body }: JobBody, { upload, job }: References): Promise<{ draft: JobDraft, hints: string[] }> {
+  const find: Find = { upload, earlier: from == null ? undefined : await job(from) }
   const given = files.map(file => fileOf(file, find))
   const context = {
     data: givenData(Object.fromEntries(Object.entries(data).map(([name, set]) => [name, dataOf(set, find)]))),
     onlyGiven: true
   }
 
-  if (body.kind === 'map' || body.stdin == null) {
+  if (body.kind === 'map') {
     return draftOf(body as JobSpec, { ...context, given })
   }
 
-  const { stdin, ...spec } = body
+  const { stdin, env, ...rest } = body
+  const spec = { ...rest, ...(env == null ? {} : { env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? needed(find).variable(name)])) }) }
+
+  if (stdin == null || 'file' in stdin) {
+    return draftOf({ ...spec, ...(stdin == null ? {} : { stdin: stdin.file }) }, { ...context, given })
+  }
 
   return draftOf({ ...spec, stdin: STDIN }, { ...context, given: [...given, { path: STDIN, source: sourceOf(stdin, find) }] })
 }
 
-function dataOf (set: DataBody, find: FindUpload): GivenData {
+function dataOf (set: DataBody, find: Find): GivenData {
   return 'files' in set ? set.files.map(file => fileOf(file, find)) : sourceOf(set, find)
 }
 
-function fileOf (file: FileBody, find: FindUpload): DraftFile {
-  return { path: file.name, source: sourceOf(file, find), executable: file.executable }
+function fileOf (file: FileBody, find: Find): DraftFile {
+  return { path: file.name, source: 'of' in file ? needed(find).file(file.of) : sourceOf(file, find), executable: file.executable }
 }
 
-function sourceOf (file: FileBody | ContentBody, find: FindUpload): string | Uint8Array {
-  return 'content' in file ? Buffer.from(file.content) : 'base64' in file ? Buffer.from(file.base64, 'base64') : find(file.upload)
+function sourceOf (file: ContentBody, { upload }: Find): string | Uint8Array {
+  return 'content' in file ? Buffer.from(file.content) : 'base64' in file ? Buffer.from(file.base64, 'base64') : upload(file.upload)
+}
+
+function needed ({ earlier }: Find): KeptJob {
+  if (earlier == null) {
+    throw usage('files and environment of another job need from: name that job')
+  }
+
+  return earlier
 }

@@ -36,13 +36,13 @@ interface Held extends Upload {
 
 /** Files sent before the job that they are for; each belongs to its token, and is kept for an hour. */
 export class Uploads {
-  readonly #limits: UploadLimits
+  readonly limits: UploadLimits
   readonly #held = new Map<string, Held>()
   readonly #sweeping: NodeJS.Timeout
   #dir?: Promise<string>
 
   constructor (limits: UploadLimits = UPLOAD_LIMITS) {
-    this.#limits = limits
+    this.limits = limits
     this.#sweeping = setInterval(() => { void this.#sweep() }, Math.min(limits.keepMs, 60_000)).unref()
   }
 
@@ -50,14 +50,14 @@ export class Uploads {
   async put (token: string, body: ReadableStream<Uint8Array> | null, signal: AbortSignal): Promise<Upload> {
     const own = [...this.#held.values()].filter(held => held.token === token)
 
-    if (own.length >= this.#limits.files) {
-      throw tooMuch(`more than ${this.#limits.files} files of one token that are in no job yet`, 60_000)
+    if (own.length >= this.limits.files) {
+      throw tooMuch(`more than ${this.limits.files} files of one token that are in no job yet`, 60_000)
     }
 
     this.#dir ??= mkdtemp(join(tmpdir(), 'meshmark-http-'))
 
     const id = randomBytes(12).toString('hex')
-    const held: Held = { id, token, path: join(await this.#dir, id), size: 0, expiresAt: Date.now() + this.#limits.keepMs, uses: 1 }
+    const held: Held = { id, token, path: join(await this.#dir, id), size: 0, expiresAt: Date.now() + this.limits.keepMs, uses: 1 }
 
     this.#held.set(id, held)
 
@@ -106,15 +106,15 @@ export class Uploads {
   }
 
   #checkRoom (held: Held): void {
-    if (held.size > this.#limits.fileBytes) {
-      throw new HttpProblem(413, 'usage', `the file is larger than ${formatBytes(this.#limits.fileBytes)}`)
+    if (held.size > this.limits.fileBytes) {
+      throw new HttpProblem(413, 'usage', `the file is larger than ${formatBytes(this.limits.fileBytes)}`)
     }
 
     const bytesOf = (files: Held[]): number => files.reduce((sum, { size }) => sum + size, 0)
     const all = [...this.#held.values()]
 
-    if (bytesOf(all.filter(({ token }) => token === held.token)) > this.#limits.tokenBytes || bytesOf(all) > this.#limits.allBytes) {
-      throw tooMuch(`files that are in no job yet have more than ${formatBytes(this.#limits.tokenBytes)} of one token, or ${formatBytes(this.#limits.allBytes)} of all`, 60_000)
+    if (bytesOf(all.filter(({ token }) => token === held.token)) > this.limits.tokenBytes || bytesOf(all) > this.limits.allBytes) {
+      throw tooMuch(`files that are in no job yet have more than ${formatBytes(this.limits.tokenBytes)} of one token, or ${formatBytes(this.limits.allBytes)} of all`, 60_000)
     }
   }
 

@@ -4,11 +4,13 @@ import { parseDuration } from '../../model/units.ts'
 import { jobInfo } from '../../library/events.ts'
 import { planInfo } from '../../library/plan.ts'
 import { draftOfBody } from '../exchange/job-body.ts'
+import { openJob, type OpenPayload } from '../exchange/kept-job.ts'
 import { aboutJob } from '../exchange/problem.ts'
 import { json, route, type Route } from '../exchange/route.ts'
 import { type JobBody, jobSpec } from '../schema/job.ts'
 import { plan } from '../schema/plan.ts'
 import { jobRow, jobState, jobView, submitted } from '../schema/views.ts'
+import type { Client } from '../../roles/client/types.ts'
 import type { Session } from '../exchange/sessions.ts'
 import type { Uploads } from '../exchange/uploads.ts'
 
@@ -16,21 +18,37 @@ export const JOB_PARAMS = { id: 'Id of the job, the end of it, its name, or @las
 
 const listed = z.object({ jobs: z.array(jobRow) })
 
-export function jobRoutes ({ uploads }: { uploads: Uploads }): Route[] {
-  /** The uploads that it is made of are there until `use` is done. */
-  const withDraft = async (body: JobBody, session: Session, use: (drafted: Awaited<ReturnType<typeof draftOfBody>>) => Promise<Response>): Promise<Response> => {
-    const releases: Array<() => void> = []
+interface JobRouteParts {
+  uploads: Uploads
+  openPayload: OpenPayload
+}
+
+export function jobRoutes ({ uploads, openPayload }: JobRouteParts): Route[] {
+  /** The uploads and the earlier job that it is made of are there until `use` is done. */
+  const withDraft = async ({ body, session, signal }: { body: JobBody, session: Session, signal: AbortSignal }, use: (client: Client, drafted: Awaited<ReturnType<typeof draftOfBody>>) => Promise<Response>): Promise<Response> => {
+    const releases: Array<() => void | Promise<void>> = []
+    const client = await session.client()
 
     try {
-      return await use(await draftOfBody(body, id => {
-        const { path, release } = uploads.take(session.bearer.id, id)
+      return await use(client, await draftOfBody(body, {
+        upload: id => {
+          const { path, release } = uploads.take(session.bearer.id, id)
 
-        releases.push(release)
+          releases.push(release)
 
-        return path
+          return path
+        },
+        job: async selector => {
+          const { view: { job } } = await aboutJob(selector, async () => client.show(selector, 'none', { signal }))
+          const kept = await openJob(job, client.peerId, openPayload)
+
+          releases.push(kept.close)
+
+          return kept
+        }
       }))
     } finally {
-      releases.forEach(release => { release() })
+      await Promise.all(releases.map(async release => release()))
     }
   }
 
@@ -40,15 +58,15 @@ export function jobRoutes ({ uploads }: { uploads: Uploads }): Route[] {
       path: '/v1/jobs',
       id: 'submitJob',
       summary: 'Submit a job',
-      description: 'Answered when it is accepted, which means durable. The same `id` with the same content is the same job.',
+      description: 'Answered when it is accepted, which means durable. The same `id` with the same content is the same job. With `from`, files and environment of an earlier job need not be sent again.',
       access: 'write',
       body: jobSpec,
       answers: {
         200: { description: 'This very job had been accepted before', content: { 'application/json': submitted } },
         201: { description: 'Accepted', content: { 'application/json': submitted }, headers: { Location: 'The job' } }
       },
-      handle: async ({ body, session, signal }) => withDraft(body, session, async ({ draft, hints }) => {
-        const { id, masters, existing, leftOut } = await (await session.client()).submit(draft, { signal })
+      handle: async ask => withDraft(ask, async (client, { draft, hints }) => {
+        const { id, masters, existing, leftOut } = await client.submit(draft, { signal: ask.signal })
 
         return json({ id, short: shortJobId(id), masters, existing, ...(leftOut == null ? {} : { leftOut }), hints }, existing ? 200 : 201, { location: `/v1/jobs/${id}` })
       })
@@ -62,8 +80,7 @@ export function jobRoutes ({ uploads }: { uploads: Uploads }): Route[] {
       access: 'read',
       body: jobSpec,
       answers: { 200: { description: 'The plan', content: { 'application/json': plan } } },
-      handle: async ({ body, session, signal }) =>
-        withDraft(body, session, async ({ draft, hints }) => json(planInfo(await (await session.client()).plan(draft, { signal }), draft, hints)))
+      handle: async ask => withDraft(ask, async (client, { draft, hints }) => json(planInfo(await client.plan(draft, { signal: ask.signal }), draft, hints)))
     }),
     route({
       method: 'get',

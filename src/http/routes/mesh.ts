@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { json, route, type Route } from '../exchange/route.ts'
 import { masterRow, nodeRow } from '../schema/views.ts'
+import type { UploadLimits } from '../exchange/uploads.ts'
 
 export interface MeshFacts {
   /** Of this master. */
@@ -9,6 +10,8 @@ export interface MeshFacts {
   meshId: string
   version: string
   coordinates: () => boolean
+  /** What one token may send before its jobs. */
+  uploads: Pick<UploadLimits, 'fileBytes' | 'tokenBytes' | 'files'>
   /** Where a master answers over HTTP, by its peer id. */
   urlsOf: (peerId: string) => string[]
 }
@@ -60,7 +63,7 @@ export function meshRoutes (facts: MeshFacts): Route[] {
       answers: {
         200: {
           description: 'It is',
-          content: { 'application/json': z.object({ status: z.literal('ok'), master: z.string(), peerId: z.string(), mesh: z.string(), version: z.string(), coordinates: z.boolean(), role: z.string(), access: z.string() }) }
+          content: { 'application/json': z.object({ status: z.literal('ok'), master: z.string(), peerId: z.string(), mesh: z.string(), version: z.string(), coordinates: z.boolean(), role: z.string(), access: z.string(), uploads: z.object({ fileBytes: z.number(), tokenBytes: z.number(), files: z.int() }).describe('What PUT /v1/files takes: of one file, and of all files of one token that are in no job yet') }) }
         }
       },
       handle: async ({ session: { bearer } }) => json({
@@ -71,7 +74,8 @@ export function meshRoutes (facts: MeshFacts): Route[] {
         version: facts.version,
         coordinates: facts.coordinates(),
         role: bearer.role,
-        access: bearer.access
+        access: bearer.access,
+        uploads: { fileBytes: facts.uploads.fileBytes, tokenBytes: facts.uploads.tokenBytes, files: facts.uploads.files }
       })
     })
   ]

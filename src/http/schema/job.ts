@@ -28,21 +28,25 @@ const base64 = { base64: z.base64() }
 const upload = { upload: z.string().max(64).describe('What PUT /v1/files answered as `id`') }
 const named = { name: z.string().max(512).describe('Its path beside the program'), executable: z.boolean().optional() }
 
-export const file = z.union([z.strictObject({ ...named, ...content }), z.strictObject({ ...named, ...base64 }), z.strictObject({ ...named, ...upload })])
-export const stdin = z.union([z.strictObject(content), z.strictObject(base64), z.strictObject(upload)])
-export const dataSet = z.union([...stdin.options, z.strictObject({ files: z.array(file).min(1).max(MAX_FILES) })])
+const kept = { of: z.string().max(512).describe('Path of a file of the job that `from` names: it is not sent again') }
+
+export const file = z.union([z.strictObject({ ...named, ...content }), z.strictObject({ ...named, ...base64 }), z.strictObject({ ...named, ...upload }), z.strictObject({ ...named, ...kept })])
+const single = z.union([z.strictObject(content), z.strictObject(base64), z.strictObject(upload)])
+export const stdin = z.union([...single.options, z.strictObject({ file: z.string().max(512).describe('Name of one of the files') })])
+export const dataSet = z.union([...single.options, z.strictObject({ files: z.array(file).min(1).max(MAX_FILES) })])
 
 const any = {
   files: z.array(file).max(MAX_FILES).optional().describe('Files that go along and lie beside the program'),
   data: z.record(z.string().max(64), dataSet).optional().describe('Data sets: data/NAME beside the program is the file, or a folder with the files; sent once, and kept by the workers'),
   collect: z.array(z.string().max(1_000)).max(MAX_PATTERNS).optional().describe("Patterns of files that are brought back, such as 'out/*' or '**/*.log': of the last run"),
   collectMax: size.optional().describe('At most so much of one task'),
+  from: z.string().max(64).optional().describe('Id or name of a job that this token may see: files and environment may be its'),
   name: z.string().max(64).optional().describe('To find the job by'),
   id: z.string().max(26).optional().describe('ULID; the same id again is the same job'),
   replicas: count.optional().describe('Accept it only when so many masters have it on disk'),
   priority: count.optional().describe('Which of one\'s own jobs goes first: -100 to 100'),
   deadline: duration.optional().describe('What has not ended so long after the job was accepted is cancelled')
-} satisfies Record<keyof AnyJobOptions, z.ZodType>
+} satisfies Record<keyof AnyJobOptions | 'from', z.ZodType>
 
 const job = {
   ...any,
@@ -50,7 +54,7 @@ const job = {
   where: z.union([text, z.array(text).max(64), z.record(z.string(), z.union([z.string(), z.number()]))]).optional().describe("Only workers like this: 'arch=arm64,cores=8..', or {\"arch\": \"arm64\"}"),
   require: z.array(z.enum(REQUIREMENTS)).optional().describe('Protections of the sandbox without which it must not run'),
   stdin: stdin.optional().describe('What every run reads as its standard input'),
-  env: z.record(z.string(), text).optional().describe('Environment of the program'),
+  env: z.record(z.string(), z.union([text, z.null()])).optional().describe('Environment of the program; null: as in the job that `from` names, which must be one of this token'),
   shell: z.boolean().optional().describe('Hand the command line to sh -c'),
   variant: z.array(text).max(MAX_VARIANTS).optional().describe("'CONDITION:FILE': the program's file on workers like this, one of the files that go along"),
   build: text.optional().describe('A line for sh that every worker does first, once, in a sandbox; files that it leaves are there in every run'),
@@ -66,7 +70,7 @@ const job = {
   tmpLimit: size.optional().describe('What it may keep in its folder and /tmp'),
   tmpFiles: count.optional().describe('Files it may keep there'),
   openFiles: count.optional().describe('Files open at once, for each process')
-} satisfies Record<keyof JobOptions, z.ZodType>
+} satisfies Record<keyof JobOptions | 'from', z.ZodType>
 
 const measure = {
   ...job,
@@ -114,10 +118,10 @@ export const jobSpec = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('compare').describe('Compare with the first command'), commands, ...compare }),
   z.strictObject({ kind: z.literal('exec').describe('Run once on a free worker'), ...exec }),
   z.strictObject({ kind: z.literal('each').describe('Run once for each item'), ...each }),
-  z.strictObject({ kind: z.literal('map').describe('Each worker its own list of commands'), ...any, map: z.union([mapContent, mapText]) } satisfies Record<keyof MapSpec, z.ZodType>)
+  z.strictObject({ kind: z.literal('map').describe('Each worker its own list of commands'), ...any, map: z.union([mapContent, mapText]) } satisfies Record<keyof MapSpec | 'from', z.ZodType>)
 ])
 
 export type JobBody = z.infer<typeof jobSpec>
 export type FileBody = z.infer<typeof file>
-export type ContentBody = z.infer<typeof stdin>
+export type ContentBody = z.infer<typeof single>
 export type DataBody = z.infer<typeof dataSet>

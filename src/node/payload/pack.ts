@@ -5,6 +5,8 @@ import { MeshmarkError } from '../../model/errors.ts'
 import { chunkSizeFor, MAX_CHUNKS, MAX_FILES } from '../../model/payload.ts'
 import { formatBytes } from '../../model/units.ts'
 import { isUsablePath, manifestId, validateManifest } from './manifest.ts'
+import { contentSize } from './source.ts'
+import type { KeptContent, Source } from './source.ts'
 import type { PayloadFile, PayloadManifest } from '../../model/payload.ts'
 import type { BigIntStats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
@@ -12,8 +14,7 @@ import type { FileHandle } from 'node:fs/promises'
 const BUFFER_BYTES = 1024 * 1024
 
 export interface FileToPack {
-  /** Path on this machine, or the content itself. */
-  source: string | Uint8Array
+  source: Source
   /** Path inside the payload. */
   path: string
   /** @default the mode of the file; false for content */
@@ -30,7 +31,7 @@ export interface PackedPayload {
 
 /** A file as it was when its digest was taken. */
 interface Packed {
-  source: string | Uint8Array
+  source: Source
   /** First byte in the payload. */
   start: number
   size: number
@@ -58,7 +59,7 @@ export async function packFiles (files: FileToPack[]): Promise<PackedPayload> {
     }
 
     const start = digester.bytes
-    const { seen, executable } = typeof file.source === 'string' ? await digestFile(file.source, digester) : digestBytes(file.source, digester)
+    const { seen, executable } = await digest(file.source, digester)
     const size = digester.bytes - start
 
     packed.push({ source: file.source, start, size, seen })
@@ -80,7 +81,7 @@ export async function packFiles (files: FileToPack[]): Promise<PackedPayload> {
 
 /** As far as they can be read; what is wrong with one is said when it is. */
 async function sizeOf (files: FileToPack[]): Promise<number> {
-  const sizes = await Promise.all(files.map(async ({ source }) => typeof source === 'string' ? stat(source).then(({ size }) => size, () => 0) : source.byteLength))
+  const sizes = await Promise.all(files.map(async ({ source }) => typeof source === 'string' ? stat(source).then(({ size }) => size, () => 0) : contentSize(source)))
 
   return sizes.reduce((sum, size) => sum + size, 0)
 }
@@ -138,8 +139,13 @@ class PackedFiles implements PackedPayload {
   }
 
   async #read (file: Packed, into: Uint8Array, position: number): Promise<void> {
-    if (typeof file.source !== 'string') {
+    if (file.source instanceof Uint8Array) {
       into.set(file.source.subarray(position, position + into.byteLength))
+      return
+    }
+
+    if (typeof file.source !== 'string') {
+      await file.source.read(into, position)
       return
     }
 
@@ -220,10 +226,29 @@ class ChunkDigester {
   }
 }
 
-function digestBytes (bytes: Uint8Array, digester: ChunkDigester): { executable: boolean, seen?: undefined } {
-  digester.update(bytes)
+async function digest (source: Source, digester: ChunkDigester): Promise<{ executable: boolean, seen?: BigIntStats }> {
+  if (typeof source === 'string') {
+    return digestFile(source, digester)
+  }
+
+  if (source instanceof Uint8Array) {
+    digester.update(source)
+  } else {
+    await digestKept(source, digester)
+  }
 
   return { executable: false }
+}
+
+async function digestKept ({ size, read }: KeptContent, digester: ChunkDigester): Promise<void> {
+  const buffer = new Uint8Array(Math.min(size, BUFFER_BYTES))
+
+  for (let position = 0; position < size; position += buffer.byteLength) {
+    const piece = buffer.subarray(0, size - position)
+
+    await read(piece, position)
+    digester.update(piece)
+  }
 }
 
 async function digestFile (source: string, digester: ChunkDigester): Promise<{ executable: boolean, seen: BigIntStats }> {

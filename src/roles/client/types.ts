@@ -9,6 +9,7 @@ import type { Requirement } from '../../model/requirements.ts'
 import type { HttpMaster, JobFilter, JobRow, PageToken, JobView, NodeRow, OutputOffset, SubmitReply } from '../../node/protocol/submit/messages.ts'
 import type { HttpAccess, TokenRow } from '../../node/protocol/admin/messages.ts'
 import type { Role } from '../../model/roles.ts'
+import type { Source } from '../../node/payload/source.ts'
 
 export interface ConnectOptions {
   /** `HOST[:PORT]` or multiaddrs; empty = the stored membership, then this machine's mesh, then mDNS. */
@@ -31,9 +32,9 @@ export interface ConnectOptions {
   onWaiting?: () => void
 }
 
-/** A file that goes along: read from disk, or given as bytes. */
+/** A file that goes along: read from disk, given as bytes, or kept elsewhere. */
 export interface DraftFile {
-  source: string | Uint8Array
+  source: Source
   /** Path inside the payload. */
   path: string
   executable?: boolean

@@ -41,6 +41,7 @@ import { SubmitHandler } from './submit-handler.ts'
 import { handleTasks } from './task-handler.ts'
 import { Uploads } from './uploads.ts'
 import { Watchers } from './watchers.ts'
+import type { ContentReader } from '../../store/content-reader.ts'
 import type { LocalTokens } from '../local.ts'
 import type { Figures } from './figures.ts'
 import type { Retention } from './retention.ts'
@@ -77,7 +78,7 @@ export interface RunningMaster {
   /** Resolves with the reason when it was away for so long that it has to end, and to begin without jobs at its next start. */
   outlived: Promise<string>
   /** For an interface over HTTP, which is built on top of this. */
-  http: { bearers: Bearers, addresses: HttpAddresses, figures: () => Figures }
+  http: { bearers: Bearers, addresses: HttpAddresses, figures: () => Figures, openPayload: (id: string) => Promise<ContentReader> }
   stop: () => Promise<void>
 }
 
@@ -234,6 +235,12 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     const http = {
       bearers: new Bearers({ admission, meshKey, meshId, addresses: () => node.addresses() }),
       addresses: httpAddresses,
+      openPayload: async (id: string) => {
+        // where no master has it, opening says so
+        await payloads.ensure(id)
+
+        return content.open(id)
+      },
       figures: () => figuresOf({ state: coordinator.state, term: masters.claim?.term ?? 0, content: content.usage() })
     }
 

@@ -1,0 +1,117 @@
+import { splitCommand } from '../../roles/client/draft/command-words.ts'
+import { placeOf } from './body.ts'
+import { itemsOf, linesOf, saidCommands, saidTexts, TEXTS, usualPlace, type Form } from './form.ts'
+
+export interface Typed {
+  /** Beginning with `meshmark`; undefined while there is nothing that could be typed. */
+  words?: string[]
+  /** What must be where for it, one sentence each. */
+  notes: string[]
+}
+
+/** Characters of all items together that stand on a line; more are better read from a file. */
+const MAX_ITEMS_LENGTH = 400
+
+export const ITEMS_FILE = 'items.txt'
+
+const ITEMS_FOLLOW = ':::'
+
+/** The same job as it is typed in a terminal. Pure. */
+export function commandLine (form: Form): Typed {
+  const { kind } = form
+  const lines = saidCommands(form)
+  const notes: string[] = []
+
+  if (lines.every(line => line.trim() === '')) {
+    return { notes }
+  }
+
+  try {
+    const commands = lines.map(line => form.shell ? [line] : splitCommand(line))
+    const options = optionsOf(form, commands, notes)
+    const words = kind === 'compare'
+      ? lines
+      : kind === 'run' && lines.length > 1 ? lines.flatMap(line => ['--command', line]) : dashed(commands[0] ?? [])
+
+    return kind !== 'each'
+      ? kind === 'exec' && words.includes(ITEMS_FOLLOW) ? untypable() : { words: ['meshmark', kind, ...options, ...words], notes }
+      : eachLine(options, words, itemsOf(form), notes)
+  } catch {
+    // a quote without its other end: its field says so
+    return { notes }
+  }
+}
+
+function eachLine (options: string[], words: string[], items: string[], notes: string[]): Typed {
+  if (words.includes(ITEMS_FOLLOW)) {
+    return untypable()
+  }
+
+  if (items.join(' ').length <= MAX_ITEMS_LENGTH && !items.includes(ITEMS_FOLLOW) && items.length > 0) {
+    return { words: ['meshmark', 'exec', ...options, ...words, ITEMS_FOLLOW, ...items], notes }
+  }
+
+  return { words: ['meshmark', 'exec', ...options, '--each', ITEMS_FILE, ...words], notes: [...notes, `${ITEMS_FILE} has the items, one in each line.`] }
+}
+
+function untypable (): Typed {
+  return { notes: [`No command line does the same: ${ITEMS_FOLLOW} in a command separates its items there.`] }
+}
+
+/** What begins with a dash is otherwise taken for an option. */
+function dashed (words: string[]): string[] {
+  return words[0]?.startsWith('-') === true ? ['--', ...words] : words
+}
+
+function optionsOf (form: Form, commands: string[][], notes: string[]): string[] {
+  const { kind, on, stdin, env } = form
+  const isMeasured = kind === 'run' || kind === 'compare'
+  const programs = new Set(form.shell ? [] : commands.flatMap(([word]) => word?.includes('/') === true ? [insideOf(word)] : []))
+  const others = form.files.filter(({ name }) => name !== stdin && !programs.has(name) && !form.variant.some(text => insideOf(text.slice(text.indexOf(':') + 1)) === name))
+  const lines = linesOf(env)
+  const secrets = lines.filter(line => !line.includes('=')).map(line => line.trim())
+
+  if (form.files.length > 0) {
+    notes.push(`${form.files.length === 1 ? `${form.files[0]!.name} is` : 'The files are'} looked for in the folder where it is typed.`)
+  }
+
+  if (secrets.length > 0) {
+    notes.push(`The ${secrets.length === 1 ? 'value' : 'values'} of ${secrets.join(', ')} ${secrets.length === 1 ? 'is' : 'are'} not shown: add --env KEY=VALUE.`)
+  }
+
+  return [
+    ...(on === usualPlace(kind) ? [] : ['--on', placeOf(form)]),
+    ...form.require.flatMap(requirement => ['--require', requirement]),
+    ...saidTexts(form).flatMap(field => textWords(form, field)),
+    ...(isMeasured ? form.names.filter(name => name !== '').flatMap(name => ['--command-name', name]) : []),
+    ...(isMeasured && form.coldCache ? ['--cold-cache'] : []),
+    ...(isMeasured && form.counters ? ['--counters'] : []),
+    ...(kind === 'compare' && form.failIfUndecided ? ['--fail-if-undecided'] : []),
+    ...others.flatMap(({ name }) => ['--with', name.includes('/') ? `${name}=${name}` : name]),
+    ...form.variant.flatMap(text => ['--variant', text]),
+    ...(stdin === '' ? [] : ['--stdin', stdin]),
+    ...lines.filter(line => line.includes('=')).flatMap(line => ['--env', `${line.slice(0, line.indexOf('=')).trim()}${line.slice(line.indexOf('='))}`]),
+    ...(form.shell ? ['--shell'] : [])
+  ]
+}
+
+function textWords (form: Form, field: keyof typeof TEXTS): string[] {
+  const { option } = TEXTS[field]
+  const text = form[field].trim()
+
+  switch (field) {
+    case 'prepare':
+    case 'conclude':
+      return linesOf(text).flatMap(line => [option, line])
+    case 'ignoreFailure':
+      // its value is optional, and would be taken for the program
+      return [`${option}=${text === 'all' ? 'all-non-zero' : text}`]
+    default:
+      return [option, text]
+  }
+}
+
+/** As a file is called beside the program. */
+export function insideOf (path: string): string {
+  return path.replace(/^(\.\/+)+/, '')
+}

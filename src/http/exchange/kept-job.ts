@@ -1,0 +1,90 @@
+import { MeshmarkError } from '../../model/errors.ts'
+import { shortJobId } from '../../model/ids.ts'
+import { printable } from '../../model/text.ts'
+import { usage } from './problem.ts'
+import type { Job } from '../../model/job.ts'
+import type { PayloadManifest } from '../../model/payload.ts'
+import type { KeptContent } from '../../node/payload/source.ts'
+
+/** Contents of files, one after the other as in the manifest, chunk by chunk and verified. */
+export interface KeptPayload {
+  manifest: PayloadManifest
+  readChunk: (index: number) => Promise<Uint8Array>
+  /** Until then it is not removed. Idempotent. */
+  close: () => Promise<void>
+}
+
+/** Opens a payload that this master or another one keeps. Throws `not-found`. */
+export type OpenPayload = (id: string) => Promise<KeptPayload>
+
+/** An earlier job, for one that is like it. */
+export interface KeptJob {
+  /** Throws `usage` when it has no such file. */
+  file: (path: string) => KeptContent
+  /** Value of its environment. Throws `refused` when the job is another one's, for it may be a secret, and `usage` when there is none. */
+  variable: (name: string) => string
+  close: () => Promise<void>
+}
+
+/**
+ * @param job - one that whoever asks may see
+ * @param asker - peer id of its client
+ */
+export async function openJob (job: Job, asker: string, open: OpenPayload): Promise<KeptJob> {
+  const payload = job.payload == null ? undefined : await open(job.payload.id).catch(err => { throw gone(job, err) })
+  const name = `job ${shortJobId(job.id)}`
+
+  return {
+    file: path => {
+      const content = payload == null ? undefined : contentOf(payload, path)
+
+      if (content == null) {
+        throw usage(`file '${printable(path, 100)}' is none of ${name}: send it`)
+      }
+
+      return content
+    },
+    variable: key => {
+      if (job.client !== asker) {
+        throw new MeshmarkError('refused', `--env ${printable(key, 100)}: ${name} is another one's, and values of its environment are not handed on: give one`)
+      }
+
+      if (!Object.hasOwn(job.env, key)) {
+        throw usage(`--env ${printable(key, 100)}: ${name} has no such variable: give its value`)
+      }
+
+      return job.env[key]!
+    },
+    close: async () => payload?.close()
+  }
+}
+
+function gone (job: Job, cause: unknown): MeshmarkError {
+  return new MeshmarkError('not-found', `files of job ${shortJobId(job.id)} are not kept any more: send them again`, { cause })
+}
+
+/** One file out of a payload. */
+function contentOf ({ manifest: { files, chunkSize }, readChunk }: KeptPayload, path: string): KeptContent | undefined {
+  const at = files.findIndex(file => file.path === path)
+  const file = files[at]
+
+  if (file == null) {
+    return undefined
+  }
+
+  const start = files.slice(0, at).reduce((sum, { size }) => sum + size, 0)
+
+  return {
+    size: file.size,
+    read: async (into, position) => {
+      for (let done = 0; done < into.byteLength;) {
+        const from = start + position + done
+        const index = Math.floor(from / chunkSize)
+        const piece = (await readChunk(index)).subarray(from - index * chunkSize, from - index * chunkSize + into.byteLength - done)
+
+        into.set(piece, done)
+        done += piece.byteLength
+      }
+    }
+  }
+}

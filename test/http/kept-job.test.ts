@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { openJob } from '../../src/http/exchange/kept-job.ts'
+import { packFiles } from '../../src/node/payload/pack.ts'
+import type { Job } from '../../src/model/job.ts'
+
+describe('files of an earlier job', () => {
+  it('are the same files, however they lie across its chunks', async () => {
+    const files = [['a', 700_000], ['b', 3], ['c/d', 300_001], ['empty', 0]].map(([path, size]) => ({ path: path as string, source: new Uint8Array(randomBytes(size as number)) }))
+    const before = await packFiles(files)
+    const job = { id: '01JQZ3N8T5A9B0CDEFGHJKMNPQ', client: 'me', env: {}, payload: before.manifest } as unknown as Job
+    const kept = await openJob(job, 'me', async () => before)
+    const again = await packFiles(files.map(({ path }) => ({ path, source: kept.file(path) })))
+
+    expect(again.manifest).toEqual(before.manifest)
+
+    for (const index of before.manifest.chunks.keys()) {
+      expect(Buffer.from(await again.readChunk(index)).equals(await before.readChunk(index))).toBe(true)
+    }
+
+    const some = await packFiles([{ path: 'renamed', source: kept.file('c/d') }, { path: 'new', source: new Uint8Array([1]) }])
+
+    expect(some.manifest.files).toEqual([{ path: 'new', size: 1, executable: false }, { path: 'renamed', size: 300_001, executable: false }])
+    expect(Buffer.from(await some.readChunk(0)).subarray(1).equals(files[2]!.source.subarray(0, 256 * 1024 - 1))).toBe(true)
+    expect(() => kept.file('e')).toThrow(/file 'e' is none of job/)
+  })
+
+  it('are said to be gone where no master has them any more', async () => {
+    const job = { id: '01JQZ3N8T5A9B0CDEFGHJKMNPQ', client: 'me', env: {}, payload: { id: 'x', files: [], chunks: [], chunkSize: 1 } } as unknown as Job
+
+    await expect(openJob(job, 'me', async () => { throw new Error('none') })).rejects.toThrow(/files of job .* are not kept any more: send them again/)
+  })
+})
