@@ -169,7 +169,7 @@ describe('a job that is filled in', () => {
       }
 
       submitted = undefined
-    }), { numRuns: 120 })
+    }), { numRuns: 50 })
   }, 60_000)
 
   it('is what it was when it is filled from its own record, with files and environment of that job', async () => {
@@ -190,7 +190,7 @@ describe('a job that is filled in', () => {
       expect(again.files.every(({ blob, of }) => blob == null && of != null)).toBe(true)
       expect(await plain(await drafted(again, async () => openJob(job, 'me', async () => packed)))).toEqual(await plain(draft!))
       await packed.close()
-    }), { numRuns: 100 })
+    }), { numRuns: 40 })
   }, 60_000)
 })
 
