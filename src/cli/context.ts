@@ -4,6 +4,7 @@ import type { Readable, Writable } from 'node:stream'
 export interface Output extends Writable {
   isTTY?: boolean
   columns?: number
+  rows?: number
 }
 
 /** What a command is given of the process it runs in; tests give another. */

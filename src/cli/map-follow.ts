@@ -3,6 +3,7 @@ import { followEvents } from './follow.ts'
 import { mapProgress } from './map-progress.ts'
 import { MapOutput } from './map-output.ts'
 import { MapState } from './map-state.ts'
+import { typed } from './program-name.ts'
 import { presentResults } from './results.ts'
 import { safeName } from './worker-files.ts'
 import type { Job } from '../model/job.ts'
@@ -30,6 +31,7 @@ export async function followMap (client: Client, begin: Begin, context: Context,
   const results = new Map<string, ExecutionResult>()
   const watching = context.stderr.isTTY === true && !context.quiet ? watchNodes(client, state) : undefined
   let files: MapOutput | undefined
+  let told = false
 
   try {
     const followed = await followEvents(client, begin, context, {
@@ -38,11 +40,19 @@ export async function followMap (client: Client, begin: Begin, context: Context,
       take: async event => {
         progress.changed(state.take(event, performance.now()))
 
-        if (event.kind === 'job' && options.output !== false && files == null) {
-          const dir = options.output ?? folderOf(event.view)
+        if (event.kind === 'job' && !told) {
+          const id = shortJobId(event.view.job.id)
 
-          files = await MapOutput.open(dir, state)
-          progress.note(`job ${shortJobId(event.view.job.id)}; what the commands print goes to ${dir}/`)
+          told = true
+
+          if (options.output === false) {
+            progress.note(`job ${id}; what the commands print: ${typed(`meshmark logs ${id}`)}`)
+          } else {
+            const dir = options.output ?? folderOf(event.view)
+
+            files = await MapOutput.open(dir, state)
+            progress.note(`job ${id}; what the commands print goes to ${dir}/`)
+          }
         } else if (event.kind === 'output') {
           await files?.take(event)
         } else if (event.kind === 'result') {

@@ -46,9 +46,9 @@ function movingTable (state: MapState, stream: Output): MapProgress {
 
   const erase = (): string => drawn === 0 ? '' : `\x1b[${drawn}A\x1b[J`
   const draw = (): void => {
-    // a line that wraps would take two rows, and erasing would go wrong
-    const width = (stream.columns || 80) - 1
-    const lines = state.workers.size === 0 ? (text === '' ? [] : [text]) : mapLines(state, performance.now(), performance.now() - startedMs, width)
+    // what wraps, or does not fit above the last line, could not be erased
+    const [width, height] = [(stream.columns || 80) - 1, (stream.rows || 24) - 1]
+    const lines = state.workers.size === 0 ? (text === '' ? [] : [text]) : mapLines(state, performance.now(), performance.now() - startedMs, width, height)
 
     stream.write(erase() + lines.map(line => `${cut(line, width)}\n`).join(''))
     drawn = lines.length
@@ -108,21 +108,24 @@ export function changeLine ({ entry, worker }: { entry: MapEntryState, worker: M
   return word == null ? undefined : `${worker.name}  ${entry.number} of ${worker.entries.length} ${entry.title}  ${word}${told}`
 }
 
-/** The table, a line for each worker; beyond a screenful those that have ended are only counted. */
-export function mapLines (state: MapState, nowMs: number, elapsedMs: number, width: number): string[] {
+/** The table, a line for each worker; beyond a screenful those that have ended are only counted. At most `height` lines. */
+export function mapLines (state: MapState, nowMs: number, elapsedMs: number, width: number, height: number): string[] {
   const workers = [...state.workers.values()]
   const open = workers.filter(({ entries }) => entries.some(({ state }) => !isTaskEnd(state)))
-  const listed = workers.length <= MAX_LINES ? workers : open.slice(0, MAX_LINES)
+  // beside the heading and the sum
+  const room = Math.max(0, Math.min(MAX_LINES, height - 2))
+  const listed = workers.length <= room ? workers : open.slice(0, room)
+  const columns = listed.some(({ lastLine }) => lastLine != null) ? COLUMNS : COLUMNS.filter(({ key }) => key !== 'line')
   const entries = workers.flatMap(({ entries }) => entries)
   const count = (isOne: (entry: MapEntryState) => boolean): number => entries.filter(isOne).length
   const failed = count(({ state }) => isTaskEnd(state) && state !== 'done')
 
   return [
-    ...layOut(COLUMNS, listed.map(worker => ({ cells: cellsOf(worker, nowMs) })), width, title => title),
+    ...listed.length === 0 ? [] : layOut(columns, listed.map(worker => ({ cells: cellsOf(worker, nowMs) })), width, title => title),
     [
       `${count(({ state }) => state === 'done')} of ${entries.length} done`,
       ...(failed > 0 ? [`${failed} failed or cancelled`] : []),
-      ...(listed.length < workers.length ? [`${workers.length - listed.length} more workers`] : []),
+      ...(listed.length < workers.length ? [`${workers.length - listed.length} more ${workers.length - listed.length === 1 ? 'worker' : 'workers'}`] : []),
       formatAge(elapsedMs)
     ].join(' · ')
   ]

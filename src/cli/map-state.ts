@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { commandTitle } from '../model/job.ts'
 import { parseMapTask } from '../model/map.ts'
 import { isTaskEnd } from '../model/states.ts'
@@ -123,7 +124,7 @@ export class MapState {
     }
 
     // enough of the end for one line, whatever it is
-    const lines = Buffer.from(data.subarray(-4 * MAX_LINE)).toString().split(/\r|\n/).filter(line => line.trim() !== '')
+    const lines = stripVTControlCharacters(Buffer.from(data.subarray(-4 * MAX_LINE)).toString()).split(/\r|\n/).filter(line => line.trim() !== '')
     const last = lines.at(-1)
 
     if (last != null) {

@@ -45,7 +45,7 @@ export class OutputFolder {
 
     if (owner == null) {
       await makeFolder(dir).catch(err => { throw unwritable(dir, err) })
-      await writeFile(join(dir, MARK), `${job}\n`, { flag: 'wx' }).catch(err => { throw unwritable(dir, err) })
+      await writeFile(join(dir, MARK), `${job}\n`, { flag: constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW }).catch(err => { throw unwritable(dir, err) })
     }
 
     // in a folder that had no output yet, what is there is somebody's
@@ -169,7 +169,10 @@ export class OutputFolder {
 
 async function ownerOf (dir: string): Promise<string | undefined> {
   try {
-    return (await readFile(join(dir, MARK), 'utf8')).trim()
+    const owner = (await readFile(join(dir, MARK), 'utf8')).trim()
+
+    // somebody was interrupted before he could say whose it is
+    return owner === '' ? undefined : owner
   } catch (err) {
     if ((err as NodeJS.ErrnoException).code === 'ENOENT') {
       return undefined

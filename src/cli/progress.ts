@@ -40,9 +40,11 @@ function movingProgress (stream: Output): Progress {
     // Some terminals do not tell their size and say 0.
     const width = (stream.columns || 80) - 1
 
-    // A line that wraps would take two rows, and erasing would go wrong.
-    stream.write(erase() + lines.map(line => `${line.slice(0, width)}\n`).join(''))
-    drawn = lines.length
+    // What wraps, or does not fit above the last line, could not be erased; the last one sums up.
+    const shown = lines.slice(-Math.max(1, (stream.rows || 24) - 1))
+
+    stream.write(erase() + shown.map(line => `${line.slice(0, width)}\n`).join(''))
+    drawn = shown.length
   }
   const timer = setInterval(draw, REDRAW_MS).unref()
 

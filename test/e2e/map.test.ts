@@ -1,12 +1,16 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { TestMesh } from './mesh.ts'
+import { MemoryWatch } from './memory.ts'
+import { MAIN, TestMesh } from './mesh.ts'
 import { eventually, processesWith } from './processes.ts'
+import { onTerminal } from './screen.ts'
 import type { NodeProcess } from './mesh.ts'
 
 const MANY = 50
+const MEGABYTE = 1024 ** 2
 
 describe('a map', () => {
   let mesh: TestMesh
@@ -94,6 +98,86 @@ describe('a map', () => {
     expect(stdout).toMatch(/^lab-2 +2 +sleep 5.4322 +1 +\S+ s +0 +done$/m)
     expect(stdout).toMatch(/^lab-2 +3 +echo after .* done$/m)
     expect(code).toBe(0)
+  })
+
+  it('has data sets, brings files back, goes before other jobs and not beyond its deadline', async () => {
+    await mkdir(join(mesh.dir, 'work', 'words'))
+    await writeFile(join(mesh.dir, 'work', 'words', 'one'), 'first of them\n')
+    await writeFile(join(mesh.dir, 'work', 'words', 'two'), 'second\n')
+    await write('files.yaml', {
+      lists: [
+        { on: 'lab-1', commands: [{ run: 'mkdir out; cat data/words/* > out/all; ln -s /etc/passwd out/link', shell: true }, { run: 'mkdir out; cp "$MESHMARK_DATA/words/one" out/; exit 1', shell: true, restart: { when: 'on-failure', max: 1, backoff: '10ms' } }] },
+        { on: 'lab-2', commands: [{ run: 'mkdir -p out/deep; wc -l < data/table > out/deep/lines', shell: true }] }
+      ]
+    })
+
+    const words = ['map', 'files.yaml', '--collect', 'out/**', '--data', 'words=words', '--data', 'table=files.yaml', '--priority', '7', '--deadline', '1m']
+    const { code, stderr } = await mesh.run([...words, '--name', 'files', '--collect-to', 'brought', '--no-output'])
+
+    expect(stderr).toMatch(/^4 files \(.*\) of 2 workers in brought$/m)
+    expect(stderr).toMatch(/^not from lab-1\/1.1: out\/link: a link$/m)
+    expect(code).toBe(1)
+    expect(await text('brought', 'lab-1', '1.1', 'out', 'all')).toBe('first of them\nsecond\n')
+    expect(await text('brought', 'lab-1', '1.2', 'attempt-2', 'out', 'one')).toBe('first of them\n')
+    expect(Number(await text('brought', 'lab-2', '2.1', 'out', 'deep', 'lines'))).toBe((await text('files.yaml')).split('\n').length - 1)
+
+    // nothing is sent a second time, and nothing that is there is written over
+    const again = await mesh.run([...words, '--collect-to', 'brought', '--no-output'])
+    expect(again.stderr).toMatch(/^data sets words, table were there already: nothing of them was sent$/m)
+    expect(again.stderr).toMatch(/brought\/lab-1\/1.1\/out\/all is there already: .*The files are kept: .* collect \S+ DIR writes them\n$/)
+    expect(again.code).toBe(2)
+
+    await write('slow.yaml', { lists: [{ on: 'lab-1', commands: ['sleep 60.321', 'echo never'] }] })
+    const late = await mesh.run(['map', 'slow.yaml', '--deadline', '500ms', '--no-output'])
+    expect(late.stdout).toMatch(/^lab-1 +1 +sleep 60.321 .*cancelled: its deadline of 500 ms has passed/m)
+    expect(late.code).toBe(1)
+  })
+
+  it('is a table on a terminal, which moves and is gone at the end', async () => {
+    await write('live.yaml', {
+      lists: [
+        { on: 'lab-1', commands: [{ run: 'echo "says this"; sleep 1', shell: true, name: 'first' }, { run: 'exit 3', shell: true, name: 'second', restart: { when: 'on-failure', max: 1, backoff: '1s' } }] },
+        { on: 'lab-2', commands: [{ run: ['sleep', 1], name: 'other' }] }
+      ]
+    })
+
+    const { code, screen } = await onTerminal([process.execPath, MAIN, 'map', 'live.yaml', '--output', 'live'], { columns: 90, rows: 24, env: { ...mesh.env, TERM: 'xterm' }, cwd: join(mesh.dir, 'work') })
+    const seen = (pattern: RegExp): boolean => screen.frames.some(frame => pattern.test(frame))
+
+    expect(seen(/^worker +state +command +restarts +heard +last line\nlab-1 +running +1 of 2 first .*says this\nlab-2 +(running|waiting) +1 of 1 other.*\n0 of 3 done/m)).toBe(true)
+    expect(seen(/^lab-1 +failed, restarting +2 of 2 second: .* 1 /m)).toBe(true)
+    expect(screen.text).toMatch(/^job \S+; what the commands print goes to live\/\nmap · 3 commands on 2 workers · 2 done, 1 failed · job \S+\nworker +#.*\nlab-1 .*\nlab-1 .*\nlab-2 .*\n$/)
+    expect(code).toBe(1)
+  })
+
+  it('of several workers that print much has all of it in its files, in a client that holds little of it', async () => {
+    // lines that tell where they are
+    const count = 1_500_000
+    const expected = createHash('sha256')
+
+    for (let from = 1; from <= count; from += 100_000) {
+      expected.update(Array.from({ length: 100_000 }, (_, at) => `${from + at}\n`).join(''))
+    }
+
+    const digest = expected.digest('hex')
+    await mesh.worker('lab-3')
+    await write('much.yaml', { limits: { 'output-limit': '64M' }, lists: [{ on: 'all', commands: [`seq ${count}`, { run: `seq ${count} >&2`, shell: true }] }] })
+
+    const command = mesh.start(['map', 'much.yaml', '--output', 'much'])
+    const watch = new MemoryWatch({ client: command.pid! })
+    const { code } = await mesh.outcome(command)
+    const peak = (await watch.stop()).get('client')!
+
+    expect(code).toBe(0)
+
+    for (const worker of ['lab-1', 'lab-2', 'lab-3']) {
+      for (const file of [`1-seq-${count}.stdout`, `2-seq-${count}-2.stderr`]) {
+        expect(createHash('sha256').update(await readFile(join(mesh.dir, 'work', 'much', worker, file))).digest('hex')).toBe(digest)
+      }
+    }
+
+    // Node itself takes most of it
+    expect(peak).toBeLessThan(130 * MEGABYTE)
   })
 
   it('that is wrong is refused with every mistake in it, files that are not there included', async () => {
