@@ -28,7 +28,7 @@ export class Screen {
     } else if (token === '\n') {
       this.#row++
       this.#rows[this.#row] ??= ''
-    } else if (/^\x1b\[\d*A$/.test(token)) {
+    } else if (token.startsWith('\x1b[') && token.endsWith('A')) {
       this.#row = Math.max(0, this.#row - Number(token.slice(2, -1)))
     } else if (token === '\x1b[J') {
       this.frames.push(this.text)
