@@ -1,4 +1,4 @@
-import stringWidth from 'string-width'
+import stringWidth from 'fast-string-width'
 import { describe, expect, it } from 'vitest'
 import { MapOutput } from '../../src/cli/map-output.ts'
 import { changeLine, mapLines } from '../../src/cli/map-progress.ts'
