@@ -10,6 +10,7 @@ import { addCollectOptions, checkCollectTo, collectInto, type CollectToOptions }
 import type { JobDraft } from '../roles/client/types.ts'
 import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
+import { type DryRunOptions, showPlan } from './dry-run.ts'
 import { followItems, type ItemFollowOptions } from './item-follow.ts'
 import { ItemKeeper } from './item-keeper.ts'
 import { addJobOptions } from './job-options.ts'
@@ -22,7 +23,7 @@ import { requirementHelp } from './require-option.ts'
 import { withSpooledStdin } from './spool.ts'
 import { submitting } from './submit.ts'
 
-interface ExecOptions extends JobOptions, CollectToOptions, ReportFileOptions, ConnectionOptions {
+interface ExecOptions extends DryRunOptions, JobOptions, CollectToOptions, ReportFileOptions, ConnectionOptions {
   each?: string
   keepOrder?: boolean
   joblog?: string
@@ -57,6 +58,7 @@ export function define (command: Command, context: Context): void {
     ["meshmark exec --collect '*.png' --with scene.pov povray scene.pov", 'its files come back into ./JOB'],
     ['meshmark exec --each urls.txt --report urls.html ./check', 'which failed and why, how long each took, who was busy'],
     ['meshmark exec --each urls.txt -k ./check', 'a task for each line, as its last argument'],
+    ['meshmark exec --dry-run --where arch=arm64 ./solve 42', 'who would do it, now or later, and why others would not'],
     ['meshmark exec --each urls.txt --joblog log --resume ./check', 'again, without the items that are in the log']
   ], `
 Standard output and error of the program come through unchanged. The exit status is the
@@ -151,13 +153,20 @@ async function execute (request: DraftRequest, options: ExecOptions, context: Co
     return 0
   }
 
+  const wanted = { ...draft, each: { items: numbers.map(number => items[number - 1]!) } }
+
+  // neither file is touched
+  if (options.dryRun === true) {
+    return await follow(wanted, options, context, {})
+  }
+
   const keeper = new ItemKeeper({
     log: joblog == null ? undefined : await Joblog.open(joblog, logged, isAgain),
     results: results == null ? undefined : await OutputFolder.replacing(results)
   })
 
   try {
-    return await follow({ ...draft, each: { items: numbers.map(number => items[number - 1]!) } }, options, context, { items, numbers, keeper })
+    return await follow(wanted, options, context, { items, numbers, keeper })
   } finally {
     await keeper.close()
   }
@@ -165,6 +174,12 @@ async function execute (request: DraftRequest, options: ExecOptions, context: Co
 
 async function follow (draft: JobDraft, options: ExecOptions, context: Context, kept: Pick<ItemFollowOptions, 'items' | 'numbers' | 'keeper'>): Promise<number> {
   return await withClient(options, async client => {
+    if (options.dryRun === true) {
+      await showPlan(client, draft, 'table', context)
+
+      return 0
+    }
+
     const begin = submitting(client, draft, context)
 
     if (options.detach === true) {

@@ -5,6 +5,7 @@ import { formatBytes, formatDuration, MAX_JOB_MS, parseCount, parseDuration } fr
 import { parseLimit } from '../roles/client/draft/limit-options.ts'
 import { parsePercent, positive } from '../roles/client/draft/plan.ts'
 import { readPriority } from '../roles/client/draft/retry.ts'
+import { addDryRunOption } from './dry-run.ts'
 import { addLimitOptions } from './limit-options.ts'
 import { ListOption } from './list-option.ts'
 import { requireOption } from './require-option.ts'
@@ -35,7 +36,7 @@ export function addJobOptions (command: Command, on: string): Command {
     .option('-d, --detach', 'print the job\'s id and leave it running')
     .option('--replicas <n>', 'accept the job only when so many masters have it on disk (default: those that are live)', text => parseCount(text, '--replicas', 1, MAX_MASTERS))
 
-  return addScheduleOptions(command)
+  return addDryRunOption(addScheduleOptions(command))
     .option('--retry-lost <duration>', 'with --on any or a number: run it again elsewhere when its worker has been lost for so long; it may then run twice', text => positive(parseDuration(text, '--retry-lost', MAX_JOB_MS), '--retry-lost', text))
 }
 

@@ -9,6 +9,7 @@ import { dataSetsOf } from '../roles/client/draft/data-sets.ts'
 import { readMapFile, readMapInput } from '../roles/client/map-file/read-file.ts'
 import { addCollectOptions, checkCollectTo, collectInto } from './collect-options.ts'
 import { withClient } from './connect.ts'
+import { addDryRunOption, showPlan } from './dry-run.ts'
 import { EXIT_USAGE } from './exit-codes.ts'
 import { addScheduleOptions } from './job-options.ts'
 import { checkFolder } from './folder-check.ts'
@@ -22,10 +23,11 @@ import type { CollectOptions } from '../roles/client/draft/collect-options.ts'
 import type { MapDraft } from '../roles/client/map-file/draft-map.ts'
 import type { CollectToOptions } from './collect-options.ts'
 import type { Context } from './context.ts'
+import type { DryRunOptions } from './dry-run.ts'
 import type { MapFollowOptions } from './map-follow.ts'
 import type { ConnectionOptions } from './options.ts'
 
-interface MapOptions extends MapFollowOptions, CollectOptions, CollectToOptions, ConnectionOptions {
+interface MapOptions extends DryRunOptions, MapFollowOptions, CollectOptions, CollectToOptions, ConnectionOptions {
   name?: string
   id?: string
   detach?: boolean
@@ -47,13 +49,14 @@ export function define (command: Command, context: Context): void {
     .option('--id <ulid>', 'the job\'s id; the same id again is the same job')
     .option('-d, --detach', 'print the job\'s id and leave it running')
     .option('--replicas <n>', 'accept the job only when so many masters have it on disk (default: those that are live)', text => parseCount(text, '--replicas', 1, MAX_MASTERS))
-  addScheduleOptions(command)
+  addDryRunOption(addScheduleOptions(command))
   addCollectOptions(command)
   addResultOptions(command)
   addConnectionOptions(command, true)
   addExamples(command, [
     ['meshmark map jobs.yaml', 'each worker its own list of commands'],
     ['meshmark map jobs.yaml --check', 'is the file right?'],
+    ['meshmark map jobs.yaml --dry-run', 'who would begin at once, who later, and who has no list'],
     ['meshmark map jobs.yaml --output night', 'files night/WORKER/1-NAME.stdout and so on'],
     ['meshmark map - < jobs.yaml', 'the file from standard input']
   ], `
@@ -109,6 +112,12 @@ second one cancels it; meshmark attach JOB --output DIR shows it later, with all
     }
 
     context.exitCode = await withClient(options, async client => {
+      if (options.dryRun === true) {
+        await showPlan(client, job, options.format, context)
+
+        return 0
+      }
+
       const begin = submitting(client, job, context)
 
       if (options.detach === true) {

@@ -6,6 +6,7 @@ import { type BaselineOptions, type WithBaselines, withBaselines } from './basel
 import { checkCollectTo, collectInto, type CollectToOptions } from './collect-options.ts'
 import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
+import { type DryRunOptions, showPlan } from './dry-run.ts'
 import { followJob } from './follow.ts'
 import type { ConnectionOptions } from './options.ts'
 import { typed } from './program-name.ts'
@@ -13,7 +14,7 @@ import { checkExports, exportWords, presentResults, type ResultOptions } from '.
 import { withSpooledStdin } from './spool.ts'
 import { submitting } from './submit.ts'
 
-type MeasureOptions = JobOptions & BaselineOptions & CollectToOptions & ConnectionOptions & ResultOptions
+type MeasureOptions = DryRunOptions & JobOptions & BaselineOptions & CollectToOptions & ConnectionOptions & ResultOptions
 
 /** Drafts, submits and follows a job that measures, and shows its results; resolves with the exit code. */
 export async function measureJob (request: DraftRequest, options: MeasureOptions, context: Context): Promise<number> {
@@ -44,6 +45,12 @@ async function follow (baselines: WithBaselines, options: MeasureOptions, contex
   const { draft } = baselines
 
   return await withClient(options, async client => {
+    if (options.dryRun === true) {
+      await showPlan(client, draft, options.format, context)
+
+      return 0
+    }
+
     if (options.detach === true) {
       const id = await submitting(client, draft, context)(new AbortController().signal, () => {})
 

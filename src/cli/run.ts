@@ -51,6 +51,7 @@ export function define (command: Command, context: Context): void {
     ['meshmark run --save-baseline main ./prog 7', 'keep ./prog as it is now; later, with another ./prog:'],
     ['meshmark run --baseline main ./prog 7', 'the kept one and this one take turns, and are compared'],
     ["meshmark run --collect 'out/*' ./simulate", 'the files of its last run, a folder for each worker'],
+    ['meshmark run --dry-run --memory 8G ./bench', 'which workers would measure it, and why others would not'],
     ['meshmark run --where arch=arm64 --format json ./bench', 'only some workers; everything as JSON']
   ], `
 Options end at the first word that is not one; -- may stand before the program.

@@ -35,6 +35,29 @@ describe('rules of handing out', () => {
     expect(refused.code).toBe(125)
   })
 
+  it('--dry-run says what would happen, submits nothing, and is refused as the job would be', async () => {
+    const exec = await mesh.run(['exec', '--dry-run', '--retry', '3', '--where', 'name=lab-1', ...shell('true')])
+
+    expect(exec.stdout).toMatch(/^nothing is submitted: 1 task, 1 of 2 workers would be given something at once\n {2}at once +lab-1\n {2}not meant +lab-2: name is lab-2, not lab-1\n {2}sent +no file\n {2}runs +once\n/)
+    expect(exec.stdout).toContain('up to 3 times, the first time after 1 s')
+    expect(exec.code).toBe(0)
+
+    const items = await mesh.run(['exec', '--dry-run', 'true', ':::', 'a', 'b', 'c'])
+
+    expect(items.stdout).toContain('3 tasks, 2 of 2 workers')
+
+    const run = JSON.parse((await mesh.run(['run', '--dry-run', '--format', 'json', '-r', '7', '--memory', '64M', process.execPath, '--version'])).stdout)
+
+    expect(run).toMatchObject({ kind: 'run', tasks: 2, plan: { kind: 'fixed', runs: 7 }, payloads: [{ files: 1, isThere: false }], workers: [{ name: 'lab-1', part: 'at-once', tasks: 1, limits: { memoryBytes: 64 * 1024 ** 2 } }, { name: 'lab-2', part: 'at-once' }] })
+
+    const refused = await mesh.run(['run', '--dry-run', '--on', 'lab-7', 'true'])
+
+    expect([refused.code, refused.stdout]).toEqual([4, ''])
+    expect(refused.stderr).toContain("no worker is called 'lab-7': there are lab-1, lab-2")
+    // the one of the case before, and no other
+    expect(JSON.parse((await mesh.run(['jobs', '--format', 'json'])).stdout)).toHaveLength(1)
+  })
+
   it('--retry runs again what failed, until it succeeds or has been tried often enough', async () => {
     const { code, stdout } = await mesh.run(['exec', '--retry', '5:100ms', ...shell('echo "attempt $MESHMARK_ATTEMPT"; [ "$MESHMARK_ATTEMPT" = 2 ]')])
 
