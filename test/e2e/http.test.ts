@@ -119,6 +119,8 @@ describe('the HTTP interface', () => {
 
     for (const [operation, path, init] of [
       ['jobOutcome', '/v1/jobs/conform/outcome?wait=30s'],
+      ['planJob', '/v1/plan', { method: 'POST', headers: JSON_TYPE, body: '{"kind":"run","commands":["true"],"memory":"64M"}' }],
+      ['planJob', '/v1/plan', { method: 'POST', headers: JSON_TYPE, body: '{"kind":"exec","command":"true","on":["nobody"]}' }],
       ['listJobs', '/v1/jobs'],
       ['listJobs', '/v1/jobs?limit=0'],
       ['showJob', '/v1/jobs/conform'],
