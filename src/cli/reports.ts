@@ -79,7 +79,8 @@ export async function writeReportsOf (client: Client, job: string, options: Repo
   }
 }
 
-function typeOf (file: string): 'html' | 'markdown' | undefined {
+/** What a report becomes, by its name; undefined = nothing that is known. */
+export function typeOf (file: string): 'html' | 'markdown' | undefined {
   return TYPES[extname(file).toLowerCase()]
 }
 

@@ -5,6 +5,7 @@ import { MeshmarkError, toError } from '../model/errors.ts'
 import { shortJobId } from '../model/ids.ts'
 import { isTaskEnd } from '../model/states.ts'
 import { printable } from '../model/text.ts'
+import { VERSION } from '../node/version.ts'
 import { formatBytes } from '../model/units.ts'
 import { parseResultSet, resultSetOf, type ResultSet } from '../report/result-sets.ts'
 import { DIFFERENT_SESSIONS, sideBySide, sideRatioText, sideText, type SideBySideRow } from '../report/side-by-side.ts'
@@ -13,11 +14,13 @@ import { finishedJob, resultsOf } from '../roles/client/finished.ts'
 import type { Client } from '../roles/client/types.ts'
 import { withClient } from './connect.ts'
 import { note, type Context } from './context.ts'
+import { writeExportFile } from './export-files.ts'
+import { checkReports, type ReportFileOptions, typeOf } from './reports.ts'
 import type { ConnectionOptions, Format, ResultFormat } from './options.ts'
 import { type Column, renderRows } from './rows.ts'
 import { writeAll } from './write.ts'
 
-export interface SideBySideOptions extends ConnectionOptions {
+export interface SideBySideOptions extends ConnectionOptions, Pick<ReportFileOptions, 'report'> {
   metric: Metric
   format: ResultFormat
   /** Only this worker of every set. */
@@ -34,14 +37,14 @@ const MAX_FILE_BYTES = 256 * 1024 ** 2
 const PIPE_WIDTH = 10_000
 
 /** What has a meaning where nothing is run. */
-const OPTIONS = new Set(['results', 'metric', 'format', 'worker', 'master', 'token', 'mesh', 'mdns', 'data', 'quiet'])
+const OPTIONS = new Set(['report', 'results', 'metric', 'format', 'worker', 'master', 'token', 'mesh', 'mdns', 'data', 'quiet'])
 
 /** Refuses what was typed in vain; what a configuration file says of every comparison is left aside. */
 export function checkSideBySideOptions (command: Command): void {
   const vain = command.options.find(option => command.getOptionValueSource(option.attributeName()) === 'cli' && !OPTIONS.has(option.attributeName()))
 
   if (vain != null) {
-    throw new MeshmarkError('usage', `${vain.long ?? vain.short} has no meaning beside --results, which runs nothing and writes to standard output: leave it out`)
+    throw new MeshmarkError('usage', `${vain.long ?? vain.short} has no meaning beside --results, which runs nothing and writes to standard output and reports: leave it out`)
   }
 }
 
@@ -63,6 +66,8 @@ export async function showSideBySide (named: readonly string[], options: SideByS
     throw new MeshmarkError('usage', `'${option}' stands behind a job or file: write options before them`)
   }
 
+  await checkReports(options)
+
   const all = await loadSets(named, options, context)
   const empty = all.find(({ commands }) => commands.length === 0)
 
@@ -81,8 +86,26 @@ export async function showSideBySide (named: readonly string[], options: SideByS
     await writeAll(context.stdout, `${format === 'markdown' ? '\n' : ''}${sets.map((set, index) => `${letter(index)} ${set.label}`).join(', ')}: ${DIFFERENT_SESSIONS}, no verdict\n`)
   }
 
+  await writeSideReports(sets, rows, options)
+
   if (rows.every(({ sides }) => sides.filter(side => side != null).length < 2)) {
     note(context, 'nothing in them has the same worker; --worker NAME takes one worker of each, which may stand beside one that has no name')
+  }
+}
+
+async function writeSideReports (sets: readonly ResultSet[], rows: readonly SideBySideRow[], { report = [], metric }: SideBySideOptions): Promise<void> {
+  if (report.length === 0) {
+    return
+  }
+
+  const { renderSideBySide, sideBySideComment } = await import('../report/html/side-by-side.ts')
+  const { pageAssets } = await import('../report/page-assets.ts')
+  const about = { writtenAt: Date.now(), version: VERSION }
+
+  for (const file of report) {
+    await writeExportFile(file, typeOf(file) === 'html'
+      ? renderSideBySide(sets, rows, metric, { ...about, assets: pageAssets(), json: sideBySideJson(sets, rows, metric) })
+      : sideBySideComment(sets, rows, metric, about))
   }
 }
 

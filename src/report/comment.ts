@@ -8,7 +8,7 @@ import { distinctWorkers } from './distinct-workers.ts'
 import { headlineOf, titleOf, type Tone } from './headline.ts'
 import { renderMapMarkdown } from './map-table.ts'
 import { renderMarkdown } from './markdown.ts'
-import { code, escape } from './markup.ts'
+import { escape } from './markup.ts'
 import { plainTime } from './quantities.ts'
 import { sandboxWords } from './sandbox-words.ts'
 import { problemText, rowsOf } from './rows.ts'
@@ -37,7 +37,7 @@ export interface CommentOptions {
 export function renderComment (finished: FinishedJob, { writtenAt, version }: CommentOptions): string {
   const { job } = finished
   const { tone, word, text } = headlineOf(finished)
-  const head = [`### ${MARKS[tone]} ${plain(word)}: ${inCode(titleOf(finished))}`, '', `${plain(text.charAt(0).toUpperCase() + text.slice(1))}.`, '']
+  const head = [`### ${MARKS[tone]} ${plain(word)}: ${plain(text)}`, '', inCode(titleOf(finished)), '']
   const foot = [
     '',
     '<details><summary>Machines</summary>',
@@ -61,7 +61,7 @@ export function renderComment (finished: FinishedJob, { writtenAt, version }: Co
 }
 
 /** Whole lines that fit, and how many are not there. */
-function cutTo (lines: readonly string[], room: number): string[] {
+export function cutTo (lines: readonly string[], room: number): string[] {
   let used = 0
   const kept = lines.findIndex(line => (used += line.length + 1) > room)
 
@@ -94,7 +94,7 @@ function machines (finished: FinishedJob): string[] {
       memoryBytes === 0 ? '' : formatBytes(memoryBytes),
       printable(`${os}, ${kernel}`, 100),
       sandbox == null ? '' : sandboxWords(sandbox),
-      noise == null ? '' : [noise.grade, ...noise.reasons.slice(0, 4).map(reason => printable(reason, 160))].join(': ')
+      noise == null ? '' : `${noise.grade}${noise.reasons.length === 0 ? '' : `: ${noise.reasons.slice(0, 4).map(reason => printable(reason, 160)).join('; ')}`}`
     ]
   })
 
@@ -118,12 +118,12 @@ function again ({ job }: FinishedJob): string[] {
 }
 
 /** Text in which nothing is markup, a mention or a link. */
-function plain (text: string): string {
+export function plain (text: string): string {
   return unlinked(escape(text).replace(/&/g, '&amp;'))
 }
 
-function inCode (text: string): string {
-  return `\`${code(printable(text, 200))}\``
+export function inCode (text: string): string {
+  return `\`${printable(text, 200).replaceAll('`', "'")}\``
 }
 
 /** A name with an @ would call somebody, and one with # or :// would lead somewhere. */

@@ -70,7 +70,14 @@ export function outputGroups (rows: readonly Row[]): Row[][] {
   for (const row of rows) {
     const digest = row.result?.output?.stdoutDigest ?? ''
 
-    groups.set(digest, [...groups.get(digest) ?? [], row])
+    const group = groups.get(digest)
+
+    // of many rows that print the same, one copy for each would be their square
+    if (group == null) {
+      groups.set(digest, [row])
+    } else {
+      group.push(row)
+    }
   }
 
   return [...groups.values()].sort((a, b) => b.length - a.length)

@@ -33,7 +33,7 @@ export function dataOf (finished: FinishedJob, samples: Samples, name: string): 
   const csv = hold('csv', `${name}.csv`, finished.job.map == null ? renderCsv(finished) : '')
   const full = samples === 'none' ? undefined : hold('json', `${name}.json`, `${toJson(fullResults(finished))}\n`)
   const isKept = full != null && (samples === 'all' || full.base64.length <= MAX_WITH_SAMPLES)
-  const json = isKept ? full : hold('json', `${name}.json`, `${toJson(withoutSamples(finished))}\n`)
+  const json = isKept ? full : hold('json', `${name}.json`, `${toJson(JSON.parse(toJson(withoutSamples(finished)), rounded))}\n`)
 
   return { hasSamples: isKept, held: [json, ...csv.bytes === 0 ? [] : [csv]] }
 }
@@ -41,7 +41,12 @@ export function dataOf (finished: FinishedJob, samples: Samples, name: string): 
 export function hold (id: string, name: string, text: string): Held {
   const bytes = Buffer.from(text)
 
-  return { id, name, bytes: bytes.byteLength, base64: gzipSync(bytes, { level: 9 }).toString('base64') }
+  return { id, name, bytes: bytes.byteLength, base64: gzipSync(bytes, { level: 7 }).toString('base64') }
+}
+
+/** A summary needs no digits that no clock has: they are most of its bytes. */
+function rounded (_: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(7)) : value
 }
 
 /** The same with what was computed of the runs, and none of them; a reader of the file is told. */

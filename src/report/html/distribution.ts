@@ -35,7 +35,7 @@ export function distributionSection (rows: readonly Row[], finished: FinishedJob
 <p>${grouped
     ? 'Each dot is the median of one worker; the bar is the median of its kind of processor.'
     : `${boxes ? 'A dot is one run; where there are very many, a box holds the middle half and its line goes from the 5th to the 95th percentile.' : `Each dot is one ${what}, from top to bottom in ${job.kind === 'exec' ? 'the order of the job' : 'the order in which they ran'}.`} The upright bar is the median${strips.some(({ interval }) => interval != null) ? ', the band around it its 95 % interval' : ''}.`}${scale.isLog ? ' The scale is logarithmic.' : ''}<span class="needs-script"> Point at a row, or move through it with the arrow keys, to see single ${grouped ? 'workers' : `${what}s`}.</span></p>
-${stripChart(strips, scale, `${METRIC_WORDS[metric]} of ${grouped ? 'the median run' : `a ${what}`}, ${scale.unit}`)}</section>`
+${stripChart(strips, scale, `${METRIC_WORDS[metric]} of ${grouped ? 'the median run' : what === 'item' ? 'an item' : `a ${what}`}, ${scale.unit}`)}</section>`
 }
 
 function bySingle (rows: readonly Row[], metric: 'wall' | 'cpu', several: boolean, numberOf: NumberOf): Strip[] {

@@ -31,7 +31,7 @@ async function picturesOf (finished: FinishedJob): Promise<Array<{ title: string
 
   for (const kind of kinds) {
     try {
-      pictures.push({ title: TITLES[kind] ?? kind, svg: (await draw(chart(kind, { jobs: [finished], sets: [] }, { theme: 'light', width: WIDTH, measure: measureText }))).svg })
+      pictures.push({ title: TITLES[kind] ?? kind, svg: (await draw(chart(kind, { jobs: [finished], sets: [] }, { theme: 'light', width: WIDTH, measure: measureText }, ' '))).svg })
     } catch (err) {
       // there is nothing to draw, such as of a job that never began
       if (!(err instanceof MeshmarkError)) {

@@ -13,6 +13,10 @@ import type { SandboxFacts } from '../../model/machine.ts'
 
 /** Kinds of machines that are described; the data has the others. */
 const MAX_KINDS = 24
+
+/** Of more workers than these only the noisy ones are listed. */
+const MAX_QUIET = 60
+
 const MAX_NAMES = 30
 const MAX_FACTS = 16
 
@@ -30,7 +34,8 @@ ${kinds.length <= MAX_KINDS ? '' : html`<p class="dim">${kinds.length - MAX_KIND
 
 /** How quiet it was, before and while it was measured. */
 function noiseTable (workers: readonly FinishedWorker[], { startSkewNs }: FinishedJob, numberOf: NumberOf): Html {
-  const ordered = [...workers].sort((a, b) => (b.result?.noise?.grade ?? '').localeCompare(a.result?.noise?.grade ?? '') || a.info.name.localeCompare(b.info.name, 'en', { numeric: true }))
+  const told = workers.length <= MAX_QUIET ? workers : workers.filter(({ result }) => 'CD'.includes(result?.noise?.grade ?? 'D'))
+  const ordered = [...told].sort((a, b) => (b.result?.noise?.grade ?? '').localeCompare(a.result?.noise?.grade ?? '') || a.info.name.localeCompare(b.info.name, 'en', { numeric: true }))
 
   return html`<p>Every worker looks at its machine before it measures, waits for it to become quiet, and watches what else happens while it measures. The grade goes from A, quiet, to D, disturbed.${startSkewNs == null || workers.length < 2 ? '' : html` Those that started together did so within ${plainTime(startSkewNs)}.`}</p>
 ${table('How quiet the machines were', [{ title: 'Worker' }, { title: 'Noise' }, { title: 'While it measured' }, { title: 'Before' }, { title: 'Started' }, { title: 'Took', align: 'right' }], ordered.slice(0, MAX_ROWS).map(worker => {
@@ -54,7 +59,7 @@ ${table('How quiet the machines were', [{ title: 'Worker' }, { title: 'Noise' },
         { text: finishedAt <= startedAt ? '–' : formatDuration(finishedAt - startedAt), value: finishedAt - startedAt }
       ]
     }
-  }))}`
+  }))}${told.length === workers.length ? '' : html`<p class="dim">${(workers.length - told.length).toLocaleString('en')} more were quiet, grade A or B.</p>`}`
 }
 
 /** A clock that was never set. */

@@ -52,10 +52,19 @@ function chartColours (): string {
   return `${variables(light)}@media screen and (prefers-color-scheme:dark){${variables(dark)}${swaps.join('')}}`
 }
 
-/** A picture of the plot room: its texts are escaped there, and a style of its own would be refused by the page. */
-export function picture (svg: string, label: string): Html {
+/**
+ * A picture of the plot room, whose texts are escaped there. A style of its own
+ * would be refused by the page, its names count all pictures that were ever
+ * drawn, and what it tells of its parts nobody hears inside of an image.
+ */
+export function picture (svg: string, label: string, number: number): Html {
+  const names = new Map<string, string>()
   const size = /<svg[^>]* width="([\d.]+)" height="([\d.]+)"/.exec(svg)
-  const inner = svg.slice(svg.indexOf('>') + 1).replace(/ style="[^"]*"/g, '')
+  const inner = svg.slice(svg.indexOf('>') + 1).replace(/ (?:style|role|aria-[a-z]+)="[^"]*"/g, '').replace(/(?<= id="|url\(#)[^")]+/g, name => {
+    names.set(name, names.get(name) ?? `picture-${number}-${names.size}`)
+
+    return names.get(name) ?? ''
+  })
 
   return html`<svg class="picture" role="img" aria-label="${label}" viewBox="0 0 ${size?.[1] ?? '900'} ${size?.[2] ?? '300'}">${trusted(inner)}`
 }

@@ -24,6 +24,7 @@ import { failuresSection, type Printed } from './failures.ts'
 import { guideSection } from './guide.ts'
 import { machinesSection } from './machines.ts'
 import { html, type Html, type Value } from './markup.ts'
+import { chips, MAX_TOGGLES, navigation, type Toggles } from './controls.ts'
 import { fold, picture, renderPage } from './page.ts'
 import { ratioCaption, ratioChart } from './ratios.ts'
 import { comparisonTable, MAX_NOTES, MAX_ROWS, resultsTable, type NumberOf } from './results-table.ts'
@@ -37,9 +38,6 @@ import type { FinishedJob } from '../../model/finished.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Samples } from './samples.ts'
 import type { ComparedRow, Contender } from '../comparison.ts'
-
-/** Boxes to check; of more, a text finds them. */
-const MAX_TOGGLES = 24
 
 /** Rows whose every figure is told. */
 const MAX_DETAILS = 60
@@ -60,7 +58,8 @@ export interface ReportOptions {
 /** A finished job as one page that needs nothing else. The same of the same, byte by byte. */
 export function renderReport (finished: FinishedJob, options: ReportOptions): string {
   const { job } = finished
-  const rows = sorted(rowsOf(finished), job.commands.length)
+  // of what is handed out the order of the job says more than speed
+  const rows = job.kind === 'exec' ? rowsOf(finished) : sorted(rowsOf(finished), job.commands.length)
   const people = distinctWorkers(finished.workers)
   const numbers = new Map(people.map(({ info, task }, at) => [info.peerId === '' ? task : info.peerId, at]))
   const numberOf: NumberOf = ({ info, task }) => numbers.get(info.peerId === '' ? task : info.peerId) ?? 0
@@ -77,7 +76,7 @@ export function renderReport (finished: FinishedJob, options: ReportOptions): st
     failuresSection(rows, finished, options.printed ?? new Map(), numberOf),
     results,
     distributionSection(rows, finished, numberOf),
-    ...(options.pictures ?? []).map(({ title, svg }, at) => html`<section id="picture-${at}"><h2>${title}</h2><div class="scroll wide" role="region" aria-label="${title}" tabindex="0">${picture(svg, title)}</div></section>`),
+    ...(options.pictures ?? []).map(({ title, svg }, at) => html`<section id="picture-${at}"><h2>${title}</h2><div class="scroll wide" role="region" aria-label="${title}" tabindex="0">${picture(svg, title, at)}</div></section>`),
     isMeasured ? detailsSection(rows, numberOf) : '',
     machinesSection(finished, numberOf),
     guideSection(job.comparison, isMeasured),
@@ -102,19 +101,6 @@ ${sections}
   }, options.assets)
 }
 
-const NAMES: Record<string, string> = { ratios: 'Verdict', failures: 'Failures', results: 'Results', runs: 'Every run', details: 'Figures', machines: 'Machines', guide: 'How to read', data: 'Again, and the data' }
-
-function navigation (sections: readonly Value[]): Html {
-  const ids = sections.flatMap(section => /<section id="([a-z]+)"/.exec(String(section))?.[1] ?? [])
-
-  return html`<nav aria-label="Sections"><ul>${ids.flatMap(id => NAMES[id] == null ? [] : [html`<li><a href="#${id}">${NAMES[id]}</a></li>`])}</ul></nav>`
-}
-
-interface Toggles {
-  legend: string
-  boxes: Array<{ id: string, selector: string, title: string, swatch?: number }>
-}
-
 function togglesOf ({ job }: FinishedJob, workers: readonly string[]): Toggles[] {
   const commands = job.map == null ? job.commands : []
 
@@ -122,12 +108,6 @@ function togglesOf ({ job }: FinishedJob, workers: readonly string[]): Toggles[]
     { legend: 'Commands', boxes: commands.map((command, at) => ({ id: `show-c${at}`, selector: `[data-c="${at}"]`, title: commandTitle(command), swatch: at % COLOURS })) },
     { legend: 'Workers', boxes: workers.map((name, at) => ({ id: `show-w${at}`, selector: `[data-w="${at}"]`, title: name })) }
   ].filter(({ boxes }) => boxes.length > 1 && boxes.length <= MAX_TOGGLES)
-}
-
-/** What is shown; a style sheet does it, so that no script is needed. */
-function chips (toggles: readonly Toggles[]): Html {
-  return html`<div class="chips">${toggles.map(({ legend, boxes }) => html`<fieldset><legend>${legend}</legend>${boxes.map(({ id, title, swatch }) => html`<label><input type="checkbox" id="${id}" checked>${swatch == null ? '' : html`<i class="swatch c${swatch}"></i>`}<span>${printable(title, 60)}</span></label>`)}</fieldset>`)}
-<label class="needs-script find"><span>Find</span> <input type="search" id="find" placeholder="a worker or command"></label></div>`
 }
 
 function factsOf (rows: readonly Row[], { job, workers, startSkewNs }: FinishedJob): Html {
@@ -166,12 +146,12 @@ function ratiosSection (contenders: readonly Contender[], comparison: Comparison
 
 function resultsSection (rows: readonly Row[], contenders: readonly Contender[], finished: FinishedJob, notes: Notes, numberOf: NumberOf): Html {
   const { job, workers } = finished
-  const below = [...findings(contenders, finished, paletteFor(false)), ...outputLines(rows, job.commands.length)]
+  const below = job.kind === 'exec' ? [] : [...findings(contenders, finished, paletteFor(false)), ...outputLines(rows, job.commands.length)]
   const tables = job.kind === 'exec'
     ? tasksTable(rows, finished, numberOf)
     : job.comparison != null ? comparedTables(contenders, finished, job.comparison, notes, numberOf) : measuredTables(rows, finished, notes, numberOf)
   // to be asked for after the last mark
-  const lines = notes.lines()
+  const lines = job.kind === 'exec' ? [] : notes.lines()
   const numbered = lines.flatMap(line => {
     const [, number, text] = /^\((\d+)\) (.*)$/s.exec(line) ?? []
 
