@@ -1,4 +1,4 @@
-import { quote } from 'shlex'
+import { shellWord } from './shell-words.ts'
 import { LIMIT_OPTIONS } from '../roles/client/draft/limit-options.ts'
 import { DEFAULT_BACKOFF_MS } from '../model/restart.ts'
 import { DEFAULT_MARGIN } from '../model/comparison.ts'
@@ -34,7 +34,7 @@ function measureWords (job: Job): string[] {
   // a baseline is compared by run as well as by compare
   const isCompare = comparison != null
   const lines = named.map(typed)
-  const names = named.every(({ name }) => name == null) ? [] : named.flatMap(command => ['-n', quote(command.name ?? typed(command))])
+  const names = named.every(({ name }) => name == null) ? [] : named.flatMap(command => ['-n', shellWord(command.name ?? typed(command))])
 
   return [
     isCompare ? 'compare' : 'run',
@@ -46,7 +46,7 @@ function measureWords (job: Job): string[] {
           ...comparison.margin === DEFAULT_MARGIN ? [] : ['--margin', percent(comparison.margin)],
           ...comparison.failIfSlower == null ? [] : ['--fail-if-slower', percent(comparison.failIfSlower)],
           ...comparison.failIfUndecided ? ['--fail-if-undecided'] : [],
-          ...comparison.baseline == null ? [] : ['--baseline', quote(comparison.baseline)]
+          ...comparison.baseline == null ? [] : ['--baseline', shellWord(comparison.baseline)]
         ],
     ...hookWords(named),
     ...job.ignoreFailure == null ? [] : [`--ignore-failure${job.ignoreFailure.codes.length === 0 ? '' : `=${job.ignoreFailure.codes.join(',')}`}`],
@@ -56,8 +56,8 @@ function measureWords (job: Job): string[] {
     ...jobWords(job, 'all'),
     ...names,
     ...isCompare
-      ? lines.map(line => quote(line))
-      : named.length === 1 && only != null ? [typed(only)] : lines.flatMap(line => ['--command', quote(line)])
+      ? lines.map(line => shellWord(line))
+      : named.length === 1 && only != null ? [typed(only)] : lines.flatMap(line => ['--command', shellWord(line)])
   ]
 }
 
@@ -72,7 +72,7 @@ function execWords (job: Job): string[] {
     ...retry == null ? [] : ['--retry', `${retry.max ?? 1_000_000}${retry.backoffMs === DEFAULT_BACKOFF_MS ? '' : `:${retry.backoffMs}ms`}`],
     ...each == null || fits ? [] : ['--each', 'ITEMS'],
     ...command == null ? [] : [typed(command)],
-    ...fits ? [':::', ...each.items.map(item => quote(item))] : []
+    ...fits ? [':::', ...each.items.map(item => shellWord(item))] : []
   ]
 }
 
@@ -82,17 +82,17 @@ function jobWords (job: Job, on: string): string[] {
   const files = payload?.files.map(({ path }) => path).filter(path => !own.has(path) && path !== stdin) ?? []
 
   return [
-    ...placement.on === 'names' ? ['--on', quote(placement.names.join(','))] : placement.on === 'some' ? ['--on', String(placement.count)] : placement.on === on ? [] : ['--on', placement.on],
-    ...placement.where.flatMap(({ key, value }) => ['--where', quote(`${key}=${value}`)]),
+    ...placement.on === 'names' ? ['--on', shellWord(placement.names.join(','))] : placement.on === 'some' ? ['--on', String(placement.count)] : placement.on === on ? [] : ['--on', placement.on],
+    ...placement.where.flatMap(({ key, value }) => ['--where', shellWord(`${key}=${value}`)]),
     ...job.require == null || job.require.length === 0 ? [] : ['--require', job.require.join(',')],
-    ...files.flatMap(path => ['--with', quote(path)]),
-    ...stdin == null ? [] : ['--stdin', quote(stdin)],
-    ...(job.data ?? []).flatMap(({ name }) => ['--data', `${quote(name)}=FILE`]),
-    ...(job.variants?.choices ?? []).flatMap(({ where, path }) => ['--variant', quote(`${where.map(({ key, value }) => `${key}=${value}`).join(',')}:${path}`)]),
-    ...job.build == null ? [] : ['--build', quote(job.build.line)],
-    ...Object.keys(job.env).flatMap(name => ['--env', `${quote(name)}=…`]),
+    ...files.flatMap(path => ['--with', shellWord(path)]),
+    ...stdin == null ? [] : ['--stdin', shellWord(stdin)],
+    ...(job.data ?? []).flatMap(({ name }) => ['--data', `${shellWord(name)}=FILE`]),
+    ...(job.variants?.choices ?? []).flatMap(({ where, path }) => ['--variant', shellWord(`${where.map(({ key, value }) => `${key}=${value}`).join(',')}:${path}`)]),
+    ...job.build == null ? [] : ['--build', shellWord(job.build.line)],
+    ...Object.keys(job.env).flatMap(name => ['--env', `${shellWord(name)}=…`]),
     ...LIMIT_KEYS.flatMap(key => limits[key] == null ? [] : [LIMIT_OPTIONS[key].job, `${limits[key]}${LIMIT_RULES[key].unit === 'duration' ? 'ms' : ''}`]),
-    ...(job.collect?.patterns ?? []).flatMap(pattern => ['--collect', quote(pattern)]),
+    ...(job.collect?.patterns ?? []).flatMap(pattern => ['--collect', shellWord(pattern)]),
     ...schedule(job)
   ]
 }
@@ -101,7 +101,7 @@ function schedule ({ name, priority, deadlineMs }: Job): string[] {
   return [
     ...priority == null || priority === 0 ? [] : ['--priority', String(priority)],
     ...deadlineMs == null ? [] : ['--deadline', `${deadlineMs}ms`],
-    ...name == null ? [] : ['--name', quote(name)]
+    ...name == null ? [] : ['--name', shellWord(name)]
   ]
 }
 
@@ -134,8 +134,8 @@ function hookWords (commands: readonly Command[]): string[] {
     const lines = commands.map(({ hooks }) => hooks?.[hook] ?? '')
 
     return new Set(lines).size === 1
-      ? lines[0] === '' ? [] : [HOOK_OPTIONS[hook], quote(lines[0] ?? '')]
-      : lines.flatMap(line => [HOOK_OPTIONS[hook], quote(line)])
+      ? lines[0] === '' ? [] : [HOOK_OPTIONS[hook], shellWord(lines[0] ?? '')]
+      : lines.flatMap(line => [HOOK_OPTIONS[hook], shellWord(line)])
   })
 }
 
@@ -159,7 +159,7 @@ function programsOf ({ commands, variants }: Job): Set<string> {
 
 /** As one text, which is split again as a shell splits it. */
 function typed ({ argv }: Command): string {
-  return argv.map(word => quote(word)).join(' ')
+  return argv.map(word => shellWord(word)).join(' ')
 }
 
 /** 0.05 is `5%`. */

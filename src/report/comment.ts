@@ -1,6 +1,6 @@
 import { shortJobId } from '../model/ids.ts'
 import { isTaskEnd } from '../model/states.ts'
-import { printable } from '../model/text.ts'
+import { printable, printableLines } from '../model/text.ts'
 import { formatBytes } from '../model/units.ts'
 import { commandLineOf } from './command-line.ts'
 import { itemTitle } from './items.ts'
@@ -111,7 +111,7 @@ function machines (finished: FinishedJob): string[] {
 function again ({ job }: FinishedJob): string[] {
   const { line, remarks } = commandLineOf(job)
   // a fence ends at as many backticks as it began with
-  const text = printable(line, MAX_COMMAND)
+  const text = printableLines(line, MAX_COMMAND)
   const fence = '`'.repeat(Math.max(3, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length + 1)))
 
   return [`${fence}sh`, text, fence, '', ...remarks.map(remark => `${plain(remark)}  `), '']

@@ -18,7 +18,7 @@ describe('a report as a comment', () => {
 
     expect(text).toMatch(/^### ❌ regression: slower by more than 5 % on lab-01: 1\.\d+ ± 0\.\d+ times the wall time, over 3 machines\n\n`\.\/new 7 against \.\/old 7`\n\n\| Command/)
     expect(text).toContain('<details><summary>Machines</summary>')
-    expect(text).toContain("meshmark compare --precision 1% --fail-if-slower 5%")
+    expect(text).toContain('meshmark compare --precision 1% --fail-if-slower 5%')
     expect(text).toContain('job 7x2m9ka7 · 2026-01-02 03:04 UTC</sub>')
   })
 

@@ -4,7 +4,7 @@ import type { FinishedJob } from '../../../src/model/finished.ts'
 import type { SandboxFacts } from '../../../src/model/machine.ts'
 
 /** Everything at once that could become markup, leave a quoted attribute, turn a terminal or call somebody. */
-export const HOSTILE = `"'><img src=x onerror=alert(1)><script>alert(2)</script></title></style>\u001b]0;x\u0007\u202e|\`@everyone #1 https://evil.example`
+export const HOSTILE = '"\'><img src=x onerror=alert(1)><script>alert(2)</script></title></style>\u001b]0;x\u0007\u202e|`@everyone #1 https://evil.example'
 
 const T0 = Date.UTC(2026, 0, 2, 3, 4, 6)
 
