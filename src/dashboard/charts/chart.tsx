@@ -156,9 +156,9 @@ function Picture ({ engine, label, data, build, tip, onDrawn }: PictureProps) {
     }
 
     const observer = new ResizeObserver(() => {
-      const { clientWidth } = frame.current!
+      const clientWidth = frame.current?.clientWidth ?? 0
 
-      if (clientWidth !== width) {
+      if (clientWidth > 0 && clientWidth !== width) {
         width = clientWidth
         ask()
       }

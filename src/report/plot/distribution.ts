@@ -14,6 +14,9 @@ import type { Quantity } from './quantity.ts'
 /** Beyond so many in one row single runs cannot be told apart: a box is drawn. */
 const MAX_POINTS = 400
 
+/** Pixels; below, figures on the right are cut down to the most important. */
+const NARROW = 500
+
 /** And no more than so many in one picture. */
 const MAX_ALL_POINTS = 8_000
 
@@ -29,9 +32,11 @@ export function distributionChart (all: readonly Measured[], title: string, look
   const legend = commands.map(command => cut(command, look.width * 0.6, look.measure, SIZES.label))
   const workers = new Set(measured.map(({ worker }) => worker)).size
   const failed = measured.filter(({ values }) => values.length === 0).length
+  // on a phone the runs themselves need the room
+  const isNarrow = look.width < NARROW
   const { scale, axes, signals } = rows(look, names(measured, look), {
-    title: 'median ± 95 % · runs',
-    words: measured.map(one => cut(figures(one, axis.scale.type === 'log' ? quantity.unitOf(one.median ?? 0) : axis.unit), Math.min(240, look.width * 0.3), look.measure, SIZES.label))
+    title: isNarrow ? 'median ± 95 %' : 'median ± 95 % · runs',
+    words: measured.map(one => cut(figures(one, axis.scale.type === 'log' ? quantity.unitOf(one.median ?? 0) : axis.unit, !isNarrow), Math.min(240, look.width * 0.3), look.measure, SIZES.label))
   })
   const stripe = stripes(look, measured.map(({ worker }) => worker))
   const [points, boxes] = [isBox.includes(false), isBox.includes(true)]
@@ -105,10 +110,10 @@ function names (measured: readonly Measured[], look: Look): string[] {
 }
 
 /** `41.2 ms ± 0.4 · 96`, or what went wrong. */
-function figures ({ median, interval, values, problem }: Measured, unit: TimeUnit): string {
+function figures ({ median, interval, values, problem }: Measured, unit: TimeUnit, withRuns: boolean): string {
   return median == null
     ? problem ?? 'no runs'
-    : `${medianText({ median, ...(interval == null ? {} : { interval }), min: median, cpu: 0 }, unit)} · ${values.length}${problem == null ? '' : `, some ${problem.split(':')[0]}`}`
+    : `${medianText({ median, ...(interval == null ? {} : { interval }), min: median, cpu: 0 }, unit)}${withRuns ? ` · ${values.length}` : ''}${problem == null ? '' : `, some ${problem.split(':')[0]}`}`
 }
 
 function box (values: readonly number[], unit: TimeUnit): Record<string, number> {

@@ -7,7 +7,7 @@ import type { Libc } from '../native/libc.ts'
 import type { FromRunner, ToRunner } from '../protocol.ts'
 
 /** The worker is told of progress this often at most, and that we live this often at least, between two runs. */
-const PROGRESS_NS = 100_000_000n
+export const PROGRESS_NS = 100_000_000n
 
 /** For memory of the kernel, two seconds altogether. */
 const MEMORY_ATTEMPTS = 200

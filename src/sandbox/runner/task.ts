@@ -7,6 +7,7 @@ import { ownUse } from './facts.ts'
 import { makeImage } from './image.ts'
 import { isOver, notRunSummary, summaryOf } from './measured.ts'
 import { baseEnvironment } from './programs.ts'
+import { PROGRESS_NS } from './control.ts'
 import { sandboxProblem, taskProblem } from './refusals.ts'
 import { Runs } from './runs.ts'
 import { verdict } from './verdict.ts'
@@ -47,6 +48,8 @@ export class TaskRun {
   /** Absent when no files are brought back. */
   readonly #collector: Collector | undefined
   #unsent: Sample[] = []
+  /** When the last word on progress was sent. */
+  #toldNs = 0n
   /** Why there are no hardware counters. */
   #noCounters: string | undefined
 
@@ -276,7 +279,8 @@ export class TaskRun {
   }
 
   #tell (command: Measured): void {
-    if (this.#unsent.length >= SAMPLES_PER_MESSAGE || this.#control.quietForLong()) {
+    // by a clock of its own: behind a long run there has just been word that we live
+    if (this.#unsent.length >= SAMPLES_PER_MESSAGE || process.hrtime.bigint() - this.#toldNs > PROGRESS_NS) {
       this.#sendSamples()
       this.#tellProgress(command)
     }
@@ -285,6 +289,7 @@ export class TaskRun {
   #tellProgress (command: Measured): void {
     const { plan } = this.#task
 
+    this.#toldNs = process.hrtime.bigint()
     this.#control.send({ type: 'progress', command: command.index, runs: command.samples.length, ...(plan.kind === 'fixed' ? { of: plan.runs } : {}) })
   }
 
