@@ -9,6 +9,7 @@ import { openapiDocument } from './openapi.ts'
 import { HttpProblem, problemResponse } from './exchange/problem.ts'
 import { json, queryOf, route, validate, type Route } from './exchange/route.ts'
 import { collectedRoutes } from './routes/collected.ts'
+import { compareRoutes } from './routes/compare.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fileRoutes } from './routes/files.ts'
 import { jobRoutes } from './routes/jobs.ts'
@@ -65,6 +66,7 @@ export function createApp (options: AppOptions): App {
     ...eventRoutes(),
     ...resultRoutes(),
     ...collectedRoutes(),
+    ...compareRoutes(),
     ...fileRoutes({ uploads }),
     ...meshRoutes({ ...facts, coordinates: () => figures().coordinates, uploads: uploads.limits }),
     ...meshEventRoutes(facts),

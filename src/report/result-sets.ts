@@ -36,11 +36,12 @@ const MAX_RESULTS = 100_000
 const MAX_RUNS = 1_000_000
 const MAX_TEXT = 1_000_000
 
-export function resultSetOf (finished: FinishedJob, label: string): ResultSet {
+/** @param only - index of the one command that is wanted; absent = all */
+export function resultSetOf (finished: FinishedJob, label: string, only?: number): ResultSet {
   return {
     label,
     job: finished.job.id,
-    commands: rowsOf(finished).map(({ worker: { info }, command, samples, problem }) => ({
+    commands: rowsOf(finished).filter(({ command }) => only == null || command === only).map(({ worker: { info }, command, samples, problem }) => ({
       worker: { name: info.name, peerId: info.peerId },
       command: commandTitle(finished.job.commands[command] ?? { argv: [] }),
       ...(problem == null ? { values: valuesOf(samples) } : { values: {}, problem: problemText(problem) })

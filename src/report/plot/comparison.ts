@@ -6,6 +6,7 @@ import { MeshmarkError } from '../../model/errors.ts'
 import { frame, labelRoom, legendBelow, legendHeight, rows, rowsHeight, stripes } from './frame.ts'
 import { cut, paletteOf, shorten, SIZES } from './look.ts'
 import { counted, ratioTicks } from './scales.ts'
+import type { Metric } from '../../model/comparison.ts'
 import type { FinishedJob } from '../../model/finished.ts'
 import type { Verdict } from '../../measure/verdict.ts'
 import type { Contender } from '../comparison.ts'
@@ -13,9 +14,11 @@ import type { Look, Palette, Spec } from './look.ts'
 
 const VERDICTS: readonly Verdict[] = ['faster', 'slower', 'equivalent', 'undecided']
 
-interface Line {
+/** A ratio with its interval and verdict. */
+export interface ComparisonLine {
   name: string
-  contender: number
+  /** Of several contenders, whose it is. */
+  contender: string
   ratio?: number
   low?: number
   high?: number
@@ -25,8 +28,22 @@ interface Line {
   isSum: boolean
 }
 
+/** What the chart of a comparison is made of. */
+export interface ComparisonPicture {
+  metric: Metric
+  margin: number
+  reference: string
+  contenders: readonly string[]
+  workers: number
+  lines: readonly ComparisonLine[]
+}
+
 /** The ratio on each worker with its interval, and what they come to; 1 is the reference. */
 export function comparisonChart (finished: FinishedJob, title: string, look: Look): Spec {
+  return comparisonPictureChart(comparisonPicture(finished), title, look)
+}
+
+function comparisonPicture (finished: FinishedJob): ComparisonPicture {
   const { comparison } = finished.job
   const contenders = contendersOf(rowsOf(finished), finished)
 
@@ -34,10 +51,20 @@ export function comparisonChart (finished: FinishedJob, title: string, look: Loo
     throw new MeshmarkError('usage', 'this job compared nothing: --kind comparison is for jobs of meshmark compare, or choose --kind distribution')
   }
 
-  const palette = paletteOf(look)
   const { margin, metric } = comparison
-  const reference = rowsOf(finished)[0]?.title ?? 'the reference'
-  const lines = linesOf(contenders, metric)
+
+  return {
+    metric,
+    margin,
+    reference: rowsOf(finished)[0]?.title ?? 'the reference',
+    contenders: contenders.map(({ title }) => title),
+    workers: finished.workers.length,
+    lines: linesOf(contenders, metric)
+  }
+}
+
+export function comparisonPictureChart ({ metric, margin, reference, contenders, workers, lines }: ComparisonPicture, title: string, look: Look): Spec {
+  const palette = paletteOf(look)
   const bounds = lines.flatMap(({ ratio, low, high }) => ratio == null ? [] : [low ?? ratio, high ?? ratio]).filter(value => Number.isFinite(value) && value > 0)
   const low = Math.min(1 - 2 * margin, ...bounds) / 1.02
   const high = Math.max(1 + 2 * margin, ...bounds) * 1.02
@@ -45,15 +72,13 @@ export function comparisonChart (finished: FinishedJob, title: string, look: Loo
   const there = VERDICTS.filter(verdict => lines.some(line => line.verdict === verdict))
   const several = contenders.length > 1
   const legend = there.map(verdict => verdictWord(verdict, metric))
-  const titles = contenders.map(contender => contender.title)
   const { scale, axes, signals } = rows(look, lines.map(({ name, contender, isSum }) =>
-    shorten(several ? `${name} · ${titles[contenders.findIndex(({ command }) => command === contender)] ?? ''}` : name, labelRoom(look), look.measure, SIZES.label, isSum)), {
+    shorten(several ? `${name} · ${contender}` : name, labelRoom(look), look.measure, SIZES.label, isSum)), {
     title: 'ratio ± 95 %, verdict',
     words: lines.map(({ words }) => cut(words, Math.min(250, look.width * 0.32), look.measure, SIZES.label))
   })
   const stripe = stripes(look, lines.map(({ name }) => name))
-  const isNew = several ? 'the contender' : titles[0] ?? 'the contender'
-  const workers = finished.workers.length
+  const isNew = several ? 'the contender' : contenders[0] ?? 'the contender'
 
   return frame(look, {
     title,
@@ -84,18 +109,19 @@ export function comparisonChart (finished: FinishedJob, title: string, look: Loo
   })
 }
 
-function linesOf (contenders: readonly Contender[], metric: Parameters<typeof verdictWord>[1]): Line[] {
-  const own = byWorker(contenders).map(({ row, result }): Line => ({
+function linesOf (contenders: readonly Contender[], metric: Metric): ComparisonLine[] {
+  const titles = new Map(contenders.map(({ command, title }) => [command, title]))
+  const own = byWorker(contenders).map(({ row, result }): ComparisonLine => ({
     name: row.worker.info.name,
-    contender: row.command,
+    contender: titles.get(row.command) ?? '',
     ...result?.ratio == null ? {} : { ratio: result.ratio.ratio, low: result.ratio.low, high: result.ratio.high },
     ...result == null ? {} : { verdict: result.verdict },
     words: result?.ratio == null ? result?.reason ?? (row.problem == null ? 'no ratio' : problemText(row.problem)) : `${ratioWithInterval(result.ratio)}, ${verdictWord(result.verdict, metric)}`,
     isSum: false
   }))
-  const sums = contenders.flatMap(({ command, fleet: { these }, machines }): Line[] => these == null || machines.length < 2
+  const sums = contenders.flatMap(({ title, fleet: { these }, machines }): ComparisonLine[] => these == null || machines.length < 2
     ? []
-    : [{ name: 'these machines', contender: command, ratio: these.ratio, low: these.low, high: these.high, verdict: these.verdict, words: `${ratioWithInterval(these)}, ${verdictWord(these.verdict, metric)}`, isSum: true }])
+    : [{ name: 'these machines', contender: title, ratio: these.ratio, low: these.low, high: these.high, verdict: these.verdict, words: `${ratioWithInterval(these)}, ${verdictWord(these.verdict, metric)}`, isSum: true }])
 
   return [...own, ...sums]
 }
