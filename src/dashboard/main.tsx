@@ -6,13 +6,16 @@ import { findToken, keepToken, tokenOfAddress } from './api/session.ts'
 import { AppContext, useFragment, useStore } from './parts/hooks.ts'
 import { Empty, Failure, Loading } from './parts/notice.tsx'
 import { hrefOf, parseRoute, type Route } from './state/route.ts'
+import { Activity } from './views/activity.tsx'
+import { Compare } from './views/compare.tsx'
 import { Frame } from './views/frame.tsx'
+import { History } from './views/history.tsx'
 import { JobPage } from './views/job.tsx'
 import { Jobs } from './views/jobs.tsx'
 import { Mesh } from './views/mesh.tsx'
 import { SignIn, SignInAgain } from './views/sign-in.tsx'
 
-const TITLES: Record<Route['view'], string> = { mesh: 'Mesh', jobs: 'Jobs', job: 'Job', unknown: 'Not found' }
+const TITLES: Record<Route['view'], string> = { mesh: 'Mesh', jobs: 'Jobs', job: 'Job', activity: 'Activity', compare: 'Compare', history: 'History', unknown: 'Not found' }
 
 function Page ({ token }: { token: string | undefined }) {
   const [app, setApp] = useState<App>()
@@ -98,6 +101,9 @@ function viewOf (route: Route) {
     case 'mesh': return <Mesh worker={route.worker} />
     case 'jobs': return <Jobs />
     case 'job': return <JobPage key={route.id} id={route.id} />
+    case 'compare': return <Compare base={route.base} other={route.other} />
+    case 'history': return <History name={route.name} />
+    case 'activity': return <Activity />
     case 'unknown': return <><h1>Not found</h1><Empty title='There is no such view'><p><a href={hrefOf({ view: 'mesh' })}>To the mesh</a></p></Empty></>
   }
 }

@@ -13,6 +13,8 @@ export interface FollowOptions {
   signal: AbortSignal
   /** Silent for so long, a master counts as dead. Milliseconds. */
   quietMs: number
+  /** Each time that a stream begins, here or at another master. */
+  onBegin?: () => void
   /** Returns true when nothing more is wanted. */
   onMessage: (message: SseMessage) => boolean | void
 }
@@ -81,14 +83,14 @@ export class Link {
    * master. When the token counts no more it waits for the next one. Throws
    * ApiError for what a master refuses besides.
    */
-  async follow (path: string, { signal, quietMs, onMessage }: FollowOptions): Promise<void> {
+  async follow (path: string, { signal, quietMs, onBegin, onMessage }: FollowOptions): Promise<void> {
     let last: string | undefined
 
     while (!signal.aborted) {
       const { base } = this.#state
 
       try {
-        const isDone = await this.#stream(base, path, last, quietMs, signal, message => {
+        const isDone = await this.#stream(base, path, last, { quietMs, signal, onBegin }, message => {
           last = message.id ?? last
 
           return onMessage(message) === true
@@ -130,7 +132,7 @@ export class Link {
     })
   }
 
-  async #stream (base: string, path: string, last: string | undefined, quietMs: number, signal: AbortSignal, take: (message: SseMessage) => boolean): Promise<boolean> {
+  async #stream (base: string, path: string, last: string | undefined, { quietMs, signal, onBegin }: Omit<FollowOptions, 'onMessage'>, take: (message: SseMessage) => boolean): Promise<boolean> {
     const attempt = new AbortController()
     const stop = (): void => { attempt.abort() }
     let watch = setTimeout(stop, quietMs)
@@ -141,6 +143,8 @@ export class Link {
       const response = await this.#request(base, 'GET', path, { signal: attempt.signal, accept: 'text/event-stream', last })
       const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
       const parser = new SseParser()
+
+      onBegin?.()
 
       for (;;) {
         const { done, value } = await reader.read()

@@ -18,6 +18,9 @@ interface MeasuredChartProps {
   metric: Metric
 }
 
+/** Rows of one picture: more are read in the table. */
+const MAX_ROWS = 200
+
 /** Every run of each command on each worker, or a box where they are many, with the median and its interval. */
 export function MeasuredChart ({ title, fileName, data, measured, metric }: MeasuredChartProps) {
   // as they were drawn: what the pointer is on is one of them
@@ -27,7 +30,7 @@ export function MeasuredChart ({ title, fileName, data, measured, metric }: Meas
     <Chart
       label={`${METRIC_NAMES[metric]} of each run: ${title}`} fileName={fileName} data={data}
       build={(engine, look) => {
-        rows.current = engine.byWorker(measured(engine))
+        rows.current = engine.byWorker(measured(engine)).slice(0, MAX_ROWS)
 
         return engine.distributionChart(rows.current, title, look, engine.QUANTITIES[metric])
       }}

@@ -2,13 +2,18 @@ export type Route =
   | { view: 'mesh', worker?: string }
   | { view: 'jobs' }
   | { view: 'job', id: string }
+  /** Each a job, or `JOB.N`: its command N, counted from 0. */
+  | { view: 'compare', base?: string, other?: string }
+  /** Jobs of one name. */
+  | { view: 'history', name?: string }
+  | { view: 'activity' }
   | { view: 'unknown' }
 
 /** `#/mesh`, `#/mesh/PEER`, `#/jobs`, `#/jobs/ID`; nothing is the mesh. */
 export function parseRoute (fragment: string): Route {
-  const [first = '', second, ...more] = fragment.replace(/^#\/?/, '').split('/').map(decoded)
+  const [first = '', second, third, ...more] = fragment.replace(/^#\/?/, '').split('/').map(decoded)
 
-  if (more.length > 0) {
+  if (more.length > 0 || (third != null && first !== 'compare')) {
     return { view: 'unknown' }
   }
 
@@ -18,6 +23,12 @@ export function parseRoute (fragment: string): Route {
       return second == null || second === '' ? { view: 'mesh' } : { view: 'mesh', worker: second }
     case 'jobs':
       return second == null || second === '' ? { view: 'jobs' } : { view: 'job', id: second }
+    case 'compare':
+      return { view: 'compare', ...(second == null || second === '' ? {} : { base: second }), ...(third == null || third === '' ? {} : { other: third }) }
+    case 'history':
+      return second == null || second === '' ? { view: 'history' } : { view: 'history', name: second }
+    case 'activity':
+      return second == null || second === '' ? { view: 'activity' } : { view: 'unknown' }
     default:
       return { view: 'unknown' }
   }
@@ -28,6 +39,9 @@ export function hrefOf (route: Exclude<Route, { view: 'unknown' }>): string {
     case 'mesh': return route.worker == null ? '#/mesh' : `#/mesh/${encodeURIComponent(route.worker)}`
     case 'jobs': return '#/jobs'
     case 'job': return `#/jobs/${encodeURIComponent(route.id)}`
+    case 'compare': return `#/compare${route.base == null ? '' : `/${encodeURIComponent(route.base)}${route.other == null ? '' : `/${encodeURIComponent(route.other)}`}`}`
+    case 'history': return route.name == null ? '#/history' : `#/history/${encodeURIComponent(route.name)}`
+    case 'activity': return '#/activity'
   }
 }
 

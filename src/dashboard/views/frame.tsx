@@ -7,7 +7,10 @@ import type { Tone } from '../text/states.ts'
 
 const PLACES: ReadonlyArray<{ title: string, href: string, views: ReadonlyArray<Route['view']> }> = [
   { title: 'Mesh', href: hrefOf({ view: 'mesh' }), views: ['mesh'] },
-  { title: 'Jobs', href: hrefOf({ view: 'jobs' }), views: ['jobs', 'job'] }
+  { title: 'Jobs', href: hrefOf({ view: 'jobs' }), views: ['jobs', 'job'] },
+  { title: 'Activity', href: hrefOf({ view: 'activity' }), views: ['activity'] },
+  { title: 'Compare', href: hrefOf({ view: 'compare' }), views: ['compare'] },
+  { title: 'History', href: hrefOf({ view: 'history' }), views: ['history'] }
 ]
 
 /** What is around every view: where one can go, and whether what is seen is live. */

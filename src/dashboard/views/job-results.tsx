@@ -2,11 +2,11 @@ import { useEffect, useState } from 'preact/hooks'
 import { METRICS, type Metric } from '../../model/comparison.ts'
 import { shortJobId } from '../../model/ids.ts'
 import { formatBytes } from '../../model/units.ts'
+import { finishedOf } from '../charts/finished.ts'
 import { MeasuredChart, MetricChoice } from '../charts/measured.tsx'
 import { commonUnit, cpuText, medianText, timeDecimals, timeText, unitFor } from '../../report/quantities.ts'
 import { useApp } from '../parts/hooks.ts'
 import { Failure, Loading } from '../parts/notice.tsx'
-import type { FinishedJob } from '../../model/finished.ts'
 import type { FullCommand, FullResults, FullWorker } from '../../report/full.ts'
 
 /** What was measured: a row for each command on each worker, in the figures and the words of the command line. */
@@ -59,11 +59,6 @@ function RunsChart ({ results }: { results: FullResults }) {
         />
       </section>
       )
-}
-
-/** As the command line has it; of the environment there are only names, and nothing of what is drawn depends on it. */
-function finishedOf ({ job, workers, startSkewNs }: FullResults): FinishedJob {
-  return { job: { ...job, env: {}, payload: undefined }, workers, ...(startSkewNs == null ? {} : { startSkewNs }) }
 }
 
 interface Line { worker: FullWorker, command: FullCommand }

@@ -10,6 +10,7 @@ import { hrefOf } from '../state/route.ts'
 import { NO_JOB, type JobState } from '../state/job.ts'
 import { Store } from '../state/store.ts'
 import { jobTone, jobWords } from '../text/states.ts'
+import { JobComparison } from './job-comparison.tsx'
 import { JobItems } from './job-items.tsx'
 import { JobOutput } from './job-output.tsx'
 import { JobResults } from './job-results.tsx'
@@ -60,7 +61,7 @@ function Live ({ id, store }: { id: string, store: Store<JobState> }) {
         ? (
           <>
             <JobTasks job={job} commands={view.job.commands.length} chosen={chosen} onChoose={setTask} />
-            {view.job.kind !== 'run' ? null : job.isOver ? <JobResults id={view.job.id} /> : <JobSamples job={job} view={view} />}
+            {view.job.kind !== 'run' ? null : job.isOver ? <><JobComparison job={view.job} /><JobResults id={view.job.id} /></> : <JobSamples job={job} view={view} />}
             <JobOutput job={job} id={view.job.id} task={chosen} onChoose={setTask} />
           </>
           )

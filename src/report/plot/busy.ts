@@ -42,7 +42,7 @@ export function busyChart (profile: Profile, title: string, look: Look): Spec {
   const jobs = namedJobs(activities, palette.series.length - 2)
   const bars = activities
     .flatMap((activity, row) => barsOf(activity, row, jobs, windowMs / look.width))
-    .map(bar => ({ ...bar, from: inUnit(bar.from), until: inUnit(bar.until) }))
+    .map(bar => ({ ...bar, ms: bar.until - bar.from, from: inUnit(bar.from), until: inUnit(bar.until) }))
   const legend = legendOf(bars, jobs, palette)
   const names = legend.map(({ what }) => what)
   const tasks = activities.flatMap(activity => activity.tasks)

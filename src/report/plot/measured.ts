@@ -27,11 +27,11 @@ export interface Measured {
 
 const BY_NAME = new Intl.Collator('en', { numeric: true })
 
-/** A job whose worker did several tasks with one command, as with `--each`, has one entry for all of them. Runs that were not billed for the metric are left out. */
-export function measuredOf (finished: FinishedJob, label?: string, metric: Metric = 'wall'): Measured[] {
+/** A job whose worker did several tasks with one command, as with `--each`, has one entry for all of them. Runs that were not billed for the metric are left out. `only`: index of the one command that is wanted. */
+export function measuredOf (finished: FinishedJob, label?: string, metric: Metric = 'wall', only?: number): Measured[] {
   const groups = new Map<string, Omit<Measured, 'median' | 'interval'>>()
 
-  for (const { worker: { info }, command, samples, problem } of rowsOf(finished)) {
+  for (const { worker: { info }, command, samples, problem } of rowsOf(finished).filter(row => only == null || row.command === only)) {
     const key = `${info.name}\n${command}`
     const job = finished.job.commands[command]
     const group = groups.get(key) ?? {

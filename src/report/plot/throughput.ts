@@ -33,11 +33,11 @@ export function throughputChart (profile: Profile, title: string, look: Look): S
     const from = at * lengthMs
     const until = Math.min(windowMs, from + lengthMs)
     const height = (count: number): number => count / (until - from) * rate.ms
-    const x = { from: from * 1e6 / unit.ns, until: until * 1e6 / unit.ns }
+    const x = { from: from * 1e6 / unit.ns, until: until * 1e6 / unit.ns, ms: until - from }
 
     return [
-      ...done === 0 ? [] : [{ ...x, low: 0, high: height(done), what: DONE }],
-      ...bad === 0 ? [] : [{ ...x, low: height(done), high: height(done + bad), what: NOT_WELL }]
+      ...done === 0 ? [] : [{ ...x, low: 0, high: height(done), count: done, what: DONE }],
+      ...bad === 0 ? [] : [{ ...x, low: height(done), high: height(done + bad), count: bad, what: NOT_WELL }]
     ]
   })
   const names = [DONE, NOT_WELL].filter(name => bars.some(({ what }) => what === name))
