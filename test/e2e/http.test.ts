@@ -117,7 +117,12 @@ describe('the HTTP interface', () => {
 
     expect(submitted.status).toBe(201)
 
+    const measured = await conforming('submitJob', '/v1/jobs', { method: 'POST', headers: JSON_TYPE, body: JSON.stringify({ kind: 'compare', commands: ['true', 'true'], runs: 6, name: 'pairs' }) })
+
+    expect(measured.status, JSON.stringify(measured.body)).toBe(201)
+
     for (const [operation, path, init] of [
+      ['jobResults', '/v1/jobs/pairs/results?wait=60s'],
       ['jobOutcome', '/v1/jobs/conform/outcome?wait=30s'],
       ['planJob', '/v1/plan', { method: 'POST', headers: JSON_TYPE, body: '{"kind":"run","commands":["true"],"memory":"64M"}' }],
       ['planJob', '/v1/plan', { method: 'POST', headers: JSON_TYPE, body: '{"kind":"exec","command":"true","on":["nobody"]}' }],
@@ -145,6 +150,12 @@ describe('the HTTP interface', () => {
       ['profile', '/v1/profile?format=ndjson'],
       ['profile', '/v1/profile?job=nothing'],
       ['profile', '/v1/profile?limit=0'],
+      ['compareJobs', '/v1/compare?base=conform'],
+      ['compareJobs', '/v1/compare?base=pairs'],
+      ['compareJobs', '/v1/compare?base=pairs&with=nothing'],
+      ['compareJobs', '/v1/compare?base=pairs&base_command=7'],
+      ['history', '/v1/history?name=pairs'],
+      ['history', '/v1/history?name=none&metric=memory'],
       ['metrics', '/v1/metrics'],
       ['openapi', '/v1/openapi.json'],
       ['listTokens', '/v1/tokens'],

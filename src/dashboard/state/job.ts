@@ -59,8 +59,11 @@ export function reduceJob (state: JobState, event: JobMessage): JobState {
       return { ...state, counts: event.counts }
     case 'items':
       return { ...state, failedItems: [...state.failedItems, ...event.items.filter(item => item.state !== 'done')].slice(-MAX_FAILED_ITEMS) }
+    case 'result':
+      // its statistics are asked for when the job has ended
+      return withResult(state, event)
     default:
-      // results are asked for when the job has ended, with their statistics
+      // of a master of a later version
       return state
   }
 }
@@ -72,7 +75,20 @@ function withSamples (state: JobState, { task, command, runs, latest }: Extract<
 
   const commands = state.samples.get(task)
 
-  return { ...state, samples: new Map(state.samples).set(task, new Map(commands).set(command, addRuns(commands?.get(command) ?? NO_RUNS, runs, latest, keptRuns(state.tasks.size * (state.view?.job.commands.length ?? 1))))) }
+  return { ...state, samples: new Map(state.samples).set(task, new Map(commands).set(command, addRuns(commands?.get(command) ?? NO_RUNS, runs, latest, keptOf(state)))) }
+}
+
+/** All runs of a task that has ended, in place of those that were told. */
+function withResult (state: JobState, { task, result }: Extract<JobMessage, { kind: 'result' }>): JobState {
+  const measured = result.commands.filter(({ samples }) => samples.length > 0)
+
+  return measured.length === 0 || !state.tasks.has(task)
+    ? state
+    : { ...state, samples: new Map(state.samples).set(task, new Map(measured.map(({ command, samples }) => [command, addRuns(NO_RUNS, samples.length, samples, keptOf(state))]))) }
+}
+
+function keptOf ({ tasks, view }: JobState): number {
+  return keptRuns(tasks.size * (view?.job.commands.length ?? 1))
 }
 
 /** What was being done belongs to the state before. */

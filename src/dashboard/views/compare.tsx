@@ -74,15 +74,15 @@ function Place ({ label, place, jobs, onChoose }: PlaceProps) {
       {job == null
         ? null
         : (
-          <Fetched<JobInfo> paths={[`/v1/jobs/${encodeURIComponent(job)}`]} what='its commands'>
-            {view => view!.job.commands.length < 2
+          <Fetched<{ view: JobInfo }> paths={[`/v1/jobs/${encodeURIComponent(job)}`]} what='its commands'>
+            {answer => answer!.view.job.commands.length < 2
               ? null
               : (
                 <label>
                   command{' '}
                   <select value={command ?? ''} onChange={event => { onChoose(joinPlace(job, event.currentTarget.value === '' ? undefined : Number(event.currentTarget.value))) }}>
                     <option value=''>any</option>
-                    {view!.job.commands.map(({ title }, at) => <option key={at} value={at}>{title.slice(0, 60)}</option>)}
+                    {answer!.view.job.commands.map(({ title }, at) => <option key={at} value={at}>{title.slice(0, 60)}</option>)}
                   </select>
                 </label>
                 )}
