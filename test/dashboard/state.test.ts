@@ -21,7 +21,7 @@ function job (id: string, more: Partial<JobRow> = {}): JobRow {
 }
 
 function nodes (all: boolean, rows: NodeState[], more: { gone?: string[], heard?: Record<string, number> } = {}): MeshEvent {
-  return { kind: 'nodes', nowMs: 1_000, all, nodes: rows, gone: [], heard: {}, ...more }
+  return { kind: 'nodes', nowMs: 1_000, all, nodes: rows, changed: {}, gone: [], heard: {}, ...more }
 }
 
 describe('the state of the mesh', () => {

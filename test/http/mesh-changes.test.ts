@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { NO_MESH, reduceMesh } from '../../src/dashboard/state/mesh.ts'
 import { JobWatch, NodeWatch } from '../../src/http/exchange/mesh-changes.ts'
 import type { JobRow, NodeRow } from '../../src/node/protocol/submit/messages.ts'
 
@@ -24,15 +26,48 @@ describe('what has changed in a mesh', () => {
 
     watch.look([node('a'), node('b')], 100_000)
 
-    expect(watch.look([node('a', { sinceMs: 15_000 }), node('b', { sinceMs: 15_000, lastHeardMs: 10_100 })], 110_000)).toEqual({ kind: 'nodes', all: false, nodes: [], gone: [], heard: { a: 109_900 } })
+    expect(watch.look([node('a', { sinceMs: 15_000 }), node('b', { sinceMs: 15_000, lastHeardMs: 10_100 })], 110_000)).toEqual({ kind: 'nodes', all: false, nodes: [], changed: {}, gone: [], heard: { a: 109_900 } })
   })
 
-  it('is the row of a worker whose state is another one, and who is gone', () => {
+  it('is of a worker whose state is another one that state, and who is gone', () => {
     const watch = new NodeWatch()
 
     watch.look([node('a'), node('b')], 100_000)
 
-    expect(watch.look([node('a', { state: 'running', sinceMs: 0 })], 101_000)).toMatchObject({ all: false, nodes: [{ peerId: 'a', state: 'running', sinceAt: 101_000 }], gone: ['b'] })
+    expect(watch.look([node('a', { state: 'running', sinceMs: 0 })], 101_000)).toMatchObject({ all: false, nodes: [], changed: { a: { state: 'running', sinceAt: 101_000 } }, gone: ['b'] })
+  })
+
+  it('is the whole row of a worker that is not what it was', () => {
+    const watch = new NodeWatch()
+
+    watch.look([node('a')], 100_000)
+    expect(watch.look([node('a', { version: '0.2.0', state: 'running', sinceMs: 0 })], 101_000)).toMatchObject({ nodes: [{ peerId: 'a', version: '0.2.0', state: 'running' }], changed: {} })
+  })
+
+  it('makes of what was known what there is, whatever happens', () => {
+    const row = fc.record({ peerId: fc.constantFrom('a', 'b', 'c'), state: fc.constantFrom('waiting' as const, 'running' as const), detail: fc.option(fc.constantFrom('x', 'y'), { nil: undefined }), draining: fc.boolean(), sinceMs: fc.constantFrom(0, 60_000), lastHeardMs: fc.constantFrom(0, 9_000), version: fc.constantFrom('1', '2') })
+
+    fc.assert(fc.property(fc.array(fc.uniqueArray(row, { selector: ({ peerId }) => peerId }), { maxLength: 6 }), looks => {
+      const watch = new NodeWatch()
+      let state = NO_MESH
+      let nowMs = 100_000
+
+      for (const rows of looks) {
+        nowMs += 3_000
+
+        const full = rows.map(row => node(row.peerId, row))
+        const changes = watch.look(full, nowMs)
+
+        state = changes == null ? state : reduceMesh(state, JSON.parse(JSON.stringify({ nowMs, ...changes })), nowMs)
+        expect([...state.nodes.keys()].sort()).toEqual(full.map(({ peerId }) => peerId).sort())
+
+        for (const { peerId, sinceMs, lastHeardMs, ...rest } of full) {
+          expect(state.nodes.get(peerId)).toEqual({ ...JSON.parse(JSON.stringify(rest)), peerId, sinceAt: expect.any(Number), heardAt: expect.any(Number) })
+          expect(Math.abs(state.nodes.get(peerId)!.sinceAt - (nowMs - sinceMs))).toBeLessThan(1_501)
+          expect(Math.abs(state.nodes.get(peerId)!.heardAt - (nowMs - lastHeardMs))).toBeLessThan(1_501)
+        }
+      }
+    }))
   })
 
   it('does not creep: small steps of an instant add up to one that is told', () => {

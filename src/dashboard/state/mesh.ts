@@ -1,4 +1,4 @@
-import type { MeshEvent, MeshNews, NodeState } from '../../http/exchange/mesh-changes.ts'
+import { patched, type MeshEvent, type MeshNews, type NodeState } from '../../http/exchange/mesh-changes.ts'
 import type { JobRow } from '../../node/protocol/submit/messages.ts'
 
 /** Nodes and jobs, as the stream of a master tells them. */
@@ -30,6 +30,14 @@ export function reduceMesh (state: MeshState, event: MeshEvent, nowMs: number): 
 
       event.gone.forEach(peerId => { nodes.delete(peerId) })
       event.nodes.forEach(node => { nodes.set(node.peerId, node) })
+
+      for (const [peerId, patch] of Object.entries(event.changed)) {
+        const node = nodes.get(peerId)
+
+        if (node != null) {
+          nodes.set(peerId, patched(node, patch))
+        }
+      }
 
       for (const [peerId, heardAt] of Object.entries(event.heard)) {
         const node = nodes.get(peerId)

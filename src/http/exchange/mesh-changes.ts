@@ -22,13 +22,20 @@ export interface MeshNews {
 export interface NodeChanges {
   kind: 'nodes'
   all: boolean
-  /** New ones, and those of which more has changed than when they were heard last. */
+  /** New ones, and those of which something has changed that hardly ever does, such as their machine. */
   nodes: NodeState[]
+  /** Peer id -> what has changed of the others; null = it is there no more. */
+  changed: Record<string, NodePatch>
   /** Peer ids. */
   gone: string[]
   /** Peer id -> heard last, of the others. */
   heard: Record<string, number>
 }
+
+/** Of a mesh whose workers all change every second, most is what they are, which stays. */
+const PATCHED = ['state', 'detail', 'draining', 'term', 'sinceAt', 'heardAt'] as const
+
+export type NodePatch = { [K in typeof PATCHED[number]]?: NodeState[K] | null }
 
 export interface JobChanges {
   kind: 'jobs'
@@ -43,27 +50,35 @@ const JITTER_MS = 1_500
 
 /** Compares one look at the nodes with the one before. Pure; keeps nothing but what it returned. */
 export class NodeWatch {
-  #known?: Map<string, { state: NodeState, text: string }>
+  #known?: Map<string, { state: NodeState, lasting: string }>
 
   /** Undefined when there is nothing to tell. */
   look (rows: readonly NodeRow[], nowMs: number): NodeChanges | undefined {
     const before = this.#known
-    const after = new Map<string, { state: NodeState, text: string }>()
+    const after = new Map<string, { state: NodeState, lasting: string }>()
     const nodes: NodeState[] = []
+    const changed: Record<string, NodePatch> = {}
     const heard: Record<string, number> = {}
 
     for (const row of rows) {
       const known = before?.get(row.peerId)
       const state = stateOf(row, nowMs, known?.state)
-      const { heardAt, ...lasting } = state
-      const text = JSON.stringify(lasting)
+      const lasting = JSON.stringify({ ...state, ...NOT_LASTING })
 
-      after.set(row.peerId, { state, text })
+      after.set(row.peerId, { state, lasting })
 
-      if (known?.text !== text) {
+      if (known?.lasting !== lasting) {
         nodes.push(state)
-      } else if (known.state.heardAt !== heardAt) {
-        heard[state.peerId] = heardAt
+        continue
+      }
+
+      const patch = patchOf(known.state, state)
+      const keys = Object.keys(patch)
+
+      if (keys.length === 1 && patch.heardAt != null) {
+        heard[state.peerId] = patch.heardAt
+      } else if (keys.length > 0) {
+        changed[state.peerId] = patch
       }
     }
 
@@ -71,9 +86,9 @@ export class NodeWatch {
 
     this.#known = after
 
-    return before != null && nodes.length === 0 && gone.length === 0 && Object.keys(heard).length === 0
+    return before != null && [nodes, gone, Object.keys(changed), Object.keys(heard)].every(({ length }) => length === 0)
       ? undefined
-      : { kind: 'nodes', all: before == null, nodes, gone, heard }
+      : { kind: 'nodes', all: before == null, nodes, changed, gone, heard }
   }
 }
 
@@ -91,6 +106,17 @@ export class JobWatch {
 
     return before != null && jobs.length === 0 && gone.length === 0 ? undefined : { kind: 'jobs', all: before == null, jobs, gone }
   }
+}
+
+const NOT_LASTING = Object.fromEntries(PATCHED.map(key => [key, undefined]))
+
+function patchOf (before: NodeState, after: NodeState): NodePatch {
+  return Object.fromEntries(PATCHED.filter(key => before[key] !== after[key]).map(key => [key, after[key] ?? null]))
+}
+
+/** What is known of a node with what has changed of it. Pure; for whoever follows the stream. */
+export function patched (node: NodeState, patch: NodePatch): NodeState {
+  return Object.fromEntries(Object.entries({ ...node, ...patch }).filter(([, value]) => value !== null)) as unknown as NodeState
 }
 
 function stateOf ({ sinceMs, lastHeardMs, ...row }: NodeRow, nowMs: number, known: NodeState | undefined): NodeState {

@@ -141,6 +141,7 @@ export const meshEvent = z.discriminatedUnion('kind', [
     nowMs,
     all: z.boolean().describe('Everything there is, instead of what has changed'),
     nodes: z.array(nodeState),
+    changed: z.record(z.string(), z.looseObject({})).describe('Of others what has changed of it, by peer id: state, detail, draining, term, sinceAt, heardAt; null = it has none any more'),
     gone: z.array(z.string()).describe('Peer ids'),
     heard: z.record(z.string(), z.number()).describe('Of those that have not changed otherwise: peer id and when they were heard last')
   }),
