@@ -117,6 +117,9 @@ export function createApp (options: AppOptions): App {
 
   const serve = async (context: Context, route: Route): Promise<Response> => {
     const request = context.req.raw
+
+    refuseTokenIn(request.url)
+
     const session = identify(context)
 
     checkAccess(session, route)
@@ -157,12 +160,19 @@ export function createApp (options: AppOptions): App {
   servePage(hono, { page: options.page, hosts: options.hosts, connect: options.fellows })
 
   hono.use('*', async (context, next) => {
-    const origins = [...options.origins, ...options.fellows()]
+    const origins = [...options.origins, ...options.fellows().flatMap(namesOf)]
 
-    guard(context.req.raw.headers, { hosts: options.hosts, origins })
+    try {
+      guard(context.req.raw.headers, { hosts: options.hosts, origins })
+    } catch (err) {
+      context.res = problemResponse(err)
+      harden(context.res.headers)
+
+      return
+    }
+
     await next()
-    context.res.headers.set('x-content-type-options', 'nosniff')
-    context.res.headers.set('cache-control', 'no-store')
+    harden(context.res.headers)
 
     const origin = context.req.header('origin')
 
@@ -214,6 +224,35 @@ export function createApp (options: AppOptions): App {
       await uploads.close()
       metrics.close()
     }
+  }
+}
+
+/** A page that was opened at 127.0.0.1 may have been opened as localhost: the same place to every browser. */
+function namesOf (origin: string): string[] {
+  return [origin, ...origin.startsWith('http://127.0.0.1:') ? [origin.replace('127.0.0.1', 'localhost')] : []]
+}
+
+/** No answer is a page: what a program has printed is in some of them. */
+function harden (headers: Headers): void {
+  headers.set('x-content-type-options', 'nosniff')
+  headers.set('cache-control', 'no-store')
+  headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'; sandbox")
+  headers.set('cross-origin-resource-policy', 'same-origin')
+  headers.set('referrer-policy', 'no-referrer')
+}
+
+/** An address stands in logs and histories. */
+function refuseTokenIn (url: string): void {
+  if (/\bmmh1-/i.test(decoded(url))) {
+    throw new HttpProblem(400, 'usage', 'a token does not belong into an address, where logs keep it: send Authorization: Bearer TOKEN, and revoke this one')
+  }
+}
+
+function decoded (url: string): string {
+  try {
+    return decodeURIComponent(url)
+  } catch {
+    return url
   }
 }
 

@@ -92,6 +92,8 @@ function answer (file: PageFile, encodings: string, connect: readonly string[]):
       'referrer-policy': 'no-referrer',
       'cross-origin-opener-policy': 'same-origin',
       'cross-origin-resource-policy': 'same-origin',
+      // pages of other ports of this machine are of the same site
+      'origin-agent-cluster': '?1',
       'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()'
     }
   })

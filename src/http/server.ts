@@ -17,6 +17,8 @@ export interface HttpOptions extends GuardOptions {
   listen?: string
   /** Listen where other machines can reach it, unencrypted. */
   insecure?: boolean
+  /** Until the headers of a request are there, milliseconds. @default 10_000 */
+  headersMs?: number
   log: (line: string) => void
 }
 
@@ -35,6 +37,7 @@ const MAX_URLS = 8
 /** Serves the interface of a master until it is closed. Throws `usage` for an address that does not do. */
 export async function serveHttp (master: Pick<RunningMaster, 'http' | 'name' | 'peerId' | 'meshId'>, options: HttpOptions): Promise<RunningHttp> {
   const { host, port } = readListen(options.listen ?? '')
+  const { headersMs = 10_000 } = options
 
   if (!isLoopback(host) && options.insecure !== true) {
     throw new MeshmarkError('usage', `--http=${options.listen}: other machines would reach it unencrypted, and could read its tokens on the way; let it listen on 127.0.0.1 behind a tunnel or a proxy with TLS, or add --http-insecure where the network itself is trusted`)
@@ -60,10 +63,10 @@ export async function serveHttp (master: Pick<RunningMaster, 'http' | 'name' | '
     overrideGlobalObjects: false,
     serverOptions: {
       // who sends a header slowly, or stays without asking, does not hold a connection
-      headersTimeout: 10_000,
+      headersTimeout: headersMs,
       requestTimeout: 15 * 60_000,
       keepAliveTimeout: 5_000,
-      connectionsCheckingInterval: 2_000,
+      connectionsCheckingInterval: Math.min(2_000, headersMs),
       // positions of many streams are long
       maxHeaderSize: 64 * 1024
     }

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
+import { modulesPath } from '../text/qr-path.ts'
 
 /** Modules around it without which cameras do not find it. */
 const QUIET = 4
@@ -30,23 +31,4 @@ export function QrCode ({ text, label }: { text: string, label: string }) {
         <path class='qr-modules' d={code.path} />
       </svg>
       )
-}
-
-/** Dark modules as one path, a rectangle for those that are side by side. */
-export function modulesPath (rows: ReadonlyArray<readonly boolean[]>): string {
-  return rows.map((row, y) => {
-    let path = ''
-
-    for (let x = 0; x < row.length; x++) {
-      const from = x
-
-      while (row[x] === true) {
-        x++
-      }
-
-      path += x > from ? `M${from} ${y}h${x - from}v1h${from - x}z` : ''
-    }
-
-    return path
-  }).join('')
 }

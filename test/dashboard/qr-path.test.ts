@@ -1,6 +1,6 @@
 import { encode } from 'uqr'
 import { describe, expect, it } from 'vitest'
-import { modulesPath } from '../../src/dashboard/parts/qr.tsx'
+import { modulesPath } from '../../src/dashboard/text/qr-path.ts'
 
 describe('a QR code', () => {
   it('is drawn as it was encoded', () => {
