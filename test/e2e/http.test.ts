@@ -100,6 +100,10 @@ describe('the HTTP interface', () => {
     expect(said).toMatch(/^sleep 0\.01 · 1 of 1 worker/m)
     expect(said).toMatch(/^event: end$/m)
     expect(said).toContain('"format":"meshmark-results"')
+    expect(said).toContain('"number":2,"title":"solve","state":"failed","code":3,')
+    expect(said).toMatch(/^prepared$/m)
+    expect(said).toMatch(/"path":"lab-1\/1\.1\/out\/lines\.txt","worker":"lab-1",.*"size":2,/)
+    expect(said).toMatch(/^2\n\n/m)
     expect(said).toContain('{"format":"meshmark profile","version":1,')
     expect(said).toMatch(/^at,kind,worker,peer_id,.*\n.*Z,task,lab-1,.*,done,/m)
     expect(said).toMatch(/^meshmark_workers\{state="waiting"\} 1$/m)
@@ -116,6 +120,7 @@ describe('the HTTP interface', () => {
     const submitted = await conforming('submitJob', '/v1/jobs', { method: 'POST', headers: JSON_TYPE, body: JSON.stringify({ kind: 'exec', command: 'echo hi', name: 'conform' }) })
 
     expect(submitted.status).toBe(201)
+    expect((await post('/v1/jobs', { kind: 'map', name: 'conform-map', map: { yaml: 'lists: [{ on: lab-1, commands: [{ run: "echo 1 > \'a \\"b\\"é.html\'", shell: true }, echo two] }]' }, collect: ['*.html'] })).status).toBe(201)
 
     const measured = await conforming('submitJob', '/v1/jobs', { method: 'POST', headers: JSON_TYPE, body: JSON.stringify({ kind: 'compare', commands: ['true', 'true'], runs: 6, name: 'pairs' }) })
 
@@ -126,6 +131,13 @@ describe('the HTTP interface', () => {
       ['jobOutcome', '/v1/jobs/conform/outcome?wait=30s'],
       ['planJob', '/v1/plan', { method: 'POST', headers: JSON_TYPE, body: '{"kind":"run","commands":["true"],"memory":"64M"}' }],
       ['planJob', '/v1/plan', { method: 'POST', headers: JSON_TYPE, body: '{"kind":"exec","command":"true","on":["nobody"]}' }],
+      ['jobOutcome', '/v1/jobs/conform-map/outcome?wait=30s'],
+      ['jobOutput', '/v1/jobs/conform-map/output?worker=lab-1&command=2'],
+      ['jobOutput', '/v1/jobs/conform/output?command=2'],
+      ['listCollected', '/v1/jobs/conform-map/collected'],
+      ['listCollected', '/v1/jobs/conform/collected'],
+      ['getCollected', `/v1/jobs/conform-map/collected/file?path=${encodeURIComponent('lab-1/1.1/a "b"\u00e9.html')}`],
+      ['getCollected', '/v1/jobs/conform-map/collected/file?path=lab-1/../../etc/passwd'],
       ['listJobs', '/v1/jobs'],
       ['listJobs', '/v1/jobs?limit=0'],
       ['showJob', '/v1/jobs/conform'],
@@ -181,9 +193,9 @@ describe('the HTTP interface', () => {
   })
 
   it('shows each token its own jobs alone, and does not tell another one\'s from none', async () => {
-    const { id } = await (await post('/v1/jobs', { kind: 'exec', command: 'echo mine', name: 'mine' })).json() as { id: string }
+    const { id } = await (await post('/v1/jobs', { kind: 'exec', command: ['sh', '-c', 'echo mine >x'], name: 'mine', collect: ['x'] })).json() as { id: string }
 
-    for (const path of [`/v1/jobs/${id}`, `/v1/jobs/${id}/events`, `/v1/jobs/${id}/results`, `/v1/jobs/${id}/output`, `/v1/jobs/${id}/outcome`]) {
+    for (const path of [`/v1/jobs/${id}`, `/v1/jobs/${id}/collected`, `/v1/jobs/${id}/collected/file?path=lab-1/x`, `/v1/jobs/${id}/events`, `/v1/jobs/${id}/results`, `/v1/jobs/${id}/output`, `/v1/jobs/${id}/outcome`]) {
       const none = path.replace(id, '01ARZ3NDEKTSV4RRFFQ69G5FAV')
       const [foreign, absent] = await Promise.all([ask(path, { as: other }), ask(none, { as: other })])
 
@@ -196,6 +208,12 @@ describe('the HTTP interface', () => {
     expect((await ask(`/v1/profile?job=${id}`, { as: other })).status).toBe(404)
     expect(await (await ask('/v1/profile', { as: other })).text()).not.toContain(id)
     expect((await ask(`/v1/jobs/${id}`, { as: reader })).status).toBe(200)
+    await (await ask(`/v1/jobs/${id}/outcome?wait=30s`, { as: reader })).text()
+
+    const file = await ask(`/v1/jobs/${id}/collected/file?path=lab-1/x`, { as: reader })
+
+    expect([file.status, await file.text()]).toEqual([200, 'mine\n'])
+    expect(Object.fromEntries(file.headers)).toMatchObject({ 'content-length': '5', 'content-type': 'application/octet-stream', 'x-content-type-options': 'nosniff', 'content-disposition': 'attachment; filename="x"; filename*=UTF-8\'\'x' })
     expect((await ask(`/v1/jobs/${id}`, { as: reader, method: 'DELETE' })).status).toBe(403)
     expect((await post('/v1/jobs', { kind: 'exec', command: 'true' }, reader)).status).toBe(403)
     expect((await ask('/v1/tokens')).status).toBe(403)
@@ -226,6 +244,37 @@ describe('the HTTP interface', () => {
     expect((await ask('/v1/jobs/lines/events', { headers: { 'last-event-id': 'nonsense' } })).status).toBe(400)
   })
 
+  it('goes on behind the last event of a map, with every byte of every run once', async () => {
+    await post('/v1/jobs', {
+      kind: 'map',
+      name: 'again',
+      map: { restart: { when: 'on-failure', max: 2, backoff: '10ms' }, lists: [{ on: 'lab-1', commands: [['sh', '-c', 'for n in 1 2 3; do echo $n; sleep 0.05; done; exit 1']] }, { on: 'lab-1', commands: ['echo last'] }] }
+    })
+
+    const seen: Array<Line & { execution?: string }> = []
+    let last: string | undefined
+
+    for (let rounds = 0; seen.at(-1)?.kind !== 'end' && rounds < 30; rounds++) {
+      const response = await ask('/v1/jobs/again/events', { headers: { accept: 'application/x-ndjson', ...(last == null ? {} : { 'last-event-id': last }) } })
+
+      for await (const line of linesOf(response)) {
+        seen.push(line)
+
+        if (line.id != null) {
+          last = line.id
+          break
+        }
+      }
+    }
+
+    const printed = new Map<string, string>()
+
+    seen.filter(({ kind }) => kind === 'output').forEach(({ execution = '', text = '' }) => { printed.set(execution, (printed.get(execution) ?? '') + text) })
+
+    expect([...printed.values()].sort()).toEqual(['1\n2\n3\n', '1\n2\n3\n', '1\n2\n3\n', 'last\n'])
+    expect(await (await ask('/v1/jobs/again/outcome')).json()).toMatchObject({ code: 1, tasks: [{ number: 1, restarts: 2, state: 'failed', code: 1, stdout: { text: '1\n2\n3\n'.repeat(3) } }, { number: 2, state: 'done', code: 0, stdout: { text: 'last\n' } }] })
+  })
+
   it('never reads a file of the master\'s machine', async () => {
     for (const body of [
       { kind: 'exec', command: '/bin/sh' },
@@ -234,7 +283,11 @@ describe('the HTTP interface', () => {
       { kind: 'exec', command: 'cat', files: [{ path: '/etc/passwd' }] },
       { kind: 'exec', command: 'cat', stdin: '/etc/passwd' },
       { kind: 'exec', command: 'cat', files: [{ name: '../../x', content: '' }] },
-      { kind: 'exec', command: 'cat', files: [{ name: 'x', upload: '../../etc/passwd' }] }
+      { kind: 'exec', command: 'cat', files: [{ name: 'x', upload: '../../etc/passwd' }] },
+      { kind: 'exec', command: 'cat', data: { x: '/etc/passwd' } },
+      { kind: 'map', map: { file: '/etc/passwd' } },
+      { kind: 'map', map: { with: '/etc/passwd', lists: [{ on: 'all', commands: ['cat'] }] } },
+      { kind: 'map', map: { yaml: 'lists: [{ on: all, commands: [{ run: cat, stdin: /etc/passwd }] }]' } }
     ]) {
       const response = await post('/v1/jobs', body)
 

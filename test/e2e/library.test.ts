@@ -10,7 +10,7 @@ const ROOT = join(import.meta.dirname, '../..')
 
 /** Uses what a program would; compiled and run against the package as it would be published. */
 const CONSUMER = `
-import { connect, distribute, isMeshmarkError, type JobEvent, type JobSpec, MeshmarkError, type Results } from 'meshmark'
+import { connect, distribute, isMeshmarkError, type JobEvent, type JobSpec, type MapContent, type MapResult, MeshmarkError, type Results } from 'meshmark'
 
 const spec: JobSpec = { kind: 'exec', command: ['echo', 'typed'], timeout: '10s', memory: 64 * 1024 * 1024 }
 // @ts-expect-error a misspelt option
@@ -35,6 +35,8 @@ const median: number | undefined = results.workers[0]?.result?.commands[0]?.stat
 const four: number = await twice(2)
 
 console.log(kinds[0], kinds.at(-1), typeof median, four)
+const mapped: MapResult = await mesh.map({ 'report-every': '5s', lists: [{ on: 'lab-1', commands: ['true'] }] } satisfies MapContent)
+console.log(mapped.workers[0]?.commands[0]?.state)
 await mesh.submit(wrong).catch((err: unknown) => { console.log(isMeshmarkError(err), err instanceof MeshmarkError && err.code) })
 `
 
@@ -77,7 +79,7 @@ describe('the library', () => {
     await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '--module', 'node16', '--moduleResolution', 'node16', '--target', 'es2022', '--lib', 'es2023,esnext.disposable,dom', '--types', 'node', '--strict', '--skipLibCheck', 'consumer.ts'], { cwd: folder })
       .catch(err => { throw new Error(err.stdout) })
 
-    expect(await runFile('consumer.js')).toBe('typed\njob end number 4\ntrue usage\n')
+    expect(await runFile('consumer.js')).toBe('typed\njob end number 4\ndone\ntrue usage\n')
   })
 
   it('gives nothing away but what its entry names', async () => {
@@ -113,6 +115,9 @@ describe('the library', () => {
     expect(said).toMatch(/^stdout later/m)
     expect(said).toMatch(/^finished$/m)
     expect(said).toMatch(/^sleep 0\.02 against sleep 0\.01 on lab-1: [\d.]+ (slower|undecided)$/m)
+    expect(said).toMatch(/^lab-1 1 sh \.\/prepare\.sh done 0 0 prepared\n\nlab-1 2 solve failed 3 1 \n1$/m)
+    expect(said).toMatch(/^lab-1 lab-1\/1\.1\/out\/lines\.txt 2 2\n\n\[\]$/m)
+    expect(await readFile(join(folder, 'night-files/lab-1/1.1/out/lines.txt'), 'utf8')).toBe('2\n')
     expect(said).toMatch(/^lab-1 0\.\d+ \d+\nat,kind,worker,/m)
     expect(said).toMatch(/^TimeoutError$/m)
     expect(said).toMatch(/^true not-found$/m)
