@@ -152,6 +152,7 @@ describe('the HTTP interface', () => {
       ['jobResults', '/v1/jobs/conform/results?format=full'],
       ['jobOutput', '/v1/jobs/conform/output'],
       ['cancelJob', '/v1/jobs/conform', { method: 'DELETE' }],
+      ['planJob', '/v1/plan', { method: 'POST', headers: JSON_TYPE, body: '{"kind":"map","map":{"lists":[{"on":"all","commands":["true"]}]}}' }],
       ['uploadFile', '/v1/files', { method: 'PUT', body: 'x' }],
       ['listNodes', '/v1/nodes'],
       ['listMasters', '/v1/masters'],

@@ -1,0 +1,27 @@
+import { createApp } from '../../src/http/app.ts'
+import type { App } from '../../src/http/app.ts'
+import type { Client } from '../../src/roles/client/types.ts'
+
+/** The interface over a client of which only these are asked, with one token that may do everything. */
+export function appOf (client: Partial<Client>): { ask: (path: string, init?: RequestInit) => Promise<Response>, close: App['close'], logged: string[] } {
+  const logged: string[] = []
+  const app = createApp({
+    bearers: {
+      check: () => ({ id: '1', role: 'client', access: 'full', expiresAt: Date.now() + 60_000 }),
+      connect: async () => ({ close: async () => {}, ...client }) as Client,
+      onRevoked: () => {}
+    },
+    facts: { name: 'boss', peerId: 'P', meshId: 'M', version: '1', urlsOf: () => [] },
+    figures: () => ({ coordinates: true, term: 3, workers: {}, jobs: { queued: 0, running: 0 }, tasks: {}, payloadBytes: 0, payloadLimitBytes: 0 }),
+    hosts: [],
+    origins: [],
+    fellows: () => [],
+    log: line => { logged.push(line) }
+  })
+
+  return {
+    ask: async (path, init = {}) => app.hono.request(`http://127.0.0.1${path}`, { ...init, headers: { host: '127.0.0.1:4748', authorization: 'Bearer x', ...init.headers as Record<string, string> } }),
+    close: app.close,
+    logged
+  }
+}
