@@ -16,6 +16,7 @@ export function appOf (client: Partial<Client>): { ask: (path: string, init?: Re
     hosts: [],
     origins: [],
     fellows: () => [],
+    openPayload: async () => { throw new Error('nobody asks for a payload') },
     log: line => { logged.push(line) }
   })
 
