@@ -1,6 +1,7 @@
 import { executionId } from '../../model/ids.ts'
 import { onAbort } from '../../node/wait.ts'
 import { MAX_PROFILE_CHANGES } from '../../node/protocol/submit/profile.ts'
+import { shownState } from './coordinator/shown.ts'
 import { Recording } from './recording.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { Cursor, RecordingQuery } from './recording.ts'
@@ -19,7 +20,7 @@ export class Recorder {
       onWorker: id => {
         const worker = coordinator.state.workers.get(id)
 
-        if (worker != null && this.#recording.state(worker.info, worker.connected ? worker.state : 'lost', Date.now())) {
+        if (worker != null && this.#recording.state(worker.info, shownState(coordinator.state, worker).state, Date.now())) {
           this.#tell()
         }
       },

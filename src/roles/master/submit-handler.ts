@@ -540,7 +540,7 @@ export class SubmitHandler {
         : { version: peers.get(master.peerId)?.version ?? '', connectedMs: nowMs - (peers.get(master.peerId)?.connectedAt ?? nowMs) })),
       ...[...coordinator.state.workers.values()]
         .sort((a, b) => BY_NAME.compare(a.info.name, b.info.name))
-        .map(worker => workerRow(worker, nowMs, peers.get(worker.info.peerId)?.version ?? ''))
+        .map(worker => workerRow(coordinator.state, worker, nowMs, peers.get(worker.info.peerId)?.version ?? ''))
     ]
   }
 }

@@ -4,8 +4,9 @@ import { isTaskEnd } from '../../model/states.ts'
 import { formatDuration } from '../../model/units.ts'
 import { isBehind } from './coordinator/map-lists.ts'
 import { isPaused } from './coordinator/pauses.ts'
+import { shownState } from './coordinator/shown.ts'
 import { waitsForGroup } from './coordinator/why.ts'
-import type { JobEntry, TaskEntry, WorkerEntry } from './coordinator/state.ts'
+import type { CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './coordinator/state.ts'
 import type { FilteredJob } from './job-filter.ts'
 import type { MasterView } from './masters.ts'
 import type { ExecutionKey } from '../../model/ids.ts'
@@ -167,17 +168,18 @@ export function isCounted (entry: JobEntry, key: ExecutionKey): boolean {
   return task != null && isTaskEnd(task.state) && task.worker === key.worker && task.attempt === key.attempt
 }
 
-export function workerRow (worker: WorkerEntry, nowMs: number, version: string): NodeRow {
+export function workerRow (coordinator: CoordinatorState, worker: WorkerEntry, nowMs: number, version: string): NodeRow {
   const sinceLastWord = Math.max(0, nowMs - worker.lastHeardMs)
+  const { state, sinceMs } = shownState(coordinator, worker)
 
   return {
     role: 'worker',
     peerId: worker.info.peerId,
     name: worker.info.name,
-    state: worker.connected ? worker.state : 'lost',
+    state,
     detail: worker.detail,
     draining: worker.draining,
-    sinceMs: worker.sinceMs + sinceLastWord,
+    sinceMs: sinceMs == null ? worker.sinceMs + sinceLastWord : Math.max(0, nowMs - sinceMs),
     lastHeardMs: sinceLastWord,
     info: worker.info,
     version,

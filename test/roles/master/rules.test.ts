@@ -7,6 +7,7 @@ import { findJob } from '../../../src/roles/master/find-job.ts'
 import { jobRow, jobView, startSkew, workerRow } from '../../../src/roles/master/views.ts'
 import { Play, exampleJob } from './fixtures.ts'
 import type { ExecutionResult } from '../../../src/model/result.ts'
+import type { CoordinatorEffect } from '../../../src/roles/master/coordinator/state.ts'
 import type { TokenRecord } from '../../../src/roles/master/admission-rules.ts'
 
 const hash = createHash('sha256').update('secret').digest('hex')
@@ -114,10 +115,36 @@ describe('what is shown', () => {
     play.step({ kind: 'worker-state', worker: '12D3w', state: 'running', detail: 'another worker of this machine is busy', sinceMs: 4_000 })
     const worker = play.state.workers.get('12D3w')!
 
-    expect(workerRow(worker, play.nowMs, '1.0.0')).toMatchObject({ state: 'running', detail: 'another worker of this machine is busy', sinceMs: 4_000, lastHeardMs: 0 })
-    expect(workerRow(worker, play.nowMs + 700, '1.0.0')).toMatchObject({ sinceMs: 4_700, lastHeardMs: 700 })
+    expect(workerRow(play.state, worker, play.nowMs, '1.0.0')).toMatchObject({ state: 'running', detail: 'another worker of this machine is busy', sinceMs: 4_000, lastHeardMs: 0 })
+    expect(workerRow(play.state, worker, play.nowMs + 700, '1.0.0')).toMatchObject({ sinceMs: 4_700, lastHeardMs: 700 })
     // a clock that was set back makes nothing negative
-    expect(workerRow(worker, play.nowMs - 700, '1.0.0')).toMatchObject({ sinceMs: 4_000, lastHeardMs: 0 })
+    expect(workerRow(play.state, worker, play.nowMs - 700, '1.0.0')).toMatchObject({ sinceMs: 4_000, lastHeardMs: 0 })
+  })
+
+  it('of a worker: that it waits for the restart of what is for it alone, until that begins, or it does something else', () => {
+    const play = Play.with('w', 'other')
+    const job = exampleJob(1, { payload: undefined, placement: { on: 'names', names: ['w'], where: [] }, retry: { when: 'on-failure', backoffMs: 4_000, maxBackoffMs: 4_000 } })
+    const shown = (name = 'w'): unknown => { const { state, sinceMs } = workerRow(play.state, play.state.workers.get(`12D3${name}`)!, play.nowMs, '1'); return [state, sinceMs] }
+    const told = (effects: CoordinatorEffect[]): boolean => effects.some(effect => effect.kind === 'worker-changed' && effect.worker === '12D3w')
+    const failed = (attempt: number): CoordinatorEffect[] => play.step({ kind: 'result', key: { job: job.id, task: '12D3w', worker: '12D3w', attempt }, outcome: 'failed', how: 'exit 1' })
+
+    play.accept(job)
+    expect(told(failed(0))).toBe(true)
+    play.nowMs += 1_000
+    expect([shown(), shown('other')]).toEqual([['failed, restarting', 1_000], ['waiting', expect.any(Number)]])
+
+    play.step({ kind: 'worker-state', worker: '12D3w', state: 'running', sinceMs: 0 })
+    expect(shown()).toEqual(['running', 0])
+    play.step({ kind: 'worker-state', worker: '12D3w', state: 'waiting', sinceMs: 0 })
+
+    play.nowMs += 3_000
+    expect(told(play.step({ kind: 'alarm' }))).toBe(true)
+    expect(shown()).toEqual(['waiting', 3_000])
+
+    failed(1)
+    expect(shown()).toEqual(['failed, restarting', 0])
+    expect(told(play.step({ kind: 'cancel', job: job.id }))).toBe(true)
+    expect(shown()).toEqual(['waiting', 3_000])
   })
 
   it('of a task: the other records of its own execution, flagged', () => {

@@ -34,8 +34,15 @@ export function stepCoordinator (state: CoordinatorState, event: CoordinatorEven
   place(state, event.nowMs, effects)
   retrack(state)
   endJobs(state, event.nowMs, effects)
+  tellRestarting(state, effects)
 
   return state.mode === 'reign' ? once(effects) : effects.filter(effect => !COMMANDS.has(effect.kind))
+}
+
+/** What is shown of these has changed, though they have said nothing. */
+function tellRestarting ({ index: { fresh } }: CoordinatorState, effects: CoordinatorEffect[]): void {
+  fresh.restarting.forEach(worker => { effects.push({ kind: 'worker-changed', worker }) })
+  fresh.restarting.clear()
 }
 
 /** One word is enough for all that a worker has of a job that is cancelled. */

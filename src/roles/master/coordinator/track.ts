@@ -18,6 +18,8 @@ export interface Track {
   doubted: readonly string[]
   /** Workers that it keeps from the other tasks of its job. */
   held: readonly string[]
+  /** The worker that nobody else could run it again for. */
+  restarting: readonly string[]
 }
 
 /**
@@ -53,6 +55,8 @@ export interface Index {
   wakeAtMs: number
   /** Tasks that wait for the time of their restart. */
   restarts: Alarms<TaskEntry>
+  /** Those of them that are for one worker, by it. */
+  restarting: Map<string, Set<TaskEntry>>
   /** Jobs that are to be cancelled at a time. */
   deadlines: Alarms<JobEntry>
   /** Workers, those that were heard last at the end. */
@@ -63,7 +67,7 @@ export interface Index {
   places: Map<string, number>
   placesInAll: number
   /** To be looked at in this step: nothing else can have become possible. */
-  fresh: { workers: Set<string>, lanes: Set<Lane>, doubted: Set<TaskEntry>, prepared: Set<TaskEntry>, ended: Set<TaskEntry> }
+  fresh: { workers: Set<string>, lanes: Set<Lane>, doubted: Set<TaskEntry>, prepared: Set<TaskEntry>, ended: Set<TaskEntry>, restarting: Set<string> }
   /** Entries that were looked at so far, for whoever wants to know what a step costs. */
   visits: number
 }
@@ -85,18 +89,19 @@ export function emptyIndex (): Index {
     resting: new Map(),
     wakeAtMs: Infinity,
     restarts: new Alarms(),
+    restarting: new Map(),
     deadlines: new Alarms(),
     heard: new Set(),
     lost: new Set(),
     places: new Map(),
     placesInAll: 0,
-    fresh: { workers: new Set(), lanes: new Set(), doubted: new Set(), prepared: new Set(), ended: new Set() },
+    fresh: { workers: new Set(), lanes: new Set(), doubted: new Set(), prepared: new Set(), ended: new Set(), restarting: new Set() },
     visits: 0
   }
 }
 
 export function newTrack (): Track {
-  return { open: false, active: false, ticket: 0, acceptedAtMs: 0, workers: NONE, doubted: NONE, held: NONE }
+  return { open: false, active: false, ticket: 0, acceptedAtMs: 0, workers: NONE, doubted: NONE, held: NONE, restarting: NONE }
 }
 
 const NONE: readonly string[] = []
@@ -181,6 +186,7 @@ function place (state: CoordinatorState, task: TaskEntry): void {
     index.restarts.delete(task)
   }
 
+  setRestarting(state, task, isWaiting && !isHeldUp && isPaused(task) && task.target != null ? [task.target] : NONE)
   enqueue(state, entry, task, isWaiting && !isHeldUp && !isPaused(task))
   // nothing that befalls its worker matters to what cannot begin yet
   track.workers = move(index.byWorker, task, track.workers, isOpen && !(isHeldUp && task.state === 'queued') ? workersOf(task) : NONE)
@@ -266,6 +272,7 @@ export function untrack (state: CoordinatorState, entry: JobEntry): void {
     index.fresh.prepared.delete(task)
     index.fresh.ended.delete(task)
     index.restarts.delete(task)
+    setRestarting(state, task, NONE)
     enqueue(state, entry, task, false)
     track.workers = move(index.byWorker, task, track.workers, NONE)
     track.doubted = move(index.doubted, task, track.doubted, NONE)
@@ -281,6 +288,16 @@ export function untrack (state: CoordinatorState, entry: JobEntry): void {
   state.index.deadlines.delete(entry)
   state.index.prepared.delete(entry)
   state.index.open.delete(entry)
+}
+
+function setRestarting ({ index }: CoordinatorState, task: TaskEntry, workers: readonly string[]): void {
+  const before = task.track.restarting
+
+  task.track.restarting = move(index.restarting, task, before, workers)
+
+  if (before.length !== workers.length) {
+    [...before, ...workers].forEach(worker => { index.fresh.restarting.add(worker) })
+  }
 }
 
 /** May another task of its job, which is for different workers, be at this one? */
