@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 /**
- * Draws the pictures of docs/history.md: a mesh of three workers on this
- * machine, a load, a measurement and a comparison, each drawn as SVG.
+ * Draws the pictures of docs/history.md and docs/reports.md: a mesh of three
+ * workers on this machine, a load, a measurement and a comparison, each drawn
+ * as SVG, and a report as Chromium shows it.
  *
- *   node scripts/pictures.js [load|runs|comparison|scaling]
+ *   node scripts/pictures.js [load|runs|comparison|scaling|report]
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -42,7 +43,7 @@ async function submit (command, options, ...program) {
 try {
   mkdirSync(FOLDER, { recursive: true })
 
-  for (const [name, make] of Object.entries({ load, runs, comparison, scaling }).filter(([name]) => process.argv.length < 3 || process.argv.includes(name))) {
+  for (const [name, make] of Object.entries({ load, runs, comparison, scaling, report }).filter(([name]) => process.argv.length < 3 || process.argv.includes(name))) {
     say(`pictures: ${name}`)
     await make()
   }
@@ -73,4 +74,23 @@ async function comparison () {
 async function scaling () {
   await submit('run', ['--name', 'scan', '--runs', '12', '--parameter-list', 'n', '100000,200000,400000,800000'], 'python3', '-c', 'print(sum(range({n})))')
   await plot('scaling.svg', 'scan', '--no-mdns')
+}
+
+async function report () {
+  const file = join(folder, 'report.html')
+  const sum = count => `python3 -c 'print(sum(range(${count})))'`
+
+  await submit('compare', ['--name', 'release', '--metric', 'cpu', '--runs', '24', '-n', './old', '-n', './new', '--report', file], sum(2_000_000), sum(2_600_000))
+
+  const { chromium } = await import('playwright-core')
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] })
+
+  try {
+    const page = await browser.newPage({ viewport: { width: 1040, height: 860 }, colorScheme: 'light' })
+
+    await page.goto(`file://${file}`)
+    await page.screenshot({ path: join(FOLDER, 'report.png') })
+  } finally {
+    await browser.close()
+  }
 }

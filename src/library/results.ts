@@ -8,6 +8,8 @@ import { renderFull } from '../report/full.ts'
 import { renderTable } from '../report/table.ts'
 import { toJson } from '../report/to-json.ts'
 import type { FinishedJob } from '../model/finished.ts'
+import { VERSION } from '../node/version.ts'
+import type { Samples } from '../report/html/samples.ts'
 import type { ComparisonRecord } from '../report/comparison-records.ts'
 
 /** As `--format` of the command line. */
@@ -60,6 +62,15 @@ export class Results {
       case 'full': return renderFull(this.#finished)
       case 'table': return renderTable(this.#finished, { colour: false, width, allRows, details })
     }
+  }
+
+  /** A report to pass on, as `--report` writes it: one HTML page that needs nothing else, or a comment for a pull request. */
+  async report (type: 'html' | 'markdown', { samples = 'auto' }: { samples?: Samples } = {}): Promise<string> {
+    const about = { writtenAt: Date.now(), version: VERSION }
+
+    return type === 'html'
+      ? (await import('../report/html/html-report.ts')).htmlReport(this.#finished, { ...about, samples })
+      : (await import('../report/comment.ts')).renderComment(this.#finished, about)
   }
 
   /** The complete results, as `--export-full` writes them. */
