@@ -4,6 +4,7 @@ import { signIn, type App } from './live/app.ts'
 import { ApiError } from './api/link.ts'
 import { findToken, keepToken, tokenOfAddress } from './api/session.ts'
 import { AppContext, useFragment, useStore } from './parts/hooks.ts'
+import { Later } from './parts/later.tsx'
 import { Empty, Failure, Loading } from './parts/notice.tsx'
 import { hrefOf, parseRoute, type Route } from './state/route.ts'
 import { Activity } from './views/activity.tsx'
@@ -15,7 +16,7 @@ import { Jobs } from './views/jobs.tsx'
 import { Mesh } from './views/mesh.tsx'
 import { SignIn, SignInAgain } from './views/sign-in.tsx'
 
-const TITLES: Record<Route['view'], string> = { mesh: 'Mesh', jobs: 'Jobs', job: 'Job', activity: 'Activity', compare: 'Compare', history: 'History', unknown: 'Not found' }
+const TITLES: Record<Route['view'], string> = { mesh: 'Mesh', jobs: 'Jobs', job: 'Job', activity: 'Activity', compare: 'Compare', history: 'History', submit: 'Submit', unknown: 'Not found' }
 
 function Page ({ token }: { token: string | undefined }) {
   const [app, setApp] = useState<App>()
@@ -104,6 +105,7 @@ function viewOf (route: Route) {
     case 'compare': return <Compare base={route.base} other={route.other} />
     case 'history': return <History name={route.name} />
     case 'activity': return <Activity />
+    case 'submit': return <Later what='the form' load={async () => import('./views/submit.tsx')}>{({ SubmitPage }) => <SubmitPage from={route.from} />}</Later>
     case 'unknown': return <><h1>Not found</h1><Empty title='There is no such view'><p><a href={hrefOf({ view: 'mesh' })}>To the mesh</a></p></Empty></>
   }
 }

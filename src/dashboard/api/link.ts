@@ -1,5 +1,9 @@
+import { ApiError } from './error.ts'
 import { initialLink, reduceLink, waitMs, type LinkEvent, type LinkState } from './link-state.ts'
 import { SseParser, type SseMessage } from './sse.ts'
+import { putFile } from './upload.ts'
+
+export { ApiError }
 
 export interface LinkOptions {
   /** Origin of the master that served the page. */
@@ -19,15 +23,19 @@ export interface FollowOptions {
   onMessage: (message: SseMessage) => boolean | void
 }
 
-/** What a master has said no to. */
-export class ApiError extends Error {
-  constructor (readonly status: number, readonly code: string, message: string) {
-    super(message)
-  }
+/** One master, for requests that belong together: what was sent to it is not at another one. */
+export interface OneMaster {
+  /** Its origin. */
+  base: string
+  send: <T>(method: 'POST' | 'DELETE', path: string, body: unknown) => Promise<T>
+  put: <T>(path: string, file: Blob, onProgress: (sent: number) => void) => Promise<T>
 }
 
 /** No answer to a request within this is no answer. */
 const REQUEST_MS = 30_000
+
+/** A job is accepted when it and its files are on all masters. */
+const SUBMIT_MS = 15 * 60_000
 
 /**
  * Requests to the mesh, whichever master answers: one that does not is left for
@@ -71,6 +79,43 @@ export class Link {
   /** Every one of our requests may be said twice: another master is asked when the first does not answer. */
   async send<T> (method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
     return await (await this.#ask(method, path, { body })).json() as T
+  }
+
+  /**
+   * Does several requests with one master, and all of them again with the next
+   * one when it does not answer. Throws ApiError with what a master refuses,
+   * and the signal's reason.
+   *
+   * @param onLost - told of each master that was lost on the way
+   */
+  async together<T> (act: (master: OneMaster) => Promise<T>, { signal, onLost }: { signal: AbortSignal, onLost?: (base: string) => void }): Promise<T> {
+    const attempts = this.#state.bases.length
+
+    for (let attempt = 1; ; attempt++) {
+      const { base } = this.#state
+
+      try {
+        return await act({
+          base,
+          send: async (method, path, body) => await (await this.#request(base, method, path, { body, signal: AbortSignal.any([signal, AbortSignal.timeout(SUBMIT_MS)]) })).json(),
+          put: async (path, file, onProgress) => putFile(`${base}${path}`, file, { token: this.#options.token, onProgress, signal })
+        })
+      } catch (err) {
+        signal.throwIfAborted()
+
+        // too much for one token or one master: it says what, and others have the same limits
+        if (err instanceof ApiError && err.status === 429) {
+          throw err
+        }
+
+        this.#takeError(err, base)
+        onLost?.(base)
+
+        if (attempt >= attempts) {
+          throw new ApiError(503, 'unreachable', `${hostOf(base)} does not answer any more${attempts === 1 ? ', and the page knows no other master' : ', and no other master does'}: try again, what was filled in is still here`)
+        }
+      }
+    }
   }
 
   async blob (path: string, signal?: AbortSignal): Promise<Blob> {

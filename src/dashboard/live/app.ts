@@ -3,6 +3,7 @@ import { keepToken } from '../api/session.ts'
 import { NO_MESH, reduceMesh, type MeshState } from '../state/mesh.ts'
 import { NO_JOB, reduceJob, type JobMessage, type JobState } from '../state/job.ts'
 import { Store } from '../state/store.ts'
+import type { UploadLimits } from '../submit/check.ts'
 import type { LinkState } from '../api/link-state.ts'
 import type { MeshEvent } from '../../http/exchange/mesh-changes.ts'
 
@@ -12,6 +13,8 @@ export interface Who {
   access: string
   mesh: string
   version: string
+  /** What may be sent before a job. */
+  uploads: UploadLimits
 }
 
 /** A master says at least every 5 s that it is there on the stream of the mesh, and every 15 s on that of a job. */

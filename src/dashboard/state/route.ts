@@ -7,9 +7,11 @@ export type Route =
   /** Jobs of one name. */
   | { view: 'history', name?: string }
   | { view: 'activity' }
+  /** Of nothing, or filled from a job. */
+  | { view: 'submit', from?: string }
   | { view: 'unknown' }
 
-/** `#/mesh`, `#/mesh/PEER`, `#/jobs`, `#/jobs/ID`; nothing is the mesh. */
+/** `#/mesh`, `#/mesh/PEER`, `#/jobs`, `#/jobs/ID`, `#/submit`, `#/submit/ID`; nothing is the mesh. */
 export function parseRoute (fragment: string): Route {
   const [first = '', second, third, ...more] = fragment.replace(/^#\/?/, '').split('/').map(decoded)
 
@@ -29,6 +31,8 @@ export function parseRoute (fragment: string): Route {
       return second == null || second === '' ? { view: 'history' } : { view: 'history', name: second }
     case 'activity':
       return second == null || second === '' ? { view: 'activity' } : { view: 'unknown' }
+    case 'submit':
+      return second == null || second === '' ? { view: 'submit' } : { view: 'submit', from: second }
     default:
       return { view: 'unknown' }
   }
@@ -42,6 +46,7 @@ export function hrefOf (route: Exclude<Route, { view: 'unknown' }>): string {
     case 'compare': return `#/compare${route.base == null ? '' : `/${encodeURIComponent(route.base)}${route.other == null ? '' : `/${encodeURIComponent(route.other)}`}`}`
     case 'history': return route.name == null ? '#/history' : `#/history/${encodeURIComponent(route.name)}`
     case 'activity': return '#/activity'
+    case 'submit': return route.from == null ? '#/submit' : `#/submit/${encodeURIComponent(route.from)}`
   }
 }
 

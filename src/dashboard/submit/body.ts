@@ -37,6 +37,17 @@ export function bodyOf (form: Form, id: string, uploadOf: (file: FormFile) => st
   return body as JobBody
 }
 
+/** The job to be asked about: of its files only the names, for none is read before it is submitted. */
+export function planBodyOf (form: Form): unknown {
+  const { id, from, files, env, ...body } = bodyOf(form, '', () => '') as JobBody & { env?: Record<string, string | null> }
+
+  return {
+    ...body,
+    ...(files == null ? {} : { files: files.map(({ name, executable }) => ({ name, content: '', ...(executable == null ? {} : { executable }) })) }),
+    ...(env == null ? {} : { env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? ''])) })
+  }
+}
+
 /** A file or a value of the environment is that of another job. */
 export function usesFrom ({ from, files, env }: Form): boolean {
   return from != null && (files.some(({ of }) => of != null) || linesOf(env).some(line => !line.includes('=')))

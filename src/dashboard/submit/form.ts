@@ -1,6 +1,7 @@
 import type { JobSpec } from '../../library/options.ts'
 
-export type Kind = JobSpec['kind']
+/** A map is written in a file, and submitted on a terminal. */
+export type Kind = Exclude<JobSpec['kind'], 'map'>
 
 export type Place = 'all' | 'any' | 'some' | 'names'
 

@@ -5,12 +5,13 @@ import type { ComponentChildren } from 'preact'
 import type { LinkState } from '../api/link-state.ts'
 import type { Tone } from '../text/states.ts'
 
-const PLACES: ReadonlyArray<{ title: string, href: string, views: ReadonlyArray<Route['view']> }> = [
+const PLACES: ReadonlyArray<{ title: string, href: string, views: ReadonlyArray<Route['view']>, changes?: true }> = [
   { title: 'Mesh', href: hrefOf({ view: 'mesh' }), views: ['mesh'] },
   { title: 'Jobs', href: hrefOf({ view: 'jobs' }), views: ['jobs', 'job'] },
   { title: 'Activity', href: hrefOf({ view: 'activity' }), views: ['activity'] },
   { title: 'Compare', href: hrefOf({ view: 'compare' }), views: ['compare'] },
-  { title: 'History', href: hrefOf({ view: 'history' }), views: ['history'] }
+  { title: 'History', href: hrefOf({ view: 'history' }), views: ['history'] },
+  { title: 'Submit', href: hrefOf({ view: 'submit' }), views: ['submit'], changes: true }
 ]
 
 /** What is around every view: where one can go, and whether what is seen is live. */
@@ -23,7 +24,7 @@ export function Frame ({ route, onSignOut, children }: { route: Route, onSignOut
       <header class='frame-head'>
         <span class='brand'>Meshmark</span>
         <nav aria-label='Views'>
-          {PLACES.map(({ title, href, views }) => <a key={href} href={href} aria-current={views.includes(route.view) ? 'page' : undefined}>{title}</a>)}
+          {PLACES.filter(({ changes }) => changes == null || app.mayChange).map(({ title, href, views }) => <a key={href} href={href} aria-current={views.includes(route.view) ? 'page' : undefined}>{title}</a>)}
         </nav>
         <Connection />
         <span class='who'>{app.who.access === 'read' ? 'read only' : app.who.role}</span>

@@ -4,6 +4,7 @@ import { formatDuration } from '../../model/units.ts'
 import { Action } from '../parts/action.tsx'
 import { useApp, useNow, useStore } from '../parts/hooks.ts'
 import { Instant } from '../parts/instant.tsx'
+import { Later } from '../parts/later.tsx'
 import { Mark } from '../parts/mark.tsx'
 import { CommandLine, Failure, Loading } from '../parts/notice.tsx'
 import { hrefOf } from '../state/route.ts'
@@ -69,6 +70,8 @@ function Live ({ id, store }: { id: string, store: Store<JobState> }) {
       <section aria-labelledby='terminal-title'>
         <h2 id='terminal-title'>From a terminal</h2>
         <CommandLine>{`meshmark ${job.isOver ? 'show' : 'attach'} ${shortJobId(view.job.id)}`}</CommandLine>
+        <p class='dim'>The same job once more:</p>
+        <Later what='the command line' load={async () => import('./same-line.tsx')}>{({ SameJobLine }) => <SameJobLine job={view.job} />}</Later>
       </section>
     </>
   )
@@ -91,6 +94,7 @@ function JobHead ({ view, failed }: { view: JobInfo, failed: number }) {
       <div class='section-head'>
         <h1>{job.name ?? <>Job <span class='mono'>{shortJobId(job.id)}</span></>}</h1>
         <Mark tone={jobTone({ state, failed })}>{jobWords({ state, failed })}</Mark>
+        {mayChange && job.map == null ? <a class='button' href={hrefOf({ view: 'submit', from: job.id })}>Run again</a> : null}
         {isOver || !mayChange
           ? null
           : (
