@@ -56,6 +56,33 @@ describe('the output of a program', () => {
     expect(plain(text)).toBe('x'.repeat(MAX_SPANS * 3))
   })
 
+  it('has nothing left that hides or turns other text, whatever bytes it is made of', () => {
+    const hostile = fc.uint8Array({ maxLength: 400 }).map(bytes => new TextDecoder().decode(bytes))
+    const turning = fc.constantFrom('\u202a', '\u202e', '\u2066', '\u2069', '\u200f', '\u061c', '\u200b', '\u2028', '\ufeff', '\u00ad', '\u3164', '\u{e0041}', '\u{e0100}')
+
+    fc.assert(fc.property(fc.array(fc.oneof(hostile, turning, fc.string({ unit: 'binary' }))).map(parts => parts.join('')), text => {
+      const shown = plain(text)
+
+      expect(shown).not.toMatch(/[\p{Bidi_Control}\u2028\u2029\u200b\ufeff\u00ad\u3164\u{e0000}-\u{e0fff}]/u)
+      expect(shown.length).toBeLessThanOrEqual(text.length)
+      expect(ansiSpans(text).every(({ fg = 0, bg = 0 }) => Number.isInteger(fg) && fg >= 0 && fg < 16 && Number.isInteger(bg) && bg >= 0 && bg < 16)).toBe(true)
+    }))
+  })
+
+  // who reads these more than once or twice does not end within the time of a test
+  it.each([
+    ['beginnings of strings without an end', `${ESC}]`.repeat(5_000_000)],
+    ['one string without an end', `${ESC}]${'x'.repeat(10_000_000)}`],
+    ['strings that end a little too late', `${ESC}P${'x'.repeat(2_049)}`.repeat(5_000)],
+    ['parameters without an end', `${ESC}[${'1;'.repeat(5_000_000)}`],
+    ['sequences without a final character', `${ESC}[1${' '.repeat(9)}`.repeat(800_000)],
+    ['carriage returns', '\r'.repeat(10_000_000)],
+    ['lines that are written over', 'ab\r'.repeat(3_000_000)],
+    ['a colour for every character', Array.from({ length: 500_000 }, (_, index) => `${ESC}[38;5;${index % 256}mx`).join('')]
+  ])('is read in one go: 10 MB of %s', (_, text) => {
+    expect(ansiSpans(settled(text)).length).toBeLessThanOrEqual(MAX_SPANS)
+  })
+
   it('shows of a line that was written over what was written last', () => {
     expect(settled('10 %\r20 %\r30 %\r\ndone\r\n')).toBe('30 %\ndone\n')
   })

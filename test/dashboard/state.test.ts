@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { ALL_JOBS, jobLines } from '../../src/dashboard/state/jobs.ts'
 import { NO_JOB, reduceJob, type JobMessage } from '../../src/dashboard/state/job.ts'
 import { NO_MESH, reduceMesh } from '../../src/dashboard/state/mesh.ts'
-import { addOutput, KEPT, NO_OUTPUT } from '../../src/dashboard/state/output.ts'
+import { addOutput, KEPT, MAX_PIECES, NO_OUTPUT } from '../../src/dashboard/state/output.ts'
 import { hrefOf, parseRoute } from '../../src/dashboard/state/route.ts'
 import { Store } from '../../src/dashboard/state/store.ts'
 import { windowOf } from '../../src/dashboard/state/window.ts'
@@ -127,6 +127,16 @@ describe('the output that is kept', () => {
 
   it('is bounded when everything comes at once', () => {
     expect(addOutput(NO_OUTPUT, 'stdout', { text: 'x'.repeat(KEPT * 3) })).toMatchObject({ size: KEPT, dropped: KEPT * 2 })
+  })
+
+  it('is kept in a bounded number of pieces, however its streams take turns', () => {
+    let output = NO_OUTPUT
+
+    for (let index = 0; index < MAX_PIECES * 3; index++) {
+      output = addOutput(output, index % 2 === 0 ? 'stdout' : 'stderr', { text: 'x' })
+    }
+
+    expect(output).toMatchObject({ size: MAX_PIECES, dropped: MAX_PIECES * 2, pieces: { length: MAX_PIECES } })
   })
 })
 

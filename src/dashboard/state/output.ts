@@ -13,6 +13,9 @@ export interface Output {
 /** Characters that are kept of one task. */
 export const KEPT = 128 * 1024
 
+/** Of them: a program can write to one stream and the other by turns, a character each. */
+export const MAX_PIECES = 400
+
 export const NO_OUTPUT: Output = { pieces: [], size: 0, dropped: 0, pending: {} }
 
 const REPLACING = new TextDecoder('utf-8')
@@ -28,7 +31,7 @@ export function addOutput (output: Output, stream: 'stdout' | 'stderr', data: { 
   let size = output.size + kept.length
   let dropped = output.dropped + text.length - kept.length
 
-  while (size > KEPT && pieces.length > 1) {
+  while ((size > KEPT || pieces.length > MAX_PIECES) && pieces.length > 1) {
     const { length } = pieces.shift()!.text
 
     size -= length

@@ -12,7 +12,7 @@ export interface Span {
 type Look = Omit<Span, 'text'>
 
 /** Spans of one text: a program can change its colours with every character, a browser cannot show that many. */
-export const MAX_SPANS = 5_000
+export const MAX_SPANS = 2_000
 
 /**
  * Escape sequences as ECMA-48 has them, each bounded, so that one without an
@@ -22,9 +22,9 @@ export const MAX_SPANS = 5_000
 // eslint-disable-next-line no-control-regex
 const SEQUENCE = /(?:\u001b\[|\u009b)([0-?]{0,64})[ -/]{0,8}([@-~])|(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u0080-\u009f\n]{0,2048}(?:\u0007|\u001b\\|\u009c)|\u001b[ -/]{0,4}[0-~]/g
 
-/** What is left of controls, and marks that turn the direction of text. */
-// eslint-disable-next-line no-control-regex
-const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
+/** What is left of controls, marks that turn the direction of text, and what cannot be seen at all. */
+// eslint-disable-next-line no-control-regex, no-misleading-character-class
+const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu
 
 /** What a program has printed, as text with colours: no sequence of it does anything else. Pure. */
 export function ansiSpans (text: string): Span[] {

@@ -54,6 +54,19 @@ export function JobOutput ({ job, id, task, onChoose }: JobOutputProps) {
   )
 }
 
+/** With where each begins in all that was printed, by which it stays itself when the oldest goes. */
+function placed ({ pieces, dropped }: Output): Array<Output['pieces'][number] & { at: number }> {
+  let at = dropped
+
+  return pieces.map(piece => {
+    const begins = at
+
+    at += piece.text.length
+
+    return { ...piece, at: begins }
+  })
+}
+
 function OutputText ({ output, isLive }: { output: Output, isLive: boolean }) {
   const box = useRef<HTMLPreElement>(null)
   const isAtEnd = useRef(true)
@@ -74,7 +87,7 @@ function OutputText ({ output, isLive }: { output: Output, isLive: boolean }) {
         class='output' tabIndex={0} aria-label='Output of the program' ref={box}
         onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => { isAtEnd.current = scrollHeight - scrollTop - clientHeight < 24 }}
       >
-        {output.pieces.map(({ stream, text }, index) => <span key={index} class={stream === 'stderr' ? 'stderr' : undefined}><AnsiText text={text} /></span>)}
+        {placed(output).map(({ stream, text, at }) => <span key={at} class={stream === 'stderr' ? 'stderr' : undefined}><AnsiText text={text} /></span>)}
       </pre>
     </>
   )
