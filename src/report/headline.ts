@@ -81,7 +81,7 @@ function comparedHeadline (contenders: readonly Contender[], { job: { comparison
 
   const many = judged.length > 1
   const text = many
-    ? judged.map(({ title, these }) => `${title} ${verdictWord(these.verdict, metric)} (${ratioWithInterval(these)})`).join(', ')
+    ? judged.map(({ title, these }) => `${printable(title, 80)} ${verdictWord(these.verdict, metric)} (${ratioWithInterval(these)})`).join(', ')
     : `${ratioWithInterval(only.these)} times the ${METRIC_WORDS[metric]}${only.machines > 1 ? `, over ${only.machines} machines` : ''}`
 
   if (regressions.length > 0) {
@@ -127,7 +127,9 @@ function fastestCommands (rows: readonly Row[], workers: number): string {
 
   for (const row of rows) {
     if (row.figures != null && referenceOf(row, rows, 2) === row.figures) {
-      winners.set(row.title, [...winners.get(row.title) ?? [], row.name])
+      const title = printable(row.title, 80)
+
+      winners.set(title, [...winners.get(title) ?? [], row.name])
     }
   }
 

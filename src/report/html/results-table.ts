@@ -16,7 +16,7 @@ import type { Notes } from '../notes.ts'
 import type { Figures, Row } from '../rows.ts'
 
 /** Rows of one table; the data has them all. */
-export const MAX_ROWS = 600
+export const MAX_ROWS = 500
 
 /** Numbers which notes are linked by: more of them are no list to read. */
 export const MAX_NOTES = 150

@@ -118,7 +118,7 @@ describe('a report as one page', () => {
     elementsOf(text)
     expect(text.length).toBeLessThan(1_000_000)
     expect(text).toContain('lab-0057')
-    expect(text).toMatch(/1,400 more rows are in the data/)
+    expect(text).toMatch(/1,500 more rows are in the data/)
   })
 
   it('draws a dot for each run between the ends of its axis, and hides what is not wanted without a script', () => {
