@@ -10,6 +10,7 @@ import { TestMesh } from './mesh.ts'
 import { eventually, processesWith } from './processes.ts'
 import type { Distributed, DistributeOptions } from '../../src/functions/types.ts'
 import type { Client } from '../../src/roles/client/types.ts'
+import type { NodeProcess } from './mesh.ts'
 
 const PYTHON = join(import.meta.dirname, '../../clients/python')
 
@@ -20,12 +21,14 @@ describe('functions', () => {
   let mesh: TestMesh
   let client: Client
   let url: string
+  let second: NodeProcess
 
   beforeAll(async () => {
     mesh = await TestMesh.create()
     const { http } = await (await mesh.master(['--http=127.0.0.1:0'])).ready
     url = http ?? ''
-    await Promise.all([mesh.worker('lab-1', ['--slots', '2']), mesh.worker('lab-2')])
+    const workers = await Promise.all([mesh.worker('lab-1', ['--slots', '2']), mesh.worker('lab-2', ['--slots', '2'])])
+    second = workers[1]
     // what a command line of this mesh would find
     Object.assign(process.env, { MESHMARK_DATA: mesh.env.MESHMARK_DATA, XDG_RUNTIME_DIR: mesh.env.XDG_RUNTIME_DIR })
     client = await connectClient({ mdns: false })
@@ -95,6 +98,35 @@ describe('functions', () => {
 
     const { events } = await client.show((await client.jobs(1))[0]!.id, 'all')
     expect(events.flatMap(event => event.kind === 'items' ? event.items.map(({ execution }) => parseExecutionId(execution!).attempt) : [])).toEqual([1])
+  })
+
+  it('whose worker is killed run again when they may, and say which worker it was when they may not', async () => {
+    async function waits (seconds: string): Promise<number | null> {
+      const { spawnSync } = await import('node:child_process')
+
+      return spawnSync('sleep', [seconds]).status
+    }
+
+    const once = distribute(waits, { where: 'name=lab-2' })
+    const again = distribute(waits, { retry: { when: 'on-failure', max: 2, backoffMs: 10, maxBackoffMs: 10 } })
+    const error = once('60.7654').catch(error => error)
+
+    await eventually('lab-2 has the one that may not', async () => (await processesWith('60.7654')).length > 0)
+
+    // one place is left there, and two elsewhere
+    const calls = Promise.all([again('4.7654'), again('4.7654'), again('4.7654')])
+
+    await eventually('every place is taken', async () => (await processesWith('4.7654')).length >= 3)
+    await second.stop('SIGKILL')
+    second = await mesh.worker('lab-2', ['--slots', '2'])
+
+    expect(await error).toMatchObject({ name: 'MeshmarkError', state: 'interrupted', worker: 'lab-2', message: expect.stringContaining('lab-2') })
+    expect(await calls).toEqual([0, 0, 0])
+    expect(await processesWith('60.7654')).toEqual([])
+
+    const job = (await client.jobs(2)).find(({ tasks }) => tasks === 3)!
+    const { events } = await client.show(job.id, 'all')
+    expect(events.flatMap(event => event.kind === 'items' ? event.items.map(({ execution }) => parseExecutionId(execution!).attempt) : []).sort()).toEqual([0, 0, 1])
   })
 
   it('that never return are stopped at the limit that is named', async () => {

@@ -4,8 +4,10 @@ import { open, stat } from 'node:fs/promises'
 import { MeshmarkError } from '../../model/errors.ts'
 import { chunkSizeFor, MAX_CHUNKS, MAX_FILES } from '../../model/payload.ts'
 import { formatBytes } from '../../model/units.ts'
+import { digestsKey, isSettled, MIN_KNOWN_BYTES } from './known-digests.ts'
 import { isUsablePath, manifestId, validateManifest } from './manifest.ts'
 import { contentSize } from './source.ts'
+import type { KnownDigests } from './known-digests.ts'
 import type { KeptContent, Source } from './source.ts'
 import type { PayloadFile, PayloadManifest } from '../../model/payload.ts'
 import type { BigIntStats } from 'node:fs'
@@ -42,31 +44,24 @@ interface Packed {
  * Describes files as a payload without copying them: each is read once now, for
  * the digests, and again when its chunks are sent. The same files give the same
  * id in whatever order they are named.
+ *
+ * @param known - large files that are in it are not read for their digests
  */
-export async function packFiles (files: FileToPack[]): Promise<PackedPayload> {
+export async function packFiles (files: FileToPack[], known?: KnownDigests): Promise<PackedPayload> {
   if (files.length > MAX_FILES) {
     throw new MeshmarkError('usage', `${files.length} files are more than a payload holds (${MAX_FILES}): pack them into one archive`)
   }
 
   const chunkSize = chunkSizeFor(await sizeOf(files))
-  const digester = new ChunkDigester(chunkSize)
-  const packed: Packed[] = []
-  const described: PayloadFile[] = []
+  const sorted = [...files].sort((a, b) => a.path < b.path ? -1 : 1)
+  const unusable = sorted.find(({ path }) => !isUsablePath(path))
 
-  for (const file of [...files].sort((a, b) => a.path < b.path ? -1 : 1)) {
-    if (!isUsablePath(file.path)) {
-      throw new MeshmarkError('usage', `'${file.path}' cannot be a file of the payload: use a relative path without .., backslashes or very long names`)
-    }
-
-    const start = digester.bytes
-    const { seen, executable } = await digest(file.source, digester)
-    const size = digester.bytes - start
-
-    packed.push({ source: file.source, start, size, seen })
-    described.push({ path: file.path, size, executable: file.executable ?? executable })
+  if (unusable != null) {
+    throw new MeshmarkError('usage', `'${unusable.path}' cannot be a file of the payload: use a relative path without .., backslashes or very long names`)
   }
 
-  const content = { files: described, chunkSize, chunks: digester.end() }
+  const { packed, described, chunks } = await (known == null ? undefined : digestKnown(sorted, chunkSize, known)) ?? await digestAll(sorted, chunkSize)
+  const content = { files: described, chunkSize, chunks }
   const manifest = { id: manifestId(content), ...content }
 
   // what two files of one name or a file and a folder of one name would be
@@ -77,6 +72,73 @@ export async function packFiles (files: FileToPack[]): Promise<PackedPayload> {
   }
 
   return new PackedFiles(manifest, packed)
+}
+
+/** Files one after the other, and the digests of their chunks. */
+interface Digested {
+  packed: Packed[]
+  described: PayloadFile[]
+  chunks: Uint8Array[]
+}
+
+async function digestAll (files: FileToPack[], chunkSize: number): Promise<Digested> {
+  const digester = new ChunkDigester(chunkSize)
+  const packed: Packed[] = []
+  const described: PayloadFile[] = []
+
+  for (const file of files) {
+    const start = digester.bytes
+    const { seen, executable } = await digest(file.source, digester)
+    const size = digester.bytes - start
+
+    packed.push({ source: file.source, start, size, seen })
+    described.push({ path: file.path, size, executable: file.executable ?? executable })
+  }
+
+  return { packed, described, chunks: digester.end() }
+}
+
+/** The same, without reading what is known; undefined where knowing it is not worth the trouble. */
+async function digestKnown (files: FileToPack[], chunkSize: number, known: KnownDigests): Promise<Digested | undefined> {
+  const packed: Array<Packed & { source: string, seen: BigIntStats }> = []
+  let bytes = 0
+
+  for (const { source } of files) {
+    if (typeof source !== 'string') {
+      return undefined
+    }
+
+    const handle = await openSource(source)
+    const seen = await handle.stat({ bigint: true }).finally(async () => handle.close())
+    const size = Number(seen.size)
+
+    packed.push({ source, start: bytes, size, seen })
+    bytes += size
+  }
+
+  if (bytes < MIN_KNOWN_BYTES) {
+    return undefined
+  }
+
+  const key = digestsKey(chunkSize, packed)
+  const chunks = await known.find(key, Math.ceil(bytes / chunkSize))
+
+  if (chunks != null) {
+    return { packed, described: packed.map(({ size, seen }, at) => ({ path: files[at]!.path, size, executable: files[at]!.executable ?? isExecutable(seen) })), chunks }
+  }
+
+  const isOld = isSettled(packed, Date.now())
+  const digested = await digestAll(files, chunkSize)
+
+  if (isOld && digested.packed.every(({ seen }, at) => seen != null && seen.ctimeNs === packed[at]!.seen.ctimeNs && isSame(seen, packed[at]!.seen))) {
+    await known.keep(key, digested.chunks)
+  }
+
+  return digested
+}
+
+function isExecutable ({ mode }: BigIntStats): boolean {
+  return (mode & 0o111n) !== 0n
 }
 
 /** As far as they can be read; what is wrong with one is said when it is. */
@@ -274,7 +336,7 @@ async function digestFile (source: string, digester: ChunkDigester): Promise<{ e
       throw changed(source)
     }
 
-    return { executable: (seen.mode & 0o111n) !== 0n, seen }
+    return { executable: isExecutable(seen), seen }
   } finally {
     await handle.close()
   }

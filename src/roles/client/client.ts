@@ -18,6 +18,7 @@ import { dataRoot } from '../../store/folders.ts'
 import { findMesh } from '../find-mesh.ts'
 import { JOB_DOMAIN } from '../job-seal.ts'
 import { prepareRoleDir } from '../role-dir.ts'
+import { DigestCache } from './digest-cache.ts'
 import { ItemReplay } from './item-replay.ts'
 import { Failures, MeshLink, PATIENCE_MS } from './mesh-link.ts'
 import { Replay } from './replay.ts'
@@ -80,7 +81,7 @@ export async function connectAs ({ identity, mesh, dir }: { identity: PrivateKey
     await node.start()
     await link.connect({ typedOnly: (options.masters ?? []).length > 0, signal })
 
-    return new MeshClient(node, identity, link, mesh.meshId)
+    return new MeshClient(node, identity, link, mesh.meshId, typeof dir === 'string' ? new DigestCache(join(dir, 'digests')) : undefined)
   } catch (err) {
     await link.close()
     await node.stop()
@@ -125,15 +126,17 @@ class MeshClient implements Client {
   readonly #node: MeshNode
   readonly #identity: PrivateKey
   readonly #link: MeshLink
+  readonly #digests?: DigestCache
   /** Jobs that a master has: one that does not know them has not heard of them yet. */
   readonly #accepted = new Set<string>()
 
-  constructor (node: MeshNode, identity: PrivateKey, link: MeshLink, meshId: string) {
+  constructor (node: MeshNode, identity: PrivateKey, link: MeshLink, meshId: string, digests?: DigestCache) {
     this.#node = node
     this.#identity = identity
     this.#link = link
     this.meshId = meshId
     this.peerId = node.peerId
+    this.#digests = digests
   }
 
   get onWaiting (): () => void {
@@ -438,7 +441,7 @@ class MeshClient implements Client {
     const { files, data = [], ...rest } = draft
     const all: PackedPayload[] = []
     const pack = async (files: DraftFile[]): Promise<PackedPayload> => {
-      const packed = await packFiles(files)
+      const packed = await packFiles(files, this.#digests)
 
       all.push(packed)
 
