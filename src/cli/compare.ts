@@ -49,6 +49,7 @@ export function define (command: Command, context: Context): void {
     ["meshmark compare -L n 1,2,4 './primes {n}'", 'the values of a parameter, each with the first one'],
     ["meshmark compare --metric memory -r 10 './old' './new'", 'ten pairs, by their peak memory'],
     ["meshmark compare --baseline main --fail-if-slower 5% './prog 7'", 'with a command that run --save-baseline main kept'],
+    ["meshmark compare --report new.html --report new.md './old 7' './new 7'", 'a page to send, and a comment for a pull request'],
     ['meshmark compare --results q7x2m9ka old.json', 'what was measured before; different sessions, so no verdict'],
     ["meshmark compare --dry-run './old 7' './new 7'", 'which workers would compare them; nothing is submitted'],
     ["meshmark compare --with f --shell 'gzip <f | wc' 'xz <f | wc'", 'through a shell']

@@ -52,6 +52,7 @@ export function define (command: Command, context: Context): void {
     ['meshmark run --baseline main ./prog 7', 'the kept one and this one take turns, and are compared'],
     ["meshmark run --collect 'out/*' ./simulate", 'the files of its last run, a folder for each worker'],
     ['meshmark run --dry-run --memory 8G ./bench', 'which workers would measure it, and why others would not'],
+    ['meshmark run --report bench.html ./bench', 'one page to send to somebody: charts, tables, machines, data'],
     ['meshmark run --where arch=arm64 --format json ./bench', 'only some workers; everything as JSON']
   ], `
 Options end at the first word that is not one; -- may stand before the program.
