@@ -308,7 +308,7 @@ describe('the HTTP interface', () => {
     expect(await hostile({ authorization: `Bearer ${token}`, origin: 'null' })).toBe(403)
     expect(await hostile({ authorization: `Bearer ${token}`, 'sec-fetch-site': 'cross-site' })).toBe(403)
     expect(await hostile({ authorization: `Bearer ${token}` })).toBe(200)
-    expect((await fetch(`${url}/v1/health?token=${token}`)).status).toBe(401)
+    expect((await fetch(`${url}/v1/health?token=${token}`)).status).toBe(400)
     expect((await fetch(`${url}/nowhere`)).status).toBe(401)
     expect((await ask('/v1/jobs', { method: 'POST', headers: JSON_TYPE, body: ' '.repeat(25 * 1024 * 1024) })).status).toBe(413)
     expect((await ask('/v1/jobs', { method: 'POST', body: '{}' })).status).toBe(415)

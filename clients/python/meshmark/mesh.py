@@ -35,15 +35,18 @@ class Mesh:
 
         self._http = Http(url or os.environ.get("MESHMARK_URL") or DEFAULT_URL, token)
 
-    def submit(self, kind, *, files=None, stdin=None, **options):
+    def submit(self, kind, *, files=None, stdin=None, data=None, **options):
         """Submits a job and returns it. ``kind`` and options are those of POST /v1/jobs, in snake_case or as they stand there.
 
         ``files``: name beside the program -> path here (str or PathLike) or content (bytes).
+        ``data``: name of a data set -> the same; a program finds it at ``data/NAME``.
         """
         body = {"kind": kind, **{_camel(key): value for key, value in options.items() if value is not None}}
 
         if files:
             body["files"] = [{"name": name, "executable": _executable(source), **self._content(source)} for name, source in files.items()]
+        if data:
+            body["data"] = {name: self._content(source) for name, source in data.items()}
         if stdin is not None:
             body["stdin"] = self._content(stdin)
 
@@ -145,18 +148,38 @@ class Job:
         with self._http.open("GET", path, query=query, accept="*/*") as answer:
             return answer.read().decode("utf-8")
 
-    def output(self, stream="stdout", worker=None):
-        """What its programs have printed by now, as bytes."""
-        query = {"stream": stream, **({} if worker is None else {"worker": worker})}
+    def output(self, stream="stdout", worker=None, command=None):
+        """What its programs have printed by now, as bytes; of a map with ``command`` only that one of each worker's list, from 1."""
+        query = {"stream": stream, **({} if worker is None else {"worker": worker}), **({} if command is None else {"command": command})}
 
         with self._http.open("GET", f"/v1/jobs/{self.id}/output", query=query, accept="*/*") as answer:
             return answer.read()
 
-    def completed(self):
-        """Of an ``exec``: how its program ended, a Completed."""
+    def outcome(self):
+        """Of an ``exec`` or a ``map``, at its end: a dict with its ``code``, and each of its tasks in ``tasks``."""
         self.wait()
 
-        outcome = self._http.json("GET", f"/v1/jobs/{self.id}/outcome")
+        return self._http.json("GET", f"/v1/jobs/{self.id}/outcome")
+
+    def collected(self):
+        """Files that its tasks have brought back by now (``collect=[patterns]``): a dict each, with ``path``, ``worker`` and ``size``."""
+        files = []
+
+        while True:
+            part = self._http.json("GET", f"/v1/jobs/{self.id}/collected", query={"limit": 10_000, "offset": len(files)})
+            files += part["files"]
+
+            if not part["files"] or len(files) >= part["count"]:
+                return files
+
+    def collected_file(self, path):
+        """The content of one of them, as bytes."""
+        with self._http.open("GET", f"/v1/jobs/{self.id}/collected/file", query={"path": path}, accept="*/*") as answer:
+            return answer.read()
+
+    def completed(self):
+        """Of an ``exec``: how its program ended, a Completed."""
+        outcome = self.outcome()
         task = outcome["tasks"][0] if outcome["tasks"] else {"worker": "", "state": outcome["state"]}
 
         if outcome.get("truncated"):

@@ -29,6 +29,17 @@ class WithAMesh(unittest.TestCase):
         self.assertEqual(sorted(job.output().split()), [b"a", b"b"])
         self.assertEqual(self.mesh.jobs(limit=1)[0]["id"], job.id)
 
+    def test_each_worker_does_its_list_and_brings_files_back(self):
+        job = self.mesh.submit("map", map={"lists": [{"on": "all", "commands": ["sh ./go", {"run": "sh -c 'exit 3'"}]}]},
+                               files={"go": b"mkdir out; cat data/words >out/x; echo went"}, data={"words": b"one"}, collect=["out/*"])
+        outcome = job.outcome()
+        worker = outcome["tasks"][0]["worker"]
+
+        self.assertEqual((outcome["code"], [task["code"] for task in outcome["tasks"] if task["worker"] == worker]), (1, [0, 3]))
+        self.assertEqual(job.output(worker=worker, command=1), b"went\n")
+        self.assertIn(f"{worker}/1.1/out/x", [file["path"] for file in job.collected()])
+        self.assertEqual(job.collected_file(f"{worker}/1.1/out/x"), b"one")
+
     def test_programs_are_measured(self):
         results = self.mesh.run("true", runs=3, on="any")["results"]
 
