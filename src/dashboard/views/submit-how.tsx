@@ -13,7 +13,7 @@ const LIMIT_FIELDS = LIMIT_KEYS.map(key => {
   const field = (Object.keys(TEXTS) as Array<keyof FormTexts>).find(field => TEXTS[field].option === job)!
   const standard = DEFAULT_LIMITS[key]
 
-  return { field, label: `${about[0]!.toUpperCase()}${about.slice(1)}`, placeholder: standard == null ? 'none' : formatLimit(key, standard), isCount: LIMIT_RULES[key].unit === 'count' }
+  return { field, label: field === 'memory' ? 'Memory, all processes' : `${about[0]!.toUpperCase()}${about.slice(1)}`, placeholder: standard == null ? 'none' : formatLimit(key, standard), isCount: LIMIT_RULES[key].unit === 'count' }
 })
 
 const FIRST_LIMITS = LIMIT_FIELDS.filter(({ field }) => field === 'timeout' || field === 'memory')

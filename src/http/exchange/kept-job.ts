@@ -64,7 +64,8 @@ function gone (job: Job, cause: unknown): MeshmarkError {
 }
 
 /** One file out of a payload. */
-function contentOf ({ manifest: { files, chunkSize }, readChunk }: KeptPayload, path: string): KeptContent | undefined {
+function contentOf (payload: KeptPayload, path: string): KeptContent | undefined {
+  const { files, chunkSize } = payload.manifest
   const at = files.findIndex(file => file.path === path)
   const file = files[at]
 
@@ -80,7 +81,7 @@ function contentOf ({ manifest: { files, chunkSize }, readChunk }: KeptPayload, 
       for (let done = 0; done < into.byteLength;) {
         const from = start + position + done
         const index = Math.floor(from / chunkSize)
-        const piece = (await readChunk(index)).subarray(from - index * chunkSize, from - index * chunkSize + into.byteLength - done)
+        const piece = (await payload.readChunk(index)).subarray(from - index * chunkSize, from - index * chunkSize + into.byteLength - done)
 
         into.set(piece, done)
         done += piece.byteLength
