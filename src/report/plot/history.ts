@@ -49,6 +49,8 @@ export function historyChart (tracks: readonly HistoryTrack[], title: string, lo
       return part.length === 0 ? [] : [{ track, from: part[0]!.place - 0.35, until: part.at(-1)!.place + 0.35, y: inUnit(median(part.map(({ median }) => median))) }]
     })
   })
+  // machines stand beside each other, so that none hides another
+  const besides = Math.min(0.12, 0.6 / Math.max(1, tracks.length))
   // as many names as there is room for
   const room = Math.max(1, Math.floor((look.width - 100) / (look.measure(nameOf(jobs[0]?.[1] ?? 0), SIZES.label) + 16)))
   const every = Math.max(1, Math.ceil(jobs.length / room))
@@ -60,7 +62,7 @@ export function historyChart (tracks: readonly HistoryTrack[], title: string, lo
   }, {
     signals: [{ name: 'legendLabels', value: labels }, { name: 'names', value: jobs.map(([, at]) => nameOf(at)) }],
     data: [
-      { name: 'points', values: measured.flatMap((points, track) => points.map(({ median, interval, place, job }, point) => ({ track, point, job, x: place, y: inUnit(median), ...interval == null ? {} : { low: inUnit(interval.low), high: inUnit(interval.high) } }))) },
+      { name: 'points', values: measured.flatMap((points, track) => points.map(({ median, interval, place, job }, point) => ({ track, point, job, x: place + (track - (tracks.length - 1) / 2) * besides, y: inUnit(median), ...interval == null ? {} : { low: inUnit(interval.low), high: inUnit(interval.high) } }))) },
       { name: 'levels', values: levels },
       { name: 'changes', values: changes }
     ],

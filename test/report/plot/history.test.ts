@@ -14,7 +14,7 @@ function track (label: string, jobs: number, factor: number): HistoryTrack {
     return { job: `job ${at}`, at: Date.UTC(2026, 0, 1 + at), runs: 10, ...at === 2 ? { problem: 'failed' } : { median, interval: { low: median * 0.99, high: median * 1.02 } } }
   })
 
-  return { label, points, changes: changePoints(points.flatMap(({ median }) => median ?? [])) }
+  return { label, points, changes: changePoints(points.flatMap(point => 'median' in point ? [point.median] : [])) }
 }
 
 const words = (at: number): string => new Date(at).toISOString().slice(5, 10)
