@@ -6,7 +6,7 @@ import type { Job } from '../../model/job.ts'
 /** What is wrong with the files that a job takes along and brings back; undefined when nothing is. */
 export function filesProblem ({ data = [], payload, collect, comparison }: Job): string | undefined {
   if (collect != null && comparison != null) {
-    return 'commands that are compared bring no files back'
+    return 'commands that are compared bring no files back: leave out --collect, or use run'
   }
 
   return badPattern(collect?.patterns ?? []) ?? badData(data, payload)
@@ -27,14 +27,14 @@ function badData (data: NonNullable<Job['data']>, payload: Job['payload']): stri
   const bad = data.find(({ name, payload, file }) => !isDataName(name) || (file === true && payload.files.length !== 1))
 
   if (bad != null) {
-    return `the data set '${bad.name}' has a name, or files, that it cannot have`
+    return `the data set '${bad.name}' has a name, or files, that it cannot have: rename it, or send it as a folder`
   }
 
   if (new Set(data.map(({ name }) => name)).size < data.length) {
-    return 'two of its data sets have the same name'
+    return 'two of its data sets have the same name: rename one of them'
   }
 
   return data.length > 0 && payload?.files.some(({ path }) => path === DATA_FOLDER || path.startsWith(`${DATA_FOLDER}/`)) === true
-    ? `one of its files is called ${DATA_FOLDER}, where its data sets are to be`
+    ? `one of its files is called ${DATA_FOLDER}, where its data sets are to be: rename it`
     : undefined
 }

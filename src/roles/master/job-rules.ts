@@ -28,15 +28,15 @@ export function checkJob (job: Job): void {
   }
 
   if (retry != null && (kind !== 'exec' || map != null)) {
-    throw refused(map == null ? 'what is measured is not run again (--retry)' : 'the entries of a map have rules of their own for running again')
+    throw refused(map == null ? 'what is measured is not run again: leave out --retry' : 'the entries of a map have rules of their own for running again: give them a restart each, and the job no retry')
   }
 
   if (retryLostMs != null && map != null) {
-    throw refused('nobody else can do what a map has for a worker that is lost')
+    throw refused('nobody else can do what a map has for a worker that is lost: leave out --retry-lost')
   }
 
   if (map == null && commands.some(({ limits }) => limits != null)) {
-    throw refused('only the commands of a map have limits of their own')
+    throw refused('only the commands of a map have limits of their own: give them to the job')
   }
 
   if (each != null) {
@@ -56,7 +56,7 @@ export function checkJob (job: Job): void {
 
 function checkMap ({ kind, placement, each, commands }: Job, { lists }: JobMap): void {
   if (kind !== 'exec' || placement.on !== 'all') {
-    throw refused('a map hands out, on all workers that it is for')
+    throw refused('a map hands out, on all workers that it is for: make it of kind exec, on all, and choose among workers in its lists')
   }
 
   if (each != null) {
@@ -64,17 +64,17 @@ function checkMap ({ kind, placement, each, commands }: Job, { lists }: JobMap):
   }
 
   if (lists.length === 0 || lists.length > MAX_LISTS) {
-    throw refused(`its map has ${lists.length} lists, and 1 to ${MAX_LISTS} are allowed`)
+    throw refused(`its map has ${lists.length} lists, and 1 to ${MAX_LISTS} are allowed: split it`)
   }
 
   const entries = lists.flatMap(list => list.entries)
 
   if (lists.some(list => list.entries.length === 0)) {
-    throw refused('a list of its map has no entries')
+    throw refused('a list of its map has no entries: leave it out')
   }
 
   if (entries.length > MAX_ENTRIES) {
-    throw refused(`its map has ${entries.length} entries, and ${MAX_ENTRIES} are allowed`)
+    throw refused(`its map has ${entries.length} entries, and ${MAX_ENTRIES} are allowed: split it`)
   }
 
   const used = new Set(entries.map(({ command }) => command))
@@ -86,23 +86,23 @@ function checkMap ({ kind, placement, each, commands }: Job, { lists }: JobMap):
   }
 
   if (unused >= 0) {
-    throw refused(`no entry of its map is for command ${unused}`)
+    throw refused(`no entry of its map is for command ${unused}: leave the command out`)
   }
 }
 
 function checkItems (items: string[], kind: Job['kind'], placement: Job['placement']): void {
   if (kind !== 'exec' || placement.on !== 'any') {
-    throw refused('its items are not handed out to any free worker')
+    throw refused('its items are not handed out to any free worker: make it of kind exec, on any, and choose among workers with --where')
   }
 
   if (items.length === 0) {
-    throw refused('it has no items')
+    throw refused('it has no items: give at least one')
   }
 
   const bytes = items.reduce((sum, item) => sum + Buffer.byteLength(item), 0)
 
   if (bytes > MAX_ITEMS_BYTES) {
-    throw refused(`its items have ${bytes} bytes, and ${MAX_ITEMS_BYTES} are allowed`)
+    throw refused(`its items have ${bytes} bytes, and ${MAX_ITEMS_BYTES} are allowed: submit several jobs`)
   }
 }
 
