@@ -20,17 +20,21 @@ export class LocalMesh {
   /** In the order in which they started. */
   #nodes = new Map()
   #addresses = new Map()
+  #urls = new Map()
+  #masterArgs
 
   #network
 
   /**
+   * @param masterArgs - further options of every master
    * @param workerArgs - further options of every worker
    * @param network - of namespaces, where each node runs in the one of its name; default: all on loopback
    */
-  static async start ({ masters = 1, workers = 1, workerArgs = [], network } = {}) {
+  static async start ({ masters = 1, masterArgs = [], workers = 1, workerArgs = [], network } = {}) {
     const mesh = new LocalMesh()
 
     mesh.#network = network
+    mesh.#masterArgs = masterArgs
 
     try {
       await mesh.#start(masters, workers, workerArgs)
@@ -50,6 +54,11 @@ export class LocalMesh {
   /** Of the masters. */
   get addresses () {
     return [...this.#addresses.values()]
+  }
+
+  /** Where the masters answer over HTTP, of those that do. */
+  get urls () {
+    return [...this.#urls.values()]
   }
 
   async #start (masters, workers, workerArgs) {
@@ -90,9 +99,13 @@ export class LocalMesh {
     const [first] = this.#addresses.values()
     const listen = this.#addresses.get(name)?.replace(/^.ip4.([^/]+).tcp.(\d+).*$/, '$1:$2') ?? `${this.#host(name)}:0`
     // a folder each: otherwise the one that comes back first takes the first one's
-    const { addresses } = await this.#node(name, ['master', '--listen', listen, '--no-mdns', '--data', join(this.#folder, name), ...(first == null ? [] : ['--peer', first])])
+    const { addresses, http } = await this.#node(name, ['master', '--listen', listen, '--no-mdns', '--data', join(this.#folder, name), ...(first == null ? [] : ['--peer', first]), ...this.#masterArgs])
 
     this.#addresses.set(name, addresses[0])
+
+    if (http != null) {
+      this.#urls.set(name, http)
+    }
   }
 
   /** Of all nodes together, and what they have reaped, since they started. */
