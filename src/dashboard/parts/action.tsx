@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ComponentChildren } from 'preact'
 
 interface ActionProps {
@@ -16,6 +16,20 @@ interface ActionProps {
 export function Action ({ label, busyLabel, act, question, kind }: ActionProps) {
   const [step, setStep] = useState<'idle' | 'asking' | 'busy'>('idle')
   const [error, setError] = useState<string>()
+  const button = useRef<HTMLButtonElement>(null)
+  const careful = useRef<HTMLButtonElement>(null)
+  const wasAsked = useRef(false)
+
+  // what is asked is answered with the keyboard as well: the careful answer is at hand, and after it the button is
+  useEffect(() => {
+    if (step === 'asking') {
+      wasAsked.current = true
+      careful.current?.focus()
+    } else if (step === 'idle' && wasAsked.current) {
+      wasAsked.current = false
+      button.current?.focus()
+    }
+  }, [step])
 
   const go = async (): Promise<void> => {
     setStep('busy')
@@ -34,23 +48,18 @@ export function Action ({ label, busyLabel, act, question, kind }: ActionProps) 
     <span class='action'>
       {step === 'asking' && question != null
         ? (
-          <span class='action-question' role='group' aria-label={question.text}>
+          <span class='action-question' role='group' aria-label={question.text} onKeyDown={({ key }) => { if (key === 'Escape') { setStep('idle') } }}>
             <span>{question.text}</span>
             <button type='button' class='danger' onClick={() => { void go() }}>{question.yes}</button>
-            <button type='button' ref={focus} onClick={() => { setStep('idle') }}>{question.no}</button>
+            <button type='button' ref={careful} onClick={() => { setStep('idle') }}>{question.no}</button>
           </span>
           )
         : (
-          <button type='button' class={kind} disabled={step === 'busy'} onClick={() => { if (question == null) { void go() } else { setStep('asking') } }}>
+          <button type='button' class={kind} ref={button} aria-disabled={step === 'busy'} onClick={() => { if (step === 'idle') { if (question == null) { void go() } else { setStep('asking') } } }}>
             {step === 'busy' ? busyLabel : label}
           </button>
           )}
       {error == null ? null : <span class='action-error' role='alert'>{error}</span>}
     </span>
   )
-}
-
-/** What is asked is answered with the keyboard as well; the careful answer is the one at hand. */
-function focus (element: HTMLElement | null): void {
-  element?.focus()
 }

@@ -1,3 +1,4 @@
+import { Brand } from '../parts/brand.tsx'
 import { hrefOf, type Route } from '../state/route.ts'
 import { useApp, useStore } from '../parts/hooks.ts'
 import { Mark } from '../parts/mark.tsx'
@@ -22,7 +23,7 @@ export function Frame ({ route, onSignOut, children }: { route: Route, onSignOut
     <>
       <a class='skip' href='#main' onClick={skip}>Skip to the content</a>
       <header class='frame-head'>
-        <span class='brand'>Meshmark</span>
+        <Brand />
         <nav aria-label='Views'>
           {PLACES.filter(({ changes }) => changes == null || app.mayChange).map(({ title, href, views }) => <a key={href} href={href} aria-current={views.includes(route.view) ? 'page' : undefined}>{title}</a>)}
         </nav>

@@ -12,10 +12,12 @@ interface JobOutputProps {
   id: string
   task: string | undefined
   onChoose: (task: string) => void
+  /** Of what a task runs, where tasks run different commands. */
+  titleOf: (task: string) => string | undefined
 }
 
 /** What the program of one task prints: its end; the rest is on the master. */
-export function JobOutput ({ job, id, task, onChoose }: JobOutputProps) {
+export function JobOutput ({ job, id, task, onChoose, titleOf }: JobOutputProps) {
   const { link } = useApp()
   const output = task == null ? undefined : job.output.get(task)
   const view = task == null ? undefined : job.tasks.get(task)?.view
@@ -34,7 +36,7 @@ export function JobOutput ({ job, id, task, onChoose }: JobOutputProps) {
             <label>
               of{' '}
               <select value={task} onChange={event => { onChoose(event.currentTarget.value) }}>
-                {[...job.tasks.values()].map(({ view }) => <option key={view.task} value={view.task}>{view.workerName === '' ? view.task : view.workerName}</option>)}
+                {[...job.tasks.values()].map(({ view }) => <option key={view.task} value={view.task}>{[view.workerName === '' ? view.task : view.workerName, titleOf(view.task)].filter(part => part != null).join(': ')}</option>)}
               </select>
             </label>
             )}
@@ -42,7 +44,7 @@ export function JobOutput ({ job, id, task, onChoose }: JobOutputProps) {
           ? null
           : (['stdout', 'stderr'] as const).map(stream => (
             <Action
-              key={stream} label={`Save ${stream}`} busyLabel='Fetching…'
+              key={stream} kind='quiet' label={`Save ${stream}`} busyLabel='Fetching…'
               act={async () => {
                 save(await link.blob(`/v1/jobs/${encodeURIComponent(id)}/output?stream=${stream}&worker=${encodeURIComponent(view.workerName)}`), `${id}-${stream}.txt`)
               }}

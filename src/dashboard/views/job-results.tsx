@@ -108,7 +108,7 @@ function ResultsTable ({ results }: { results: FullResults }) {
                 <td class='right'>{timeText(statistics.min, own, timeDecimals(statistics, own))}</td>
                 <td class='right'>{cpuText(statistics, own)}</td>
                 <td class='right'>{statistics.memoryBytes == null ? '' : formatBytes(statistics.memoryBytes)}</td>
-                <td>{noise == null ? '' : noise.reasons.length === 0 ? noise.grade : `${noise.grade}: ${noise.reasons.join('; ')}`}</td>
+                <td class='reasons'>{noise == null ? null : <><span class='grade'>{noise.grade}</span>{noise.reasons.length === 0 ? null : ` ${noise.reasons.join('; ')}`}</>}</td>
               </tr>
             )
           })}

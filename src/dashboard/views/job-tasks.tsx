@@ -10,29 +10,41 @@ interface JobTasksProps {
   commands: number
   chosen: string | undefined
   onChoose: (task: string) => void
+  /** Of what a task runs, where tasks run different commands. */
+  titleOf: (task: string) => string | undefined
 }
 
 /** What each worker does for it, and why some do not. */
-export function JobTasks ({ job, commands, chosen, onChoose }: JobTasksProps) {
+export function JobTasks ({ job, commands, chosen, onChoose, titleOf }: JobTasksProps) {
   const rows = [...job.tasks.values()]
+  // when it has ended, the results say it better
+  const isMap = job.view?.job.map != null
+  const isMeasuring = !isMap && rows.some(({ progress }) => progress != null) && !job.isOver
 
   return (
     <section aria-labelledby='tasks-title'>
       <h2 id='tasks-title'>Tasks</h2>
       {rows.length === 0
         ? <Empty title='No tasks yet' />
-        : <Table label='Tasks' name='tasks' columns={columnsOf(commands, onChoose)} rows={rows} keyOf={({ view }) => view.task} isChosen={({ view }) => view.task === chosen} />}
+        : <Table label='Tasks' name={isMeasuring ? 'tasks-run' : isMap ? 'tasks-map' : 'tasks'} columns={columnsOf(commands, isMeasuring, onChoose, isMap ? titleOf : undefined)} rows={rows} keyOf={({ view }) => view.task} isChosen={({ view }) => view.task === chosen} />}
     </section>
   )
 }
 
-function columnsOf (commands: number, onChoose: (task: string) => void): ReadonlyArray<Column<TaskState>> {
+function columnsOf (commands: number, isMeasuring: boolean, onChoose: (task: string) => void, titleOf?: (task: string) => string | undefined): ReadonlyArray<Column<TaskState>> {
   return [
     { title: 'Worker', cell: ({ view }) => <button type='button' class='link' onClick={() => { onChoose(view.task) }}>{view.workerName === '' ? 'none yet' : view.workerName}</button> },
+    ...(titleOf == null ? [] : [{ title: 'Command', cell: ({ view }: TaskState) => <code title={titleOf(view.task)}>{titleOf(view.task)}</code> }]),
     { title: 'State', cell: ({ view }) => <Mark tone={taskTone(view.state)}>{taskWords(view.state)}</Mark> },
+    ...(isMeasuring ? progressColumns(commands) : []),
+    { title: 'Note', ...(isMeasuring ? { drop: 2 as const } : {}), cell: task => <span title={wordsOf(task)}>{wordsOf(task)}</span> }
+  ]
+}
+
+function progressColumns (commands: number): Array<Column<TaskState>> {
+  return [
     { title: 'Runs', align: 'right', cell: ({ progress }) => progress == null ? null : `${commands > 1 ? `${progress.command + 1}: ` : ''}${progress.runs}${progress.of == null ? '' : ` of ${progress.of}`}` },
-    { title: 'Median so far', align: 'right', drop: 2, cell: ({ progress }) => progress?.medianNs == null ? null : plainTime(progress.medianNs) },
-    { title: 'Why, or what at the moment', drop: 2, cell: task => <span title={wordsOf(task)}>{wordsOf(task)}</span> }
+    { title: 'Median so far', align: 'right', drop: 2, cell: ({ progress }) => progress?.medianNs == null ? null : plainTime(progress.medianNs) }
   ]
 }
 

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import { shortJobId } from '../../model/ids.ts'
+import { entryOf } from '../../model/task-commands.ts'
 import { formatDuration } from '../../model/units.ts'
 import { Action } from '../parts/action.tsx'
 import { useApp, useNow, useStore } from '../parts/hooks.ts'
@@ -53,6 +54,8 @@ function Live ({ id, store }: { id: string, store: Store<JobState> }) {
     return <Waiting id={id} />
   }
 
+  const { job: definition } = view
+  const titleOf = (task: string): string | undefined => definition.map == null ? undefined : definition.commands[entryOf(definition, task).command]?.title
   const chosen = task ?? job.tasks.keys().next().value
 
   return (
@@ -61,9 +64,9 @@ function Live ({ id, store }: { id: string, store: Store<JobState> }) {
       {view.job.each == null
         ? (
           <>
-            <JobTasks job={job} commands={view.job.commands.length} chosen={chosen} onChoose={setTask} />
+            <JobTasks job={job} commands={view.job.commands.length} chosen={chosen} onChoose={setTask} titleOf={titleOf} />
             {view.job.kind !== 'run' ? null : job.isOver ? <><JobComparison job={view.job} /><JobResults id={view.job.id} /></> : <JobSamples job={job} view={view} />}
-            <JobOutput job={job} id={view.job.id} task={chosen} onChoose={setTask} />
+            <JobOutput job={job} id={view.job.id} task={chosen} onChoose={setTask} titleOf={titleOf} />
           </>
           )
         : <JobItems job={job} />}
@@ -77,8 +80,13 @@ function Live ({ id, store }: { id: string, store: Store<JobState> }) {
   )
 }
 
-function failedOf ({ tasks }: JobState): number {
-  return [...tasks.values()].filter(({ view }) => ['failed', 'limit', 'not-run', 'interrupted', 'lost'].includes(view.state)).length
+const BAD = ['failed', 'limit', 'not-run', 'interrupted', 'lost']
+
+/** Of a job with items only how many are in which state is known. */
+function failedOf ({ tasks, counts }: JobState): number {
+  return tasks.size > 0
+    ? [...tasks.values()].filter(({ view }) => BAD.includes(view.state)).length
+    : counts.reduce((sum, { state, count }) => BAD.includes(state) ? sum + count : sum, 0)
 }
 
 function JobHead ({ view, failed }: { view: JobInfo, failed: number }) {
@@ -104,7 +112,9 @@ function JobHead ({ view, failed }: { view: JobInfo, failed: number }) {
             />
             )}
       </div>
-      {job.commands.map((command, index) => <code key={index} class='job-command'>{command.title}</code>)}
+      <div class='job-commands' tabIndex={0} role='group' aria-label={job.commands.length === 1 ? 'Command' : 'Commands'}>
+        {job.commands.map((command, index) => <code key={index} class='job-command'>{command.title}</code>)}
+      </div>
       <p class='job-facts'>
         <span>{job.kind === 'run' ? 'measured' : 'handed out'}</span>
         <span>id <span class='mono'>{shortJobId(job.id)}</span></span>

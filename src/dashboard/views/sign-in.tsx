@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { readToken } from '../api/token.ts'
+import { Brand } from '../parts/brand.tsx'
 import { CommandLine } from '../parts/notice.tsx'
 
 interface SignInProps {
@@ -11,7 +12,7 @@ interface SignInProps {
 export function SignIn ({ problem, onToken }: SignInProps) {
   return (
     <main id='main' class='sign-in'>
-      <h1>Meshmark</h1>
+      <h1><Brand /></h1>
       <TokenForm problem={problem} onToken={onToken} />
       <div id='token-help' class='sign-in-help'>
         <p>Make one in a terminal. It is kept in this tab only.</p>
