@@ -56,6 +56,8 @@ export class TestBrowser {
 export class TestPage {
   readonly problems: string[] = []
   readonly hosts = new Set<string>()
+  /** What a test provokes: a browser says of each refusal, and of a master that is gone, that it was one. */
+  tolerated: RegExp | undefined
 
   private constructor (readonly page: Page) {}
 
@@ -74,14 +76,14 @@ export class TestPage {
       }
     })
     await page.exposeBinding('meshmarkViolation', (_, words: string) => { seen.problems.push(words) })
-    await page.addInitScript("document.addEventListener('securitypolicyviolation', event => { meshmarkViolation(`violation of ${event.violatedDirective}: ${event.blockedURI} ${event.sample}`) })")
+    await page.addInitScript("document.addEventListener('securitypolicyviolation', event => { meshmarkViolation('violation of ' + [event.violatedDirective, event.blockedURI, event.sample].join(' ')) })")
 
     return seen
   }
 
-  /** What it complained of since it was asked last, without what a test provokes. */
-  complaints (expected?: RegExp): string[] {
-    return this.problems.splice(0).filter(problem => expected?.test(problem) !== true)
+  /** What it complained of since it was asked last, without what is tolerated. */
+  complaints (): string[] {
+    return this.problems.splice(0).filter(problem => this.tolerated?.test(problem) !== true)
   }
 
   /** Opens the page of a master and signs in with a token, as a reader does. */
@@ -110,7 +112,6 @@ export class TestPage {
     try {
       // a script of ours is what the policy of the page forbids, so it comes from outside
       await session.send('Runtime.evaluate', { expression: `if (globalThis.axe == null) { ${await axeSource()} }` })
-
 
       const { result } = await session.send('Runtime.evaluate', { expression: "axe.run(document, { resultTypes: ['violations'] })", awaitPromise: true, returnByValue: true })
 

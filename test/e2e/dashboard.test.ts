@@ -87,6 +87,8 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     const stranger = await open()
     const { page } = stranger
 
+    // a browser says of each refusal that it was one
+    stranger.tolerated = /status of 401/
     await page.goto(url)
 
     for (const [token, words] of [['hello', /begins with mmh1-/], [good.replace(/.$/, end => end === 'a' ? 'b' : 'a'), /token/i], [expired, /expired|no longer/i]] as const) {
@@ -96,8 +98,6 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     }
 
     expect(await stranger.axe()).toEqual([])
-    // a browser says of each refusal that it was one
-    expect(stranger.complaints(/status of 401/)).toEqual([])
 
     await stranger.signIn(url, good)
     await page.getByText('read only').waitFor()
@@ -126,10 +126,11 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     await page.getByRole('button', { name: 'Drain' }).focus()
     await page.keyboard.press('Enter')
     // the careful answer is at hand, and Escape gives it too
-    expect(await page.evaluate('document.activeElement.textContent')).toBe('Leave it')
+    await page.locator(':focus', { hasText: 'Leave it' }).waitFor()
     await page.keyboard.press('Escape')
-    expect(await page.evaluate('document.activeElement.textContent')).toBe('Drain')
+    await page.locator('button:focus', { hasText: /^Drain$/ }).waitFor()
     await page.keyboard.press('Enter')
+    await page.locator(':focus', { hasText: 'Leave it' }).waitFor()
     await page.keyboard.press('Shift+Tab')
     await page.keyboard.press('Enter')
     await page.locator('.table-workers .mark', { hasText: 'draining' }).waitFor()
@@ -175,6 +176,9 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     const dark = await open({ colorScheme: 'dark', viewport: PHONE })
     const found: string[] = []
 
+    // a job that is none is refused, which a browser says too
+    reader.tolerated = dark.tolerated = /status of 40[04]/
+
     await dark.signIn(url, admin)
     await ask(`/v1/jobs/${measured.split('/').at(-1)}/outcome?wait=60s`)
 
@@ -190,8 +194,6 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     }
 
     expect(found).toEqual([])
-    // a job that is none is refused, which a browser says too
-    expect([...reader.complaints(/status of 40[04]/), ...dark.complaints(/status of 40[04]/)]).toEqual([])
     await dark.close()
   })
 
@@ -201,13 +203,13 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
 
     await reader.goTo(await submit({ kind: 'exec', name: 'survivor', replicas: 2, command: ['sh', '-c', 'i=0; while [ $i -lt 60 ]; do i=$((i + 1)); echo line $i; sleep 0.1; done'] }))
     await page.getByText('line 10').waitFor()
+    // the master is gone, which a browser says at every attempt
+    reader.tolerated = /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/
     await boss.stop('SIGKILL')
     await page.getByText('live from second').waitFor()
     await page.getByText('line 60').waitFor()
     expect(await page.locator('.output').textContent()).toBe(`${lines.join('\n')}\n`)
     await page.locator('.job-head .mark', { hasText: 'finished' }).waitFor()
-    // the master is gone, which a browser says at every attempt
-    expect(reader.complaints(/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/)).toEqual([])
     // nobody else was ever asked
     expect([...reader.hosts].every(host => host.startsWith('127.0.0.1:'))).toBe(true)
   })

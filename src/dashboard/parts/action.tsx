@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { ComponentChildren } from 'preact'
 
 interface ActionProps {
@@ -21,7 +21,7 @@ export function Action ({ label, busyLabel, act, question, kind }: ActionProps) 
   const wasAsked = useRef(false)
 
   // what is asked is answered with the keyboard as well: the careful answer is at hand, and after it the button is
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (step === 'asking') {
       wasAsked.current = true
       careful.current?.focus()

@@ -74,7 +74,7 @@ function ResultsTable ({ results }: { results: FullResults }) {
   }
 
   return (
-    <div class='scroll' tabIndex={0} role='region' aria-labelledby='results-title'>
+    <div class='scroll' tabIndex={0} role='group' aria-labelledby='results-title'>
       <table class='plain'>
         <thead>
           <tr>

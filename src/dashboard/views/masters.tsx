@@ -13,7 +13,7 @@ export function Masters () {
   return (
     <section aria-labelledby='masters-title'>
       <div class='section-head'><h2 id='masters-title'>Masters</h2></div>
-      <div class='scroll' tabIndex={0} role='region' aria-labelledby='masters-title'>
+      <div class='scroll' tabIndex={0} role='group' aria-labelledby='masters-title'>
         <table class='plain'>
           <thead><tr><th scope='col'>Master</th><th scope='col'>State</th><th scope='col' class='right'>Term</th><th scope='col'>Copy of the journal</th><th scope='col' class='right'>For</th><th scope='col' class='right'>Heard</th><th scope='col'>Version</th><th scope='col'>Dashboard</th></tr></thead>
           <tbody>

@@ -1,0 +1,92 @@
+#!/usr/bin/env node
+/**
+ * Takes the pictures of docs/dashboard.md: two masters and three workers on this
+ * machine, some jobs, and the page in Chromium.
+ *
+ *   node scripts/dashboard-screens.js
+ *   MESHMARK_CHROMIUM=/opt/chrome/chrome node scripts/dashboard-screens.js
+ */
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+import { LocalMesh, MAIN } from '../bench/lib/local-mesh.js'
+import { fail, ROOT, run, say } from './lib/process.js'
+import { setup } from './setup.js'
+
+const FOLDER = join(ROOT, 'docs/pictures')
+const DESKTOP = { width: 1280, height: 720 }
+const PHONE = { width: 390, height: 720 }
+const executablePath = [process.env.MESHMARK_CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(path => path !== '' && existsSync(path))
+
+if (executablePath == null) {
+  fail('screens: there is no Chromium: install the package chromium, or name one in MESHMARK_CHROMIUM')
+}
+
+await setup({ system: false })
+
+const folder = mkdtempSync(join(tmpdir(), 'meshmark-screens-'))
+const mesh = await LocalMesh.start({ masters: 2, masterArgs: ['--http=127.0.0.1:0'], workers: 3, workerArgs: ['--label', 'zone=lab'] })
+let browser
+
+try {
+  mkdirSync(FOLDER, { recursive: true })
+
+  const [url] = mesh.urls
+  const token = await meshmark('token', 'create', 'admin', '--http')
+
+  await meshmark('run', '--no-mdns', '--quiet', '--name', 'sum', '--runs', '40', 'python3', '-c', 'print(sum(range(300000)))')
+  await meshmark('exec', '--no-mdns', '--quiet', '--name', 'greeting', 'echo', 'hello')
+  await meshmark('run', '--no-mdns', '--detach', '--name', 'primes', '--runs', '400', 'python3', '-c', 'print(sum(range(2000000)))')
+
+  const headers = { authorization: `Bearer ${token}` }
+  const { jobs } = await (await fetch(`${url}/v1/jobs`, { headers })).json()
+  const { nodes } = await (await fetch(`${url}/v1/nodes`, { headers })).json()
+  const job = name => `#/jobs/${jobs.find(job => job.name === name).id}`
+  const worker = nodes.find(({ role }) => role === 'worker').peerId
+
+  browser = await chromium.launch({ executablePath, chromiumSandbox: process.getuid?.() !== 0, args: ['--disable-dev-shm-usage', '--disable-gpu'], env: { ...process.env, HOME: folder } })
+
+  const desk = await signedIn(url, token, { viewport: DESKTOP, colorScheme: 'light' })
+
+  await shoot(desk, 'mesh', '#/mesh', '.table-workers .row')
+  await shoot(desk, 'worker', `#/mesh/${worker}`, '.details')
+  await shoot(desk, 'jobs', '#/jobs', '.table-jobs .row')
+  await shoot(desk, 'job', job('sum'), '.chart canvas', { fullPage: true })
+  await shoot(await signedIn(url, token, { viewport: DESKTOP, colorScheme: 'dark' }), 'live', job('primes'), '.chart canvas')
+  await shoot(await signedIn(url, token, { viewport: PHONE, colorScheme: 'dark' }), 'phone', '#/mesh', '.table-workers .row')
+} finally {
+  await browser?.close()
+  await mesh.stop()
+  rmSync(folder, { recursive: true, force: true })
+}
+
+async function meshmark (...args) {
+  say(`screens: meshmark ${args.join(' ')}`)
+
+  const { code, output } = await run(process.execPath, [MAIN, ...args], { quiet: true, env: { ...process.env, ...mesh.env }, cwd: folder })
+
+  if (code !== 0) {
+    fail(`screens: meshmark ${args[0]} ended with ${code}: ${output}`)
+  }
+
+  return /mmh1-\S+/.exec(output)?.[0]
+}
+
+async function signedIn (url, token, look) {
+  const page = await (await browser.newContext({ ...look, locale: 'en-GB', reducedMotion: 'reduce' })).newPage()
+
+  await page.goto(`${url}/#token=${token}`)
+  await page.getByRole('navigation').waitFor()
+
+  return page
+}
+
+/** @param shown - what is there when the view is complete */
+async function shoot (page, name, place, shown, options = {}) {
+  say(`screens: ${name}`)
+  await page.evaluate(`location.hash = ${JSON.stringify(place)}`)
+  await page.locator(shown).first().waitFor()
+  await page.locator('.notice-loading').first().waitFor({ state: 'detached' })
+  await page.screenshot({ path: join(FOLDER, `dashboard-${name}.png`), animations: 'disabled', ...options })
+}
