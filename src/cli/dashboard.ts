@@ -18,7 +18,7 @@ export const MAX_TTL_MS = 24 * HOUR_MS
 interface DashboardOptions extends ConnectionOptions {
   open?: boolean
   readOnly?: boolean
-  ttl: number
+  ttl?: number
   url?: string
   json?: boolean
 }
@@ -30,10 +30,10 @@ export interface DashboardLink extends PageAddress {
 }
 
 export function define (command: Command, context: Context): void {
-  command.description('Print a link that signs in to the dashboard of a master with --http.')
+  command.description('Print a link that signs in to the page of a master.')
     .option('--open', 'open it in the browser, too')
     .option('--read-only', 'for looking: the page changes nothing')
-    .option('--ttl <duration>', 'how long the link and its page are good for, 24h at most', parseTtl, HOUR_MS)
+    .option('--ttl <duration>', 'how long the link and its page are good for, 24h at most (default: 1h)', parseTtl)
     .option('--url <url>', 'where the browser reaches the master, through a tunnel or a proxy: http://127.0.0.1:4748', readUrl)
     .option('--json', 'link, role, expiry and token id as JSON')
   addConnectionOptions(command)
@@ -45,13 +45,13 @@ export function define (command: Command, context: Context): void {
   ], `The link lets whoever has it do what you may: everything where a master of yours runs or this machine is an
 administrator, else submit jobs and see your own. meshmark token ls and revoke show and end it.`)
 
-  command.action(async (options: DashboardOptions) => {
-    const { url, link, master, token } = await makeLink(options)
+  command.action(async ({ ttl = HOUR_MS, ...options }: DashboardOptions) => {
+    const { url, link, master, token } = await makeLink({ ...options, ttl })
 
     await writeAll(context.stdout, options.json === true
       ? `${JSON.stringify({ link, url, ...(master == null ? {} : { master }), role: token.role, access: token.access, token: token.id, expires_at: new Date(token.expiresAt).toISOString() })}\n`
       : `${link}\n`)
-    note(context, `good for ${formatDuration(options.ttl)}, ${rights(token)}; ends with ${typed(`meshmark token revoke ${token.id}`)}`)
+    note(context, `good for ${formatDuration(ttl)}, ${rights(token)}; ends with ${typed(`meshmark token revoke ${token.id}`)}`)
 
     if (options.open === true) {
       const { openerFor, openSecretly } = await import('./open-link.ts')

@@ -103,6 +103,9 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     await page.getByText('read only').waitFor()
     expect(await page.getByRole('button', { name: /Add a worker|Drain/ }).count()).toBe(0)
     expect(page.url()).not.toContain('mmh1-')
+    expect(await page.getByRole('link', { name: 'Submit' }).count()).toBe(0)
+    await stranger.goTo('#/submit')
+    await page.getByText('This token is to read only').waitFor()
     await stranger.close()
   })
 
@@ -142,10 +145,53 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     const { page } = reader
 
     await reader.goTo(await submit({ kind: 'exec', name: 'endless', command: ['sh', '-c', 'echo begun; sleep 600'] }))
-    await page.getByText('begun').waitFor()
+    await page.locator('.output', { hasText: 'begun' }).waitFor()
     await page.getByRole('button', { name: 'Cancel', exact: true }).click()
     await page.getByRole('button', { name: 'Cancel the job' }).click()
     await page.locator('.job-head .mark', { hasText: 'cancelled' }).waitFor()
+  })
+
+  it('sends a file, measures it, and runs it again with something changed', async () => {
+    const { page } = reader
+    const line = page.locator('.submit-end .command-line')
+
+    await page.getByRole('link', { name: 'Submit' }).click()
+    await page.getByRole('button', { name: 'Submit' }).click()
+    // what is missing is said where it is missing, and is where the keyboard is
+    await page.locator('[aria-invalid=true]:focus').waitFor()
+    await page.getByRole('alert').filter({ hasText: 'One field needs a correction' }).waitFor()
+
+    const choosing = page.waitForEvent('filechooser')
+
+    await page.getByRole('button', { name: 'Choose files…' }).click()
+    await (await choosing).setFiles({ name: 'hello', mimeType: 'application/octet-stream', buffer: Buffer.from('#!/bin/sh\necho "hello, $1"\n') })
+    await expect.poll(async () => page.getByLabel('Command', { exact: true }).inputValue()).toBe('./hello')
+    await page.getByLabel('Command', { exact: true }).fill("./hello 'two words'")
+    await page.getByRole('group', { name: 'Runs', exact: true }).getByLabel('so many').check()
+    await page.getByLabel('Measured runs').fill('3')
+    await expect.poll(async () => line.innerText()).toBe("meshmark run --runs 3 ./hello 'two words'")
+    await page.getByText('2 at once:').waitFor()
+
+    // leaving the view loses nothing
+    await page.getByRole('link', { name: 'Mesh' }).click()
+    await page.getByRole('link', { name: 'Submit' }).click()
+    expect(await page.getByLabel('Measured runs').inputValue()).toBe('3')
+    await page.getByRole('button', { name: 'Submit' }).click()
+    await page.getByRole('heading', { name: 'Results' }).waitFor()
+    await page.locator('.output', { hasText: 'hello, two words' }).first().waitFor()
+    await page.getByText("meshmark run --runs 3 ./hello 'two words'").waitFor()
+
+    const first = page.url()
+
+    await page.getByRole('link', { name: 'Run again' }).click()
+    await expect.poll(async () => page.getByLabel('Measured runs').inputValue()).toBe('3')
+    await page.getByLabel('Measured runs').fill('2')
+    await page.getByLabel('Command', { exact: true }).fill('./hello again')
+    await page.getByRole('button', { name: 'Submit' }).click()
+    await expect.poll(() => page.url()).toMatch(/#\/jobs\//)
+    await page.getByRole('heading', { name: 'Results' }).waitFor()
+    expect(page.url()).not.toBe(first)
+    await page.locator('.output', { hasText: 'hello, again' }).first().waitFor()
   })
 
   it('shows what a hostile program prints as text, and the end of what is large', async () => {
@@ -171,8 +217,9 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
 
   it('has nothing that axe complains of, in light and in dark, on a desk and on a phone', async () => {
     const measured = await submit({ kind: 'run', name: 'measured', commands: ['true'], runs: 5 })
+    const compared = await submit({ kind: 'compare', name: 'compared', commands: ['true', 'sh -c :'], runs: 6 })
     const failing = await submit({ kind: 'each', name: 'failing', command: ['sh', '-c', 'echo {} >&2; exit 3'], items: ['1', '2'] })
-    const places = ['#/mesh', `#/mesh/${(await ask('/v1/nodes')).nodes.find(({ name }: { name: string }) => name === 'lab-1').peerId}`, '#/jobs', measured, failing, '#/nowhere', '#/jobs/none']
+    const places = ['#/mesh', `#/mesh/${(await ask('/v1/nodes')).nodes.find(({ name }: { name: string }) => name === 'lab-1').peerId}`, '#/jobs', measured, compared, failing, '#/compare', '#/history/measured', '#/activity', '#/submit', '#/nowhere', '#/jobs/none']
     const dark = await open({ colorScheme: 'dark', viewport: PHONE })
     const found: string[] = []
 
@@ -180,7 +227,7 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     reader.tolerated = dark.tolerated = /status of 40[04]/
 
     await dark.signIn(url, admin)
-    await ask(`/v1/jobs/${measured.split('/').at(-1)}/outcome?wait=60s`)
+    await Promise.all([measured, compared, failing].map(async job => ask(`/v1/jobs/${job.split('/').at(-1)}/outcome?wait=60s`)))
 
     for (const place of places) {
       for (const [look, seen] of [['light', reader], ['dark, phone', dark]] as const) {

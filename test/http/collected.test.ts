@@ -64,7 +64,7 @@ describe('files that a job has brought back, over HTTP', () => {
     const response = await ask(`/v1/jobs/job/collected/file?path=${encodeURIComponent(`lab-1/${name}`)}`)
 
     expect(response.headers.get('content-disposition')).toBe(`attachment; filename="${plain}"; filename*=UTF-8''${exact}`)
-    expect(Object.fromEntries(response.headers)).toMatchObject({ 'content-type': 'application/octet-stream', 'x-content-type-options': 'nosniff', 'content-security-policy': "sandbox; default-src 'none'", 'content-length': '3' })
+    expect(Object.fromEntries(response.headers)).toMatchObject({ 'content-type': 'application/octet-stream', 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox", 'content-length': '3' })
     expect(await response.text()).toBe('222')
   })
 
