@@ -27,7 +27,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'e2e', maxWorkers: 2, include: REAL, exclude: ALONE, testTimeout: 120_000, hookTimeout: 120_000 }
+        test: { name: 'e2e', maxWorkers: 3, include: REAL, exclude: ALONE, testTimeout: 120_000, hookTimeout: 120_000 }
       },
       {
         extends: true,

@@ -4,17 +4,20 @@
  * machine, some jobs, and the page in Chromium.
  *
  *   node scripts/dashboard-screens.js
+ *   node scripts/dashboard-screens.js --all FOLDER     every view, at every size and in every theme, to look at
  *   MESHMARK_CHROMIUM=/opt/chrome/chrome node scripts/dashboard-screens.js
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { chromium } from 'playwright-core'
 import { LocalMesh, MAIN } from '../bench/lib/local-mesh.js'
 import { fail, ROOT, run, say } from './lib/process.js'
 import { setup } from './setup.js'
 
-const FOLDER = join(ROOT, 'docs/pictures')
+const { values: { all } } = parseArgs({ options: { all: { type: 'string' } } })
+const FOLDER = all == null ? join(ROOT, 'docs/pictures') : resolve(all)
 const DESKTOP = { width: 1280, height: 720 }
 const PHONE = { width: 390, height: 720 }
 const executablePath = [process.env.MESHMARK_CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(path => path !== '' && existsSync(path))
@@ -36,7 +39,9 @@ try {
   const token = await meshmark('token', 'create', 'admin', '--http')
 
   await meshmark('run', '--no-mdns', '--quiet', '--name', 'sum', '--runs', '40', 'python3', '-c', 'print(sum(range(300000)))')
+  await meshmark('run', '--no-mdns', '--quiet', '--name', 'sum', '--runs', '40', 'python3', '-c', 'print(sum(range(500000)))')
   await meshmark('exec', '--no-mdns', '--quiet', '--name', 'greeting', 'echo', 'hello')
+  await meshmark('compare', '--no-mdns', '--quiet', '--name', 'sorting', '--runs', '30', "python3 -c 'sorted(range(300000))'", "python3 -c 'sorted(range(330000))'")
   await meshmark('run', '--no-mdns', '--detach', '--name', 'primes', '--runs', '400', 'python3', '-c', 'print(sum(range(2000000)))')
 
   const headers = { authorization: `Bearer ${token}` }
@@ -47,14 +52,30 @@ try {
 
   browser = await chromium.launch({ executablePath, chromiumSandbox: process.getuid?.() !== 0, args: ['--disable-dev-shm-usage', '--disable-gpu'], env: { ...process.env, HOME: folder } })
 
-  const desk = await signedIn(url, token, { viewport: DESKTOP, colorScheme: 'light' })
+  const views = [
+    ['mesh', '#/mesh', '.table-workers .row'],
+    ['worker', `#/mesh/${worker}`, '.details'],
+    ['jobs', '#/jobs', '.table-jobs .row'],
+    ['job', job('sum'), '.chart canvas', { fullPage: true }],
+    ['live', job('primes'), '.chart canvas'],
+    ['comparison', job('sorting'), '.chart canvas', { fullPage: true }],
+    ['compare', `#/compare/${jobs.filter(job => job.name === 'sum').map(({ id }) => id).reverse().join('/')}`, '.chart canvas', { fullPage: true }],
+    ['history', '#/history/sum', '.chart canvas', { fullPage: true }],
+    ['activity', '#/activity', '.chart canvas', { fullPage: true }],
+    ['submit', '#/submit', '.submit-end', { fullPage: true }]
+  ]
 
-  await shoot(desk, 'mesh', '#/mesh', '.table-workers .row')
-  await shoot(desk, 'worker', `#/mesh/${worker}`, '.details')
-  await shoot(desk, 'jobs', '#/jobs', '.table-jobs .row')
-  await shoot(desk, 'job', job('sum'), '.chart canvas', { fullPage: true })
-  await shoot(await signedIn(url, token, { viewport: DESKTOP, colorScheme: 'dark' }), 'live', job('primes'), '.chart canvas')
-  await shoot(await signedIn(url, token, { viewport: PHONE, colorScheme: 'dark' }), 'phone', '#/mesh', '.table-workers .row')
+  const looks = all == null
+    ? [['', DESKTOP, 'light', views.filter(([name]) => !['live', 'comparison', 'jobs', 'worker'].includes(name))], ['', DESKTOP, 'dark', views.filter(([name]) => name === 'live')], ['phone-', PHONE, 'dark', views.slice(0, 1)]]
+    : [DESKTOP, PHONE].flatMap(size => ['light', 'dark'].map(theme => [`${size === PHONE ? 'phone' : 'desk'}-${theme}-`, size, theme, views]))
+
+  for (const [prefix, viewport, colorScheme, shown] of looks) {
+    const page = await signedIn(url, token, { viewport, colorScheme })
+
+    for (const [name, ...view] of shown) {
+      await shoot(page, `${prefix}${name}`, ...view)
+    }
+  }
 } finally {
   await browser?.close()
   await mesh.stop()
@@ -88,5 +109,5 @@ async function shoot (page, name, place, shown, options = {}) {
   await page.evaluate(`location.hash = ${JSON.stringify(place)}`)
   await page.locator(shown).first().waitFor()
   await page.locator('.notice-loading').first().waitFor({ state: 'detached' })
-  await page.screenshot({ path: join(FOLDER, `dashboard-${name}.png`), animations: 'disabled', ...options })
+  await page.screenshot({ path: join(FOLDER, `${all == null ? 'dashboard-' : ''}${name}.png`), animations: 'disabled', ...options })
 }
