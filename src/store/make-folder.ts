@@ -10,6 +10,11 @@ import { dirname } from 'node:path'
  * new name in a folder that is there, as /proc does.
  */
 export async function makeFolder (dir: string, mode = 0o777): Promise<string | undefined> {
+  return await make(dir, mode, true)
+}
+
+/** @param patient - whether a missing parent may be one that somebody else has made meanwhile */
+async function make (dir: string, mode: number, patient: boolean): Promise<string | undefined> {
   try {
     await mkdir(dir, { mode })
 
@@ -18,16 +23,16 @@ export async function makeFolder (dir: string, mode = 0o777): Promise<string | u
     const { code } = err as NodeJS.ErrnoException
 
     if (code === 'ENOENT' && dirname(dir) !== dir) {
-      const first = await makeFolder(dirname(dir), mode)
+      const first = await make(dirname(dir), mode, true)
 
       // a parent that was there all the time is not what was missing
-      if (first == null) {
+      if (first == null && !patient) {
         throw err
       }
 
-      await makeFolder(dir, mode)
+      const made = await make(dir, mode, first != null)
 
-      return first
+      return first ?? made
     }
 
     // some file systems say EROFS, EACCES or EPERM of what is there

@@ -18,6 +18,14 @@ describe('making a folder', () => {
     expect((await stat(join(dir, 'a'))).mode & 0o777).toBe(0o700)
   })
 
+  it('agrees with others who make the same at the same time', async () => {
+    for (let round = 0; round < 50; round++) {
+      await Promise.all(Array.from({ length: 16 }, async (_, i) => makeFolder(join(dir, `${round}`, 'a', 'b', `${i % 8}`, 'c'))))
+    }
+
+    expect((await stat(join(dir, '49', 'a', 'b', '7', 'c'))).isDirectory()).toBe(true)
+  })
+
   it('leaves one that is there, also through a link, as it is', async () => {
     await symlink(dir, join(dir, 'link'))
 
