@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { live } from './life.ts'
 
 /** More of them: npm run test:simulation. */
-const SEEDS = 150
+const SEEDS = 100
 
 describe('masters, workers and clients, whatever goes wrong around them', () => {
   it('start nothing twice and nothing beside anything else, lose nothing, and agree in the end', async () => {
