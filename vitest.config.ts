@@ -6,8 +6,8 @@ const REAL = ['test/e2e/**/*.test.ts']
 /** What looks at the whole machine, measures on it, or uses it up wants it alone. */
 const ALONE = ['test/hostile/**/*.test.ts', ...['baseline', 'bound', 'compare', 'floor', 'honest', 'measuring', 'payload', 'quiet'].map(name => `test/e2e/${name}.test.ts`)]
 
-/** Import each other's tests, or change the environment for them. */
-const APART = ['test/sandbox/**/*.test.ts']
+/** Import each other's tests, change the environment for them, or put something else in the place of a module. */
+const APART = ['test/sandbox/**/*.test.ts', 'test/dashboard/submit.test.ts']
 
 /** Many minutes, with networks that are broken on purpose: npm run test:faults. */
 const FAULTS = ['test/faults/**/*.test.ts']

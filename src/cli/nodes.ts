@@ -27,6 +27,7 @@ const COLUMNS: ReadonlyArray<Column<NodeRow>> = [
   { heading: 'cores', key: 'cores', value: row => row.info?.resources.cores ?? null, text: coresWords, align: 'right' },
   { heading: 'memory', key: 'memory_bytes', value: row => row.info?.resources.memoryBytes ?? null, text: row => row.info == null ? '' : formatBytes(row.info.resources.memoryBytes), align: 'right' },
   { heading: 'floor', key: 'floor_ns', value: row => row.info?.floor?.medianNs ?? null, text: floorWords, align: 'right', drop: 2 },
+  { heading: 'noise', key: 'noise', value: row => row.info?.noise?.grade ?? null, drop: 3 },
   { heading: 'sandbox', key: 'sandbox', value: row => row.info == null ? null : sandboxWords(row.info.sandbox), shrinkTo: 8 },
   { heading: 'labels', key: 'labels', value: row => Object.entries(row.info?.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(' '), shrinkTo: 8, drop: 1 }
 ]
@@ -46,6 +47,7 @@ const MACHINE_COLUMNS: ReadonlyArray<Column<NodeRow>> = [
   { heading: 'caveats', key: 'caveats', value: row => row.info?.sandbox?.caveats.join('; ') ?? null },
   parts('sandbox_facts', row => row.info?.sandbox),
   { heading: 'floor_min_ns', key: 'floor_min_ns', value: row => row.info?.floor?.minNs ?? null },
+  { heading: 'noise_reasons', key: 'noise_reasons', value: row => row.info?.noise?.reasons.join('; ') ?? null, json: row => row.info?.noise?.reasons ?? null },
   { heading: 'bound to', key: 'bound_to', value: row => row.info?.boundTo == null ? null : formatProcessorList(row.info.boundTo), json: row => row.info?.boundTo ?? null },
   { heading: 'grants', key: 'grants', value: row => row.info?.grants?.join(' ') ?? null, json: row => row.info?.grants ?? null },
   parts('ceilings', row => row.info?.ceilings),

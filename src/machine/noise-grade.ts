@@ -1,7 +1,8 @@
 import { TICK_MS } from './noise-files.ts'
 import { involuntaryRate, unusualWaits } from './noise-during.ts'
 import { ownCpuMs } from './own-cpu.ts'
-import type { CommandResult, NoiseGrade } from '../model/result.ts'
+import type { NoiseGrade } from '../model/noise.ts'
+import type { CommandResult } from '../model/result.ts'
 import type { NoiseReading } from './noise-files.ts'
 
 export interface Noise { grade: NoiseGrade, reasons: string[] }

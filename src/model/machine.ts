@@ -1,5 +1,6 @@
 import type { SomeLimits } from './limits.ts'
 import type { CpuMethod, MemoryMethod, ProcessMethod } from './methods.ts'
+import type { NoiseGrade } from './noise.ts'
 
 /** What a worker says of the machine it runs on. */
 export interface Resources {
@@ -59,6 +60,8 @@ export interface WorkerInfo {
   ceilings?: SomeLimits
   /** Wall times of a program that does nothing at all: what starting one costs in its box. Nanoseconds. */
   floor?: { minNs: number, medianNs: number }
+  /** How quiet its machine was when it measured last, why not, and when that ended, in milliseconds since 1970 by its own clock. */
+  noise?: { grade: NoiseGrade, reasons: string[], at: number }
   /** Logical processors to which its programs are bound: whole cores, which no other measuring worker of the machine uses. */
   boundTo?: number[]
   /** How many executions that are not measured it runs at the same time; absent = 1. What is measured has all of them. */

@@ -4,6 +4,7 @@ import type { ExecutionKey } from './ids.ts'
 import type { Limits } from './limits.ts'
 import type { SandboxFacts } from './machine.ts'
 import type { CpuMethod, MemoryMethod } from './methods.ts'
+import type { NoiseGrade } from './noise.ts'
 import type { Sample } from './sample.ts'
 
 /** Why a program could not be started; one word for machines, one sentence for people. */
@@ -25,8 +26,6 @@ export interface OutputFacts {
   /** The text kept is only its beginning. */
   truncated: boolean
 }
-
-export type NoiseGrade = 'A' | 'B' | 'C' | 'D'
 
 export interface CommandResult {
   command: number

@@ -4,7 +4,7 @@ import { medianIntervalOfSeries } from '../stats/autocorrelation.ts'
 import { median } from '../stats/quantile.ts'
 import { problemText, rowsOf } from './rows.ts'
 import type { FinishedJob } from '../model/finished.ts'
-import type { NoiseGrade } from '../model/result.ts'
+import type { NoiseGrade } from '../model/noise.ts'
 
 /** One job in the history of one command on one worker. */
 export interface HistoryPoint {

@@ -192,6 +192,10 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     await page.getByRole('heading', { name: 'Results' }).waitFor()
     expect(page.url()).not.toBe(first)
     await page.locator('.output', { hasText: 'hello, again' }).first().waitFor()
+
+    // how quiet each machine was is known now
+    await reader.goTo('#/mesh')
+    await expect.poll(async () => page.locator('.table-workers .grade').count()).toBe(2)
   })
 
   it('shows what a hostile program prints as text, and the end of what is large', async () => {

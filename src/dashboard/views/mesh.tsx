@@ -9,11 +9,13 @@ import { Table, type Column } from '../parts/table.tsx'
 import { hrefOf } from '../state/route.ts'
 import { ALL_WORKERS, GROUPINGS, stateCounts, stateOf, workerLines, type Grouping, type WorkerLine } from '../state/workers.ts'
 import { workerTone } from '../text/states.ts'
+import { exactInstant } from '../text/times.ts'
 import { AddWorker } from './add-worker.tsx'
 import { Masters } from './masters.tsx'
 import { WorkerDetails } from './worker-details.tsx'
 import type { ComponentChildren } from 'preact'
 import type { NodeState } from '../../http/exchange/mesh-changes.ts'
+import type { WorkerInfo } from '../../model/machine.ts'
 
 const GROUPING_WORDS: Record<Grouping, string> = { none: 'nothing', state: 'state', cpu: 'processor', arch: 'architecture', machine: 'machine', sandbox: 'sandbox' }
 
@@ -94,7 +96,12 @@ const COLUMNS: ReadonlyArray<Omit<Column<never>, 'cell'> & { cell: (node: NodeSt
   { title: 'Cores', align: 'right', drop: 2, cell: ({ info }) => info?.resources.cores },
   { title: 'Memory', align: 'right', drop: 2, cell: ({ info }) => info == null ? null : formatBytes(info.resources.memoryBytes) },
   { title: 'Floor', align: 'right', drop: 1, cell: ({ info }) => info?.floor == null ? null : <span title='What starting a program costs there'>{(info.floor.medianNs / 1e6).toFixed(2)} ms</span> },
+  { title: 'Noise', drop: 1, cell: ({ info }) => info?.noise == null ? null : <span class='grade' title={noiseTitle(info.noise)}>{info.noise.grade}</span> },
   { title: 'Sandbox', drop: 1, cell: ({ info }) => info == null ? null : sandboxWords(info.sandbox) },
   { title: 'Labels', drop: 1, cell: ({ info }) => Object.entries(info?.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(' ') },
   { title: 'Heard', align: 'right', drop: 2, cell: (node, aheadMs) => <Age at={node.heardAt} aheadMs={aheadMs} /> }
 ]
+
+function noiseTitle ({ reasons, at }: NonNullable<WorkerInfo['noise']>): string {
+  return `When it measured last, ${exactInstant(at)}: ${reasons.length === 0 ? 'quiet' : reasons.join('; ')}`
+}

@@ -70,6 +70,7 @@ export function WorkerDetails ({ node, peerId, aheadMs }: { node: NodeState | un
                 ['Node.js', info.resources.nodeVersion],
                 ['Programs at once', info.slots],
                 ['Floor', info.floor == null ? undefined : `${(info.floor.medianNs / 1e6).toFixed(2)} ms to start a program`],
+                ['Noise', info.noise == null ? undefined : <span key='noise'><span class='grade'>{info.noise.grade}</span> {info.noise.reasons.length === 0 ? 'quiet' : info.noise.reasons.join('; ')}, <Instant at={info.noise.at} /></span>],
                 ['Labels', Object.entries(info.labels).map(([key, value]) => `${key}=${value}`).join(' ')],
                 ['Tools', info.tools?.map(({ name, version }) => `${name} ${version}`.trim()).join(', ')],
                 ['Grants', info.grants?.join(' ')],

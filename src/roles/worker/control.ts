@@ -43,7 +43,7 @@ export interface ControlComponents {
   meshId: MeshId
   info: () => WorkerInfo
   /** What of that is found out only in time. */
-  foundOut: () => Pick<WorkerInfo, 'floor' | 'tools'>
+  foundOut: () => Pick<WorkerInfo, 'floor' | 'tools' | 'noise'>
   holds: () => Promise<Held[]>
   standing: () => Standing
   onRegistered: (master: Peer, name: string, masters: ListedMaster[]) => void
@@ -139,9 +139,9 @@ export class Control {
   /** Says where the worker stands, now. */
   report (): void {
     const { standing, foundOut } = this.#components
-    const { floor, tools } = foundOut()
+    const { floor, tools, noise } = foundOut()
 
-    this.#sender?.say('state', { kind: 'state', ...standing(), floor, ...(tools === this.#toldTools ? {} : { tools }) })
+    this.#sender?.say('state', { kind: 'state', ...standing(), floor, noise, ...(tools === this.#toldTools ? {} : { tools }) })
   }
 
   async #run (): Promise<void> {

@@ -72,6 +72,7 @@ export class Executions {
   readonly #components: ExecutionsComponents
   readonly #running = new Map<string, Running>()
   readonly #saving = new Set<Promise<void>>()
+  #noise: WorkerInfo['noise']
 
   constructor (components: ExecutionsComponents) {
     this.#components = components
@@ -79,6 +80,11 @@ export class Executions {
 
   get running (): ReadonlyArray<{ execution: string, waiting?: string }> {
     return [...this.#running.values()]
+  }
+
+  /** Of the last one that was measured in this life. */
+  get noise (): WorkerInfo['noise'] {
+    return this.#noise
   }
 
   /** Does something run that must have its machine alone? */
@@ -145,6 +151,10 @@ export class Executions {
 
     if (wait) {
       await saved
+    }
+
+    if (result.noise != null) {
+      this.#noise = { ...result.noise, at: result.finishedAt }
     }
 
     this.#running.delete(execution)

@@ -286,7 +286,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       onFound: () => { controls.report() },
       log
     })
-    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings, floor: floorMeter.floor, boundTo, grants: options.grants, slots, addresses: addressesOf(node, options.relay), tools: toolFinder.tools })
+    const info = (): WorkerInfo => ({ peerId: node.peerId, name, resources, labels: options.labels ?? {}, sandbox, refusal, ceilings: options.ceilings, floor: floorMeter.floor, noise: executions.noise, boundTo, grants: options.grants, slots, addresses: addressesOf(node, options.relay), tools: toolFinder.tools })
     const standing = standingOf(slot, executions, deliveries)
     const controls = new Controls({
       node,
@@ -295,7 +295,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       outbox,
       deliveries,
       info,
-      foundOut: () => ({ floor: floorMeter.floor, tools: toolFinder.tools }),
+      foundOut: () => ({ floor: floorMeter.floor, noise: executions.noise, tools: toolFinder.tools }),
       holds: async () => holdsOf(outbox, slot, deliveries),
       standing,
       onRegistered: (master: Peer, given: string) => {

@@ -228,9 +228,10 @@ export const sandbox: Arbitrary<SandboxFacts> = partly<SandboxFacts, 'bounds'>({
 }, 'bounds')
 
 const floor = fc.record({ minNs: whole, medianNs: whole })
+const lastNoise = fc.record({ grade: fc.constantFrom('A', 'B', 'C', 'D'), reasons: fc.array(sentence, { maxLength: 3 }), at: whole })
 const processors = fc.array(fc.nat(1_000_000), { minLength: 1, maxLength: 5 })
 
-export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 'refusal' | 'ceilings' | 'floor' | 'boundTo' | 'slots' | 'grants' | 'addresses' | 'tools'>({
+export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 'refusal' | 'ceilings' | 'floor' | 'noise' | 'boundTo' | 'slots' | 'grants' | 'addresses' | 'tools'>({
   peerId,
   name,
   resources,
@@ -239,12 +240,13 @@ export const workerInfo: Arbitrary<WorkerInfo> = partly<WorkerInfo, 'sandbox' | 
   refusal: sentence,
   ceilings: someLimits,
   floor,
+  noise: lastNoise,
   boundTo: processors,
   slots: fc.integer({ min: 1, max: 1_024 }),
   grants: fc.subarray([...GRANTS], { minLength: 1 }),
   addresses: fc.array(text(60), { minLength: 1, maxLength: 4 }),
   tools: fc.array(fc.record({ name, version: name }), { minLength: 1, maxLength: 3 })
-}, 'sandbox', 'refusal', 'ceilings', 'floor', 'boundTo', 'slots', 'grants', 'addresses', 'tools')
+}, 'sandbox', 'refusal', 'ceilings', 'floor', 'noise', 'boundTo', 'slots', 'grants', 'addresses', 'tools')
 
 const exit = fc.oneof(kind('code', { code: fc.nat(255) }), kind('signal', { signal: fc.constantFrom('SIGSEGV', 'SIGKILL', 'signal 34') }))
 
@@ -353,7 +355,7 @@ const listedMaster = partly<ListedMaster, 'removed'>({
 export const register = {
   request: fc.oneof<Array<Arbitrary<WorkerMessage>>>(
     kind('register', { info: workerInfo, highest: claim, holds: fc.array(held, { maxLength: 3 }) }, 'highest'),
-    kind('state', { state: workerState, execution: executionId, executions: fc.array(executionId, { minLength: 1, maxLength: 3 }), detail: sentence, sinceMs: whole, highest: claim, floor }, 'execution', 'executions', 'detail', 'highest', 'floor')
+    kind('state', { state: workerState, execution: executionId, executions: fc.array(executionId, { minLength: 1, maxLength: 3 }), detail: sentence, sinceMs: whole, highest: claim, floor, noise: lastNoise }, 'execution', 'executions', 'detail', 'highest', 'floor', 'noise')
   ),
   reply: fc.oneof<Array<Arbitrary<MasterMessage>>>(
     kind('registered', { name, claim, meshTimeMs: finite, masters: fc.array(listedMaster, { minLength: 1, maxLength: 3 }) }, 'claim', 'masters'),

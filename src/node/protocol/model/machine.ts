@@ -2,7 +2,7 @@ import { field, list, map, message, optional, optionalList, since } from '../sch
 import { CPU_METHODS, MEMORY_METHODS, PROCESS_METHODS } from '../../../model/methods.ts'
 import { bool, oneOf, text, uint } from '../schema/scalars.ts'
 import { someLimits } from './limits.ts'
-import { address, digest, name, nanos, peerId, sentence, size, word } from './words.ts'
+import { address, digest, millis, name, nanos, peerId, sentence, size, word } from './words.ts'
 import { GRANTS } from '../../../model/machine.ts'
 import type { Resources, SandboxFacts, WorkerInfo } from '../../../model/machine.ts'
 
@@ -58,6 +58,10 @@ export const sandboxFacts = message<SandboxFacts>('SandboxFacts', {
 
 export const floor = message<NonNullable<WorkerInfo['floor']>>('Floor', { minNs: field(1, nanos), medianNs: field(2, nanos) })
 
+export const noiseGrade = oneOf('NoiseGrade', ['A', 'B', 'C', 'D'] as const)
+
+export const lastNoise = message<NonNullable<WorkerInfo['noise']>>('LastNoise', { grade: field(1, noiseGrade), reasons: list(2, sentence, 32), at: field(3, millis) })
+
 const MAX_TOOLS = 64
 
 const tool = message<NonNullable<WorkerInfo['tools']>[number]>('Tool', { name: field(1, name), version: field(2, name) })
@@ -78,7 +82,8 @@ export const workerInfo = message<WorkerInfo>('WorkerInfo', {
   grants: optionalList(10, oneOf('Grant', GRANTS), 16),
   slots: optional(11, uint({ min: 1, max: MAX_SLOTS })),
   addresses: optionalList(12, address, MAX_WORKER_ADDRESSES),
-  tools: tools(13)
+  tools: tools(13),
+  noise: optional(14, lastNoise)
 })
 
 /** Environment of a program: names as POSIX has them. */

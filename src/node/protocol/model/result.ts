@@ -7,7 +7,7 @@ import { bool, double, int, oneOf, text, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { MAX_RUNS, payloadManifest } from './job.ts'
 import { limits } from './limits.ts'
-import { cpuMethod, MAX_PROCESSORS, memoryMethod, processor, sandboxFacts } from './machine.ts'
+import { cpuMethod, MAX_PROCESSORS, memoryMethod, noiseGrade, processor, sandboxFacts } from './machine.ts'
 import { commandIndex, count, digest, jobId, millis, nanos, peerId, sentence, size, taskName } from './words.ts'
 import type { BuildFacts } from '../../../model/build.ts'
 import type { Collected } from '../../../model/collect.ts'
@@ -96,7 +96,7 @@ export const executionResult = message<ExecutionResult>('ExecutionResult', {
   startedAt: field(7, millis),
   finishedAt: field(8, millis),
   waitedMs: field(9, millis),
-  noise: optional(10, message<NonNullable<ExecutionResult['noise']>>('Noise', { grade: field(1, oneOf('NoiseGrade', ['A', 'B', 'C', 'D'] as const)), reasons: list(2, sentence, 32) })),
+  noise: optional(10, message<NonNullable<ExecutionResult['noise']>>('Noise', { grade: field(1, noiseGrade), reasons: list(2, sentence, 32) })),
   limits: optional(11, limits),
   environment: optionalList(12, sentence, 32),
   quietWaitMs: optional(13, millis),

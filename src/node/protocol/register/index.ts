@@ -1,4 +1,4 @@
-import { floor, MAX_SLOTS, tools, workerInfo } from '../model/machine.ts'
+import { floor, lastNoise, MAX_SLOTS, tools, workerInfo } from '../model/machine.ts'
 import { address, execution, millis, name, peerId, sentence } from '../model/words.ts'
 import { codec } from '../schema/codec.ts'
 import { field, list, message, optional, optionalList } from '../schema/message.ts'
@@ -50,7 +50,8 @@ export const register: Protocol<WorkerMessage, MasterMessage> = {
       highest: optional(5, claim),
       floor: optional(6, floor),
       executions: optionalList(7, execution, MAX_SLOTS),
-      tools: tools(8)
+      tools: tools(8),
+      noise: optional(9, lastNoise)
     })
   })),
   reply: codec('register answer', union<MasterMessage, 'kind'>('MasterMessage', 'kind', {

@@ -14,7 +14,7 @@ export interface Claim {
 export type WorkerMessage =
   | { kind: 'register', info: WorkerInfo, highest?: Claim, holds: Held[] }
   /** On each change and at least every ten seconds. The floor is measured, and the tools are looked at, after the registration as a rule; these are said until a registration says them. */
-  | { kind: 'state', state: WorkerState, execution?: string, /** All that have begun and run now. Absent from earlier versions. */ executions?: string[], detail?: string, sinceMs: number, highest?: Claim, floor?: WorkerInfo['floor'], tools?: WorkerInfo['tools'] }
+  | { kind: 'state', state: WorkerState, execution?: string, /** All that have begun and run now. Absent from earlier versions. */ executions?: string[], detail?: string, sinceMs: number, highest?: Claim, floor?: WorkerInfo['floor'], tools?: WorkerInfo['tools'], noise?: WorkerInfo['noise'] }
 
 /** An execution that the worker has on disk: accepted behind another one of its START, running, or finished and not yet confirmed. */
 export interface Held {

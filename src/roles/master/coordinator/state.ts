@@ -160,7 +160,7 @@ export type CoordinatorEvent =
   /** The job is pruned everywhere. */
   | { kind: 'forget', job: string, nowMs: number }
   | { kind: 'worker-registered', info: WorkerInfo, holds: Held[], draining: boolean, nowMs: number }
-  | { kind: 'worker-state', worker: string, state: WorkerState, execution?: string, executions?: string[], detail?: string, sinceMs: number, floor?: WorkerInfo['floor'], tools?: WorkerInfo['tools'], nowMs: number }
+  | { kind: 'worker-state', worker: string, state: WorkerState, execution?: string, executions?: string[], detail?: string, sinceMs: number, floor?: WorkerInfo['floor'], tools?: WorkerInfo['tools'], noise?: WorkerInfo['noise'], nowMs: number }
   | { kind: 'worker-gone', worker: string, nowMs: number }
   /** It brings the record of an execution of which nothing is known here. */
   | { kind: 'worker-holds', worker: string, execution: string, nowMs: number }

@@ -214,6 +214,10 @@ export function onWorkerState (state: CoordinatorState, event: Extract<Coordinat
     worker.info = { ...worker.info, floor: event.floor }
   }
 
+  if (event.noise != null) {
+    worker.info = { ...worker.info, noise: event.noise }
+  }
+
   if (event.tools != null && worker.info.tools == null) {
     worker.info = { ...worker.info, tools: event.tools }
     // what it did not fit for the want of them it may fit now
