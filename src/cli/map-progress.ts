@@ -1,13 +1,12 @@
 import { isTaskEnd } from '../model/states.ts'
-import { cut, layOut } from '../report/columns.ts'
+import { layOut } from '../report/columns.ts'
 import { isRestarting, standingOf } from './map-state.ts'
+import { movingLines } from './moving-lines.ts'
 import { formatAge } from './rows.ts'
 import type { Column } from '../report/columns.ts'
 import type { Output } from './context.ts'
 import type { MapEntryState, MapState, MapWorkerState } from './map-state.ts'
 
-/** Often enough to look alive. */
-const REDRAW_MS = 250
 /** A screenful; more workers are counted, not listed. */
 const MAX_LINES = 20
 
@@ -41,45 +40,19 @@ export function mapProgress (state: MapState, stream: Output, quiet: boolean): M
 function movingTable (state: MapState, stream: Output): MapProgress {
   const startedMs = performance.now()
   let text = ''
-  let drawn = 0
-  let stopped = false
 
-  const erase = (): string => drawn === 0 ? '' : `\x1b[${drawn}A\x1b[J`
-  const draw = (): void => {
-    // what wraps, or does not fit above the last line, could not be erased
-    const [width, height] = [(stream.columns || 80) - 1, (stream.rows || 24) - 1]
-    const lines = state.workers.size === 0 ? (text === '' ? [] : [text]) : mapLines(state, performance.now(), performance.now() - startedMs, width, height)
-
-    stream.write(erase() + lines.map(line => `${cut(line, width)}\n`).join(''))
-    drawn = lines.length
-  }
-  const timer = setInterval(draw, REDRAW_MS).unref()
+  const { draw, note, stop } = movingLines(stream, (width, height) => state.workers.size === 0
+    ? (text === '' ? [] : [text])
+    : mapLines(state, performance.now(), performance.now() - startedMs, width, height))
 
   return {
     changed: () => {},
     say: line => {
       text = line
-
-      if (!stopped) {
-        draw()
-      }
+      draw()
     },
-    note: line => {
-      stream.write(`${stopped ? '' : erase()}${line}\n`)
-      drawn = 0
-
-      if (!stopped) {
-        draw()
-      }
-    },
-    stop: () => {
-      clearInterval(timer)
-
-      if (!stopped) {
-        stopped = true
-        stream.write(erase())
-      }
-    }
+    note,
+    stop
   }
 }
 

@@ -1,9 +1,8 @@
 import type { SubmitReply } from '../node/protocol/submit/messages.ts'
 import type { Context, Output } from './context.ts'
+import { movingLines } from './moving-lines.ts'
 import { advance, progressLines, startProgress, summary, type ProgressState } from './progress-state.ts'
 
-/** Often enough to look alive, seldom enough to cost the machine nothing that is being measured. */
-const REDRAW_MS = 250
 /** A log wants few lines: one when something changed, and now and then one that nothing did. */
 const LOG_MS = 2_000
 const LOG_UNCHANGED_MS = 15_000
@@ -31,22 +30,8 @@ function movingProgress (stream: Output): Progress {
   const startedAt = Date.now()
   let state: ProgressState | undefined
   let text = ''
-  let drawn = 0
-  let stopped = false
 
-  const erase = (): string => drawn === 0 ? '' : `\x1b[${drawn}A\x1b[J`
-  const draw = (): void => {
-    const lines = state == null ? (text === '' ? [] : [text]) : progressLines(state, Date.now() - startedAt)
-    // Some terminals do not tell their size and say 0.
-    const width = (stream.columns || 80) - 1
-
-    // What wraps, or does not fit above the last line, could not be erased; the last one sums up.
-    const shown = lines.slice(-Math.max(1, (stream.rows || 24) - 1))
-
-    stream.write(erase() + shown.map(line => `${line.slice(0, width)}\n`).join(''))
-    drawn = shown.length
-  }
-  const timer = setInterval(draw, REDRAW_MS).unref()
+  const { draw, note, stop } = movingLines(stream, () => state == null ? (text === '' ? [] : [text]) : progressLines(state, Date.now() - startedAt))
 
   return {
     take: event => {
@@ -55,27 +40,10 @@ function movingProgress (stream: Output): Progress {
     },
     say: line => {
       text = line
-
-      if (!stopped) {
-        draw()
-      }
+      draw()
     },
-    note: line => {
-      stream.write(`${stopped ? '' : erase()}${line}\n`)
-      drawn = 0
-
-      if (!stopped) {
-        draw()
-      }
-    },
-    stop: () => {
-      clearInterval(timer)
-
-      if (!stopped) {
-        stopped = true
-        stream.write(erase())
-      }
-    }
+    note,
+    stop
   }
 }
 
