@@ -35,7 +35,7 @@ const DASHBOARD_INPUTS = [...['model', 'stats', 'report', 'library', 'http', 'da
 const DASHBOARD_BUILT = join(ROOT, 'dist/dashboard')
 const BUNDLE = join(ROOT, 'dist/bundle')
 /** What is started as a process of its own. */
-const ENTRIES = { main: 'src/main.ts', 'doctor-box': 'src/cli/doctor-box.ts' }
+const ENTRIES = { main: 'src/main.ts', 'doctor-box': 'src/cli/doctor/box.ts' }
 
 export async function buildIfStale () {
   if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== sourceFingerprint(ROOT, INPUTS)) {

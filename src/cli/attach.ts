@@ -1,14 +1,14 @@
 import type { Command } from 'commander'
 import { MeshmarkError } from '../model/errors.ts'
-import { withClient } from './connect.ts'
-import type { Context } from './context.ts'
-import { followJob } from './follow.ts'
-import { followItems } from './item-follow.ts'
-import { followMap } from './map-follow.ts'
-import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
-import { followProgram } from './program-follow.ts'
-import { writeReportsOf } from './reports.ts'
-import { addResultOptions, checkExports, presentResults, type ResultOptions, wantsResults } from './results.ts'
+import { withClient } from './common/connect.ts'
+import type { Context } from './common/context.ts'
+import { followJob } from './job/follow.ts'
+import { followItems } from './job/item-follow.ts'
+import { followMap } from './job/map-follow.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions } from './common/options.ts'
+import { followProgram } from './job/program-follow.ts'
+import { writeReportsOf } from './files/reports.ts'
+import { addResultOptions, checkExports, presentResults, type ResultOptions, wantsResults } from './files/results.ts'
 
 export function define (command: Command, context: Context): void {
   command.argument('<job>', 'an id or its end, a --name, or @last')

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { MeshmarkError } from '../model/errors.ts'
-import type { Context } from './context.ts'
-import { COMMANDS } from './table.ts'
+import type { Context } from './common/context.ts'
+import { COMMANDS } from './commands.ts'
 
 /** The command with its options and its action, ready to parse. */
 export async function buildCommand (name: string, context: Context): Promise<Command> {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { shortJobId } from '../model/ids.ts'
-import { withClient } from './connect.ts'
-import type { Context } from './context.ts'
-import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
+import { withClient } from './common/connect.ts'
+import type { Context } from './common/context.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions } from './common/options.ts'
 
 export function define (command: Command, context: Context): void {
   command.argument('<job>', 'an id or its end, a --name, or @last')

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { MeshmarkError } from '../model/errors.ts'
 import { isTaskEnd } from '../model/states.ts'
-import { collectInto } from './collect-options.ts'
-import { withClient } from './connect.ts'
-import { note, type Context } from './context.ts'
-import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
+import { collectInto } from './options/collect.ts'
+import { withClient } from './common/connect.ts'
+import { note, type Context } from './common/context.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions } from './common/options.ts'
 
 export function define (command: Command, context: Context): void {
   command.argument('<job>', 'an id or its end, a --name, or @last')

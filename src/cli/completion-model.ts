@@ -1,8 +1,8 @@
 import type { Command, Option } from 'commander'
 import { buildCommand } from './build.ts'
-import type { Context } from './context.ts'
-import { mayStandAlone, takesWords } from './join-words.ts'
-import { COMMANDS } from './table.ts'
+import type { Context } from './common/context.ts'
+import { mayStandAlone, takesWords } from './common/join-words.ts'
+import { COMMANDS } from './commands.ts'
 
 /** What can follow: fixed words, files, programs, or names that only the mesh knows. */
 export type Values =

@@ -2,8 +2,8 @@ import { Argument, type Command } from 'commander'
 import { shortJobId } from '../model/ids.ts'
 import { completedCommands } from './completion-model.ts'
 import { bashScript, fishScript, zshScript } from './completion-scripts.ts'
-import type { Context } from './context.ts'
-import { addExamples } from './options.ts'
+import type { Context } from './common/context.ts'
+import { addExamples } from './common/options.ts'
 
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript }
 
@@ -33,7 +33,7 @@ export function define (command: Command, context: Context): void {
 }
 
 async function baselineNames (): Promise<string[]> {
-  const { listBaselines } = await import('./baselines.ts')
+  const { listBaselines } = await import('./baselines/baselines.ts')
 
   return (await listBaselines()).map(({ name }) => name)
 }

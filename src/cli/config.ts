@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { MeshmarkError, toError } from '../model/errors.ts'
 import { buildCommand } from './build.ts'
-import { processContext } from './context.ts'
-import { optionKey } from './option-names.ts'
-import { COMMANDS } from './table.ts'
+import { processContext } from './common/context.ts'
+import { optionKey } from './common/option-names.ts'
+import { COMMANDS } from './commands.ts'
 
 export interface Config {
   file: string

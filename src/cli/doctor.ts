@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
-import { withClient } from './connect.ts'
-import { hasColour, type Context } from './context.ts'
-import { useDataDirectory } from './data-directory.ts'
-import { type Check, systemChecks } from './doctor-system.ts'
-import { sandboxChecks } from './doctor-sandbox.ts'
-import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
-import { renderRows, type Column } from './rows.ts'
+import { withClient } from './common/connect.ts'
+import { hasColour, type Context } from './common/context.ts'
+import { useDataDirectory } from './common/data-directory.ts'
+import { type Check, systemChecks } from './doctor/system.ts'
+import { sandboxChecks } from './doctor/sandbox.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './common/options.ts'
+import { renderRows, type Column } from './common/rows.ts'
 
 interface DoctorOptions extends ConnectionOptions, FormatOptions {
   user?: string

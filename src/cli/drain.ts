@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { withClient } from './connect.ts'
-import type { Context } from './context.ts'
-import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
+import { withClient } from './common/connect.ts'
+import type { Context } from './common/context.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions } from './common/options.ts'
 
 export function define (command: Command, context: Context): void {
   command.argument('<node>', 'name or peer id of a worker')

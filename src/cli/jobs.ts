@@ -4,11 +4,11 @@ import { parseCount, parseDuration } from '../model/units.ts'
 import type { JobState } from '../model/states.ts'
 import type { JobFilter, JobRow } from '../node/protocol/submit/messages.ts'
 import { oneLine } from '../report/rows.ts'
-import { withClient } from './connect.ts'
-import type { Context } from './context.ts'
-import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
-import { formatAge, renderRows, type Column } from './rows.ts'
-import { writeAll } from './write.ts'
+import { withClient } from './common/connect.ts'
+import type { Context } from './common/context.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './common/options.ts'
+import { formatAge, renderRows, type Column } from './common/rows.ts'
+import { writeAll } from './common/write.ts'
 
 const COLUMNS: ReadonlyArray<Column<JobRow>> = [
   { heading: 'job', key: 'id', value: row => row.id, text: row => shortJobId(row.id) },

@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import { text as readText } from 'node:stream/consumers'
 import { MeshmarkError } from '../model/errors.ts'
-import type { Context } from './context.ts'
-import { useDataDirectory } from './data-directory.ts'
-import { ListOption, splitCommas } from './list-option.ts'
-import { addExamples } from './options.ts'
-import { typed } from './program-name.ts'
-import { serveAsMaster } from './serve-master.ts'
-import { serveAsWorker } from './serve-worker.ts'
+import type { Context } from './common/context.ts'
+import { useDataDirectory } from './common/data-directory.ts'
+import { ListOption, splitCommas } from './common/list-option.ts'
+import { addExamples } from './common/options.ts'
+import { typed } from './common/program-name.ts'
+import { serveAsMaster } from './serve/serve-master.ts'
+import { serveAsWorker } from './serve/serve-worker.ts'
 
 interface JoinOptions {
   data?: string

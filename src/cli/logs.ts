@@ -5,11 +5,11 @@ import { printable } from '../model/text.ts'
 import type { ItemEnd, JobView, TaskView } from '../node/protocol/submit/messages.ts'
 import type { Client } from '../roles/client/types.ts'
 import { itemTitle } from '../report/items.ts'
-import { withClient } from './connect.ts'
-import type { Context } from './context.ts'
-import { MapState } from './map-state.ts'
-import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
-import { writeAll } from './write.ts'
+import { withClient } from './common/connect.ts'
+import type { Context } from './common/context.ts'
+import { MapState } from './progress/map-state.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions } from './common/options.ts'
+import { writeAll } from './common/write.ts'
 
 interface LogsOptions extends ConnectionOptions {
   worker?: string

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { parseCount, parseDuration, parseSize } from '../model/units.ts'
-import type { Context } from './context.ts'
-import { addHttpOptions } from './http-options.ts'
-import { ListOption, splitCommas } from './list-option.ts'
-import { addExamples } from './options.ts'
-import { serveAsMaster, type MasterSettings } from './serve-master.ts'
+import type { Context } from './common/context.ts'
+import { addHttpOptions } from './options/http.ts'
+import { ListOption, splitCommas } from './common/list-option.ts'
+import { addExamples } from './common/options.ts'
+import { serveAsMaster, type MasterSettings } from './serve/serve-master.ts'
 
 export function define (command: Command, context: Context): void {
   command

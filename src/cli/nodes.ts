@@ -4,12 +4,12 @@ import { printable } from '../model/text.ts'
 import { formatBytes } from '../model/units.ts'
 import type { WorkerInfo } from '../model/machine.ts'
 import type { NodeRow } from '../node/protocol/submit/messages.ts'
-import { withClient } from './connect.ts'
-import type { Context } from './context.ts'
-import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
-import { formatAge, renderRows, type Column } from './rows.ts'
+import { withClient } from './common/connect.ts'
+import type { Context } from './common/context.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './common/options.ts'
+import { formatAge, renderRows, type Column } from './common/rows.ts'
 import { sandboxWords } from '../report/sandbox-words.ts'
-import { writeAll } from './write.ts'
+import { writeAll } from './common/write.ts'
 
 /** Workers. */
 const COUNTED_BY_EYE = 20

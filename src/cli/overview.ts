@@ -1,4 +1,4 @@
-import { COMMANDS } from './table.ts'
+import { COMMANDS } from './commands.ts'
 
 /** `meshmark --help`: written from the table alone, so that nothing need be loaded for it. */
 export function overview (): string {

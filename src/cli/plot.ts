@@ -10,12 +10,12 @@ import { finishedJob, resultsOf } from '../roles/client/finished.ts'
 import { type Kind, KINDS } from '../report/plot/kinds.ts'
 import { type Look, type Theme, THEMES } from '../report/plot/look.ts'
 import type { Subject } from '../report/plot/charts.ts'
-import { withClient } from './connect.ts'
-import { note, type Context } from './context.ts'
-import { checkExportFile } from './export-files.ts'
-import { ListOption, splitCommas } from './list-option.ts'
-import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
-import { writeAll } from './write.ts'
+import { withClient } from './common/connect.ts'
+import { note, type Context } from './common/context.ts'
+import { checkExportFile } from './files/export-files.ts'
+import { ListOption, splitCommas } from './common/list-option.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions } from './common/options.ts'
+import { writeAll } from './common/write.ts'
 
 interface PlotOptions extends ConnectionOptions {
   output?: string

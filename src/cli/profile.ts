@@ -11,12 +11,12 @@ import { plainTime } from '../report/quantities.ts'
 import { median } from '../stats/quantile.ts'
 import type { ProfileChange } from '../model/profile.ts'
 import type { Client } from '../roles/client/types.ts'
-import { withClient } from './connect.ts'
-import type { Context } from './context.ts'
-import { catchInterrupts } from './interrupts.ts'
-import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
-import { renderRows, type Column } from './rows.ts'
-import { writeAll } from './write.ts'
+import { withClient } from './common/connect.ts'
+import type { Context } from './common/context.ts'
+import { catchInterrupts } from './common/interrupts.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './common/options.ts'
+import { renderRows, type Column } from './common/rows.ts'
+import { writeAll } from './common/write.ts'
 
 interface ProfileOptions extends ConnectionOptions, FormatOptions {
   since?: number

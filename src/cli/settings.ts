@@ -1,10 +1,10 @@
 import type { Command, Option } from 'commander'
 import { MeshmarkError } from '../model/errors.ts'
 import { readConfig } from './config.ts'
-import type { Context } from './context.ts'
-import { mayStandAlone } from './join-words.ts'
-import { ListOption } from './list-option.ts'
-import { environmentName, optionKey } from './option-names.ts'
+import type { Context } from './common/context.ts'
+import { mayStandAlone } from './common/join-words.ts'
+import { ListOption } from './common/list-option.ts'
+import { environmentName, optionKey } from './common/option-names.ts'
 
 /**
  * Gives every option that was not typed the value of its environment variable,

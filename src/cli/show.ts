@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import { isTaskEnd } from '../model/states.ts'
 import { resultsOf } from '../roles/client/finished.ts'
-import { withClient } from './connect.ts'
-import { note, type Context } from './context.ts'
-import { addConnectionOptions, addExamples, type ConnectionOptions } from './options.ts'
-import { writeReportsOf } from './reports.ts'
-import { addResultOptions, checkExports, PIPE_WIDTH, presentResults, type ResultOptions, wantsResults } from './results.ts'
+import { withClient } from './common/connect.ts'
+import { note, type Context } from './common/context.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions } from './common/options.ts'
+import { writeReportsOf } from './files/reports.ts'
+import { addResultOptions, checkExports, PIPE_WIDTH, presentResults, type ResultOptions, wantsResults } from './files/results.ts'
 import { hindranceLines } from './hindrances.ts'
-import { writeAll } from './write.ts'
+import { writeAll } from './common/write.ts'
 
 export function define (command: Command, context: Context): void {
   command.argument('<job>', 'an id or its end, a --name, or @last')

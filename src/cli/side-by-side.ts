@@ -12,13 +12,13 @@ import { DIFFERENT_SESSIONS, sideBySide, sideRatioText, sideText, type SideBySid
 import { toJson } from '../report/to-json.ts'
 import { finishedJob, resultsOf } from '../roles/client/finished.ts'
 import type { Client } from '../roles/client/types.ts'
-import { withClient } from './connect.ts'
-import { note, type Context } from './context.ts'
-import { writeExportFile } from './export-files.ts'
-import { checkReports, type ReportFileOptions, typeOf } from './reports.ts'
-import type { ConnectionOptions, Format, ResultFormat } from './options.ts'
-import { type Column, renderRows } from './rows.ts'
-import { writeAll } from './write.ts'
+import { withClient } from './common/connect.ts'
+import { note, type Context } from './common/context.ts'
+import { writeExportFile } from './files/export-files.ts'
+import { checkReports, type ReportFileOptions, typeOf } from './files/reports.ts'
+import type { ConnectionOptions, Format, ResultFormat } from './common/options.ts'
+import { type Column, renderRows } from './common/rows.ts'
+import { writeAll } from './common/write.ts'
 
 export interface SideBySideOptions extends ConnectionOptions, Pick<ReportFileOptions, 'report'> {
   metric: Metric

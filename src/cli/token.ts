@@ -3,11 +3,11 @@ import { MeshmarkError } from '../model/errors.ts'
 import type { Role } from '../model/roles.ts'
 import { formatDuration, parseCount, parseDuration } from '../model/units.ts'
 import type { TokenRow } from '../node/protocol/admin/messages.ts'
-import { withClient } from './connect.ts'
-import { note, type Context } from './context.ts'
-import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './options.ts'
-import { renderRows, type Column } from './rows.ts'
-import { writeAll } from './write.ts'
+import { withClient } from './common/connect.ts'
+import { note, type Context } from './common/context.ts'
+import { addConnectionOptions, addExamples, type ConnectionOptions, formatOption, type FormatOptions } from './common/options.ts'
+import { renderRows, type Column } from './common/rows.ts'
+import { writeAll } from './common/write.ts'
 
 const HOUR_MS = 3_600_000
 

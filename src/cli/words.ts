@@ -1,4 +1,4 @@
-import { COMMANDS } from './table.ts'
+import { COMMANDS } from './commands.ts'
 
 /** What the words on the command line ask for, before any command is loaded. */
 export type Request =

@@ -5,11 +5,11 @@ import { parseCount, parseDuration, parseSize } from '../model/units.ts'
 import { MAX_SLOTS } from '../node/protocol/model/machine.ts'
 import { ceilingsOf } from '../roles/client/draft/limit-options.ts'
 import type { BindingRequest } from '../roles/worker/binding.ts'
-import type { Context } from './context.ts'
-import { addCeilingOptions } from './limit-options.ts'
-import { ListOption, splitCommas } from './list-option.ts'
-import { addConnectionOptions, addExamples } from './options.ts'
-import { serveAsWorker, type WorkerSettings } from './serve-worker.ts'
+import type { Context } from './common/context.ts'
+import { addCeilingOptions } from './options/limits.ts'
+import { ListOption, splitCommas } from './common/list-option.ts'
+import { addConnectionOptions, addExamples } from './common/options.ts'
+import { serveAsWorker, type WorkerSettings } from './serve/serve-worker.ts'
 
 interface WorkerOptions extends Omit<WorkerSettings, 'bind'> {
   cores?: number

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { COMMANDS } from '../../src/cli/table.ts'
+import { COMMANDS } from '../../src/cli/commands.ts'
 import { type } from './helpers.ts'
 
 const { out: bash } = await type(['completion', 'bash'])

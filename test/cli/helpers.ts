@@ -6,7 +6,7 @@ import { PassThrough, Writable } from 'node:stream'
 import { onTestFinished } from 'vitest'
 import { perform } from '../../src/cli/perform.ts'
 import { readWords } from '../../src/cli/words.ts'
-import type { Context, Output } from '../../src/cli/context.ts'
+import type { Context, Output } from '../../src/cli/common/context.ts'
 
 export interface TestContext extends Context {
   out: () => string

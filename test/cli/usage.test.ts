@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
-import { COMMANDS } from '../../src/cli/table.ts'
+import { COMMANDS } from '../../src/cli/commands.ts'
 import { type } from './helpers.ts'
 
 describe('wrong usage', () => {

@@ -22,7 +22,7 @@ import type { Client, JobDraft } from '../../src/roles/client/types.ts'
 /** What the command line submits; the network is all that is not there. */
 let submitted: JobDraft | undefined
 
-vi.mock('../../src/cli/connect.ts', () => ({
+vi.mock('../../src/cli/common/connect.ts', () => ({
   withClient: async (_: unknown, use: (client: Client) => Promise<unknown>) => use({
     master: { name: 'boss' },
     submit: async (draft: JobDraft) => {

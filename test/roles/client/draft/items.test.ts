@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { itemLine, Speed } from '../../../../src/cli/item-progress.ts'
+import { itemLine, Speed } from '../../../../src/cli/progress/item-progress.ts'
 import { checkItemCommand, itemsOfWords, readItems, splitItems } from '../../../../src/roles/client/draft/items.ts'
 import { temporaryFolder, testContext, type } from '../../../cli/helpers.ts'
 
