@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ALL_JOBS, jobLines } from '../../src/dashboard/state/jobs.ts'
 import { NO_JOB, reduceJob, type JobMessage } from '../../src/dashboard/state/job.ts'
@@ -5,7 +6,7 @@ import { NO_MESH, reduceMesh } from '../../src/dashboard/state/mesh.ts'
 import { addOutput, KEPT, MAX_PIECES, NO_OUTPUT } from '../../src/dashboard/state/output.ts'
 import { hrefOf, parseRoute } from '../../src/dashboard/state/route.ts'
 import { Store } from '../../src/dashboard/state/store.ts'
-import { windowOf } from '../../src/dashboard/state/window.ts'
+import { placesOf, toDraw, windowOf } from '../../src/dashboard/state/window.ts'
 import { ALL_WORKERS, stateCounts, workerLines } from '../../src/dashboard/state/workers.ts'
 import { joinLine } from '../../src/dashboard/text/join-line.ts'
 import { age, exactInstant, shortInstant } from '../../src/dashboard/text/times.ts'
@@ -150,10 +151,41 @@ describe('the parts of a page', () => {
     expect(parseRoute('#/%zz/1/2')).toEqual({ view: 'unknown' })
   })
 
-  it('draw only the rows that are seen, and some beyond', () => {
-    expect(windowOf(1_000, 36, 3_600, 360)).toEqual({ first: 92, end: 118 })
-    expect(windowOf(3, 36, 3_600, 360)).toEqual({ first: 0, end: 3 })
-    expect(windowOf(0, 36, 0, 360)).toEqual({ first: 0, end: 0 })
+  it('are drawn with some beyond those that are seen, which does until there are few left', () => {
+    const seen = windowOf(36, 3_600, 360)
+    const { window, waitMs } = toDraw({ first: 90, end: 105, atMs: 990 }, seen, 1_000)!
+
+    expect(seen).toEqual({ first: 100, end: 110 })
+    expect([window, waitMs]).toEqual([{ first: 92, end: 118 }, 0])
+    expect(toDraw({ ...window, atMs: 1_000 }, windowOf(36, 3_800, 360), 1_001)).toBeUndefined()
+    expect(toDraw({ ...window, atMs: 1_000 }, windowOf(36, 3_600 + 7 * 36, 360), 1_001)).toMatchObject({ window: { first: 99 } })
+    expect(toDraw({ first: 0, end: 23, atMs: 0 }, windowOf(36, 0, 360), 1_000)).toBeUndefined()
+  })
+
+  it('are drawn some times a second when they fly by, and the ones beyond when they rest', () => {
+    const far = toDraw({ first: 0, end: 30, atMs: 1_000 }, windowOf(36, 36_000, 360), 1_020)
+
+    expect(far).toEqual({ window: { first: 1_000, end: 1_010 }, waitMs: 80 })
+    expect(toDraw({ ...far!.window, atMs: 1_100 }, windowOf(36, 36_000, 360), 1_100)).toEqual({ window: { first: 992, end: 1_018 }, waitMs: 100 })
+  })
+
+  it('keep their places while they are drawn, and give them to others then', () => {
+    const before = placesOf(new Map(), ['a', 'b', 'c'])
+
+    expect([...before.values()]).toEqual([0, 1, 2])
+    expect([...placesOf(before, ['c', 'd', 'a', 'e'])]).toEqual([['c', 2], ['d', 1], ['a', 0], ['e', 3]])
+    fc.assert(fc.property(fc.array(fc.uniqueArray(fc.integer({ min: 0, max: 30 }), { maxLength: 12 })), looks => {
+      let places: ReadonlyMap<string, number> = new Map()
+
+      for (const keys of looks.map(look => look.map(String))) {
+        const next = placesOf(places, keys)
+
+        expect(new Set(next.values()).size).toBe(keys.length)
+        keys.filter(key => places.has(key)).forEach(key => { expect(next.get(key)).toBe(places.get(key)) })
+        expect(Math.max(0, ...next.values())).toBeLessThan(24)
+        places = next
+      }
+    }))
   })
 
   it('are told once of several changes', () => {

@@ -19,15 +19,18 @@ export function useApp (): App {
 /** Draws again when the value changes. */
 export function useStore<T> (store: Store<T>): T {
   const [, draw] = useState({})
+  const drawn = store.value
 
   useEffect(() => {
     // it may have changed between the drawing and now
-    draw({})
+    if (!Object.is(store.value, drawn)) {
+      draw({})
+    }
 
     return store.subscribe(() => { draw({}) })
   }, [store])
 
-  return store.value
+  return drawn
 }
 
 const now = new Store(Date.now(), tell => { tell() })
@@ -38,6 +41,12 @@ let lookers = 0
 export function useNow (): number {
   useEffect(() => {
     lookers++
+
+    // while nobody looked it stood still
+    if (ticking == null) {
+      now.set(Date.now())
+    }
+
     ticking ??= setInterval(() => { if (!document.hidden) { now.set(Date.now()) } }, 1_000)
 
     return () => {

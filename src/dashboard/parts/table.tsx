@@ -1,6 +1,6 @@
-import type { ComponentChildren } from 'preact'
+import type { ComponentChildren, RefObject } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { windowOf } from '../state/window.ts'
+import { placesOf, toDraw, windowOf, type Window } from '../state/window.ts'
 
 export interface Column<T> {
   title: string
@@ -29,26 +29,12 @@ const ROW = 34
 /** A table of any length: only the rows that are seen are drawn. */
 export function Table<T> ({ label, name, columns, rows, keyOf, lineOf, isChosen }: TableProps<T>) {
   const scroller = useRef<HTMLDivElement>(null)
-  const [view, setView] = useState({ scrolled: 0, height: 800 })
+  const places = useRef<ReadonlyMap<string, number>>(new Map())
+  const view = useDrawn(scroller)
+  const first = Math.min(view.first, rows.length)
+  const shown = rows.slice(first, view.end)
 
-  useLayoutEffect(() => {
-    const element = scroller.current!
-    const look = (): void => {
-      setView(known => known.scrolled === element.scrollTop && known.height === element.clientHeight ? known : { scrolled: element.scrollTop, height: element.clientHeight })
-    }
-    const observer = new ResizeObserver(look)
-
-    observer.observe(element)
-    element.addEventListener('scroll', look, { passive: true })
-    look()
-
-    return () => {
-      observer.disconnect()
-      element.removeEventListener('scroll', look)
-    }
-  }, [])
-
-  const { first, end } = windowOf(rows.length, ROW, view.scrolled, view.height)
+  places.current = placesOf(places.current, shown.map(keyOf))
 
   return (
     <div class={`table table-${name}`} role='table' aria-label={label} aria-rowcount={rows.length + 1} ref={scroller} tabIndex={0}>
@@ -57,11 +43,11 @@ export function Table<T> ({ label, name, columns, rows, keyOf, lineOf, isChosen 
       </div>
       <div class='table-rows' role='rowgroup' style={{ height: `${rows.length * ROW}px` }}>
         <div class='table-window' role='presentation' style={{ transform: `translateY(${first * ROW}px)` }}>
-          {rows.slice(first, end).map((row, index) => {
+          {shown.map((row, index) => {
             const line = lineOf?.(row)
 
             return (
-              <div key={keyOf(row)} class={`row${line == null ? '' : ' row-line'}${isChosen?.(row) === true ? ' row-chosen' : ''}`} role='row' aria-rowindex={first + index + 2}>
+              <div key={places.current.get(keyOf(row))} class={`row${line == null ? '' : ' row-line'}${isChosen?.(row) === true ? ' row-chosen' : ''}`} role='row' aria-rowindex={first + index + 2}>
                 {line != null
                   ? <span class='cell' role='cell'>{line}</span>
                   : columns.map(column => <span key={column.title} class={cellClass(column)} role='cell'>{column.cell(row)}</span>)}
@@ -72,6 +58,48 @@ export function Table<T> ({ label, name, columns, rows, keyOf, lineOf, isChosen 
       </div>
     </div>
   )
+}
+
+/** Which rows are drawn, as what holds them is scrolled and changes its size. */
+function useDrawn (scroller: RefObject<HTMLElement | null>): Window {
+  const [drawn, setDrawn] = useState(() => windowOf(ROW, 0, 800))
+
+  useLayoutEffect(() => {
+    const element = scroller.current!
+    let known = { ...drawn, atMs: -Infinity }
+    let waiting: ReturnType<typeof setTimeout> | undefined
+
+    const look = (): void => {
+      const next = toDraw(known, windowOf(ROW, element.scrollTop, element.clientHeight), performance.now())
+
+      clearTimeout(waiting)
+
+      if (next == null) {
+        return
+      }
+
+      if (next.waitMs === 0) {
+        known = { ...next.window, atMs: performance.now() }
+        setDrawn(next.window)
+      }
+
+      // what is drawn in haste has no rows beyond its edges
+      waiting = setTimeout(look, next.waitMs)
+    }
+    const observer = new ResizeObserver(look)
+
+    observer.observe(element)
+    element.addEventListener('scroll', look, { passive: true })
+    look()
+
+    return () => {
+      clearTimeout(waiting)
+      observer.disconnect()
+      element.removeEventListener('scroll', look)
+    }
+  }, [])
+
+  return drawn
 }
 
 function cellClass<T> ({ align, drop }: Column<T>): string {
