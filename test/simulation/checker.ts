@@ -5,6 +5,7 @@ import { isTaskEnd } from '../../src/model/states.ts'
 import { entryOf } from '../../src/model/task-commands.ts'
 import { encodeResult } from '../../src/node/protocol/model/index.ts'
 import { compareClaims } from '../../src/roles/claim.ts'
+import { AVOID_MS, MAX_AVOID_MS } from '../../src/roles/master/coordinator/avoidance.ts'
 import { MAX_ATTEMPTS } from '../../src/roles/master/coordinator/records.ts'
 import { isFact } from '../../src/roles/master/replica/facts.ts'
 import { nameOf, shortExecution } from './ids.ts'
@@ -41,7 +42,9 @@ export class Checker {
   readonly #abandoned = new Set<string>()
   /** Worker -> the highest claim that it has obeyed. */
   readonly #obeyed = new Map<string, Claim>()
-  readonly #records = new Map<string, { worker: string, bytes: string, outcome: string }>()
+  readonly #records = new Map<string, { worker: string, bytes: string, outcome: string, atMs: number }>()
+  /** Their clocks were set. */
+  readonly #strayed = new Set<string>()
   readonly #accepted = new Map<string, Acceptance[]>()
   readonly #cancelled = new Map<string, { by: string, era: number, pending: string[] }>()
   /** Execution -> who sent START. */
@@ -105,15 +108,42 @@ export class Checker {
     this.#declined.add(`${master} ${execution}`)
   }
 
+  /** Its wall clock is not what it was. */
+  strays (id: string): void {
+    this.#strayed.add(id)
+  }
+
   /** START is sent. */
   commands (master: MasterLife, execution: string): void {
     const { job } = parseExecutionId(execution)
+
+    this.#checkAvoidance(master, execution)
 
     if (!master.disk.has(`assign/${execution}`) && !master.disk.has(`tombstone/${job}`)) {
       this.fault(`START of ${shortExecution(execution)} is sent before it is journaled`)
     }
 
     this.#commands.set(execution, { master: master.id, knewOfCancel: this.#knewOfCancel(master, job) })
+  }
+
+  /** Who could not run a task the last time gets it again after a while only. */
+  #checkAvoidance (master: MasterLife, execution: string): void {
+    const key = parseExecutionId(execution)
+    const before = [...this.#records].filter(([other]) => other.startsWith(`${key.job}/${key.task}/`) && master.disk.has(`result/${other}`))
+    const last = before.filter(([other]) => parseExecutionId(other).attempt === key.attempt - 1)
+    const [record] = last
+    const refusals = before.filter(([, { worker, outcome }]) => worker === key.worker && outcome === 'not-run').length
+
+    // of several of one attempt, and where a silence raises attempts as well, it may have been given away before this one was heard of
+    if (record == null || last.length > 1 || record[1].worker !== key.worker || record[1].outcome !== 'not-run' || this.#strayed.has(master.id) || master.state.jobs.get(key.job)?.job.retryLostMs != null || master.state.jobs.get(key.job)?.tasks.get(key.task)?.target != null) {
+      return
+    }
+
+    const waitMs = Math.min(AVOID_MS * 2 ** (refusals - 1), MAX_AVOID_MS)
+
+    if (this.#world.nowMs < record[1].atMs + waitMs) {
+      this.fault(`${shortExecution(execution)} is given to a worker that could not run it ${Math.round(this.#world.nowMs - record[1].atMs)} ms ago, and not after ${waitMs} ms`)
+    }
   }
 
   /** A worker does what it is told under this claim. */
@@ -243,7 +273,7 @@ export class Checker {
       this.fault(`${nameOf(worker)} has two records of ${shortExecution(execution)}: ${known.outcome} and ${result.outcome}`)
     }
 
-    this.#records.set(execution, { worker, bytes, outcome: result.outcome })
+    this.#records.set(execution, { worker, bytes, outcome: result.outcome, atMs: known?.atMs ?? this.#world.nowMs })
   }
 
   /** A master says that it has the result. */

@@ -7,8 +7,8 @@ import type { Machines, Setting } from './setting.ts'
 
 export const REAL: Machines = { election: stepElection, coordinator: stepCoordinator, slot: stepSlot }
 
-/** All is whole again: so long everything has to come to its end. */
-const CALM_MS = 1_200_000
+/** All is whole again: so long everything has to come to its end. A deadline may be an hour away, by a clock that was set. */
+const CALM_MS = 4_200_000
 const LOOK_MS = 1_000
 
 export interface LifeOptions {

@@ -326,6 +326,7 @@ export class Mesh {
     if (place.life != null) {
       this.#say(() => `the clock of ${nameOf(place.id)} is set by ${Math.round(ms)} ms`)
       place.life.process.wallAheadMs += ms
+      this.checker.strays(place.id)
     }
   }
 

@@ -52,6 +52,8 @@ export class WorkerLife implements Node {
   readonly #running = new Map<string, { ended: boolean }>()
   #queue: Promise<void> = Promise.resolve()
   #requests = 0
+  /** Until then it can run nothing, as with a full disk: every record says so at once. */
+  #brokenUntilMs = 0
 
   /** `found` are the masters that it can find, as on the local network. */
   constructor (setting: Setting, process: Process, disk: Disk, info: WorkerInfo, found: () => string[]) {
@@ -70,6 +72,9 @@ export class WorkerLife implements Node {
   async start (): Promise<void> {
     const outbox = this.#outbox
     const known = await outbox.recover()
+    const { world } = this.#setting
+
+    this.#brokenUntilMs = world.chance(0.2) ? world.nowMs + world.between(0, 60_000) : 0
 
     this.slot = initialSlot({ highest: await outbox.loadClaim(), known, cancelled: await outbox.cancelledJobs(), places: this.info.slots ?? 1 })
     this.#known = mergeListed(new Map(), await outbox.loadMasters())
@@ -365,6 +370,11 @@ export class WorkerLife implements Node {
     checker.starts(this, execution, job)
     this.#running.set(execution, { ended: false })
     this.#parcels.set(execution, { confirmed: new Set(), busy: new Set(), refusals: new Map() })
+
+    if (world.nowMs < this.#brokenUntilMs) {
+      this.process.after(world.between(1, 10), () => { void this.#end(execution, 'not-run') })
+      return
+    }
 
     if (world.chance(0.5)) {
       void this.#dispatch({ kind: 'under-way', execution })

@@ -2,6 +2,7 @@ import { commandTitle } from '../../model/job.ts'
 import { executionId } from '../../model/ids.ts'
 import { isTaskEnd } from '../../model/states.ts'
 import { formatDuration } from '../../model/units.ts'
+import { avoidedNames } from './coordinator/avoidance.ts'
 import { isBehind } from './coordinator/map-lists.ts'
 import { isPaused } from './coordinator/pauses.ts'
 import { shownState } from './coordinator/shown.ts'
@@ -90,8 +91,12 @@ export function taskView (task: TaskEntry, entry: JobEntry, conflicting: Executi
 }
 
 function reasonOf (task: TaskEntry, entry: JobEntry, nowMs: number): string | undefined {
-  if (isPaused(task)) {
-    return `${task.reason} in ${formatDuration(Math.max(0, task.restart!.atMs - nowMs))}`
+  const avoided = task.state === 'queued' ? avoidedNames(task, nowMs) : undefined
+
+  if (isPaused(task) || avoided != null) {
+    const pause = isPaused(task) ? ` in ${formatDuration(Math.max(0, task.restart!.atMs - nowMs))}` : ''
+
+    return `${task.reason ?? 'waiting for a free worker'}${pause}${avoided == null ? '' : `, ${avoided}`}`
   }
 
   if (waitsForGroup(entry, task)) {

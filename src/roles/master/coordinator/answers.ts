@@ -4,6 +4,7 @@ import { isTaskEnd } from '../../../model/states.ts'
 import { backOff, disengage, engage, engageAgain, forgetFiles, heard, noteFiles, rest } from './capacity.ts'
 import { hasRecordOf } from './records.ts'
 import { cancelOn, change, conclude, findTask, forEachTaskOf, keyOf, requeue, rollBack, settle } from './tasks.ts'
+import { isHeldFrom } from './track.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
 import type { KnownState, SlotAnswer } from '../../../node/protocol/slot/messages.ts'
 
@@ -176,8 +177,8 @@ function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
     return
   }
 
-  // it was interrupted elsewhere meanwhile: nobody begins this attempt any more
-  if (wasDoubted && hasRecordOf(task, task.attempt)) {
+  // it was interrupted elsewhere meanwhile: nobody begins this attempt any more; or another coordinator had given it to a worker that has another task of the job
+  if (wasDoubted && (hasRecordOf(task, task.attempt) || isHeldFrom(entry, task, worker))) {
     effects.push({ kind: 'rollback', worker, execution })
     disengage(state, worker, execution)
     requeue(state, entry, task, undefined, nowMs, effects)

@@ -32,5 +32,5 @@ export function expire (state: CoordinatorState, nowMs: number, effects: Coordin
 
 /** When time itself is the next thing to happen here, by the wall clock; Infinity = never. */
 export function nextAlarmMs ({ mode, index }: CoordinatorState): number {
-  return mode === 'standby' ? Infinity : Math.min(index.restarts.nextMs, index.deadlines.nextMs)
+  return mode === 'standby' ? Infinity : Math.min(index.restarts.nextMs, index.avoiding.nextMs, index.deadlines.nextMs)
 }

@@ -14,14 +14,19 @@ export class Lane {
   readonly key: string
   /** The one worker that its tasks are for. */
   readonly target?: string
+  /** See `avoidKey`. */
+  readonly avoids: string
   readonly clients = new Map<string, TaskQueue>()
+  readonly #avoided: ReadonlySet<string>
   readonly #entry: JobEntry
   readonly #fits = new WeakMap<WorkerInfo, boolean>()
 
-  /** @param entry - of the first task: what the others demand is the same */
-  constructor (key: string, target: string | undefined, entry: JobEntry) {
+  /** Of its first task: what the others demand is the same. */
+  constructor (key: string, entry: JobEntry, task: TaskEntry) {
     this.key = key
-    this.target = target
+    this.target = task.target
+    this.avoids = avoidKey(task)
+    this.#avoided = new Set(task.avoids?.keys())
     this.#entry = entry
   }
 
@@ -32,6 +37,10 @@ export class Lane {
   fits (info: WorkerInfo): boolean {
     if (this.target != null) {
       return this.target === info.peerId
+    }
+
+    if (this.#avoided.has(info.peerId)) {
+      return false
     }
 
     let fits = this.#fits.get(info)
@@ -86,8 +95,13 @@ export function mayDo (worker: WorkerInfo, job: Job): boolean {
 }
 
 /** Of a task that waits. */
-export function laneKey ({ job, held }: JobEntry, { target }: TaskEntry): string {
-  return target != null ? laneOf(target) : held == null ? demandKey(job) : `some ${job.id}`
+export function laneKey ({ job, held }: JobEntry, task: TaskEntry): string {
+  return task.target != null ? laneOf(task.target) : `${held == null ? demandKey(job) : `some ${job.id}`}${avoidKey(task)}`
+}
+
+/** The workers that a task does without for now; empty when it takes any. */
+export function avoidKey ({ avoids }: TaskEntry): string {
+  return avoids == null || avoids.size === 0 ? '' : ` not ${[...avoids.keys()].sort().join()}`
 }
 
 /** Tasks for one worker. */

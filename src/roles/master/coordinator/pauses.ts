@@ -1,4 +1,5 @@
 import { backoffMs } from '../../../model/restart.ts'
+import { avoid } from './avoidance.ts'
 import type { Ended, TaskEntry } from './state.ts'
 
 /** Before its next attempt, which has not been given to anybody. */
@@ -11,6 +12,7 @@ export function pause (task: TaskEntry, record: Ended, nowMs: number): void {
 
   task.restart = { attempt: task.attempt, atMs: nowMs + backoffMs(rule, record.key.attempt), due: false }
   task.reason = `${endWords(record)}: restart ${record.key.attempt + 1}${rule.max == null ? '' : ` of ${rule.max}`}`
+  avoid(task, record, nowMs)
 }
 
 /** How it ended, for people: `failed (exit 1)`. */

@@ -3,8 +3,8 @@ import { batchSize } from './batch.ts'
 import { countRoom, engage, hasFiles, hasRoom, placesTaken, slotsOf, wake } from './capacity.ts'
 import { assign, formGroup, startPrepared } from './groups.ts'
 import { laneOf, mayDo } from './lanes.ts'
-import { comesBefore } from './queue.ts'
-import { wakeRestarts } from './restarts.ts'
+import { compareQueued } from './queue.ts'
+import { wakeAvoided, wakeRestarts } from './restarts.ts'
 import { change, keyOf, settle } from './tasks.ts'
 import { isHeldFrom, retrack, retrackOne } from './track.ts'
 import type { Lane } from './lanes.ts'
@@ -35,6 +35,7 @@ export function place (state: CoordinatorState, nowMs: number, effects: Coordina
 
   wake(state, nowMs)
   wakeRestarts(state, nowMs)
+  wakeAvoided(state, nowMs)
   retrack(state)
   countRoom(state, nowMs)
   askAgain(state, nowMs, effects)
@@ -180,7 +181,7 @@ function best (state: CoordinatorState, id: string, worker: WorkerEntry): Pick |
 
       index.visits++
 
-      if (first != null && (other == null || (comesBefore(first, other) || (first.task.job < other.task.job ? -1 : 1)) < 0)) {
+      if (first != null && (other == null || compareQueued(first, other) < 0)) {
         firsts.set(client, first)
       }
     }
@@ -272,7 +273,7 @@ function askOthers (state: CoordinatorState, asked: Map<JobEntry, TaskEntry[]>, 
 
         state.index.visits++
 
-        if (worker != null && hasRoom(worker, nowMs) && (entry.job.kind !== 'run' || placesTaken(worker) === 0) && mayDo(worker.info, entry.job) && !isHeldFrom(entry, task, id)) {
+        if (worker != null && hasRoom(worker, nowMs) && (entry.job.kind !== 'run' || placesTaken(worker) === 0) && mayDo(worker.info, entry.job) && !isHeldFrom(entry, task, id) && task.avoids?.has(id) !== true) {
           ask(state, id, entry, task, nowMs, effects)
         }
       }

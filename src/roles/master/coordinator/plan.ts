@@ -2,6 +2,7 @@ import { meetDemand } from '../../../machine/demands.ts'
 import { parseExecutionId } from '../../../model/ids.ts'
 import { placesTaken } from './capacity.ts'
 import { expandTargets, isBehind } from './map-lists.ts'
+import { avoidKey } from './lanes.ts'
 import { comesBefore } from './queue.ts'
 import { emptyCoordinator } from './state.ts'
 import { stepCoordinator } from './step.ts'
@@ -97,7 +98,7 @@ function addBlocking (stage: CoordinatorState, state: CoordinatorState): void {
         ...entry,
         open: 0,
         queued: 0,
-        tasks: new Map(tasks.map(task => [task.name, { ...task, asked: new Set(task.asked), doubted: new Set(task.doubted), track: { ...newTrack(), active: task.track.active } }])),
+        tasks: new Map(tasks.map(task => [task.name, { ...task, asked: new Set(task.asked), doubted: new Set(task.doubted), ...(task.avoids == null ? {} : { avoids: new Map(task.avoids) }), track: { ...newTrack(), active: task.track.active } }])),
         ...(entry.held == null ? {} : { held: new Map() }),
         ...(entry.group == null ? {} : { group: { ...entry.group, members: new Set(entry.group.members) } })
       }
@@ -114,9 +115,18 @@ function addBlocking (stage: CoordinatorState, state: CoordinatorState): void {
 
 /** What of a job may be given to one of these workers: no more of what anybody may do than there are places. */
 function firstQueued ({ tasks }: JobEntry, workers: ReadonlySet<string>, places: number): TaskEntry[] {
-  let left = places
+  // for the same workers one is as good as another
+  const left = new Map<string, number>()
+  const isLeft = (task: TaskEntry): boolean => {
+    const key = avoidKey(task)
+    const rest = left.get(key) ?? places
 
-  return [...tasks.values()].filter(({ state, target }) => state === 'queued' && (target == null ? left-- > 0 : workers.has(target)))
+    left.set(key, rest - 1)
+
+    return rest > 0
+  }
+
+  return [...tasks.values()].filter(task => task.state === 'queued' && (task.target == null ? isLeft(task) : workers.has(task.target)))
 }
 
 function planWorker (state: CoordinatorState, worker: WorkerEntry, { entry, queued, own, given }: Rehearsal, viewer: string, nowMs: number): PlannedWorker {

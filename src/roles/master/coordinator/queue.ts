@@ -14,7 +14,7 @@ const STALE = 32
 
 /** One client's queued tasks: those of the highest priority first, of these those of the oldest job, then in the order of the job. */
 export class TaskQueue {
-  readonly #heap = new Heap(compare)
+  readonly #heap = new Heap(compareQueued)
   #size = 0
 
   get size (): number {
@@ -48,7 +48,8 @@ function isValid ({ task, ticket }: QueuedTask): boolean {
   return task.track.ticket === ticket
 }
 
-function compare (a: QueuedTask, b: QueuedTask): number {
+/** Of two tasks of one client, which comes first; those of one job in its order. */
+export function compareQueued (a: QueuedTask, b: QueuedTask): number {
   return comesBefore(a, b) || (a.task.job === b.task.job ? a.task.order - b.task.order : a.task.job < b.task.job ? -1 : 1)
 }
 

@@ -1,4 +1,5 @@
 import { isTaskEnd } from '../../../model/states.ts'
+import { endAvoidance } from './avoidance.ts'
 import { freshen } from './capacity.ts'
 import { pause } from './pauses.ts'
 import { latestAttempt } from './records.ts'
@@ -38,8 +39,22 @@ export function wakeRestarts (state: CoordinatorState, nowMs: number): void {
   }
 }
 
+/** Those that do without a worker for which that is over. */
+export function wakeAvoided (state: CoordinatorState, nowMs: number): void {
+  for (const task of state.index.avoiding.take(nowMs)) {
+    state.index.visits++
+    endAvoidance(task, nowMs)
+    touch(state, task)
+  }
+}
+
 /** A clock that was set, or stood still, is no reason to wait for longer. */
 export function shiftRestarts (state: CoordinatorState, byMs: number): void {
+  for (const task of [...state.index.avoiding.items]) {
+    task.avoids?.forEach((untilMs, worker) => task.avoids?.set(worker, untilMs + byMs))
+    touch(state, task)
+  }
+
   for (const task of [...state.index.restarts.items]) {
     if (task.restart != null) {
       task.restart.atMs += byMs

@@ -80,6 +80,8 @@ export interface TaskEntry {
   rule?: RestartRule
   /** The latest attempt that its rule has called for, and when that may begin. */
   restart?: { attempt: number, atMs: number, due: boolean }
+  /** Workers that could not run it, and until when it is not given to them again. */
+  avoids?: Map<string, number>
   /** The entries before and behind it in its list of a map. */
   before?: TaskEntry
   after?: TaskEntry

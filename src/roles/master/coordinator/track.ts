@@ -1,6 +1,6 @@
 import { isTaskEnd } from '../../../model/states.ts'
 import { Alarms } from './alarms.ts'
-import { Lane, laneKey } from './lanes.ts'
+import { avoidKey, Lane, laneKey } from './lanes.ts'
 import { isBehind } from './map-lists.ts'
 import { isPaused } from './pauses.ts'
 import type { CoordinatorState, JobEntry, TaskEntry } from './state.ts'
@@ -55,7 +55,9 @@ export interface Index {
   wakeAtMs: number
   /** Tasks that wait for the time of their restart. */
   restarts: Alarms<TaskEntry>
-  /** Those of them that are for one worker, by it. */
+  /** Tasks that wait, and are not given to some workers before a time. */
+  avoiding: Alarms<TaskEntry>
+  /** Those that wait for their restart and are for one worker, by it. */
   restarting: Map<string, Set<TaskEntry>>
   /** Jobs that are to be cancelled at a time. */
   deadlines: Alarms<JobEntry>
@@ -89,6 +91,7 @@ export function emptyIndex (): Index {
     resting: new Map(),
     wakeAtMs: Infinity,
     restarts: new Alarms(),
+    avoiding: new Alarms(),
     restarting: new Map(),
     deadlines: new Alarms(),
     heard: new Set(),
@@ -186,6 +189,12 @@ function place (state: CoordinatorState, task: TaskEntry): void {
     index.restarts.delete(task)
   }
 
+  if (isWaiting && task.avoids != null && task.avoids.size > 0) {
+    index.avoiding.set(task, Math.min(...task.avoids.values()))
+  } else {
+    index.avoiding.delete(task)
+  }
+
   setRestarting(state, task, isWaiting && !isHeldUp && isPaused(task) && task.target != null ? [task.target] : NONE)
   enqueue(state, entry, task, isWaiting && !isHeldUp && !isPaused(task))
   // nothing that befalls its worker matters to what cannot begin yet
@@ -218,7 +227,7 @@ function enqueue (state: CoordinatorState, entry: JobEntry, task: TaskEntry, isQ
   const { client } = entry.job
 
   // one that has gone and come back in the same step as well
-  if (track.lane != null && (!isQueued || track.acceptedAtMs !== entry.acceptedAtMs)) {
+  if (track.lane != null && (!isQueued || track.acceptedAtMs !== entry.acceptedAtMs || track.lane.avoids !== avoidKey(task))) {
     const { lane } = track
 
     track.ticket = 0
@@ -238,7 +247,7 @@ function enqueue (state: CoordinatorState, entry: JobEntry, task: TaskEntry, isQ
     let lane = index.lanes.get(key)
 
     if (lane == null) {
-      lane = new Lane(key, task.target, entry)
+      lane = new Lane(key, entry, task)
       index.lanes.set(key, lane)
 
       if (lane.target == null) {
@@ -272,6 +281,7 @@ export function untrack (state: CoordinatorState, entry: JobEntry): void {
     index.fresh.prepared.delete(task)
     index.fresh.ended.delete(task)
     index.restarts.delete(task)
+    index.avoiding.delete(task)
     setRestarting(state, task, NONE)
     enqueue(state, entry, task, false)
     track.workers = move(index.byWorker, task, track.workers, NONE)

@@ -1,6 +1,7 @@
 import { unmetDemand } from '../../../machine/demands.ts'
 import { parseExecutionId, shortJobId } from '../../../model/ids.ts'
 import { formatDuration } from '../../../model/units.ts'
+import { avoidanceOf } from './avoidance.ts'
 import { hasRoom, placesTaken, slotsOf } from './capacity.ts'
 import { unfit } from './fit.ts'
 import { isBehind } from './map-lists.ts'
@@ -74,6 +75,12 @@ export function obstacleOf (state: CoordinatorState, entry: JobEntry, task: Task
 
   if (isHeldFrom(entry, task, worker.info.peerId)) {
     return 'has another task of this job'
+  }
+
+  const avoided = avoidanceOf(task, worker.info.peerId, nowMs)
+
+  if (avoided != null) {
+    return avoided
   }
 
   if (worker.retryAtMs > nowMs) {

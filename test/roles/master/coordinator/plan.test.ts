@@ -131,9 +131,10 @@ const jobs = fc.record({
   hasFiles: fc.boolean(),
   items: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }),
   isMap: fc.boolean(),
+  isRetried: fc.boolean(),
   memoryBytes: fc.constantFrom(2 ** 20, 2 ** 30),
   priority: fc.integer({ min: -1, max: 1 })
-}).map(({ kind, client, placement, hasFiles, items, isMap, memoryBytes, priority }) => exampleJob(99, {
+}).map(({ kind, client, placement, hasFiles, items, isMap, isRetried, memoryBytes, priority }) => exampleJob(99, {
   kind,
   client,
   placement,
@@ -141,6 +142,7 @@ const jobs = fc.record({
   limits: { memoryBytes },
   ...(hasFiles ? {} : { payload: undefined }),
   ...(kind === 'exec' && placement.on === 'any' && items != null ? { each: { items: Array.from({ length: items }, (_, at) => `${at}`) } } : {}),
+  ...(kind === 'exec' && isRetried && !(placement.on === 'all' && isMap) ? { retry: { when: 'on-failure' as const, max: 5, backoffMs: 5, maxBackoffMs: 5 } } : {}),
   ...(kind === 'exec' && placement.on === 'all' && isMap
     ? { commands: [command(), command()], map: { lists: [{ where: [], entries: [{ command: 0 }, { command: 1 }] }, { worker: 'a', where: [], entries: [{ command: 1 }] }] } }
     : {})
@@ -150,12 +152,12 @@ const workers = fc.tuple(...NAMES.map(name => fc.record({ slots: fc.integer({ mi
   .map(found => found.flat())
 type Happening =
   | { kind: 'accept', job: Job }
-  | { kind: 'answer', at: number, how: 'ready' | 'started' | 'done' | 'busy' }
+  | { kind: 'answer', at: number, how: 'ready' | 'started' | 'done' | 'not-run' | 'busy' }
   | { kind: 'drain' | 'worker-gone' | 'back', at: number }
   | { kind: 'later', ms: number }
 const happenings: fc.Arbitrary<Happening[]> = fc.array(fc.oneof<Array<fc.MaybeWeightedArbitrary<Happening>>>(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('accept' as const), job: jobs }) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('answer' as const), at: fc.nat(9), how: fc.constantFrom('ready' as const, 'started' as const, 'done' as const, 'busy' as const) }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('answer' as const), at: fc.nat(9), how: fc.constantFrom('ready' as const, 'started' as const, 'done' as const, 'not-run' as const, 'busy' as const) }) },
   fc.record({ kind: fc.constantFrom('drain' as const, 'worker-gone' as const, 'back' as const), at: fc.nat(4) }),
   fc.record({ kind: fc.constant('later' as const), ms: fc.constantFrom(10, 600, 2_000) })
 ), { maxLength: 25 })
@@ -188,7 +190,7 @@ function after (infos: WorkerInfo[], story: Happening[]): Play {
   return play
 }
 
-function answer (play: Play, open: CoordinatorEffect[], { at, how }: { at: number, how: 'ready' | 'started' | 'done' | 'busy' }): CoordinatorEffect[] {
+function answer (play: Play, open: CoordinatorEffect[], { at, how }: { at: number, how: 'ready' | 'started' | 'done' | 'not-run' | 'busy' }): CoordinatorEffect[] {
   const said = open.filter(effect => effect.kind === 'ask' || effect.kind === 'start')
   const effect = said[at % Math.max(said.length, 1)]
 
@@ -203,7 +205,8 @@ function answer (play: Play, open: CoordinatorEffect[], { at, how }: { at: numbe
     case 'ready': return play.step({ kind: 'answer', worker, execution: executions[0]!, reply: { kind: 'ready', leaseMs: 5_000, hasPayload: true } })
     case 'busy': return play.step({ kind: 'answer', worker, execution: executions[0]!, reply: { kind: 'busy', reason: 'busy' } })
     case 'started': return play.step({ kind: 'outcomes', worker, outcomes: executions.map(execution => ({ execution, outcome: { kind: 'started' } })) })
-    case 'done': return play.step({ kind: 'result', key: { job: job!, task: task!, worker, attempt: Number(attempt) }, outcome: 'done' })
+    case 'done':
+    case 'not-run': return play.step({ kind: 'result', key: { job: job!, task: task!, worker, attempt: Number(attempt) }, outcome: how })
   }
 }
 

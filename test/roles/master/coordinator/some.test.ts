@@ -37,6 +37,31 @@ describe('a job for some workers', () => {
     expect(() => freezeTargets(play.state, exampleJob(1, some(3)))).toThrow('only 2 can take this job: c: no box')
   })
 
+  it('takes back what another coordinator gave to a worker that has one here, once that says it has not begun', () => {
+    const play = new Play()
+    const job = exampleJob(1, some(2))
+
+    play.register(workerInfo('a', { slots: 2 }))
+    play.register(workerInfo('b'))
+
+    const [first, second] = started(play.accept(job)).map(parseExecutionId)
+
+    expect([first?.worker, second?.worker]).toEqual(['12D3a', '12D3b'])
+    play.step({ kind: 'outcomes', worker: '12D3a', outcomes: [{ execution: play.execution(job, '1', '12D3a'), outcome: { kind: 'started' } }] })
+    // refused there, and given to this one on the other side of a partition
+    play.step({ kind: 'outcomes', worker: '12D3b', outcomes: [{ execution: play.execution(job, '2', '12D3b'), outcome: { kind: 'refused', reason: 'no' } }] })
+
+    const execution = play.execution(job, '2', '12D3a')
+
+    expect(play.step({ kind: 'assigned', key: parseExecutionId(execution) })).toContainEqual({ kind: 'ask', worker: '12D3a', execution })
+
+    const effects = play.step({ kind: 'answer', worker: '12D3a', execution, reply: { kind: 'ready', leaseMs: 5_000, hasPayload: true } })
+
+    expect(effects).toContainEqual({ kind: 'rollback', worker: '12D3a', execution })
+    expect(started(effects)).toEqual([])
+    expect(play.state.jobs.get(job.id)?.tasks.get('2')?.state).toBe('queued')
+  })
+
   it('is at different workers whatever they say, and ends on different ones', () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 0, max: 3 }), fc.boolean(), fc.array(fc.record({ what: fc.constantFrom('busy', 'fail', 'end', 'end', 'ready', 'register'), at: fc.nat(20) }), { maxLength: 60 }), (count, more, files, events) => {
       const play = new Play()
