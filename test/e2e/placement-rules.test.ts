@@ -77,6 +77,24 @@ describe('rules of handing out', () => {
     await eventually('its program is gone', async () => (await processesWith('3741')).length === 0)
   })
 
+  it('--retry leaves out for a while each worker that could not run it, and says so', async () => {
+    await mesh.run(['exec', '--retry', '9:0', '--detach', '--name', 'nowhere', 'no-such-program'])
+
+    let shown = ''
+
+    await eventually('both are left out', async () => {
+      const { stdout, stderr } = await mesh.run(['show', 'nowhere'])
+
+      shown = stdout + stderr
+
+      return /not on lab-\d for .*, lab-\d for /.test(shown)
+    }, () => shown)
+
+    expect(shown).toMatch(/not-run \(.*no-such-program.*\): restart \d of 9, not on lab-\d for /)
+    expect(shown).toMatch(/lab-\d: could not run it \(.*no-such-program.*\): is asked again in [\d.]+ m?s, and others come first/)
+    expect((await mesh.run(['cancel', 'nowhere'])).code).toBe(0)
+  })
+
   it('--each --retry counts every item once, whose worker is killed meanwhile as well', async () => {
     const items = Array.from({ length: 12 }, (_, at) => `item-${at}`)
     const command = mesh.start(['exec', '--retry', '3:100ms', '-k', ...shell('sleep 0.2; echo "$1"'), ':::', ...items])
