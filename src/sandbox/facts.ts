@@ -1,6 +1,7 @@
 import { existsSync, readlinkSync } from 'node:fs'
 import { release } from 'node:os'
 import { MeshmarkError } from '../model/errors.ts'
+import { isOlderThan } from './kernel.ts'
 import { BOX_UID, WRITABLE } from './layout.ts'
 import { NAMESPACES } from './namespaces.ts'
 import type { SandboxFacts } from '../model/machine.ts'
@@ -45,13 +46,6 @@ export function factsOf (files: LoadedBoxFiles, ground: Ground | undefined, seen
       ...(isOlderThan(release(), 5, 14) ? ['the limit of processes counts those of other boxes as well: the kernel is older than 5.14'] : [])
     ]
   }
-}
-
-/** `6.1.0-18-amd64` */
-export function isOlderThan (kernel: string, major: number, minor: number): boolean {
-  const [ownMajor = 0, ownMinor = 0] = kernel.split('.').map(part => parseInt(part, 10))
-
-  return ownMajor < major || (ownMajor === major && ownMinor < minor)
 }
 
 export function missingProtections (seen: RunnerFacts): string[] {

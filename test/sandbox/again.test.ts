@@ -74,6 +74,13 @@ for (const { who, options, possible } of KINDS) {
       )
     })
 
+    it('finds nothing that was noted on the folders themselves', async () => {
+      const note = python('import os\nfor folder in ("/work", "/tmp", "/dev/shm"):\n  print(os.listxattr(folder), os.stat(folder).st_mtime < 2)\n  try: os.setxattr(folder, "user.note", b"x")\n  except OSError: pass\n  os.utime(folder, (1, 1))')
+      const times = await series([note, note, note, note])
+
+      expect(times.map(({ stdout }) => stdout)).toEqual(times.map(() => '[] False\n'.repeat(3)))
+    })
+
     it('finds nobody who has stayed: not in the background, as a daemon, stopped, nor of a bomb', async () => {
       await around(
         named(sh('sleep 1000 & setsid sleep 1000 & (trap "" TERM HUP; exec sleep 1000) &')),

@@ -211,7 +211,9 @@ export class LiveOutputs implements Outputs {
   }
 
   finish (): Printed {
-    // All who could write are gone; what is in the pipes is all there is.
+    // All who could write are gone with this; what is in the pipes is all there is, and they end there.
+    this.#launcher.closeStdio()
+
     for (const [index, fd] of this.#fds.entries()) {
       while (!this.#exceeded && this.#passOn(index)) { /* until it is empty */ }
       closeSync(fd)

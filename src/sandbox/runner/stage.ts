@@ -1,6 +1,8 @@
 import { chmodSync, mkdirSync, statfsSync, statSync, symlinkSync } from 'node:fs'
+import { release } from 'node:os'
 import { join } from 'node:path'
 import { DATA_FOLDER } from '../../model/data.ts'
+import { isOlderThan } from '../kernel.ts'
 import { BOX, BOX_USER, WRITABLE } from '../layout.ts'
 import type { LimitName, Limits } from '../../model/limits.ts'
 import type { RunnerTask } from '../protocol.ts'
@@ -10,6 +12,9 @@ import type { Stagehand } from './stagehand.ts'
 /** Beyond the limit, so that who exceeds it can be told from who meets it. */
 const SPARE_BYTES = 1024 * 1024
 const SPARE_INODES = 64
+
+/** Before Linux 6.13, what changed twice within some milliseconds may look as if it had changed once. */
+const TELLS_CHANGES_APART = !isOlderThan(release(), 6, 13)
 
 /** What the folders of a box hold before there is a task. */
 const IDLE = { tmpBytes: 16 * 1024 * 1024, tmpInodes: 1_000 }
@@ -34,6 +39,8 @@ export class Stage {
   #java = false
   #data = false
   #used = true
+  /** There is room for something else than what is wanted. */
+  #resized = false
   #folders: readonly Folder[] = []
 
   constructor (stagehand: Stagehand, identity: Identity) {
@@ -48,7 +55,11 @@ export class Stage {
     this.#java = commands.some(({ argv }) => argv.some(word => JAVA.test(word)))
     this.#limits = limits
     this.#used = true
-    this.#folders = []
+    this.#resized = true
+
+    if (this.#data) {
+      this.#folders = []
+    }
   }
 
   /** What a copy of the payload takes. */
@@ -67,13 +78,14 @@ export class Stage {
     if (this.#used || contents !== this.#laid) {
       const stale = WRITABLE.filter((_, index) => this.#isStale(index, contents))
 
-      this.#stagehand.renew(stale, {
+      this.#stagehand.renew(stale, this.#resized ? WRITABLE.filter(path => !stale.includes(path)) : [], {
         bytes: this.#limits.tmpBytes + SPARE_BYTES,
         inodes: this.#limits.tmpInodes + SPARE_INODES,
         payloadBytes: contents?.roomBytes ?? 0,
         payloadInodes: contents?.entries ?? 0
       })
       this.#used = false
+      this.#resized = false
       this.#laid = contents
 
       if (this.#java) {
@@ -94,9 +106,12 @@ export class Stage {
     }
   }
 
-  /** For another execution: nothing is compared, everything is new. */
+  /** For another execution: everything is new, but for what certainly nobody has changed. */
   renewAll (alive: () => void): void {
-    this.#folders = []
+    if (!TELLS_CHANGES_APART) {
+      this.#folders = []
+    }
+
     this.#used = true
     this.renew(alive)
   }
@@ -112,7 +127,9 @@ export class Stage {
     const path = WRITABLE[index]
     const before = this.#folders[index]
 
-    if (path == null || before == null || (path === BOX.work && (contents !== this.#laid || (contents?.entries ?? 0) > 0)) || (path === BOX.tmp && this.#java)) {
+    const holds = (contents?.entries ?? 0) + (this.#laid?.entries ?? 0) > 0
+
+    if (path == null || before == null || (path === BOX.work && holds) || (path === BOX.tmp && this.#java)) {
       return true
     }
 

@@ -59,14 +59,15 @@ export function attend (libc: Libc, cell: SharedArrayBuffer): number {
   for (;;) {
     Atomics.wait(words, ASKED, IDLE)
 
-    const [a = 0, b = 0, c = 0, d = 0, e = 0] = numbers
+    const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = numbers
     const asked = Atomics.load(words, ASKED)
     let answer = 0
 
     try {
       switch (asked) {
         case RENEW:
-          renew(libc, WRITABLE.filter((_, index) => (e & (1 << index)) !== 0), { bytes: a, inodes: b, payloadBytes: c, payloadInodes: d }, mounted)
+          resize(libc, foldersIn(f), { bytes: a, inodes: b, payloadBytes: c, payloadInodes: d })
+          renew(libc, foldersIn(e), { bytes: a, inodes: b, payloadBytes: c, payloadInodes: d }, mounted)
           mounted = true
           break
         case OUTPUTS:
@@ -76,7 +77,7 @@ export function attend (libc: Libc, cell: SharedArrayBuffer): number {
           templates = openTemplates(libc, templates, { bytes: a, inodes: b })
           break
         case SEAL:
-          remountTemplates(libc, templates, MS_RDONLY)
+          remount(libc, BOX.template, templates, MS_RDONLY)
           break
         case COUNTERS:
           numbers.set(openCounters(libc, a))
@@ -98,17 +99,33 @@ export function attend (libc: Libc, cell: SharedArrayBuffer): number {
 /** Fresh, empty folders where programs write. All programs of the last run are gone. */
 function renew (libc: Libc, folders: readonly string[], size: StageSize, mounted: boolean): void {
   for (const path of folders) {
-    const own = path === BOX.work
-    const bytes = size.bytes + (own ? size.payloadBytes : 0)
-    const inodes = size.inodes + (own ? size.payloadInodes : 0)
-
     if (mounted) {
       // Whoever still has it open keeps it to itself.
       check(libc, `umount ${path}`, libc.umount2(path, MNT_DETACH))
     }
 
-    mountTmpfs(libc, path, `mode=${own ? '0755' : '1777'},uid=${BOX_UID},gid=${BOX_UID},size=${bytes},nr_inodes=${inodes}`)
+    mountTmpfs(libc, path, `mode=${path === BOX.work ? '0755' : '1777'},uid=${BOX_UID},gid=${BOX_UID},${roomOptions(roomOf(path, size))}`)
   }
+}
+
+/** They are empty, and stay what they are. */
+function resize (libc: Libc, folders: readonly string[], size: StageSize): void {
+  for (const path of folders) {
+    remount(libc, path, roomOf(path, size), 0)
+  }
+}
+
+function roomOf (path: string, { bytes, inodes, payloadBytes, payloadInodes }: StageSize): Room {
+  return path === BOX.work ? { bytes: bytes + payloadBytes, inodes: inodes + payloadInodes } : { bytes, inodes }
+}
+
+/** Of a set of folders. */
+function foldersIn (mask: number): readonly string[] {
+  return WRITABLE.filter((_, index) => (mask & (1 << index)) !== 0)
+}
+
+function maskOf (folders: ReadonlyArray<typeof WRITABLE[number]>): number {
+  return folders.reduce((mask, path) => mask | (1 << WRITABLE.indexOf(path)), 0)
 }
 
 /** Returns a descriptor of a folder that no path leads to: it is detached at once and lives as long as the descriptor. */
@@ -137,14 +154,14 @@ function openTemplates (libc: Libc, before: Room, more: Room): Room {
   if (before.bytes === 0) {
     mountTmpfs(libc, BOX.template, `mode=0755,uid=${BOX_UID},gid=${BOX_UID},${roomOptions(room)}`)
   } else {
-    remountTemplates(libc, room, 0)
+    remount(libc, BOX.template, room, 0)
   }
 
   return room
 }
 
-function remountTemplates (libc: Libc, room: Room, flags: number): void {
-  check(libc, `remount ${BOX.template}`, libc.mount('tmpfs', BOX.template, 'tmpfs', MS_REMOUNT | MS_NOSUID | MS_NODEV | flags, roomOptions(room)))
+function remount (libc: Libc, path: string, room: Room, flags: number): void {
+  check(libc, `remount ${path}`, libc.mount('tmpfs', path, 'tmpfs', MS_REMOUNT | MS_NOSUID | MS_NODEV | flags, roomOptions(room)))
 }
 
 function roomOptions ({ bytes, inodes }: Room): string {
@@ -192,15 +209,14 @@ export class Stagehand {
    * whatever it starts, is in the new working copy.
    *
    * @param folders - of WRITABLE; all of them the first time
+   * @param kept - those that stay, and get this size
    */
-  renew (folders: ReadonlyArray<typeof WRITABLE[number]>, size: StageSize): void {
-    if (folders.length === 0) {
+  renew (folders: ReadonlyArray<typeof WRITABLE[number]>, kept: ReadonlyArray<typeof WRITABLE[number]>, size: StageSize): void {
+    if (folders.length + kept.length === 0) {
       return
     }
 
-    const which = folders.reduce((mask, path) => mask | (1 << WRITABLE.indexOf(path)), 0)
-
-    if (this.#ask(RENEW, size.bytes, size.inodes, size.payloadBytes, size.payloadInodes, which) < 0) {
+    if (this.#ask(RENEW, size.bytes, size.inodes, size.payloadBytes, size.payloadInodes, maskOf(folders), maskOf(kept)) < 0) {
       throw new Error('the folders of the box could not be renewed')
     }
 

@@ -12,8 +12,9 @@ const SHARED_BYTES = 64
 export const shared: SharedArrayBuffer = isMainThread ? new SharedArrayBuffer(SHARED_BYTES) : workerData as SharedArrayBuffer
 
 if (isMainThread) {
+  // by default Node.js warns of each descriptor that it closes and has not opened, in an error for an event loop that never turns here
   // eslint-disable-next-line no-new -- it lives until the process ends
-  new Worker(__filename, { workerData: shared })
+  new Worker(__filename, { workerData: shared, trackUnmanagedFds: false })
 }
 
 export { isMainThread }
