@@ -47,8 +47,9 @@ const MAX_MOVES = 8
 
 /** Puts are refused while there is less than this on the disk: the database needs room to tidy up. */
 const RESERVE_BYTES = 1024 * 1024
-const PAGE_BYTES = 256 * 1024
-const PAGE_ENTRIES = 256
+/** Few are read as a rule; whoever goes on reads many. */
+const FIRST_PAGE = { entries: 256, bytes: 256 * 1024 }
+const NEXT_PAGE = { entries: 4096, bytes: 1024 * 1024 }
 const PAGE_KEYS = 4096
 
 /**
@@ -189,8 +190,8 @@ export class Journal {
     let given = 0
     let bounds: { gt?: string, gte?: string, lt: string } = gt != null && gt > prefix ? { gt, lt: prefix + LAST } : { gte: prefix, lt: prefix + LAST }
 
-    while (given < limit) {
-      const page = await this.#page(bounds, reverse)
+    for (let size = FIRST_PAGE; given < limit; size = NEXT_PAGE) {
+      const page = await this.#page(bounds, reverse, size)
       const last = page.at(-1)?.[0]
 
       if (last == null) {
@@ -201,7 +202,8 @@ export class Journal {
 
       for (const [key, stored] of page) {
         const hidden = key === VERSION_KEY || (key.startsWith(DAMAGED_PREFIX) && !prefix.startsWith(DAMAGED_PREFIX))
-        const value = hidden ? undefined : await this.#decode(key, stored)
+        // most are as they were written, and there may be millions
+        const value = hidden ? undefined : decodeRecord(key, stored) ?? await this.#decode(key, stored)
 
         if (value != null) {
           yield { key, value }
@@ -249,12 +251,12 @@ export class Journal {
   }
 
   /** A new iterator for every page, because the database may be opened anew between two of them. */
-  async #page (bounds: { gt?: string, gte?: string, lt: string }, reverse: boolean): Promise<Array<[string, Buffer]>> {
+  async #page (bounds: { gt?: string, gte?: string, lt: string }, reverse: boolean, { entries, bytes }: typeof NEXT_PAGE): Promise<Array<[string, Buffer]>> {
     return this.#read(async level => {
-      const iterator = level.iterator({ ...bounds, reverse, highWaterMarkBytes: PAGE_BYTES })
+      const iterator = level.iterator({ ...bounds, reverse, highWaterMarkBytes: bytes })
 
       try {
-        return await iterator.nextv(PAGE_ENTRIES)
+        return await iterator.nextv(entries)
       } finally {
         await iterator.close()
       }
@@ -264,7 +266,7 @@ export class Journal {
   async #verify (): Promise<void> {
     let bounds: { gt?: string, gte?: string, lt: string } = { gte: '', lt: LAST }
 
-    for (let page = await this.#page(bounds, false); page.length > 0; page = await this.#page(bounds, false)) {
+    for (let page = await this.#page(bounds, false, NEXT_PAGE); page.length > 0; page = await this.#page(bounds, false, NEXT_PAGE)) {
       for (const [key, stored] of page) {
         // most are as they were written, and there may be millions
         if (decodeRecord(key, stored) == null && key !== VERSION_KEY && !key.startsWith(DAMAGED_PREFIX)) {
