@@ -1,12 +1,13 @@
 import { render } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { signIn, type App } from './live/app.ts'
 import { ApiError } from './api/link.ts'
 import { findToken, keepToken, tokenOfAddress } from './api/session.ts'
 import { AppContext, useFragment, useStore } from './parts/hooks.ts'
 import { Later } from './parts/later.tsx'
 import { Empty, Failure, Loading } from './parts/notice.tsx'
-import { hrefOf, parseRoute, type Route } from './state/route.ts'
+import { focusTitle, Title } from './parts/title.tsx'
+import { hrefOf, parseRoute, placeOf, type Route } from './state/route.ts'
 import { Activity } from './views/activity.tsx'
 import { Compare } from './views/compare.tsx'
 import { Frame } from './views/frame.tsx'
@@ -74,7 +75,7 @@ function Page ({ token }: { token: string | undefined }) {
     ? <main id='main'><Loading what='the mesh' /></main>
     : unreachable != null
       ? <main id='main'><Failure title='The master does not answer' detail={unreachable} onRetry={resume} /></main>
-      : <SignIn key={problem} problem={problem} onToken={enter} />
+      : <SignIn key={problem} problem={problem} onToken={async token => enter(token).then(focusTitle)} />
 }
 
 function SignedIn ({ app, onLeave, onToken }: { app: App, onLeave: (why?: string) => void, onToken: (token: string) => Promise<void> }) {
@@ -86,6 +87,17 @@ function SignedIn ({ app, onLeave, onToken }: { app: App, onLeave: (why?: string
       keepToken(undefined)
     }
   }, [phase])
+
+  const place = placeOf(route)
+  const shown = useRef(place)
+
+  // whoever goes to another view is there with the keyboard too; who opens the page begins at its beginning
+  useLayoutEffect(() => {
+    if (shown.current !== place) {
+      shown.current = place
+      focusTitle()
+    }
+  }, [place])
 
   useEffect(() => { document.title = `${TITLES[route.view]} · Meshmark` }, [route.view])
 
@@ -106,7 +118,7 @@ function viewOf (route: Route) {
     case 'history': return <History name={route.name} />
     case 'activity': return <Activity />
     case 'submit': return <Later what='the form' load={async () => import('./views/submit.tsx')}>{({ SubmitPage }) => <SubmitPage from={route.from} />}</Later>
-    case 'unknown': return <><h1>Not found</h1><Empty title='There is no such view'><p><a href={hrefOf({ view: 'mesh' })}>To the mesh</a></p></Empty></>
+    case 'unknown': return <><Title>Not found</Title><Empty title='There is no such view'><p><a href={hrefOf({ view: 'mesh' })}>To the mesh</a></p></Empty></>
   }
 }
 

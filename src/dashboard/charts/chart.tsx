@@ -1,7 +1,9 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { Action } from '../parts/action.tsx'
 import { Failure, Loading } from '../parts/notice.tsx'
+import { zonedInstant } from '../text/times.ts'
 import { save } from '../parts/save.ts'
+import { Scroll } from '../parts/scroll.tsx'
 import { measureInBrowser, onLookChange, palettes } from './look.ts'
 import { waitToDraw } from './pace.ts'
 import type { ComponentChildren } from 'preact'
@@ -106,7 +108,7 @@ function Picture ({ engine, label, data, build, tip, onDrawn }: PictureProps) {
     let isOver = false
 
     const draw = async (): Promise<void> => {
-      const look: Look = { ...palettes(), width: Math.max(MIN_WIDTH, Math.floor(width)), measure: measureInBrowser }
+      const look: Look = { ...palettes(), width: Math.max(MIN_WIDTH, Math.floor(width)), measure: measureInBrowser, clock: zonedInstant }
       const spec = latest.current.build(engine, look)
       const next = document.createElement('div')
       const made = await engine.drawInto(next, spec, (datum, x, y) => {
@@ -194,7 +196,7 @@ function Picture ({ engine, label, data, build, tip, onDrawn }: PictureProps) {
 
 function PlainTable ({ label, table: { columns, rows } }: { label: string, table: ChartTable }) {
   return (
-    <div class='scroll chart-table' tabIndex={0} role='region' aria-label={label}>
+    <Scroll label={label} class='scroll chart-table'>
       <table class='plain'>
         <thead><tr>{columns.map(({ title, align }) => <th key={title} scope='col' class={align}>{title}</th>)}</tr></thead>
         <tbody>
@@ -203,7 +205,7 @@ function PlainTable ({ label, table: { columns, rows } }: { label: string, table
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
 }
 

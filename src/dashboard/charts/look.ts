@@ -33,7 +33,7 @@ export function palettes (): { theme: Theme, palette: Palette } {
       text,
       muted: of('--dim', 'CanvasText'),
       grid: of('--line', 'GrayText'),
-      ...matchMedia('(prefers-contrast: more)').matches || isForced ? { neutral: text } : {}
+      ...matchMedia('(prefers-contrast: more)').matches || isForced ? { neutral: text, edge: text } : {}
     }
   }
 }

@@ -1,13 +1,22 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 
-/** A button that puts a text on the clipboard, and says whether it did. */
-export function Copy ({ text, label = 'Copy' }: { text: string, label?: string }) {
+/** How long it stands there that a text was copied. */
+const SHOWN_MS = 4_000
+
+/** A button that puts a text on the clipboard, and says whether it did. `name`: of the button, where there are several. */
+export function Copy ({ text, label = 'Copy', name }: { text: string, label?: string, name?: string }) {
   const [words, setWords] = useState('')
 
+  useEffect(() => {
+    const timer = setTimeout(() => { setWords('') }, SHOWN_MS)
+
+    return () => { clearTimeout(timer) }
+  }, [words])
+
   return (
-    <span class='action'>
-      <button type='button' onClick={() => { void copy(text).then(() => { setWords('Copied') }, () => { setWords('Not copied: select it, and copy it by hand') }) }}>{label}</button>
+    <span class='action copy'>
       <span class='dim' role='status'>{words}</span>
+      <button type='button' aria-label={name} onClick={() => { void copy(text).then(() => { setWords('Copied') }, () => { setWords('Not copied: select it, and copy it by hand') }) }}>{label}</button>
     </span>
   )
 }
@@ -18,6 +27,7 @@ async function copy (text: string): Promise<void> {
     return navigator.clipboard.writeText(text)
   }
 
+  const before = document.activeElement
   const field = document.createElement('textarea')
 
   field.value = text
@@ -32,5 +42,9 @@ async function copy (text: string): Promise<void> {
     }
   } finally {
     field.remove()
+
+    if (before instanceof HTMLElement) {
+      before.focus()
+    }
   }
 }

@@ -16,6 +16,22 @@ export function useApp (): App {
   return app
 }
 
+const kept = new WeakMap<App, Map<string, unknown>>()
+
+/** A choice that is still made when its view has been left and is come back to. */
+export function useKept<T> (key: string, initial: T): [T, (value: T) => void] {
+  const app = useApp()
+  const own = kept.get(app) ?? new Map<string, unknown>()
+  const [value, setValue] = useState(own.has(key) ? own.get(key) as T : initial)
+
+  kept.set(app, own)
+
+  return [value, value => {
+    own.set(key, value)
+    setValue(value)
+  }]
+}
+
 /** Draws again when the value changes. */
 export function useStore<T> (store: Store<T>): T {
   const [, draw] = useState({})

@@ -1,3 +1,4 @@
+import { Copy } from './copy.tsx'
 import type { ComponentChildren } from 'preact'
 
 /** There is nothing to show, and what to do about it. */
@@ -22,5 +23,5 @@ export function Failure ({ title, detail, onRetry }: { title: string, detail: st
 
 /** A line for a terminal, to be copied. */
 export function CommandLine ({ children }: { children: string }) {
-  return <code class='command-line' tabIndex={0}>{children}</code>
+  return <div class='command-line'><code>{children}</code><Copy text={children} name={`Copy: ${children}`} /></div>
 }

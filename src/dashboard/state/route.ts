@@ -38,6 +38,15 @@ export function parseRoute (fragment: string): Route {
   }
 }
 
+/** What a view is of: of the same, only a part changes. */
+export function placeOf (route: Route): string {
+  switch (route.view) {
+    case 'job': return `job ${route.id}`
+    case 'submit': return `submit ${route.from ?? ''}`
+    default: return route.view
+  }
+}
+
 export function hrefOf (route: Exclude<Route, { view: 'unknown' }>): string {
   switch (route.view) {
     case 'mesh': return route.worker == null ? '#/mesh' : `#/mesh/${encodeURIComponent(route.worker)}`

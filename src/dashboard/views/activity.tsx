@@ -1,8 +1,10 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { formatDuration } from '../../model/units.ts'
 import { Chart, type ChartTable } from '../charts/chart.tsx'
+import { Count } from '../parts/announce.tsx'
 import { useApp, useNow } from '../parts/hooks.ts'
 import { CommandLine, Empty, Failure, Loading } from '../parts/notice.tsx'
+import { Title } from '../parts/title.tsx'
 import { Activities, chosenChanges, type ChangeRecord } from '../state/activity.ts'
 import type { Profile } from '../../report/profile-file.ts'
 import type * as Engine from '../charts/engine.ts'
@@ -60,7 +62,7 @@ export function Activity () {
 
   return (
     <>
-      <h1>Activity</h1>
+      <Title>Activity</Title>
       <div class='tools' role='search' aria-label='Activity'>
         <label>
           Of{' '}
@@ -69,7 +71,7 @@ export function Activity () {
           </select>
         </label>
         <label>Find <input type='search' value={words} placeholder='worker' onInput={event => { setWords(event.currentTarget.value) }} /></label>
-        <span class='tools-count' role='status'>{chosen.shown < chosen.workers ? `${chosen.shown} of ${chosen.workers} workers, by name` : `${chosen.workers} workers`}</span>
+        <Count words={chosen.shown < chosen.workers ? `${chosen.shown} of ${chosen.workers} workers, by name` : `${chosen.workers} ${chosen.workers === 1 ? 'worker' : 'workers'}`} choice={words} />
       </div>
       {error != null
         ? <Failure title='The recording does not come' detail={error} onRetry={() => { setAttempt(attempt + 1) }} />

@@ -1,6 +1,6 @@
-import { useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Action } from '../parts/action.tsx'
-import { Copy } from '../parts/copy.tsx'
+import { announce } from '../parts/announce.tsx'
 import { useApp, useNow, useStore } from '../parts/hooks.ts'
 import { Mark } from '../parts/mark.tsx'
 import { CommandLine } from '../parts/notice.tsx'
@@ -20,9 +20,20 @@ const SHOWN = 8
 export function AddWorker () {
   const { link } = useApp()
   const [invitation, setInvitation] = useState<Invitation>()
+  const place = useRef<HTMLDivElement>(null)
+  const wasOpen = useRef(false)
+
+  // what was closed had the keyboard: it goes back to what opened it
+  useLayoutEffect(() => {
+    if (invitation == null && wasOpen.current) {
+      place.current?.querySelector('button')?.focus()
+    }
+
+    wasOpen.current = invitation != null
+  }, [invitation])
 
   return (
-    <div class='add-worker'>
+    <div class='add-worker' ref={place}>
       {invitation == null
         ? (
           <Action
@@ -39,14 +50,19 @@ export function AddWorker () {
 }
 
 function Inviting ({ line, expiresAt, onDone }: Invitation & { onDone: () => void }) {
+  const title = useRef<HTMLHeadingElement>(null)
+
+  useLayoutEffect(() => { title.current?.focus() }, [])
+
   return (
-    <div class='notice notice-narrow inviting'>
+    <div class='notice inviting' role='group' aria-labelledby='inviting-title' onKeyDown={({ key }) => { if (key === 'Escape') { onDone() } }}>
       <div>
+        <h3 id='inviting-title' tabIndex={-1} ref={title}>One more worker</h3>
         <p>Paste this on the new machine, or read it there with a camera. For any number of workers; it is shown this once.</p>
         <CommandLine>{line}</CommandLine>
-        <p><Copy text={line} label='Copy the line' /> <button type='button' onClick={onDone}>Done</button></p>
         <p class='dim'><Left expiresAt={expiresAt} /></p>
         <Newcomers />
+        <button type='button' onClick={onDone}>Done</button>
       </div>
       <QrCode text={line} label='The same line as a QR code' />
     </div>
@@ -70,8 +86,17 @@ function Newcomers () {
 
   const fresh = [...nodes.values()].filter(({ role, peerId }) => role === 'worker' && known.current?.has(peerId) === false)
 
+  // who has come is said, and not what becomes of it
+  useEffect(() => {
+    const latest = fresh.at(-1)
+
+    if (latest != null) {
+      announce(fresh.length === 1 ? `${latest.name} has joined` : `${latest.name} has joined, ${fresh.length} in all`)
+    }
+  }, [fresh.length])
+
   return (
-    <div role='status'>
+    <div>
       {fresh.length === 0
         ? <p class='dim'>Nobody has joined yet.</p>
         : (

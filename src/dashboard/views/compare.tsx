@@ -5,6 +5,7 @@ import { METRIC_NAMES } from '../charts/measured.tsx'
 import { Fetched } from '../parts/fetched.tsx'
 import { useApp, useStore } from '../parts/hooks.ts'
 import { CommandLine, Empty, Loading } from '../parts/notice.tsx'
+import { Title } from '../parts/title.tsx'
 import { joinPlace, splitPlace } from '../state/place.ts'
 import { hrefOf } from '../state/route.ts'
 import { Comparison } from './comparison.tsx'
@@ -18,7 +19,7 @@ export function Compare ({ base, other }: { base?: string, other?: string }) {
   const jobs = useMemo(() => [...mesh.jobs.values()].filter(({ kind, state }) => kind === 'run' && state === 'finished').sort((a, b) => b.acceptedAt - a.acceptedAt), [mesh.jobs])
 
   if (!mesh.hasJobs) {
-    return <><h1>Compare</h1><Loading what='the jobs' /></>
+    return <><Title>Compare</Title><Loading what='the jobs' /></>
   }
 
   const go = (next: { base?: string, other?: string }): void => {
@@ -29,7 +30,7 @@ export function Compare ({ base, other }: { base?: string, other?: string }) {
 
   return (
     <>
-      <h1>Compare</h1>
+      <Title>Compare</Title>
       {jobs.length === 0
         ? <Empty title='No measured job has ended yet'><p>A comparison in pairs of runs comes to a verdict:</p><CommandLine>meshmark compare './old 7' './new 7'</CommandLine></Empty>
         : (

@@ -3,6 +3,7 @@ import { Chart } from '../charts/chart.tsx'
 import { finishedOf } from '../charts/finished.ts'
 import { Fetched } from '../parts/fetched.tsx'
 import { Mark } from '../parts/mark.tsx'
+import { Scroll } from '../parts/scroll.tsx'
 import { splitPlace } from '../state/place.ts'
 import type { Verdict } from '../../measure/verdict.ts'
 import type { Metric } from '../../model/comparison.ts'
@@ -49,7 +50,7 @@ function ComparedTable ({ compared }: { compared: Compared }) {
   const isPairs = kind === 'pairs'
 
   return (
-    <div class='scroll' tabIndex={0} role='region' aria-label={`${other.label} against ${base.label}`}>
+    <Scroll label={`${other.label} against ${base.label}`}>
       <table class='plain'>
         <thead>
           <tr>
@@ -57,6 +58,7 @@ function ComparedTable ({ compared }: { compared: Compared }) {
             <th scope='col' class='right'>{base.label}</th>
             <th scope='col' class='right'>{other.label}</th>
             <th scope='col' class='right'>{isPairs ? 'Ratio ± 95 %' : 'Ratio'}</th>
+            <th scope='col' class='right'>Runs</th>
             {isPairs ? <th scope='col'>Verdict</th> : null}
           </tr>
         </thead>
@@ -67,19 +69,25 @@ function ComparedTable ({ compared }: { compared: Compared }) {
               <td class='right'><SideText line={line} side='base' /></td>
               <td class='right'><SideText line={line} side='other' /></td>
               <td class='right strong'>{line.ratioText}</td>
+              <td class='right'>{runsOf(line)}</td>
               {isPairs ? <td>{line.verdict == null || line.verdictText == null ? null : <Mark tone={TONES[line.verdict]}>{line.verdictText}</Mark>}{line.reason == null ? null : <span class='dim'> {line.reason}</span>}</td> : null}
             </tr>
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
+}
+
+/** Of both sides, where they differ. */
+function runsOf ({ base, other }: ComparedLine): string {
+  return [...new Set([base, other].flatMap(side => side?.runs ?? []))].join(' and ')
 }
 
 function SideText ({ line, side }: { line: ComparedLine, side: 'base' | 'other' }) {
   const found = line[side]
 
-  return found == null ? null : <span title={`${found.command}, ${found.runs} runs`}>{found.text}</span>
+  return found == null ? null : <span title={found.command}>{found.text}</span>
 }
 
 function RatioChart ({ compared }: { compared: Compared }) {

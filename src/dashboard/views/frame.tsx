@@ -1,9 +1,13 @@
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { announce, Announcements } from '../parts/announce.tsx'
 import { Brand } from '../parts/brand.tsx'
 import { hrefOf, type Route } from '../state/route.ts'
 import { useApp, useStore } from '../parts/hooks.ts'
+import { keepFocus } from '../parts/keep-focus.ts'
 import { Mark } from '../parts/mark.tsx'
 import type { ComponentChildren } from 'preact'
 import type { LinkState } from '../api/link-state.ts'
+import type { MeshState } from '../state/mesh.ts'
 import type { Tone } from '../text/states.ts'
 
 const PLACES: ReadonlyArray<{ title: string, href: string, views: ReadonlyArray<Route['view']>, changes?: true }> = [
@@ -18,9 +22,13 @@ const PLACES: ReadonlyArray<{ title: string, href: string, views: ReadonlyArray<
 /** What is around every view: where one can go, and whether what is seen is live. */
 export function Frame ({ route, onSignOut, children }: { route: Route, onSignOut: () => void, children: ComponentChildren }) {
   const app = useApp()
+  const main = useRef<HTMLElement>(null)
+
+  useLayoutEffect(() => keepFocus(main.current!), [])
 
   return (
     <>
+      <Announcements />
       <a class='skip' href='#main' onClick={skip}>Skip to the content</a>
       <header class='frame-head'>
         <Brand />
@@ -31,19 +39,49 @@ export function Frame ({ route, onSignOut, children }: { route: Route, onSignOut
         <span class='who'>{app.who.access === 'read' ? 'read only' : app.who.role}</span>
         <button type='button' class='quiet' onClick={onSignOut}>Sign out</button>
       </header>
-      <main id='main' tabIndex={-1}>{children}</main>
+      <Lost />
+      <main id='main' tabIndex={-1} ref={main}>{children}</main>
     </>
   )
 }
 
-/** Said aloud when it changes: what is on the page may be old. */
+/** Whether what is on the page may be old. */
 function Connection () {
-  const { linkState, mesh } = useApp()
-  const { master } = useStore(mesh)
+  const { linkState, mesh: store } = useApp()
+  const mesh = useStore(store)
   const state = useStore(linkState)
-  const [tone, words] = connectionWords(state, master)
+  const [tone, words] = connectionWords(state, mesh.master)
 
-  return <span class='connection' role='status' title={state.detail}><Mark tone={tone}>{words}</Mark></span>
+  useConnectionSaid(state.phase, mesh)
+
+  return <span class='connection'><Mark tone={tone}>{words}</Mark></span>
+}
+
+/** Says that the connection is lost, and that it is there again once the next master has told who it is. */
+function useConnectionSaid (phase: LinkState['phase'], mesh: MeshState): void {
+  const before = useRef<MeshState>(undefined)
+
+  useEffect(() => {
+    if (phase === 'moving' || phase === 'waiting') {
+      if (before.current == null) {
+        announce(phase === 'waiting' ? 'No master answers: they are tried again' : `The connection to ${mesh.master ?? 'the master'} is lost: another one is tried`)
+      } else if (phase === 'waiting') {
+        announce('No master answers: they are tried again')
+      }
+
+      before.current = mesh
+    } else if (phase === 'live' && before.current != null && before.current !== mesh) {
+      before.current = undefined
+      announce(`Live again, from ${mesh.master ?? 'a master'}`)
+    }
+  }, [phase, before.current == null || before.current === mesh])
+}
+
+/** What is seen is old, and why: only while nobody answers. */
+function Lost () {
+  const { phase, detail } = useStore(useApp().linkState)
+
+  return phase === 'waiting' ? <p class='lost'><b>What you see may be old.</b> {detail ?? 'No master answers.'}</p> : null
 }
 
 function connectionWords (state: LinkState, master: string | undefined): [Tone, string] {

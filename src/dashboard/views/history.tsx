@@ -7,8 +7,9 @@ import { Chart, type ChartTable } from '../charts/chart.tsx'
 import { MetricChoice, METRIC_NAMES } from '../charts/measured.tsx'
 import { Fetched } from '../parts/fetched.tsx'
 import { useApp, useStore } from '../parts/hooks.ts'
-import { Instant } from '../parts/instant.tsx'
+import { InstantCell } from '../parts/instant.tsx'
 import { CommandLine, Empty, Loading } from '../parts/notice.tsx'
+import { Title } from '../parts/title.tsx'
 import { hrefOf } from '../state/route.ts'
 import { namesOf } from '../state/names.ts'
 import { exactInstant, shortInstant } from '../text/times.ts'
@@ -32,12 +33,12 @@ export function History ({ name }: { name?: string }) {
   const [metric, setMetric] = useState<Metric>('wall')
 
   if (!mesh.hasJobs) {
-    return <><h1>History</h1><Loading what='the jobs' /></>
+    return <><Title>History</Title><Loading what='the jobs' /></>
   }
 
   return (
     <>
-      <h1>History</h1>
+      <Title>History</Title>
       {names.length === 0 && name == null
         ? <Empty title='No measured job has a name yet'><p>Jobs of one name are a history: the same program, measured again and again.</p><CommandLine>meshmark run --name nightly --runs 20 ./program</CommandLine></Empty>
         : (
@@ -150,7 +151,7 @@ function tableOf (tracks: readonly HistoryTrack[], metric: Metric, aheadMs: numb
       return points.map(point => [
         label,
         <a key='job' class='mono' href={hrefOf({ view: 'job', id: point.job })}>{shortJobId(point.job)}</a>,
-        <Instant key='at' at={point.at} aheadMs={aheadMs} />,
+        <InstantCell key='at' at={point.at} aheadMs={aheadMs} />,
         point.runs,
         valueText(point, metric),
         changes.some(({ at }) => measured[at] === point) ? 'begins another level' : ''

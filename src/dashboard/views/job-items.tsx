@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks'
 import { Mark } from '../parts/mark.tsx'
 import { Empty } from '../parts/notice.tsx'
 import { Table } from '../parts/table.tsx'
@@ -6,6 +7,8 @@ import type { JobState } from '../state/job.ts'
 
 /** A job with items: how many are where, and the ones that went wrong. */
 export function JobItems ({ job }: { job: JobState }) {
+  const [chosen, setChosen] = useState<string>()
+  const item = job.failedItems.find(({ task }) => task === chosen)
   const total = job.counts.reduce((sum, { count }) => sum + count, 0)
 
   return (
@@ -15,14 +18,17 @@ export function JobItems ({ job }: { job: JobState }) {
       {job.failedItems.length === 0
         ? <Empty title={job.isOver ? 'Every item ended well' : 'No item has failed so far'} />
         : (
-          <Table
-            label='Items that failed' name='items' rows={job.failedItems} keyOf={({ task }) => task} columns={[
-              { title: 'Item', align: 'right', cell: ({ task }) => task },
-              { title: 'Worker', cell: ({ workerName }) => workerName },
-              { title: 'State', cell: ({ state }) => <Mark tone={taskTone(state)}>{taskWords(state)}</Mark> },
-              { title: 'Why', cell: ({ reason }) => <span title={reason}>{reason}</span> }
-            ]}
-          />
+          <>
+            <Table
+              label='Items that failed' name='items' rows={job.failedItems} keyOf={({ task }) => task} isChosen={({ task }) => task === chosen} columns={[
+                { title: 'Item', align: 'right', cell: ({ task }) => <button type='button' class='link' tabIndex={-1} aria-pressed={task === chosen} onClick={() => { setChosen(task === chosen ? undefined : task) }}>{task}</button> },
+                { title: 'Worker', cell: ({ workerName }) => workerName },
+                { title: 'State', cell: ({ state }) => <Mark tone={taskTone(state)}>{taskWords(state)}</Mark> },
+                { title: 'Why', cell: ({ reason }) => <span title={reason}>{reason}</span> }
+              ]}
+            />
+            {item == null ? null : <div class='notice item'><p class='notice-title'>Item {item.task} on {item.workerName}: {taskWords(item.state)}</p><p>{item.reason}</p></div>}
+          </>
           )}
     </section>
   )

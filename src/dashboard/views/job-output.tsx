@@ -86,7 +86,7 @@ function OutputText ({ output, isLive }: { output: Output, isLive: boolean }) {
     <>
       {output.dropped === 0 ? null : <p class='dim'>Only the end: {formatBytes(output.dropped)} came before.</p>}
       <pre
-        class='output' tabIndex={0} aria-label='Output of the program' ref={box}
+        class='output' role='group' tabIndex={0} aria-label='Output of the program' ref={box}
         onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => { isAtEnd.current = scrollHeight - scrollTop - clientHeight < 24 }}
       >
         {placed(output).map(({ stream, text, at }) => <span key={at} class={stream === 'stderr' ? 'stderr' : undefined}><AnsiText text={text} /></span>)}

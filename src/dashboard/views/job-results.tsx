@@ -7,6 +7,7 @@ import { MeasuredChart, MetricChoice } from '../charts/measured.tsx'
 import { commonUnit, cpuText, medianText, timeDecimals, timeText, unitFor } from '../../report/quantities.ts'
 import { useApp } from '../parts/hooks.ts'
 import { Failure, Loading } from '../parts/notice.tsx'
+import { Scroll } from '../parts/scroll.tsx'
 import type { FullCommand, FullResults, FullWorker } from '../../report/full.ts'
 
 /** What was measured: a row for each command on each worker, in the figures and the words of the command line. */
@@ -74,7 +75,7 @@ function ResultsTable ({ results }: { results: FullResults }) {
   }
 
   return (
-    <div class='scroll' tabIndex={0} role='group' aria-labelledby='results-title'>
+    <Scroll label='Results'>
       <table class='plain'>
         <thead>
           <tr>
@@ -114,6 +115,6 @@ function ResultsTable ({ results }: { results: FullResults }) {
           })}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
 }

@@ -33,7 +33,7 @@ export function JobTasks ({ job, commands, chosen, onChoose, titleOf }: JobTasks
 
 function columnsOf (commands: number, isMeasuring: boolean, onChoose: (task: string) => void, titleOf?: (task: string) => string | undefined): ReadonlyArray<Column<TaskState>> {
   return [
-    { title: 'Worker', cell: ({ view }) => <button type='button' class='link' onClick={() => { onChoose(view.task) }}>{view.workerName === '' ? 'none yet' : view.workerName}</button> },
+    { title: 'Worker', cell: ({ view }) => <button type='button' class='link' tabIndex={-1} onClick={() => { onChoose(view.task) }}>{view.workerName === '' ? 'none yet' : view.workerName}</button> },
     ...(titleOf == null ? [] : [{ title: 'Command', cell: ({ view }: TaskState) => <code title={titleOf(view.task)}>{titleOf(view.task)}</code> }]),
     { title: 'State', cell: ({ view }) => <Mark tone={taskTone(view.state)}>{taskWords(view.state)}</Mark> },
     ...(isMeasuring ? progressColumns(commands) : []),

@@ -1,13 +1,16 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { shortJobId } from '../../model/ids.ts'
 import { entryOf } from '../../model/task-commands.ts'
 import { formatDuration } from '../../model/units.ts'
 import { Action } from '../parts/action.tsx'
+import { announce } from '../parts/announce.tsx'
 import { useApp, useNow, useStore } from '../parts/hooks.ts'
 import { Instant } from '../parts/instant.tsx'
 import { Later } from '../parts/later.tsx'
 import { Mark } from '../parts/mark.tsx'
 import { CommandLine, Failure, Loading } from '../parts/notice.tsx'
+import { Scroll } from '../parts/scroll.tsx'
+import { Title } from '../parts/title.tsx'
 import { hrefOf } from '../state/route.ts'
 import { NO_JOB, type JobState } from '../state/job.ts'
 import { Store } from '../state/store.ts'
@@ -37,18 +40,20 @@ export function JobPage ({ id }: { id: string }) {
   }, [app, id, attempt])
 
   return error != null
-    ? <><h1>Job</h1><Failure title='This job cannot be shown' detail={error} onRetry={() => { setAttempt(attempt + 1) }} /><p><a href={hrefOf({ view: 'jobs' })}>All jobs</a></p></>
+    ? <><Title>Job</Title><Failure title='This job cannot be shown' detail={error} onRetry={() => { setAttempt(attempt + 1) }} /><p><a href={hrefOf({ view: 'jobs' })}>All jobs</a></p></>
     : following == null ? <Waiting id={id} /> : <Live id={id} store={following.job} />
 }
 
 function Waiting ({ id }: { id: string }) {
-  return <><h1>Job {shortJobId(id)}</h1><Loading what='the job' /></>
+  return <><Title>Job {shortJobId(id)}</Title><Loading what='the job' /></>
 }
 
 function Live ({ id, store }: { id: string, store: Store<JobState> }) {
   const job = useStore(store)
   const [task, setTask] = useState<string>()
   const { view = undefined } = job === NO_JOB ? {} : job
+
+  useEnd(job)
 
   if (view == null) {
     return <Waiting id={id} />
@@ -80,6 +85,20 @@ function Live ({ id, store }: { id: string, store: Store<JobState> }) {
   )
 }
 
+/** Says once that a job has come to its end while it was looked at. */
+function useEnd (job: JobState): void {
+  const wasOpen = useRef(false)
+  const { view, isOver } = job
+
+  useEffect(() => {
+    if (isOver && wasOpen.current && view != null) {
+      announce(`${view.job.name ?? `Job ${shortJobId(view.job.id)}`}: ${jobWords({ state: view.state, failed: failedOf(job) })}`)
+    }
+
+    wasOpen.current ||= !isOver && view != null
+  }, [isOver, view == null])
+}
+
 const BAD = ['failed', 'limit', 'not-run', 'interrupted', 'lost']
 
 /** Of a job with items only how many are in which state is known. */
@@ -87,6 +106,10 @@ function failedOf ({ tasks, counts }: JobState): number {
   return tasks.size > 0
     ? [...tasks.values()].filter(({ view }) => BAD.includes(view.state)).length
     : counts.reduce((sum, { state, count }) => BAD.includes(state) ? sum + count : sum, 0)
+}
+
+function pendingWords (pending: readonly string[]): string {
+  return `${pending.join(', ')} will hear of the cancellation when it is back.`
 }
 
 function JobHead ({ view, failed }: { view: JobInfo, failed: number }) {
@@ -100,7 +123,7 @@ function JobHead ({ view, failed }: { view: JobInfo, failed: number }) {
   return (
     <header class='job-head'>
       <div class='section-head'>
-        <h1>{job.name ?? <>Job <span class='mono'>{shortJobId(job.id)}</span></>}</h1>
+        <Title>{job.name ?? <>Job <span class='mono'>{shortJobId(job.id)}</span></>}</Title>
         <Mark tone={jobTone({ state, failed })}>{jobWords({ state, failed })}</Mark>
         {mayChange && job.map == null ? <a class='button' href={hrefOf({ view: 'submit', from: job.id })}>Run again</a> : null}
         {isOver || !mayChange
@@ -108,13 +131,21 @@ function JobHead ({ view, failed }: { view: JobInfo, failed: number }) {
           : (
             <Action
               label='Cancel' busyLabel='Cancelling…' question={{ text: 'What runs is ended, what has not begun never will.', yes: 'Cancel the job', no: 'Let it go on' }}
-              act={async () => { setPending((await link.send<{ pending: string[] }>('DELETE', `/v1/jobs/${encodeURIComponent(job.id)}`)).pending) }}
+              act={async () => {
+                const { pending } = await link.send<{ pending: string[] }>('DELETE', `/v1/jobs/${encodeURIComponent(job.id)}`)
+
+                setPending(pending)
+
+                if (pending.length > 0) {
+                  announce(pendingWords(pending))
+                }
+              }}
             />
             )}
       </div>
-      <div class='job-commands' tabIndex={0} role='group' aria-label={job.commands.length === 1 ? 'Command' : 'Commands'}>
+      <Scroll class='job-commands' label={job.commands.length === 1 ? 'Command' : 'Commands'}>
         {job.commands.map((command, index) => <code key={index} class='job-command'>{command.title}</code>)}
-      </div>
+      </Scroll>
       <p class='job-facts'>
         <span>{job.kind === 'run' ? 'measured' : 'handed out'}</span>
         <span>id <span class='mono'>{shortJobId(job.id)}</span></span>
@@ -122,7 +153,7 @@ function JobHead ({ view, failed }: { view: JobInfo, failed: number }) {
         <span>{view.finishedAt == null ? `for ${formatDuration(Math.max(0, Math.floor((now + aheadMs - view.acceptedAt) / 1_000) * 1_000))}` : `took ${formatDuration(view.finishedAt - view.acceptedAt)}`}</span>
         {view.startSkewNs == null ? null : <span>start skew {(view.startSkewNs / 1e6).toFixed(1)} ms</span>}
       </p>
-      {pending.length === 0 ? null : <p class='field-error' role='status'>{pending.join(', ')} will hear of the cancellation when it is back.</p>}
+      {pending.length === 0 ? null : <p class='field-error'>{pendingWords(pending)}</p>}
     </header>
   )
 }

@@ -1,11 +1,13 @@
-import { useMemo, useState } from 'preact/hooks'
+import { useMemo } from 'preact/hooks'
 import { shortJobId } from '../../model/ids.ts'
 import { formatDuration } from '../../model/units.ts'
-import { useApp, useNow, useStore } from '../parts/hooks.ts'
-import { Instant } from '../parts/instant.tsx'
+import { Count } from '../parts/announce.tsx'
+import { useApp, useKept, useNow, useStore } from '../parts/hooks.ts'
+import { InstantCell } from '../parts/instant.tsx'
 import { Mark } from '../parts/mark.tsx'
 import { CommandLine, Empty, Loading } from '../parts/notice.tsx'
 import { Table, type Column } from '../parts/table.tsx'
+import { Title } from '../parts/title.tsx'
 import { ALL_JOBS, jobLines, type JobChoice } from '../state/jobs.ts'
 import { hrefOf } from '../state/route.ts'
 import { jobTone, jobWords } from '../text/states.ts'
@@ -15,17 +17,17 @@ const STATES: ReadonlyArray<[JobChoice['state'], string]> = [['', 'any'], ['open
 
 export function Jobs () {
   const mesh = useStore(useApp().mesh)
-  const [choice, setChoice] = useState(ALL_JOBS)
+  const [choice, setChoice] = useKept('jobs', ALL_JOBS)
   const rows = useMemo(() => jobLines(mesh.jobs.values(), choice), [mesh.jobs, choice])
   const columns = useMemo(() => columnsOf(mesh.aheadMs), [mesh.aheadMs])
 
   if (!mesh.hasJobs) {
-    return <><h1>Jobs</h1><Loading what='the jobs' /></>
+    return <><Title>Jobs</Title><Loading what='the jobs' /></>
   }
 
   return (
     <>
-      <h1>Jobs</h1>
+      <Title>Jobs</Title>
       {mesh.jobs.size === 0
         ? <Empty title='No jobs yet'><p>A token sees the jobs that were submitted with it; one of an administrator or a reader sees all.</p><CommandLine>meshmark run --runs 20 ./program</CommandLine></Empty>
         : (
@@ -38,7 +40,7 @@ export function Jobs () {
                   {STATES.map(([state, words]) => <option key={state} value={state}>{words}</option>)}
                 </select>
               </label>
-              <span class='tools-count' role='status'>{rows.length === mesh.jobs.size ? `${rows.length} jobs` : `${rows.length} of ${mesh.jobs.size} jobs`}</span>
+              <Count words={rows.length === mesh.jobs.size ? `${rows.length} jobs` : `${rows.length} of ${mesh.jobs.size} jobs`} choice={choice} />
             </div>
             {rows.length === 0
               ? <Empty title='No job fits'><button type='button' onClick={() => { setChoice(ALL_JOBS) }}>Show all {mesh.jobs.size}</button></Empty>
@@ -51,12 +53,12 @@ export function Jobs () {
 
 function columnsOf (aheadMs: number): ReadonlyArray<Column<JobRow>> {
   return [
-    { title: 'Job', cell: job => <a class='mono' href={hrefOf({ view: 'job', id: job.id })}>{shortJobId(job.id)}</a> },
+    { title: 'Job', cell: job => <a class='mono' tabIndex={-1} href={hrefOf({ view: 'job', id: job.id })}>{shortJobId(job.id)}</a> },
     { title: 'State', cell: job => <Mark tone={jobTone(job)}>{jobWords(job)}</Mark> },
     { title: 'What', cell: job => <span title={job.title}>{job.name == null ? null : <b>{job.name}{' '}</b>}{job.title}</span> },
     { title: 'Kind', drop: 1, cell: ({ kind }) => kind === 'run' ? 'measured' : 'handed out' },
     { title: 'Tasks', align: 'right', drop: 2, cell: ({ ended, tasks }) => `${ended} of ${tasks}` },
-    { title: 'Accepted', align: 'right', drop: 2, cell: job => <Instant at={job.acceptedAt} aheadMs={aheadMs} /> },
+    { title: 'Accepted', align: 'right', drop: 2, cell: job => <InstantCell at={job.acceptedAt} aheadMs={aheadMs} /> },
     { title: 'Took', align: 'right', drop: 1, cell: job => <Took job={job} aheadMs={aheadMs} /> }
   ]
 }

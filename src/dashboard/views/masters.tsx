@@ -1,6 +1,7 @@
 import { useApp, useStore } from '../parts/hooks.ts'
 import { Age } from '../parts/instant.tsx'
 import { Mark } from '../parts/mark.tsx'
+import { Scroll } from '../parts/scroll.tsx'
 import { workerTone } from '../text/states.ts'
 import type { NodeState } from '../../http/exchange/mesh-changes.ts'
 
@@ -13,7 +14,7 @@ export function Masters () {
   return (
     <section aria-labelledby='masters-title'>
       <div class='section-head'><h2 id='masters-title'>Masters</h2></div>
-      <div class='scroll' tabIndex={0} role='group' aria-labelledby='masters-title'>
+      <Scroll label='Masters'>
         <table class='plain'>
           <thead><tr><th scope='col'>Master</th><th scope='col'>State</th><th scope='col' class='right'>Term</th><th scope='col'>Copy of the journal</th><th scope='col' class='right'>For</th><th scope='col' class='right'>Heard</th><th scope='col'>Version</th><th scope='col'>Dashboard</th></tr></thead>
           <tbody>
@@ -31,7 +32,7 @@ export function Masters () {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   )
 }

@@ -1,11 +1,13 @@
-import { useMemo, useState } from 'preact/hooks'
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import { formatBytes } from '../../model/units.ts'
 import { sandboxWords } from '../../report/sandbox-words.ts'
-import { useApp, useStore } from '../parts/hooks.ts'
-import { Age } from '../parts/instant.tsx'
+import { Count } from '../parts/announce.tsx'
+import { useApp, useKept, useStore } from '../parts/hooks.ts'
+import { AgeCell } from '../parts/instant.tsx'
 import { Mark } from '../parts/mark.tsx'
-import { Empty, Loading } from '../parts/notice.tsx'
-import { Table, type Column } from '../parts/table.tsx'
+import { CommandLine, Empty, Loading } from '../parts/notice.tsx'
+import { Table, type Column, type TableHandle } from '../parts/table.tsx'
+import { Title } from '../parts/title.tsx'
 import { hrefOf } from '../state/route.ts'
 import { ALL_WORKERS, GROUPINGS, stateCounts, stateOf, workerLines, type Grouping, type WorkerLine } from '../state/workers.ts'
 import { workerTone } from '../text/states.ts'
@@ -22,20 +24,31 @@ const GROUPING_WORDS: Record<Grouping, string> = { none: 'nothing', state: 'stat
 export function Mesh ({ worker }: { worker?: string }) {
   const { mesh: store, isAdmin } = useApp()
   const mesh = useStore(store)
-  const [choice, setChoice] = useState(ALL_WORKERS)
+  const [choice, setChoice] = useKept('workers', ALL_WORKERS)
+  const table = useRef<TableHandle>(null)
+  const before = useRef(worker)
   const lines = useMemo(() => workerLines(mesh.nodes.values(), choice), [mesh.nodes, choice])
   const counts = useMemo(() => stateCounts(mesh.nodes.values()), [mesh.nodes])
   const total = counts.reduce((sum, { count }) => sum + count, 0)
   const shown = lines.filter(({ kind }) => kind === 'worker').length
   const chosen = worker == null ? undefined : mesh.nodes.get(worker)
 
+  // what was closed had the keyboard: it goes back to where it was opened
+  useLayoutEffect(() => {
+    if (worker == null && before.current != null && document.activeElement === document.body) {
+      table.current?.focusRow(before.current)
+    }
+
+    before.current = worker
+  }, [worker])
+
   if (!mesh.hasNodes) {
-    return <><h1>Mesh</h1><Loading what='the nodes' /></>
+    return <><Title>Mesh</Title><Loading what='the nodes' /></>
   }
 
   return (
     <>
-      <h1>Mesh</h1>
+      <Title>Mesh</Title>
       <Masters />
       <section aria-labelledby='workers-title'>
         <div class='section-head'>
@@ -44,7 +57,7 @@ export function Mesh ({ worker }: { worker?: string }) {
           {isAdmin ? <AddWorker /> : null}
         </div>
         {total === 0
-          ? <Empty title='No workers yet'><p>A worker joins with a token of <code>meshmark token create worker</code>. It appears here as soon as it is there.</p></Empty>
+          ? <Empty title='No workers yet'><p>A worker joins with a token, and appears here as soon as it is there.</p><CommandLine>meshmark token create worker</CommandLine></Empty>
           : (
             <>
               <div class='tools' role='search' aria-label='Workers'>
@@ -62,14 +75,14 @@ export function Mesh ({ worker }: { worker?: string }) {
                     {GROUPINGS.map(by => <option key={by} value={by}>{GROUPING_WORDS[by]}</option>)}
                   </select>
                 </label>
-                <span class='tools-count' role='status'>{shown === total ? `${total} workers` : `${shown} of ${total} workers`}</span>
+                <Count words={shown === total ? `${total} workers` : `${shown} of ${total} workers`} choice={choice} />
               </div>
-              <div class={worker == null ? '' : 'beside'}>
+              <div class={worker == null ? '' : 'beside'} onKeyDown={({ key }) => { if (key === 'Escape' && worker != null) { location.hash = hrefOf({ view: 'mesh' }) } }}>
                 {lines.length === 0
                   ? <Empty title='No worker fits'><button type='button' onClick={() => { setChoice({ ...ALL_WORKERS, by: choice.by }) }}>Show all {total}</button></Empty>
                   : (
                     <Table
-                      label='Workers' name='workers' columns={columnsOf(mesh.aheadMs)} rows={lines} keyOf={line => line.key}
+                      label='Workers' name='workers' columns={columnsOf(mesh.aheadMs)} rows={lines} keyOf={line => line.key} refer={table}
                       lineOf={line => line.kind === 'group' ? <>{line.title} <span class='dim'>{line.count}</span></> : undefined}
                       isChosen={line => line.key === worker}
                     />
@@ -88,9 +101,9 @@ function columnsOf (aheadMs: number): ReadonlyArray<Column<WorkerLine>> {
 }
 
 const COLUMNS: ReadonlyArray<Omit<Column<never>, 'cell'> & { cell: (node: NodeState, aheadMs: number) => ComponentChildren }> = [
-  { title: 'Worker', cell: node => <a href={hrefOf({ view: 'mesh', worker: node.peerId })}>{node.name}</a> },
+  { title: 'Worker', cell: node => <a href={hrefOf({ view: 'mesh', worker: node.peerId })} tabIndex={-1}>{node.name}</a> },
   { title: 'State', cell: node => <Mark tone={workerTone(node.state)}>{stateOf(node)}</Mark> },
-  { title: 'For', align: 'right', cell: (node, aheadMs) => <Age at={node.sinceAt} aheadMs={aheadMs} /> },
+  { title: 'For', align: 'right', cell: (node, aheadMs) => <AgeCell at={node.sinceAt} aheadMs={aheadMs} /> },
   { title: 'Doing', drop: 2, cell: node => <span title={node.detail}>{node.info?.refusal == null ? node.detail : `takes no work: ${node.info.refusal}`}</span> },
   { title: 'Processor', drop: 2, cell: ({ info }) => <span title={info?.resources.cpuModel}>{info?.resources.cpuModel}</span> },
   { title: 'Cores', align: 'right', drop: 2, cell: ({ info }) => info?.resources.cores },
@@ -99,7 +112,7 @@ const COLUMNS: ReadonlyArray<Omit<Column<never>, 'cell'> & { cell: (node: NodeSt
   { title: 'Noise', drop: 1, cell: ({ info }) => info?.noise == null ? null : <span class='grade' title={noiseTitle(info.noise)}>{info.noise.grade}</span> },
   { title: 'Sandbox', drop: 1, cell: ({ info }) => info == null ? null : sandboxWords(info.sandbox) },
   { title: 'Labels', drop: 1, cell: ({ info }) => Object.entries(info?.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(' ') },
-  { title: 'Heard', align: 'right', drop: 2, cell: (node, aheadMs) => <Age at={node.heardAt} aheadMs={aheadMs} /> }
+  { title: 'Heard', align: 'right', drop: 2, cell: (node, aheadMs) => <AgeCell at={node.heardAt} aheadMs={aheadMs} /> }
 ]
 
 function noiseTitle ({ reasons, at }: NonNullable<WorkerInfo['noise']>): string {

@@ -1,5 +1,5 @@
 import { shellLine } from '../../report/shell-words.ts'
-import { CopyLine } from '../parts/copy-line.tsx'
+import { CommandLine } from '../parts/notice.tsx'
 import { commandLine } from '../submit/command-line.ts'
 import { formOfJob } from '../submit/of-job.ts'
 import type { Form } from '../submit/form.ts'
@@ -11,7 +11,7 @@ export function SameLine ({ form }: { form: Form }) {
 
   return (
     <>
-      {words == null ? <p class='dim'>{notes.length > 0 ? '' : 'It is written here as soon as there is a command.'}</p> : <CopyLine>{shellLine(words)}</CopyLine>}
+      {words == null ? <p class='dim'>{notes.length > 0 ? '' : 'It is written here as soon as there is a command.'}</p> : <CommandLine>{shellLine(words)}</CommandLine>}
       {notes.map(note => <p key={note} class='field-hint'>{note}</p>)}
     </>
   )

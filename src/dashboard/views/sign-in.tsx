@@ -51,8 +51,17 @@ function TokenForm ({ problem, onToken }: SignInProps) {
   const [error, setError] = useState(problem)
   const [isBusy, setBusy] = useState(false)
 
+  const field = useRef<HTMLInputElement>(null)
+
+  // there is nothing else to do here
+  useEffect(() => { field.current?.focus() }, [])
+
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault()
+
+    if (isBusy) {
+      return
+    }
 
     const token = readToken(String(new FormData(event.currentTarget as HTMLFormElement).get('token') ?? ''))
 
@@ -76,9 +85,9 @@ function TokenForm ({ problem, onToken }: SignInProps) {
   return (
     <form onSubmit={event => { void submit(event) }}>
       <label for='token'>Token</label>
-      <input id='token' name='token' type='password' autocomplete='off' spellcheck={false} required aria-describedby={error == null ? 'token-help' : 'token-error token-help'} aria-invalid={error != null} />
+      <input ref={field} id='token' name='token' type='password' autocomplete='off' spellcheck={false} required aria-describedby={error == null ? 'token-help' : 'token-error token-help'} aria-invalid={error != null} />
       {error == null ? null : <p id='token-error' class='field-error' role='alert'>{error}</p>}
-      <button type='submit' class='primary' disabled={isBusy}>{isBusy ? 'Signing in…' : 'Sign in'}</button>
+      <button type='submit' class='primary' aria-disabled={isBusy}>{isBusy ? 'Signing in…' : 'Sign in'}</button>
     </form>
   )
 }

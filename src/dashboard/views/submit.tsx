@@ -3,6 +3,7 @@ import { formatBytes } from '../../model/units.ts'
 import { deskOf, type Sending, type Submission } from '../live/submission.ts'
 import { useApp, useStore } from '../parts/hooks.ts'
 import { Empty, Failure, Loading } from '../parts/notice.tsx'
+import { Title } from '../parts/title.tsx'
 import { hrefOf } from '../state/route.ts'
 import { fieldOf, problemsOf } from '../submit/check.ts'
 import { EMPTY_FORM, type Field, type Form } from '../submit/form.ts'
@@ -30,7 +31,7 @@ export function SubmitPage ({ from }: { from?: string }) {
 
   return mayChange
     ? <Filled key={from ?? ''} from={from} />
-    : <><h1>Submit</h1><Empty title='This token is to read only'><p>Jobs are submitted with a token of <code>meshmark token create client --http</code>: sign out, and sign in with one.</p></Empty></>
+    : <><Title>Submit</Title><Empty title='This token is to read only'><p>Jobs are submitted with a token of <code>meshmark token create client --http</code>: sign out, and sign in with one.</p></Empty></>
 }
 
 function Filled ({ from }: { from?: string }) {
@@ -66,8 +67,8 @@ function Filled ({ from }: { from?: string }) {
   }, [from, attempt])
 
   return error != null
-    ? <><h1>Run again</h1><Failure title='This job cannot be run again here' detail={error} onRetry={() => { setAttempt(attempt + 1) }} /><p><a href={hrefOf({ view: 'submit' })}>Submit another job</a></p></>
-    : filled == null ? <><h1>Run again</h1><Loading what='the job' /></> : <FormView from={from} store={filled.form} left={filled.left} />
+    ? <><Title>Run again</Title><Failure title='This job cannot be run again here' detail={error} onRetry={() => { setAttempt(attempt + 1) }} /><p><a href={hrefOf({ view: 'submit' })}>Submit another job</a></p></>
+    : filled == null ? <><Title>Run again</Title><Loading what='the job' /></> : <FormView from={from} store={filled.form} left={filled.left} />
 }
 
 function FormView ({ from, store, left }: { from?: string, store: Store<Form>, left: string[] }) {
@@ -131,7 +132,7 @@ function FormView ({ from, store, left }: { from?: string, store: Store<Form>, l
 
   return (
     <>
-      <h1>{from == null ? 'Submit a job' : 'Run again'}</h1>
+      <Title>{from == null ? 'Submit a job' : 'Run again'}</Title>
       {from == null ? null : <p class='dim'>Filled from <a href={hrefOf({ view: 'job', id: from })}>that job</a>; its files are not sent again.</p>}
       {left.length === 0 ? null : <div class='notice' role='status'><p class='notice-title'>Not everything of that job has a place here</p><p>Without: {left.join('; ')}.</p></div>}
       <form class='submit' ref={body} noValidate onSubmit={event => { event.preventDefault(); if (!isBusy) { void submit() } }}>
@@ -147,7 +148,7 @@ function FormView ({ from, store, left }: { from?: string, store: Store<Form>, l
           </section>
           <SubmitPlan form={form} isWhole={problems.size === 0} />
           <div class='submit-go'>
-            <button type='submit' class='primary' disabled={isBusy}>{isBusy ? 'Submitting…' : 'Submit'}</button>
+            <button type='submit' class='primary' aria-disabled={isBusy}>{isBusy ? 'Submitting…' : 'Submit'}</button>
             <Progress sending={sending} submission={submission} />
           </div>
           <div role='alert'>

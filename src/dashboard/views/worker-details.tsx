@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { formatBytes } from '../../model/units.ts'
 import { sandboxWords } from '../../report/sandbox-words.ts'
 import { Action } from '../parts/action.tsx'
@@ -17,7 +17,7 @@ export function WorkerDetails ({ node, peerId, aheadMs }: { node: NodeState | un
   const { link, isAdmin } = useApp()
   const title = useRef<HTMLHeadingElement>(null)
 
-  useEffect(() => { title.current?.focus() }, [peerId])
+  useLayoutEffect(() => { title.current?.focus() }, [peerId])
 
   if (node == null) {
     return (
@@ -39,16 +39,17 @@ export function WorkerDetails ({ node, peerId, aheadMs }: { node: NodeState | un
           ['State', <span key='state'><Mark tone={workerTone(node.state)}>{stateOf(node)}</Mark> since <Instant at={node.sinceAt} aheadMs={aheadMs} /></span>],
           ['Doing', node.detail],
           ['Takes no work', info?.refusal],
-          ['Heard', <span key='heard'><Age at={node.heardAt} aheadMs={aheadMs} /> ago</span>]
+          ['Heard', <Age key='heard' at={node.heardAt} aheadMs={aheadMs} after=' ago' />]
         ]}
       />
       {isAdmin
         ? (
           <p>
             <Action
-              key={`${peerId} ${isDraining}`}
+              key={peerId}
               label={isDraining ? 'Let it work again' : 'Drain'} busyLabel={isDraining ? 'Letting it work…' : 'Draining…'}
               question={isDraining ? undefined : { text: 'It ends what it runs, and is given nothing new.', yes: 'Drain it', no: 'Leave it' }}
+              done={isDraining ? `${node.name} works again` : `${node.name} is given nothing new`}
               act={async () => { await link.send('POST', `/v1/nodes/${encodeURIComponent(peerId)}/drain`, { undo: isDraining }) }}
             />
           </p>

@@ -56,7 +56,7 @@ export function busyChart (profile: Profile, title: string, look: Look): Spec {
 
   return frame(look, {
     title,
-    subtitle: `${counted(activities.length, 'worker')}, ${counted(tasks.length, 'task')}${failed === 0 ? '' : `, ${failed} of them not ended well`}, from ${clockText(profile.fromMs)}. On the right: the share of the time in which a worker ran something; ${Math.round(share * 100)} % over all of them.`,
+    subtitle: `${counted(activities.length, 'worker')}, ${counted(tasks.length, 'task')}${failed === 0 ? '' : `, ${failed} of them not ended well`}, from ${(look.clock ?? clockText)(profile.fromMs)}. On the right: the share of the time in which a worker ran something; ${Math.round(share * 100)} % over all of them.`,
     contentHeight: rowsHeight(activities.length) + 60 + legendHeight(look, names)
   }, {
     signals,
@@ -80,8 +80,8 @@ export function busyChart (profile: Profile, title: string, look: Look): Spec {
           y: { signal: "scale('row', datum.row) + bandwidth('row') * datum.top" },
           y2: { signal: "scale('row', datum.row) + bandwidth('row') * datum.bottom" },
           fill: { scale: 'color', field: 'what' },
-          stroke: { value: palette.background },
-          strokeWidth: { signal: "scale('x', datum.until) - scale('x', datum.from) > 4 ? 0.75 : 0" }
+          stroke: { value: palette.edge ?? palette.background },
+          strokeWidth: palette.edge == null ? { signal: "scale('x', datum.until) - scale('x', datum.from) > 4 ? 0.75 : 0" } : { value: 1 }
         }
       }
     }]

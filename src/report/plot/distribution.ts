@@ -2,7 +2,7 @@ import { ascending, quantileOfSorted } from '../../stats/quantile.ts'
 import { medianText } from '../quantities.ts'
 import { MIN_FOR_PERCENTILES } from '../statistics.ts'
 import { frame, labelRoom, legendBelow, legendHeight, rows, rowsHeight, stripes } from './frame.ts'
-import { cut, paletteOf, shorten, SIZES } from './look.ts'
+import { cut, paletteOf, shapeOf, shorten, SIZES } from './look.ts'
 import { byWorker, commandsOf } from './measured.ts'
 import { QUANTITIES } from './quantity.ts'
 import { counted, timeAxis } from './scales.ts'
@@ -63,10 +63,11 @@ export function distributionChart (all: readonly Measured[], title: string, look
       scale,
       { name: 'x', range: 'width', zero: false, ...axis.scale },
       { name: 'color', type: 'ordinal', domain: commands.map((_, at) => at), range: colors },
-      { name: 'legend', type: 'ordinal', domain: legend.map((_, at) => at), range: colors }
+      { name: 'legend', type: 'ordinal', domain: legend.map((_, at) => at), range: colors },
+      { name: 'shape', type: 'ordinal', domain: legend.map((_, at) => at), range: legend.map((_, at) => shapeOf(at)) }
     ],
     axes: [{ scale: 'x', orient: 'bottom', title: `${quantity.title}, ${axis.unit.name}`, format: '~f', grid: true, tickCount: { signal: 'width / 80' }, ...axis.values == null ? {} : { values: axis.values } }, ...axes],
-    legends: legendBelow(look, legend, { fill: 'legend', symbolType: 'circle', encode: { labels: { update: { text: { signal: 'legendLabels[datum.value]' } } } } }),
+    legends: legendBelow(look, legend, { fill: 'legend', shape: 'shape', encode: { labels: { update: { text: { signal: 'legendLabels[datum.value]' } } } } }),
     marks: [
       stripe.mark,
       {
@@ -74,7 +75,7 @@ export function distributionChart (all: readonly Measured[], title: string, look
         // of noisy runs it may reach below nothing
         clip: true,
         from: { data: 'medians' },
-        encode: { enter: { ...ends('low', 'high'), ...across(0.08, 0.92), fill: { scale: 'color', field: 'command' }, fillOpacity: { value: 0.28 }, opacity: { signal: 'isValid(datum.low) ? 1 : 0' } } }
+        encode: { enter: { ...ends('low', 'high'), ...across(0.08, 0.92), fill: { scale: 'color', field: 'command' }, fillOpacity: { value: 0.28 }, ...palette.edge == null ? {} : { stroke: { value: palette.edge } }, opacity: { signal: 'isValid(datum.low) ? 1 : 0' } } }
       },
       {
         type: 'symbol',
@@ -84,8 +85,9 @@ export function distributionChart (all: readonly Measured[], title: string, look
             x: { scale: 'x', field: 'x' },
             y: { signal: "scale('row', datum.row) + bandwidth('row') * (0.2 + 0.6 * datum.place)" },
             size: { signal: "clamp(bandwidth('row'), 5, 18)" },
+            shape: { scale: 'shape', field: 'command' },
             fill: { scale: 'color', field: 'command' },
-            fillOpacity: { value: 0.55 }
+            fillOpacity: { value: palette.edge == null ? 0.55 : 1 }
           }
         }
       },

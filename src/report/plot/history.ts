@@ -1,6 +1,6 @@
 import { median } from '../../stats/quantile.ts'
 import { frame, legendBelow, legendHeight } from './frame.ts'
-import { cut, paletteOf, SIZES } from './look.ts'
+import { cut, paletteOf, shapeOf, SIZES } from './look.ts'
 import { counted, timeAxis } from './scales.ts'
 import type { HistoryPoint } from '../history.ts'
 import type { ChangePoint } from '../../stats/change-points.ts'
@@ -69,18 +69,19 @@ export function historyChart (tracks: readonly HistoryTrack[], title: string, lo
     scales: [
       { name: 'x', type: 'linear', domain: [-0.5, Math.max(0, jobs.length - 1) + 0.5], range: 'width', nice: false, zero: false },
       { name: 'y', range: 'height', zero: false, ...axis.scale },
-      { name: 'color', type: 'ordinal', domain: labels.map((_, at) => at), range: colors }
+      { name: 'color', type: 'ordinal', domain: labels.map((_, at) => at), range: colors },
+      { name: 'shape', type: 'ordinal', domain: labels.map((_, at) => at), range: labels.map((_, at) => shapeOf(at)) }
     ],
     axes: [
       { scale: 'x', orient: 'bottom', title: 'jobs, in their order', values: jobs.flatMap((_, place) => place % every === 0 ? [place] : []), encode: { labels: { update: { text: { signal: 'names[datum.value]' } } } } },
       { scale: 'y', orient: 'left', title: `median ${quantity.title}, ${axis.unit.name}`, format: '~f', grid: true, domain: false, ticks: false, tickCount: { signal: 'height / 45' }, ...axis.values == null ? {} : { values: axis.values } }
     ],
-    legends: legendBelow(look, labels, { fill: 'color', symbolType: 'circle', encode: { labels: { update: { text: { signal: 'legendLabels[datum.value]' } } } } }),
+    legends: legendBelow(look, labels, { fill: 'color', shape: 'shape', encode: { labels: { update: { text: { signal: 'legendLabels[datum.value]' } } } } }),
     marks: [
       { type: 'rule', from: { data: 'changes' }, encode: { enter: { x: { scale: 'x', field: 'x' }, y: { value: 0 }, y2: { signal: 'height' }, stroke: { scale: 'color', field: 'track' }, strokeWidth: { value: 1.5 }, strokeDash: { value: [5, 4] } } } },
       { type: 'rule', from: { data: 'levels' }, clip: true, encode: { enter: { x: { scale: 'x', field: 'from' }, x2: { scale: 'x', field: 'until' }, y: { scale: 'y', field: 'y' }, stroke: { scale: 'color', field: 'track' }, strokeWidth: { value: 2 }, strokeOpacity: { value: 0.5 } } } },
       { type: 'rule', from: { data: 'points' }, clip: true, encode: { enter: { x: { scale: 'x', field: 'x' }, y: { scale: 'y', field: 'low' }, y2: { scale: 'y', field: 'high' }, stroke: { scale: 'color', field: 'track' }, strokeWidth: { value: 1.5 }, opacity: { signal: 'isValid(datum.low) ? 1 : 0' } } } },
-      { type: 'symbol', from: { data: 'points' }, encode: { enter: { x: { scale: 'x', field: 'x' }, y: { scale: 'y', field: 'y' }, size: { value: 45 }, fill: { scale: 'color', field: 'track' }, stroke: { value: palette.background }, strokeWidth: { value: 1 } } } }
+      { type: 'symbol', from: { data: 'points' }, encode: { enter: { x: { scale: 'x', field: 'x' }, y: { scale: 'y', field: 'y' }, size: { value: 55 }, shape: { scale: 'shape', field: 'track' }, fill: { scale: 'color', field: 'track' }, stroke: { value: palette.background }, strokeWidth: { value: 1 } } } }
     ]
   })
 }

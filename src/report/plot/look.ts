@@ -17,6 +17,8 @@ export interface Look {
   measure: Measure
   /** Where it is part of a page, that page's colours. @default the theme's own */
   palette?: Palette
+  /** How an instant is said. @default in UTC */
+  clock?: (ms: number) => string
 }
 
 /** A chart as Vega takes it. */
@@ -47,6 +49,15 @@ export interface Palette {
   good: string
   /** Told apart with any kind of colour vision, and against the background. */
   series: readonly string[]
+  /** Around what is filled, for those who need more contrast than colours have. @default none */
+  edge?: string
+}
+
+/** Series are told apart by their shapes as well. */
+export const SHAPES = ['circle', 'square', 'triangle-up', 'diamond', 'triangle-down', 'cross', 'triangle-right', 'triangle-left'] as const
+
+export function shapeOf (at: number): string {
+  return SHAPES[at % SHAPES.length]!
 }
 
 /** After Okabe and Ito, darker on white and lighter on black: 3 to 1 at least. */

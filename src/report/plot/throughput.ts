@@ -47,7 +47,7 @@ export function throughputChart (profile: Profile, title: string, look: Look): S
 
   return frame(look, {
     title,
-    subtitle: `${counted(ended.length, 'task')} ended on ${counted(workers, 'worker')}${failed === 0 ? '' : `, ${failed} of them not well`}, from ${clockText(fromMs)}. A bar is ${formatDuration(lengthMs)}; the line is the mean over the whole time, ${rateText(mean)} per ${rate.name}.`,
+    subtitle: `${counted(ended.length, 'task')} ended on ${counted(workers, 'worker')}${failed === 0 ? '' : `, ${failed} of them not well`}, from ${(look.clock ?? clockText)(fromMs)}. A bar is ${formatDuration(lengthMs)}; the line is the mean over the whole time, ${rateText(mean)} per ${rate.name}.`,
     contentHeight: 300 + legendHeight(look, names)
   }, {
     data: [{ name: 'bars', values: bars }, { name: 'mean', values: [{ mean }] }],
@@ -72,7 +72,8 @@ export function throughputChart (profile: Profile, title: string, look: Look): S
             x2: { signal: "scale('x', datum.until) - (scale('x', datum.until) - scale('x', datum.from) > 4 ? 1 : 0)" },
             y: { scale: 'y', field: 'low' },
             y2: { scale: 'y', field: 'high' },
-            fill: { scale: 'color', field: 'what' }
+            fill: { scale: 'color', field: 'what' },
+            ...palette.edge == null ? {} : { stroke: { value: palette.edge }, strokeWidth: { value: 1 } }
           }
         }
       },
