@@ -89,7 +89,7 @@ export class TestPage {
   /** Opens the page of a master and signs in with a token, as a reader does. */
   async signIn (url: string, token: string): Promise<void> {
     await this.page.goto(url)
-    await this.page.getByLabel('Token').fill(token)
+    await this.page.getByLabel('Token', { exact: true }).fill(token)
     await this.page.getByRole('button', { name: 'Sign in' }).click()
     await this.page.getByRole('navigation').waitFor()
   }
@@ -99,14 +99,14 @@ export class TestPage {
     await this.page.evaluate(`location.hash = ${JSON.stringify(fragment)}`)
   }
 
-  /** Violations that axe finds on what is shown now, one line each: rule, what it means, and where. */
-  async axe (): Promise<string[]> {
-    const { violations } = await this.#runAxe()
+  /** Violations that axe finds on what is shown now, one line each: rule, what it means, and where. `rules`: only these. */
+  async axe (rules?: string[]): Promise<string[]> {
+    const { violations } = await this.#runAxe(rules)
 
     return violations.flatMap(({ id, help, nodes }) => nodes.map(({ target, failureSummary = '' }) => `${id}: ${help}: ${target.join(' ')}: ${failureSummary.split('\n').slice(1).join(';').trim()}`))
   }
 
-  async #runAxe (): Promise<AxeResults> {
+  async #runAxe (rules?: string[]): Promise<AxeResults> {
     const session = await this.page.context().newCDPSession(this.page)
 
     try {
@@ -114,7 +114,7 @@ export class TestPage {
       await session.send('Runtime.evaluate', { expression: `if (globalThis.axe == null) { ${await axeSource()} }` })
 
       // what it would load first, the policy of the page forbids, and it waits for it
-      const { result } = await session.send('Runtime.evaluate', { expression: "axe.run(document, { resultTypes: ['violations'], preload: false })", awaitPromise: true, returnByValue: true })
+      const { result } = await session.send('Runtime.evaluate', { expression: `axe.run(document, ${JSON.stringify({ resultTypes: ['violations'], preload: false, ...(rules == null ? {} : { runOnly: rules }) })})`, awaitPromise: true, returnByValue: true })
 
       return result.value as AxeResults
     } finally {

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { CHROMIUM, NO_CHROMIUM, PHONE, TestBrowser } from './browser.ts'
+import { Keyboard } from './keyboard.ts'
 import { TestMesh } from './mesh.ts'
 import { eventually } from './processes.ts'
 import type { NodeProcess } from './mesh.ts'
@@ -92,7 +93,7 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     await page.goto(url)
 
     for (const [token, words] of [['hello', /begins with mmh1-/], [good.replace(/.$/, end => end === 'a' ? 'b' : 'a'), /token/i], [expired, /expired|no longer/i]] as const) {
-      await page.getByLabel('Token').fill(token)
+      await page.getByLabel('Token', { exact: true }).fill(token)
       await page.getByRole('button', { name: 'Sign in' }).click()
       await page.getByRole('alert').filter({ hasText: words }).waitFor()
     }
@@ -120,35 +121,154 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     expect(await page.locator('.output').textContent()).toBe('step 1\nstep 2\nstep 3\nstep 4\nstep 5\nstep 6\n')
   })
 
-  it('drains a worker and lets it work again, by keyboard alone', async () => {
-    const { page } = reader
+  it('is all there for the keyboard alone: signing in, finding, opening, draining, adding, copying', async () => {
+    const seen = await open()
+    const keys = new Keyboard(seen.page)
+    const { page } = seen
 
-    await reader.goTo('#/mesh')
-    await page.getByRole('link', { name: 'lab-1' }).focus()
-    await page.keyboard.press('Enter')
-    await page.getByRole('button', { name: 'Drain' }).focus()
-    await page.keyboard.press('Enter')
-    // the careful answer is at hand, and Escape gives it too
-    await page.locator(':focus', { hasText: 'Leave it' }).waitFor()
-    await page.keyboard.press('Escape')
-    await page.locator('button:focus', { hasText: /^Drain$/ }).waitFor()
-    await page.keyboard.press('Enter')
-    await page.locator(':focus', { hasText: 'Leave it' }).waitFor()
-    await page.keyboard.press('Shift+Tab')
-    await page.keyboard.press('Enter')
+    await page.goto(url)
+    await keys.isAt('input', '')
+    await keys.type(admin)
+    await keys.press('Enter')
+    await keys.isAt('h1', 'Mesh')
+
+    // who opens the page begins at its beginning, and may pass by what is the same everywhere
+    await page.reload()
+    await page.getByRole('navigation').waitFor()
+    await keys.tabTo('Skip to the content')
+    await keys.press('Enter')
+    await keys.isAt('main', '')
+
+    await keys.tabTo('Find')
+    await keys.type('lab')
+    await keys.hears('2 workers')
+    await keys.tabTo('Group by')
+    await keys.press('s')
+    await page.locator('.row-line', { hasText: 'waiting' }).waitFor()
+    // the list is one stop, however long it is
+    await keys.tabTo(/^waiting/)
+    await keys.press('ArrowDown')
+    await keys.isAt('.row', 'lab-1')
+    await keys.press('Enter')
+    await keys.isAt('h2', 'lab-1')
+    await keys.tabTo('Drain')
+    await keys.press('Enter')
+    // the careful answer is at hand, and Escape gives it and closes nothing else
+    await keys.isAt('button', 'Leave it')
+    await keys.press('Escape')
+    await keys.isAt('button', /^Drain$/)
+    await keys.press('Enter')
+    await keys.isAt('button', 'Leave it')
+    await keys.press('Shift+Tab', 'Enter')
     await page.locator('.table-workers .mark', { hasText: 'draining' }).waitFor()
-    await page.getByRole('button', { name: 'Let it work again' }).click()
+    await keys.isAt('button', 'Let it work again')
+    await keys.press('Enter')
     await page.locator('.table-workers .mark', { hasText: 'draining' }).waitFor({ state: 'detached' })
+    await keys.isAt('button', /^Drain$/)
+    // what was open gives the keyboard back
+    await keys.press('Escape')
+    await keys.isAt('.row', 'lab-1')
+
+    await keys.tabTo('Add a worker', 'Shift+Tab')
+    await keys.press('Enter')
+    await keys.isAt('h3', 'One more worker')
+    await keys.tabTo(/^Copy: meshmark join/)
+    await keys.press('Enter')
+    await page.getByText(/^Copied|^Not copied/).waitFor()
+    await keys.press('Escape')
+    await keys.isAt('button', 'Add a worker')
+    expect(keys.unseen).toEqual([])
+    await seen.close()
   })
 
-  it('cancels a job when it has been asked twice', async () => {
+  it('is all there for the keyboard alone: jobs, one of them, comparing, history, activity, submitting', async () => {
     const { page } = reader
+    const keys = new Keyboard(page)
+    const choose = async (title: string): Promise<void> => {
+      await keys.tabTo(title, 'Shift+Tab')
+      await keys.press('Enter')
+      await keys.isAt('h1', title)
+    }
 
-    await reader.goTo(await submit({ kind: 'exec', name: 'endless', command: ['sh', '-c', 'echo begun; sleep 600'] }))
+    for (const runs of [2, 3]) {
+      await ask(`/v1/jobs/${(await submit({ kind: 'run', name: 'again', commands: ['true'], runs })).split('/').at(-1)}/outcome?wait=60s`)
+    }
+
+    const endless = await submit({ kind: 'exec', name: 'endless', command: ['sh', '-c', 'echo begun; sleep 600'] })
+
+    await choose('Jobs')
+    await page.locator('.table-jobs', { hasText: 'endless' }).waitFor()
+    await keys.tabTo('Find')
+    await keys.type('again')
+    await keys.hears(/^2 of/)
+    await keys.tabTo('State')
+    await keys.tabTo(/again true/)
+    await keys.press('End')
+    await keys.isAt('.row[aria-rowindex="3"]', 'again')
+    // a row stays where the keyboard is when another one comes above it
+    await submit({ kind: 'run', name: 'again', commands: ['true'], runs: 2 })
+    await keys.isAt('.row[aria-rowindex="4"]', 'again')
+    await keys.press('Home', 'Enter')
+    await keys.isAt('h1', 'again')
+
+    await reader.goTo(endless)
+    await keys.isAt('h1', 'endless')
     await page.locator('.output', { hasText: 'begun' }).waitFor()
-    await page.getByRole('button', { name: 'Cancel', exact: true }).click()
-    await page.getByRole('button', { name: 'Cancel the job' }).click()
-    await page.locator('.job-head .mark', { hasText: 'cancelled' }).waitFor()
+    await keys.tabTo('Cancel')
+    await keys.press('Enter')
+    await keys.isAt('button', 'Let it go on')
+    await keys.press('Shift+Tab', 'Enter')
+    await keys.hears('endless: cancelled')
+    // its button is gone, and the keyboard is not
+    await keys.isAt('h1', 'endless')
+    await keys.tabTo(/^\d\d:\d\d:\d\d$/)
+    await keys.press('Enter')
+    await page.getByText(/CET \(\d{4}-.*Z\)/).waitFor()
+
+    await choose('Compare')
+    await keys.tabTo('This')
+    await keys.press('ArrowDown')
+    await keys.tabTo('with')
+    await keys.press('End')
+    await page.getByText('no verdict').first().waitFor()
+    // what comes below moves nobody
+    expect(await keys.stop()).toMatchObject({ name: 'with' })
+    await choose('History')
+    await keys.tabTo('again')
+    await keys.press('Enter')
+    await page.locator('.chart canvas').waitFor()
+    await keys.tabTo('As a table')
+    await keys.press('Enter')
+    await page.locator('.chart-table').waitFor()
+    await choose('Activity')
+    await page.locator('.chart canvas').first().waitFor()
+    await keys.tabTo('Of')
+    await keys.press('ArrowDown')
+    await page.getByText('meshmark profile --since 1h').waitFor()
+
+    await keys.tabTo('Submit', 'Shift+Tab')
+    await keys.press('Enter')
+    await keys.isAt('h1', 'Submit a job')
+    await keys.tabTo(/^Choose files/)
+
+    const choosing = page.waitForEvent('filechooser')
+
+    await keys.press('Enter')
+    await (await choosing).setFiles({ name: 'by-hand', mimeType: 'application/octet-stream', buffer: Buffer.from('#!/bin/sh\necho "by $1"\n') })
+    await page.getByRole('button', { name: 'Remove by-hand' }).waitFor()
+    await keys.tabTo('Command')
+    await keys.press('End')
+    await keys.type(' hand')
+    await keys.tabTo('until it is known well')
+    await keys.press('ArrowRight')
+    await keys.tabTo('Measured runs')
+    await keys.type('2')
+    await keys.tabTo(/^Submit$/)
+    await keys.press('Enter')
+    await keys.isAt('h1', /^Job/)
+    await page.getByRole('heading', { name: 'Results' }).waitFor()
+    await page.locator('.output', { hasText: 'by hand' }).first().waitFor()
+    expect(keys.unseen).toEqual([])
   })
 
   it('sends a file, measures it, and runs it again with something changed', async () => {
@@ -219,33 +339,44 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     await page.getByText(/Only the end/).waitFor()
   })
 
-  it('has nothing that axe complains of, in light and in dark, on a desk and on a phone', async () => {
+  it('has nothing that axe complains of, in light, dark and with more contrast, on a desk and on a phone', async () => {
     const measured = await submit({ kind: 'run', name: 'measured', commands: ['true'], runs: 5 })
     const compared = await submit({ kind: 'compare', name: 'compared', commands: ['true', 'sh -c :'], runs: 6 })
     const failing = await submit({ kind: 'each', name: 'failing', command: ['sh', '-c', 'echo {} >&2; exit 3'], items: ['1', '2'] })
     const places = ['#/mesh', `#/mesh/${(await ask('/v1/nodes')).nodes.find(({ name }: { name: string }) => name === 'lab-1').peerId}`, '#/jobs', measured, compared, failing, '#/compare', '#/history/measured', '#/activity', '#/submit', '#/nowhere', '#/jobs/none']
-    const dark = await open({ colorScheme: 'dark', viewport: PHONE })
-    const found: string[] = []
+    const phone = await open({ viewport: PHONE, hasTouch: true })
 
     // a job that is none is refused, which a browser says too
-    reader.tolerated = dark.tolerated = /status of 40[04]/
+    reader.tolerated = phone.tolerated = /status of 40[04]/
 
-    await dark.signIn(url, admin)
+    await phone.signIn(url, admin)
     await Promise.all([measured, compared, failing].map(async job => ask(`/v1/jobs/${job.split('/').at(-1)}/outcome?wait=60s`)))
 
-    for (const place of places) {
-      for (const [look, seen] of [['light', reader], ['dark, phone', dark]] as const) {
-        await seen.goTo(place)
-        await seen.page.locator('h1').first().waitFor()
-        await seen.page.locator('.notice-loading').first().waitFor({ state: 'detached' })
-        found.push(...(await seen.axe()).map(line => `${place} (${look}): ${line}`))
-        // nothing is wider than the screen but what scrolls in a box of its own
-        expect(await seen.page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth'), `${place} (${look})`).toBe(0)
+    const look = async (seen: TestPage, size: string, place: string): Promise<string[]> => {
+      const found: string[] = []
+
+      await seen.page.emulateMedia({ colorScheme: 'light', contrast: 'no-preference' })
+      await seen.goTo(place)
+      await seen.page.locator('h1').first().waitFor()
+      await seen.page.locator('.notice-loading').first().waitFor({ state: 'detached' })
+      found.push(...(await seen.axe()).map(line => `${place} (${size}): ${line}`))
+
+      // colours are all that differs
+      for (const [colorScheme, contrast] of [['dark', 'no-preference'], ['dark', 'more'], ['light', 'more']] as const) {
+        await seen.page.emulateMedia({ colorScheme, contrast })
+        found.push(...(await seen.axe(['color-contrast'])).map(line => `${place} (${size}, ${colorScheme}, contrast ${contrast}): ${line}`))
       }
+
+      // nothing is wider than the screen but what scrolls in a box of its own
+      return await seen.page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth') === 0 ? found : [...found, `${place} (${size}): wider than the screen`]
     }
 
-    expect(found).toEqual([])
-    await dark.close()
+    for (const place of places) {
+      expect((await Promise.all([look(reader, 'desk', place), look(phone, 'phone', place)])).flat()).toEqual([])
+    }
+
+    await reader.page.emulateMedia({ colorScheme: 'light', contrast: 'no-preference' })
+    await phone.close()
   })
 
   it('goes on at another master when its own, which coordinates, is killed, and misses no line', async () => {

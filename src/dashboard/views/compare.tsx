@@ -35,8 +35,8 @@ export function Compare ({ base, other }: { base?: string, other?: string }) {
         ? <Empty title='No measured job has ended yet'><p>A comparison in pairs of runs comes to a verdict:</p><CommandLine>meshmark compare './old 7' './new 7'</CommandLine></Empty>
         : (
           <div class='tools compare-tools'>
-            <Place label='This' place={base} jobs={jobs} onChoose={place => { go({ base: place, other: other ?? place }) }} />
-            <Place label='with' place={other} jobs={jobs} onChoose={place => { go({ base: base ?? place, other: place }) }} />
+            <Place label='This' place={base} jobs={jobs} onChoose={place => { go({ base: place }) }} />
+            {base == null ? null : <Place label='with' place={other} jobs={jobs} onChoose={place => { go({ other: place }) }} />}
             <label>
               by{' '}
               <select value={metric ?? ''} onChange={event => { setMetric(event.currentTarget.value === '' ? undefined : event.currentTarget.value as Metric) }}>
@@ -47,7 +47,7 @@ export function Compare ({ base, other }: { base?: string, other?: string }) {
           </div>
           )}
       {base == null || other == null
-        ? jobs.length === 0 ? null : <Empty title='Choose two'><p>Commands of a job of <code>meshmark compare</code> come to a verdict. Everything else is laid side by side, which is none: machines differ from one session to the next.</p></Empty>
+        ? jobs.length === 0 ? null : <Empty title={base == null ? 'Choose two' : 'With which one?'}><p>Commands of a job of <code>meshmark compare</code> come to a verdict. Everything else is laid side by side, which is none: machines differ from one session to the next.</p></Empty>
         : <Comparison key={`${base} ${other} ${metric}`} base={base} other={other} metric={metric} />}
     </>
   )
