@@ -4,12 +4,13 @@ import { ALL_JOBS, jobLines } from '../../src/dashboard/state/jobs.ts'
 import { NO_JOB, reduceJob, type JobMessage } from '../../src/dashboard/state/job.ts'
 import { NO_MESH, reduceMesh } from '../../src/dashboard/state/mesh.ts'
 import { addOutput, KEPT, MAX_PIECES, NO_OUTPUT } from '../../src/dashboard/state/output.ts'
-import { hrefOf, parseRoute } from '../../src/dashboard/state/route.ts'
+import { hrefOf, parseRoute, placeOf } from '../../src/dashboard/state/route.ts'
+import { rowOfKey } from '../../src/dashboard/state/row-keys.ts'
 import { Store } from '../../src/dashboard/state/store.ts'
 import { placesOf, toDraw, windowOf } from '../../src/dashboard/state/window.ts'
 import { ALL_WORKERS, stateCounts, workerLines } from '../../src/dashboard/state/workers.ts'
 import { joinLine } from '../../src/dashboard/text/join-line.ts'
-import { age, exactInstant, shortInstant } from '../../src/dashboard/text/times.ts'
+import { age, exactInstant, shortInstant, zonedInstant } from '../../src/dashboard/text/times.ts'
 import type { MeshEvent, NodeState } from '../../src/http/exchange/mesh-changes.ts'
 import type { JobRow, TaskView } from '../../src/node/protocol/submit/messages.ts'
 
@@ -229,5 +230,29 @@ describe('the line to join by', () => {
     expect(joinLine('T', ['/ip4/127.0.0.1/tcp/4747', '/ip4/10.0.0.5/tcp/4747/p2p/12D3'])).toBe('meshmark join T@10.0.0.5:4747')
     expect(joinLine('T', ['/ip6/fd00::1/tcp/4747'])).toBe('meshmark join T@[fd00::1]:4747')
     expect(joinLine('T', [])).toBe('meshmark join T')
+  })
+})
+
+describe('the keyboard in a list', () => {
+  it('goes row by row, page by page and to the ends, and never beyond', () => {
+    const keys = ['ArrowDown', 'ArrowUp', 'PageDown', 'PageUp', 'Home', 'End', 'Tab']
+
+    expect(keys.map(key => rowOfKey(key, 50, 100, 20))).toEqual([51, 49, 70, 30, 0, 99, undefined])
+    expect(keys.map(key => rowOfKey(key, 0, 1, 20))).toEqual([0, 0, 0, 0, 0, 0, undefined])
+    expect(rowOfKey('ArrowDown', 0, 0, 20)).toBeUndefined()
+  })
+
+  it('is brought to the heading of another view, and not of the same with another part open', () => {
+    const places = ['#/mesh', '#/mesh/PEER', '#/jobs', '#/jobs/A', '#/jobs/B', '#/compare', '#/compare/A/B', '#/submit', '#/submit/A'].map(fragment => placeOf(parseRoute(fragment)))
+
+    expect(places[0]).toBe(places[1])
+    expect(places[5]).toBe(places[6])
+    expect(new Set(places).size).toBe(7)
+  })
+})
+
+describe('an instant of a chart', () => {
+  it('is in the zone of the reader, and says which', () => {
+    expect(zonedInstant(Date.UTC(2026, 10, 22, 2, 42, 54), 'en-GB', 'Europe/Berlin')).toBe('22 Nov 2026, 03:42:54 CET')
   })
 })
