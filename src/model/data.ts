@@ -14,7 +14,7 @@ export const MAX_DATA_SETS = 16
 /** Folder beside the program in which data sets are; no file of a job may have that name then. */
 export const DATA_FOLDER = 'data'
 
-/** What the only file of a data set is called in its payload, so that the same content is the same payload under every name. */
+/** What the only file of a data set, or of a variant, is called in its payload, so that the same content is the same payload under every name. */
 export const DATA_FILE = 'content'
 
 export function isDataName (name: string): boolean {

@@ -1,3 +1,4 @@
+import type { PayloadManifest } from './payload.ts'
 import type { Selector } from './placement.ts'
 
 /** Of one job: more platforms than any mesh has. */
@@ -13,6 +14,8 @@ export interface Variants {
 
 export interface Variant {
   where: Selector[]
-  /** Its path in the payload. */
+  /** What its file is called among the files of the job. */
   path: string
+  /** Its only file, which goes to the workers that it is for and to no other; absent in jobs of older clients, of which it is one of the job's files. */
+  payload?: PayloadManifest
 }

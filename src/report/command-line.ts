@@ -140,12 +140,14 @@ function hookWords (commands: readonly Command[]): string[] {
 }
 
 function remarksOf (job: Job): string[] {
-  const own = [...programsOf(job)].filter(path => job.payload?.files.some(file => file.path === path))
+  const variants = job.variants?.choices.filter(({ payload }) => payload != null).map(({ path }) => path) ?? []
+  const own = [...programsOf(job)].filter(path => job.payload?.files.some(file => file.path === path) === true)
+  const sent = [...own, ...variants]
   const count = job.payload?.files.length ?? 0
 
   return [
     ...job.map == null ? [] : ['The file of the map is not kept with the job; it is named FILE.yaml here.'],
-    ...own.length === 0 ? [] : [`Programs that were sent: ${own.slice(0, 5).map(path => printable(path, 80)).join(', ')}${own.length > 5 ? ` and ${own.length - 5} more` : ''}.`],
+    ...sent.length === 0 ? [] : [`Programs that were sent: ${sent.slice(0, 5).map(path => printable(path, 80)).join(', ')}${sent.length > 5 ? ` and ${sent.length - 5} more` : ''}.`],
     ...count <= own.length ? [] : ['Files that go along are named as they stood beside the program, not as they were called where they came from.'],
     ...job.data == null || job.data.length === 0 ? [] : ['FILE stands for the files of a data set.'],
     ...job.each != null && job.each.items.length > MAX_ITEMS ? [`ITEMS stands for a file with the ${job.each.items.length.toLocaleString('en')} items, one in each line.`] : [],

@@ -3,11 +3,13 @@ import { comparisonRecords } from './comparison-records.ts'
 import { statisticsOf } from './statistics.ts'
 import { toJson } from './to-json.ts'
 import type { FinishedJob, FinishedWorker } from '../model/finished.ts'
+import type { DataSet } from '../model/data.ts'
 import type { Command, Job } from '../model/job.ts'
 import type { WorkerInfo } from '../model/machine.ts'
-import type { PayloadFile } from '../model/payload.ts'
+import type { PayloadManifest } from '../model/payload.ts'
 import type { CommandResult, ExecutionResult } from '../model/result.ts'
 import type { TaskState } from '../model/states.ts'
+import type { Variant, Variants } from '../model/variants.ts'
 import type { ComparisonRecord } from './comparison-records.ts'
 import type { Statistics } from './statistics.ts'
 
@@ -35,11 +37,16 @@ export interface FullResults {
 }
 
 /** As it was submitted, but of its environment only the names: values may be secrets. */
-export interface FullJob extends Omit<Job, 'env' | 'payload' | 'commands'> {
+export interface FullJob extends Omit<Job, 'env' | 'payload' | 'data' | 'variants' | 'commands'> {
   commands: Array<Command & { title: string }>
-  payload?: { id: string, files: PayloadFile[] }
+  payload?: FullPayload
+  data?: Array<Omit<DataSet, 'payload'> & { payload: FullPayload }>
+  variants?: Omit<Variants, 'choices'> & { choices: Array<Omit<Variant, 'payload'> & { payload?: FullPayload }> }
   env: string[]
 }
+
+/** Without the digests of its chunks. */
+export type FullPayload = Pick<PayloadManifest, 'id' | 'files'>
 
 export interface FullWorker extends Omit<FinishedWorker, 'result'> {
   info: WorkerInfo
@@ -77,13 +84,19 @@ export function fullResults (finished: FinishedJob): FullResults {
 }
 
 /** Without what may be a secret, and without digests of chunks. */
-export function fullJob ({ env, payload, commands, ...job }: Job): FullJob {
+export function fullJob ({ env, payload, data, variants, commands, ...job }: Job): FullJob {
   return {
     ...job,
     commands: commands.map(command => ({ title: commandTitle(command), ...command })),
-    ...(payload == null ? {} : { payload: { id: payload.id, files: payload.files } }),
+    ...(payload == null ? {} : { payload: fullPayload(payload) }),
+    ...(data == null ? {} : { data: data.map(set => ({ ...set, payload: fullPayload(set.payload) })) }),
+    ...(variants == null ? {} : { variants: { ...variants, choices: variants.choices.map(({ payload, ...choice }) => ({ ...choice, ...(payload == null ? {} : { payload: fullPayload(payload) }) })) } }),
     env: Object.keys(env)
   }
+}
+
+function fullPayload ({ id, files }: PayloadManifest): FullPayload {
+  return { id, files }
 }
 
 function fullCommand (result: CommandResult, { commands }: Job): FullCommand {

@@ -1,4 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { arch } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -6,6 +7,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { echo } from '../sandbox/wasm-modules.ts'
 import { TestMesh } from './mesh.ts'
 import type { CommandResult } from './mesh.ts'
+
+/** Of files that jobs have sent, for each worker. */
+async function storedBytes ({ dir }: TestMesh): Promise<number[]> {
+  const [meshId] = await readdir(join(dir, 'data'))
+  const workers = join(dir, 'data', meshId!, 'worker')
+
+  return Promise.all((await readdir(workers)).filter(name => /^\d+$/.test(name)).sort().map(async instance => {
+    const files = (await readdir(join(workers, instance, 'payloads'), { recursive: true, withFileTypes: true })).filter(entry => entry.isFile() && entry.name !== 'manifest')
+    const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size))
+
+    return sizes.reduce((sum, size) => sum + size, 0)
+  }))
+}
 
 /** Programs for machines of different kinds, on two workers with different labels. */
 describe('different machines', () => {
@@ -85,6 +99,25 @@ describe('different machines', () => {
     expect(one.results.map(({ worker }) => worker.name)).toEqual(['two'])
     expect(one.failures).toMatchObject([{ worker: { name: 'one' }, reason: expect.stringContaining('no --variant is for it: label.kind is red, not blue') as string }])
     expect((await run('exec', '--variant', 'label.kind=red:red.sh', './colour', 'x')).stdout).toBe('I am red x\n')
+  })
+
+  it('are sent their own file and no other, and what all need once each', async () => {
+    const MIB = 1024 ** 2
+    const big = async (name: string, mib: number): Promise<void> => writeFile(join(cwd, name), `#!/bin/sh\necho ${name} "$(cat all)"\nexit 0\n${randomBytes(mib * MIB / 2).toString('hex')}`)
+    const before = await storedBytes(mesh)
+
+    await Promise.all([big('red-big.sh', 1), big('blue-big.sh', 3), writeFile(join(cwd, 'all'), randomBytes(MIB / 2).toString('hex'))])
+
+    const { code } = await run('exec', '--on', 'all', '--name', 'big', '--variant', 'label.kind=red:red-big.sh', '--variant', 'label.kind=blue:blue-big.sh', '--with', 'all', './colour')
+    const after = await storedBytes(mesh)
+    const gained = after.map((bytes, at) => Math.round((bytes - before[at]!) / MIB * 10) / 10)
+
+    expect(code).toBe(0)
+    expect((await run('logs', 'big')).stdout).toMatch(/^(red|blue)-big\.sh [0-9a-f]+\n?/m)
+    expect(gained.sort()).toEqual([2, 4])
+    // another job with the same file under another name, for one that has it
+    expect((await run('exec', '--where', 'label.kind=red', '--variant', 'platform=linux:red-big.sh', '--with', 'all', './hue')).stdout).toContain('red-big.sh')
+    expect(await storedBytes(mesh)).toEqual(after)
   })
 
   it('are chosen by the versions of what is installed there', async () => {

@@ -46,6 +46,10 @@ export async function withBaselines (typed: JobDraft, options: BaselineOptions, 
     return { draft: typed, hints: [], ended: async () => {}, left: () => {}, close: async () => {} }
   }
 
+  if (typed.variants != null) {
+    throw new MeshmarkError('usage', `a baseline is one program, and --variant gives each worker its own: leave out --${to == null ? 'baseline' : 'save-baseline'}, or name the program and choose workers with --where`)
+  }
+
   useDataDirectory(options.data)
 
   if (to != null) {

@@ -75,7 +75,8 @@ export function formOfJob (job: FullJob): FilledForm {
 
 /** Files with the names under which the commands call them, and those names by command where the program is one. */
 function filesOf ({ payload, commands, variants }: FullJob): { files: FormFile[], programs: Array<string | undefined>, variants: string[] } {
-  const taken = new Set(payload?.files.map(({ path }) => path))
+  const all = [...payload?.files ?? [], ...(variants?.choices ?? []).flatMap(({ path, payload }) => payload == null ? [] : payload.files.map(file => ({ ...file, path })))]
+  const taken = new Set(all.map(({ path }) => path))
   const renamed = new Map<string, string>()
 
   const rename = (path: string, name: string): void => {
@@ -97,7 +98,7 @@ function filesOf ({ payload, commands, variants }: FullJob): { files: FormFile[]
   const nameOf = (path: string): string => renamed.get(path) ?? path
 
   return {
-    files: (payload?.files ?? []).map(({ path, size, executable }) => ({ name: nameOf(path), size, of: path, executable })),
+    files: all.map(({ path, size, executable }) => ({ name: nameOf(path), size, of: path, executable })),
     programs: commands.map(({ program, argv }) => program.kind !== 'payload' || program.path === variants?.program || insideOf(argv[0] ?? '') === nameOf(program.path) ? undefined : `./${nameOf(program.path)}`),
     variants: (variants?.choices ?? []).map(({ where, path }) => `${whereOf(where)}:./${nameOf(path)}`)
   }

@@ -31,12 +31,30 @@ export interface KeptJob {
  * @param asker - peer id of its client
  */
 export async function openJob (job: Job, asker: string, open: OpenPayload): Promise<KeptJob> {
-  const payload = job.payload == null ? undefined : await open(job.payload.id).catch(err => { throw gone(job, err) })
+  const opened: KeptPayload[] = []
+  const close = async (): Promise<void> => { await Promise.all(opened.map(async payload => payload.close())) }
+  const files = new Map<string, KeptContent>()
+
+  try {
+    for (const { payload, path } of payloadsOf(job)) {
+      const kept = await open(payload.id).catch(err => { throw gone(job, err) })
+
+      opened.push(kept)
+
+      for (const file of path == null ? payload.files : payload.files.slice(0, 1)) {
+        files.set(path ?? file.path, contentOf(kept, file.path)!)
+      }
+    }
+  } catch (err) {
+    await close()
+    throw err
+  }
+
   const name = `job ${shortJobId(job.id)}`
 
   return {
     file: path => {
-      const content = payload == null ? undefined : contentOf(payload, path)
+      const content = files.get(path)
 
       if (content == null) {
         throw usage(`file '${printable(path, 100)}' is none of ${name}: send it`)
@@ -55,8 +73,13 @@ export async function openJob (job: Job, asker: string, open: OpenPayload): Prom
 
       return job.env[key]!
     },
-    close: async () => payload?.close()
+    close
   }
+}
+
+/** `path`: what the only file of it is called. */
+function payloadsOf ({ payload, variants }: Job): Array<{ payload: PayloadManifest, path?: string }> {
+  return [...payload == null ? [] : [{ payload }], ...(variants?.choices ?? []).flatMap(({ path, payload }) => payload == null ? [] : [{ payload, path }])]
 }
 
 function gone (job: Job, cause: unknown): MeshmarkError {

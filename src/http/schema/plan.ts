@@ -12,7 +12,7 @@ const worker = z.looseObject({
 
 const payload = z.looseObject({
   id: z.string(),
-  name: z.string().optional().describe('Of a data set'),
+  name: z.string().optional().describe('Of a data set, or of the file of a variant'),
   files: z.int(),
   bytes: z.int(),
   isThere: z.boolean().describe('The master has it: nothing of it would be sent')

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { ulid } from 'ulid'
+import { DATA_FILE } from '../../model/data.ts'
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { payloadSize } from '../../model/payload.ts'
 import { loadOrCreateIdentity } from '../../node/identity.ts'
@@ -29,6 +30,7 @@ import type { DataSet } from '../../model/data.ts'
 import type { JobPlan } from '../../model/job-plan.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Role } from '../../model/roles.ts'
+import type { Variant } from '../../model/variants.ts'
 import type { Watch } from './watch.ts'
 import type { Peer } from '../../node/mesh-node.ts'
 import type { PackedPayload } from '../../node/payload/pack.ts'
@@ -438,7 +440,7 @@ class MeshClient implements Client {
 
   /** The job as it is submitted; its files stay open as long as `use` takes. */
   async #withSealed<T> (draft: JobDraft, use: (job: SealedJob) => Promise<T>): Promise<T> {
-    const { files, data = [], ...rest } = draft
+    const { files, data = [], variants, ...rest } = draft
     const all: PackedPayload[] = []
     const pack = async (files: DraftFile[]): Promise<PackedPayload> => {
       const packed = await packFiles(files, this.#digests)
@@ -457,6 +459,12 @@ class MeshClient implements Client {
         sets.push({ name, payload: (await pack(files)).manifest, ...(file === true ? { file } : {}) })
       }
 
+      const choices: Variant[] = []
+
+      for (const { file, ...choice } of variants?.choices ?? []) {
+        choices.push({ ...choice, payload: (await pack([{ ...file, path: DATA_FILE, executable: true }])).manifest })
+      }
+
       const sealed = await seal(this.#identity, JOB_DOMAIN, encodeJob({
         ...rest,
         plan: boundPlan(rest.plan, rest.commands.length),
@@ -464,6 +472,7 @@ class MeshClient implements Client {
         client: this.peerId,
         payload: packed?.manifest,
         ...(sets.length === 0 ? {} : { data: sets }),
+        ...(variants == null ? {} : { variants: { program: variants.program, choices } }),
         submittedAt: Date.now()
       }))
 

@@ -9,6 +9,7 @@ import type { Requirement } from '../../model/requirements.ts'
 import type { HttpMaster, JobFilter, JobRow, PageToken, JobView, NodeRow, OutputOffset, SubmitReply } from '../../node/protocol/submit/messages.ts'
 import type { HttpAccess, TokenRow } from '../../node/protocol/admin/messages.ts'
 import type { Role } from '../../model/roles.ts'
+import type { Variant } from '../../model/variants.ts'
 import type { Source } from '../../node/payload/source.ts'
 
 export interface ConnectOptions {
@@ -48,8 +49,14 @@ export interface DraftDataSet {
   file?: boolean
 }
 
+/** See `Variants`. */
+export interface DraftVariants {
+  program: string
+  choices: Array<Pick<Variant, 'where' | 'path'> & { file: DraftFile }>
+}
+
 /** A job before it has an id and a seal. */
-export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'collect' | 'build' | 'variants'> {
+export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'coldCache' | 'counters' | 'quietMs' | 'replicas' | 'retryLostMs' | 'each' | 'map' | 'retry' | 'priority' | 'deadlineMs' | 'collect' | 'build'> {
   /** ULID; made when absent. The same id again is the same job. */
   id?: string
   name?: string
@@ -57,6 +64,7 @@ export interface JobDraft extends Pick<Job, 'comparison' | 'ignoreFailure' | 'co
   commands: Command[]
   files: DraftFile[]
   data?: DraftDataSet[]
+  variants?: DraftVariants
   stdin?: string
   env: Record<string, string>
   /** What is asked for; the rest is the default. */

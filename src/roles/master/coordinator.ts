@@ -1,4 +1,5 @@
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
+import { workerPayloads } from '../../machine/variants.ts'
 import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { jobPayloads } from '../../model/job-payloads.ts'
 import { slot } from '../../node/protocol/slot/index.ts'
@@ -22,6 +23,7 @@ import type { Payloads } from './payloads.ts'
 import type { Replica } from './replica/replica.ts'
 import type { ExecutionKey } from '../../model/ids.ts'
 import type { Job } from '../../model/job.ts'
+import type { PayloadManifest } from '../../model/payload.ts'
 import type { Outcome } from '../../model/result.ts'
 import type { MeshNode } from '../../node/mesh-node.ts'
 import type { Claim } from '../../node/protocol/register/messages.ts'
@@ -337,7 +339,7 @@ export class Coordinator {
     switch (effect.kind) {
       case 'ask': {
         const job = this.#jobOf(effect.execution)
-        return this.#do(this.#slots.ask(effect.worker, effect.execution, job?.kind === 'run', job == null ? [] : jobPayloads(job).map(({ id }) => id)))
+        return this.#do(this.#slots.ask(effect.worker, effect.execution, job?.kind === 'run', this.#neededBy(effect.worker, job).map(({ id }) => id)))
       }
       case 'rollback':
         this.#transfers.stop(effect.execution, 'rolled back')
@@ -346,7 +348,7 @@ export class Coordinator {
         return this.#do(this.#slots.recall(effect.worker, effect.execution))
       case 'send-payload': {
         const job = this.#jobOf(effect.execution)
-        return job == null ? undefined : this.#do(this.#transfers.send(effect.worker, effect.execution, jobPayloads(job)))
+        return job == null ? undefined : this.#do(this.#transfers.send(effect.worker, effect.execution, this.#neededBy(effect.worker, job)))
       }
       case 'start':
         return this.#do(this.#starts.start(effect, assigned))
@@ -380,6 +382,10 @@ export class Coordinator {
 
   #jobOf (execution: string): Job | undefined {
     return this.state.jobs.get(parseExecutionId(execution).job)?.job
+  }
+
+  #neededBy (worker: string, job: Job | undefined): PayloadManifest[] {
+    return job == null ? [] : workerPayloads(job, this.state.workers.get(worker)?.info)
   }
 
   #onForgotten (job: Job): void {

@@ -4,12 +4,12 @@ import { toError } from '../../model/errors.ts'
 import type { Job } from '../../model/job.ts'
 
 /** What is wrong with the files that a job takes along and brings back; undefined when nothing is. */
-export function filesProblem ({ data = [], payload, collect, comparison }: Job): string | undefined {
+export function filesProblem ({ data = [], payload, collect, comparison, variants }: Job): string | undefined {
   if (collect != null && comparison != null) {
     return 'commands that are compared bring no files back: leave out --collect, or use run'
   }
 
-  return badPattern(collect?.patterns ?? []) ?? badData(data, payload)
+  return badPattern(collect?.patterns ?? []) ?? badData(data, payload) ?? badVariant(variants, payload)
 }
 
 function badPattern (patterns: readonly string[]): string | undefined {
@@ -36,5 +36,18 @@ function badData (data: NonNullable<Job['data']>, payload: Job['payload']): stri
 
   return data.length > 0 && payload?.files.some(({ path }) => path === DATA_FOLDER || path.startsWith(`${DATA_FOLDER}/`)) === true
     ? `one of its files is called ${DATA_FOLDER}, where its data sets are to be: rename it`
+    : undefined
+}
+
+function badVariant (variants: Job['variants'], payload: Job['payload']): string | undefined {
+  const own = variants?.choices.filter(choice => choice.payload != null) ?? []
+  const bad = own.find(choice => choice.payload?.files.length !== 1)
+
+  if (bad != null) {
+    return `the variant '${bad.path}' has ${bad.payload?.files.length} files, and one is needed: send each worker the program alone`
+  }
+
+  return own.length > 0 && payload?.files.some(({ path }) => path === variants?.program) === true
+    ? `one of its files is called ${variants?.program}, as the program of its variants is: rename it`
     : undefined
 }

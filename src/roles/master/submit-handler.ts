@@ -3,6 +3,7 @@ import { isMeshmarkError, MeshmarkError } from '../../model/errors.ts'
 import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
 import { jobPayloads } from '../../model/job-payloads.ts'
 import { payloadSize } from '../../model/payload.ts'
+import { printable } from '../../model/text.ts'
 import { isTaskEnd } from '../../model/states.ts'
 import { open } from '../../node/membership.ts'
 import { validateManifest } from '../../node/payload/manifest.ts'
@@ -555,8 +556,8 @@ function leaving (channel: Channel<SubmitRequest, SubmitReply>): AbortSignal {
 }
 
 /** Where they are is not looked at. */
-function plannedPayloads ({ payload, data = [] }: Job): PlannedPayload[] {
-  const all = [...payload == null ? [] : [{ manifest: payload }], ...data.map(({ name, payload }) => ({ name, manifest: payload }))]
+function plannedPayloads ({ payload, data = [], variants }: Job): PlannedPayload[] {
+  const all = [...payload == null ? [] : [{ manifest: payload }], ...data.map(({ name, payload }) => ({ name, manifest: payload })), ...(variants?.choices ?? []).flatMap(({ path, payload }) => payload == null ? [] : [{ name: printable(path, 200), manifest: payload }])]
 
   return all.map(({ manifest, ...rest }) => ({ ...rest, id: manifest.id, files: manifest.files.length, bytes: payloadSize(manifest), isThere: false }))
 }

@@ -268,13 +268,19 @@ function commandsOf (job: Job, { task, attempt }: ExecutionKey): Command[] {
 
 async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits, { built, waited }: Before, commands: Command[], options: RunOptions): Promise<BoxReport> {
   const payload = built ?? (job.payload == null ? undefined : await openPayload(init.content, job.payload))
+  let variant: OwnVariant | undefined
 
   try {
+    variant = await ownVariant(init, job)
+
+    // one descriptor is one payload
+    const whole = variant?.reader == null ? payload : isEmpty(payload) ? variant.reader : undefined
+
     return await box.run({
       kind: job.kind,
       commands,
-      files: variedFiles(init, job, payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? []),
-      descriptor: payload == null || payload.manifest.chunks.length === 0 ? undefined : await payload.descriptor(),
+      files: filesOf(job, payload, variant),
+      descriptor: whole == null || isEmpty(whole) ? undefined : await whole.descriptor(),
       // a task of a map has one command
       stdin: commands[0]?.stdin ?? job.stdin,
       env: job.data == null ? job.env : { MESHMARK_DATA: BOX_DATA, ...job.env },
@@ -291,23 +297,47 @@ async function runFirst (box: Box, init: ExecutionInit, job: Job, limits: Limits
       repeat: job.kind === 'exec' && job.each != null && job.counters !== true
     }, options)
   } finally {
+    await variant?.reader?.close()
     await (payload === built ? undefined : payload?.close())
   }
 }
 
+/** The file that is this worker's program; without a reader it is one of the job's files. */
+interface OwnVariant {
+  path: string
+  reader?: ContentReader
+}
+
 /** Throws when there is no file for this worker. */
-function variedFiles ({ self }: ExecutionInit, { variants }: Job, files: BoxFile[]): BoxFile[] {
-  if (variants == null) {
-    return files
-  }
+async function ownVariant ({ self, content }: ExecutionInit, { variants }: Job): Promise<OwnVariant | undefined> {
+  const chosen = variants == null ? undefined : variantFor(self(), variants)
 
-  const chosen = variantFor(self(), variants)
-
-  if ('refusal' in chosen) {
+  if (chosen != null && 'refusal' in chosen) {
     throw new MeshmarkError('refused', chosen.refusal)
   }
 
-  return withVariant(files, variants.program, chosen.path)
+  return chosen == null ? undefined : { path: chosen.path, ...(chosen.payload == null ? {} : { reader: await openPayload(content, chosen.payload) }) }
+}
+
+/** In the order of their contents. */
+function filesOf ({ variants }: Job, payload: ContentReader | undefined, variant: OwnVariant | undefined): BoxFile[] {
+  const files = payload == null ? [] : contentsOf(payload)
+
+  if (variants == null || variant == null) {
+    return files
+  }
+
+  return variant.reader == null
+    ? withVariant(files, variants.program, variant.path)
+    : [...files, ...contentsOf(variant.reader).slice(0, 1).map(file => ({ ...file, path: variants.program, executable: true }))]
+}
+
+function contentsOf (reader: ContentReader): BoxFile[] {
+  return reader.manifest.files.map(file => ({ ...file, read: () => reader.readFile(file.path) }))
+}
+
+function isEmpty (reader: ContentReader | undefined): boolean {
+  return reader == null || reader.manifest.chunks.length === 0
 }
 
 function runOptions (init: ExecutionInit, record: ExecutionResult, collection: Collection | undefined): RunOptions {

@@ -1,5 +1,5 @@
+import { workerPayloads } from '../../machine/variants.ts'
 import { toError } from '../../model/errors.ts'
-import { jobPayloads } from '../../model/job-payloads.ts'
 import { slot } from '../../node/protocol/slot/index.ts'
 import { SlotStream } from './slot-stream.ts'
 import { stepSlot } from './slot-step.ts'
@@ -7,6 +7,7 @@ import type { Outbox } from './outbox.ts'
 import type { SealedJobs } from './sealed-jobs.ts'
 import type { SlotEffect, SlotEvent, SlotStart, SlotState, StartFacts } from './slot-state.ts'
 import type { Job } from '../../model/job.ts'
+import type { WorkerInfo } from '../../model/machine.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { SlotAnswer, SlotReply, SlotRequest } from '../../node/protocol/slot/messages.ts'
@@ -19,6 +20,8 @@ export interface SlotComponents {
   outbox: Outbox
   content: ContentStore
   jobs: SealedJobs
+  /** What this worker says of itself. */
+  self: () => WorkerInfo
   /** Begins the execution; its end comes back through `ended`. */
   onStart: (start: SlotStart) => void
   /** It counts as begun and never will be: gets a record that says so; its end comes back through `ended`. */
@@ -121,7 +124,7 @@ export class Slot {
   /** Resolves when its turn has been; the answer may come later. */
   async #ask (message: SlotRequest, stream: SlotStream): Promise<void> {
     const request = this.#requests++
-    const { content } = this.#components
+    const { content, self } = this.#components
     let start: StartFacts | undefined
     let hasPayload = message.kind === 'available' && await hasAll(content, message.payloads ?? [])
 
@@ -131,7 +134,7 @@ export class Slot {
       const opened: Job | undefined = job == null ? undefined : await this.#components.jobs.open(job).catch(() => undefined)
 
       start = job == null ? undefined : { job, measured: opened?.kind === 'run' }
-      hasPayload = opened == null || await hasAll(content, jobPayloads(opened).map(({ id }) => id))
+      hasPayload = opened == null || await hasAll(content, workerPayloads(opened, self()).map(({ id }) => id))
     }
 
     this.#askers.set(request, { stream, message, answered: false })

@@ -239,6 +239,7 @@ export async function runWorker (options: WorkerOptions = {}): Promise<RunningWo
       outbox,
       content,
       jobs,
+      self: () => info(),
       onStart: start => {
         const { job } = parseExecutionId(start.execution)
 

@@ -22,6 +22,7 @@ import type { Membership } from '../../../src/model/membership.ts'
 import type { PayloadManifest } from '../../../src/model/payload.ts'
 import type { Placement } from '../../../src/model/placement.ts'
 import type { Plan } from '../../../src/model/plan.ts'
+import type { Variant } from '../../../src/model/variants.ts'
 import type { RestartRule } from '../../../src/model/restart.ts'
 import type { CommandResult, ExecutionResult, Outcome } from '../../../src/model/result.ts'
 import type { Sample } from '../../../src/model/sample.ts'
@@ -197,7 +198,7 @@ export const job: Arbitrary<Job> = partly<Job, 'name' | 'payload' | 'stdin' | 'r
   data: fc.array(fc.record({ name: payloadPath, payload: manifest }), { minLength: 1, maxLength: 3 }),
   collect: fc.record({ patterns: fc.array(text(24, 1), { maxLength: 3 }), maxBytes: fc.integer({ min: 1, max: MAX_COLLECT_BYTES }) }),
   build: fc.record({ line: word, limits: someLimits }),
-  variants: fc.record({ program: payloadPath, choices: fc.array(fc.record({ where: fc.array(fc.record({ key: text(12, 1), value: text(12, 1) }), { maxLength: 2 }), path: payloadPath }), { maxLength: 3 }) })
+  variants: fc.record({ program: payloadPath, choices: fc.array(partly<Variant, 'payload'>({ where, path: payloadPath, payload: manifest }, 'payload'), { maxLength: 3 }) })
 }, 'name', 'payload', 'stdin', 'require', 'comparison', 'ignoreFailure', 'coldCache', 'counters', 'quietMs', 'replicas', 'retryLostMs', 'each', 'map', 'retry', 'priority', 'deadlineMs', 'data', 'collect', 'build', 'variants')
 
 const resources: Arbitrary<Resources> = fc.record({

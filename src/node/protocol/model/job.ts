@@ -153,7 +153,7 @@ export const job = message<Job>('Job', {
   build: optional(28, message<Build>('Build', { line: field(1, word), limits: field(2, someLimits) })),
   variants: optional(29, message<Variants>('Variants', {
     program: field(1, payloadPath),
-    choices: list(2, message<Variant>('Variant', { where: selectors(1), path: field(2, payloadPath) }), MAX_VARIANTS)
+    choices: list(2, message<Variant>('Variant', { where: selectors(1), path: field(2, payloadPath), payload: optional(3, payloadManifest) }), MAX_VARIANTS)
   }))
 })
 

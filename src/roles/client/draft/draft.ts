@@ -4,9 +4,8 @@ import { ITEM_MARK } from '../../../model/each.ts'
 import { MeshmarkError } from '../../../model/errors.ts'
 import type { Build } from '../../../model/build.ts'
 import type { Command, JobKind, Program } from '../../../model/job.ts'
-import type { Variant } from '../../../model/variants.ts'
 import type { Plan } from '../../../model/plan.ts'
-import type { DraftDataSet, DraftFile, JobDraft } from '../types.ts'
+import type { DraftDataSet, DraftFile, DraftVariants, JobDraft } from '../types.ts'
 import { buildOf, insideFolder, sourcesOf } from './build.ts'
 import { collectOf } from './collect-options.ts'
 import { collectCommands, readProgram, type ProgramWord } from './command-words.ts'
@@ -89,10 +88,12 @@ export async function draftJob (request: DraftRequest): Promise<{ draft: JobDraf
 
   const variants = variantsOf(options)
   const varied = variants.length === 0 ? undefined : variantProgram(typed.map(({ argv }) => argv[0] ?? ''))
-  const choices: Variant[] = []
+  const choices: DraftVariants['choices'] = []
 
   for (const { where, file, path } of variants) {
-    choices.push({ where, path: await files.addVariant(file, path) })
+    const taken = await files.takeVariant(file, path)
+
+    choices.push({ where, path: taken.path, file: taken })
   }
 
   for (const { argv, title, hooks, parameters } of typed) {

@@ -14,6 +14,8 @@ import type { DraftFile } from '../types.ts'
 export class PayloadFiles {
   readonly #files = new Map<string, DraftFile>()
   readonly #given = new Set<string>()
+  /** Given for some workers only. */
+  readonly #taken = new Map<string, DraftFile>()
   readonly #isOnlyGiven: boolean
 
   /**
@@ -45,7 +47,7 @@ export class PayloadFiles {
    * @param setup - the job has a setup, which may make what is not there yet
    */
   async addProgram (path: string, setup = false): Promise<string> {
-    const given = this.givenAs(path)
+    const given = this.#useGiven(path)
 
     if (given != null) {
       this.#files.set(given, { ...this.#files.get(given)!, executable: true })
@@ -72,7 +74,7 @@ export class PayloadFiles {
    * @param isMade - the build's line says that it makes it
    */
   async addBuilt (path: string, isMade: boolean): Promise<string> {
-    const given = this.givenAs(path)
+    const given = this.#useGiven(path)
     const name = insideFolder(path)
 
     if (given != null) {
@@ -86,23 +88,28 @@ export class PayloadFiles {
     return this.#isOnlyGiven || isMade || !await isReadyToRun(path) ? name : this.#add(path, name, (await look(path, 'program')).mode)
   }
 
-  /** The program of some workers, under this path in the payload. */
-  async addVariant (file: string, path: string): Promise<string> {
+  /** The program of some workers, which goes to no other. `path`: what it is called where it was not given. */
+  async takeVariant (file: string, path: string): Promise<DraftFile> {
     const given = this.givenAs(file)
 
     if (given != null) {
-      return given
+      const taken = this.#files.get(given) ?? this.#taken.get(given)!
+
+      this.#files.delete(given)
+      this.#taken.set(given, taken)
+
+      return taken
     }
 
     this.#refuseUngiven(file, '--variant file')
 
-    const { size, mode } = await look(file, '--variant file')
+    const { size } = await look(file, '--variant file')
 
     if (size === 0) {
       throw new MeshmarkError('not-executable', `--variant file ${file} is empty: there is nothing to run`)
     }
 
-    return this.#add(file, path, mode | 0o111)
+    return { source: resolve(file), path, executable: true }
   }
 
   /** A file that a build's line may name, under the path that it has there; nothing when there is none here. */
@@ -116,7 +123,7 @@ export class PayloadFiles {
 
   /** `FILE` or `FILE=NAME`, where NAME may name folders. Resolves with its path in the payload. */
   async addWith (text: string): Promise<string> {
-    const given = this.givenAs(text)
+    const given = this.#useGiven(text)
 
     if (given != null) {
       return given
@@ -134,7 +141,7 @@ export class PayloadFiles {
   }
 
   async addStdin (path: string, name = basename(path)): Promise<string> {
-    const given = this.givenAs(path)
+    const given = this.#useGiven(path)
 
     if (given != null) {
       return given
@@ -150,6 +157,18 @@ export class PayloadFiles {
     const name = path.replace(/^(\.\/+)+/, '')
 
     return this.#given.has(name) ? name : undefined
+  }
+
+  /** As `givenAs`, of a file that every worker needs, whether or not it is the variant of some. */
+  #useGiven (path: string): string | undefined {
+    const name = this.givenAs(path)
+    const taken = name == null ? undefined : this.#taken.get(name)
+
+    if (name != null && taken != null) {
+      this.#files.set(name, taken)
+    }
+
+    return name
   }
 
   #refuseUngiven (path: string, what: string): void {

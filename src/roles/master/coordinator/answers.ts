@@ -1,5 +1,5 @@
+import { workerPayloads } from '../../../machine/variants.ts'
 import { executionId } from '../../../model/ids.ts'
-import { jobPayloads } from '../../../model/job-payloads.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { backOff, disengage, engage, engageAgain, forgetFiles, heard, noteFiles, rest } from './capacity.ts'
 import { hasRecordOf } from './records.ts'
@@ -195,7 +195,7 @@ function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
     noteFiles(state.workers.get(worker), entry.job)
   }
 
-  if (reply.hasPayload || jobPayloads(entry.job).length === 0) {
+  if (reply.hasPayload || workerPayloads(entry.job, state.workers.get(worker)?.info).length === 0) {
     task.prepared = true
     change(state, entry, task, 'starting', nowMs, effects)
   } else {

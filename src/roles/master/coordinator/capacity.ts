@@ -1,5 +1,5 @@
+import { workerPayloads } from '../../../machine/variants.ts'
 import { parseExecutionId } from '../../../model/ids.ts'
-import { jobPayloads } from '../../../model/job-payloads.ts'
 import type { Job } from '../../../model/job.ts'
 import type { CoordinatorState, Place, WorkerEntry } from './state.ts'
 
@@ -171,12 +171,12 @@ const MAX_PAYLOADS = 64
 
 /** Everything that the job needs is known to be there. */
 export function hasFiles (worker: WorkerEntry, job: Job): boolean {
-  return jobPayloads(job).every(({ id }) => worker.payloads.has(id))
+  return workerPayloads(job, worker.info).every(({ id }) => worker.payloads.has(id))
 }
 
 /** Everything that the job needs is there. */
 export function noteFiles (worker: WorkerEntry | undefined, job: Job): void {
-  for (const { id } of jobPayloads(job)) {
+  for (const { id } of workerPayloads(job, worker?.info)) {
     worker?.payloads.delete(id)
     worker?.payloads.add(id)
   }
@@ -192,7 +192,7 @@ export function noteFiles (worker: WorkerEntry | undefined, job: Job): void {
 
 /** Something of it is not. */
 export function forgetFiles (worker: WorkerEntry | undefined, job: Job): void {
-  jobPayloads(job).forEach(({ id }) => worker?.payloads.delete(id))
+  workerPayloads(job, worker?.info).forEach(({ id }) => worker?.payloads.delete(id))
 }
 
 /** As if it had never been there. Only for one that is lost, and that no task is at, for, or may be at. */

@@ -115,7 +115,7 @@ function demandKey (job: Job): string {
   let key = keys.get(job)
 
   if (key == null) {
-    key = JSON.stringify([job.kind, job.placement.where, job.require ?? [], job.limits, job.coldCache === true, job.variants?.choices ?? []])
+    key = JSON.stringify([job.kind, job.placement.where, job.require ?? [], job.limits, job.coldCache === true, (job.variants?.choices ?? []).map(({ where }) => where)])
     keys.set(job, key)
   }
 

@@ -190,19 +190,32 @@ describe('a job that builds', () => {
 })
 
 describe('a job with a file for each platform', () => {
-  it('sends them all, and runs them under one name', async () => {
+  it('has each of them apart from the files of all, and runs them under one name', async () => {
     const folder = await files('arm/app', 'x64/app')
     const { draft } = await draftJob({ ...REQUEST, words: ['./app', '1'], options: { variant: [`arch=arm64:${folder}/arm/app`, `arch=x64,cores=8..:${folder}/x64/app`] } })
 
     expect(draft.commands[0]).toMatchObject({ argv: ['./app', '1'], program: { kind: 'payload', path: 'app' } })
-    expect(draft.files.map(({ path, executable }) => [path, executable])).toEqual([['.variants/1/app', true], ['.variants/2/app', true]])
+    expect(draft.files).toEqual([])
     expect(draft.variants).toEqual({
       program: 'app',
       choices: [
-        { where: [{ key: 'arch', value: 'arm64' }], path: '.variants/1/app' },
-        { where: [{ key: 'arch', value: 'x64' }, { key: 'cores', value: '8..' }], path: '.variants/2/app' }
+        { where: [{ key: 'arch', value: 'arm64' }], path: '.variants/1/app', file: { source: `${folder}/arm/app`, path: '.variants/1/app', executable: true } },
+        { where: [{ key: 'arch', value: 'x64' }, { key: 'cores', value: '8..' }], path: '.variants/2/app', file: { source: `${folder}/x64/app`, path: '.variants/2/app', executable: true } }
       ]
     })
+  })
+
+  it('takes what was given out of the files of all, unless it is needed as another one too', async () => {
+    const given = ['arm', 'x64', 'data'].map(path => ({ path, source: Buffer.from(path) }))
+    const variant = ['arch=arm64:arm', 'arch=x64:x64', 'cores=2..:x64']
+    const { draft } = await draftJob({ ...REQUEST, words: ['./app'], options: { variant }, given })
+
+    expect(draft.files.map(({ path }) => path)).toEqual(['data'])
+    expect(draft.variants?.choices.map(({ path, file }) => [path, file.path])).toEqual([['arm', 'arm'], ['x64', 'x64'], ['x64', 'x64']])
+
+    const needed = await draftJob({ ...REQUEST, words: ['./app'], options: { variant, stdin: 'x64' }, given })
+
+    expect(needed.draft.files.map(({ path }) => path)).toEqual(['data', 'x64'])
   })
 
   it.each([
