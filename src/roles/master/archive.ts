@@ -58,6 +58,8 @@ export class Archive {
   readonly #missing = new Set<string>()
   /** Since when a finished job has been seen in memory. */
   readonly #lingering = new Map<string, number>()
+  /** Every finished job is in the list again; not called when none was missing. */
+  onComplete = (): void => {}
   /** As written last by this process. */
   readonly #workers = new Map<string, WorkerInfo>()
   #timer?: NodeJS.Timeout
@@ -285,6 +287,7 @@ export class Archive {
     }
 
     log('the list of finished jobs is complete')
+    this.onComplete()
   }
 
   async #inTurn (work: () => Promise<unknown>): Promise<void> {

@@ -224,12 +224,14 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       files,
       retention: options.retention ?? {},
       known: () => archive.known(),
+      isListing: () => archive.missing > 0,
       isCoordinator: () => coordinator.state.mode === 'reign',
       onPruned: job => { coordinator.dispatch({ kind: 'forget', job, nowMs: Date.now() }) },
       log
     })
     pruner.start()
     masters.listen({ onReign: () => { void pruner.pruneNow() } })
+    archive.onComplete = () => { void pruner.pruneNow() }
     cleanups.add(async () => pruner.stop())
 
     const http = {

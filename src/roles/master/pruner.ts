@@ -22,6 +22,8 @@ export interface PrunerComponents {
   retention: Retention
   /** What is known of jobs. */
   known: () => Iterable<{ id: string, finishedAtMs?: number }>
+  /** Of some it is not known yet whether they have ended: what is chosen now would be too little, or the wrong ones. */
+  isListing: () => boolean
   /** Only the coordinator chooses: it alone says when a job has ended. */
   isCoordinator: () => boolean
   /** Its records are gone. */
@@ -72,7 +74,7 @@ export class Pruner {
     void this.pruneNow()
   }
 
-  /** When this master begins to coordinate, beside the rounds of every hour. Never rejects. */
+  /** When this master begins to coordinate or knows every finished job again, beside the rounds of every hour. Never rejects. */
   async pruneNow (): Promise<void> {
     await this.#inTurn(async () => this.prune(Date.now()))
   }
@@ -86,9 +88,9 @@ export class Pruner {
 
   /** One round; resolves with the jobs that were removed, all of them finished. */
   async prune (nowMs: number): Promise<string[]> {
-    const { retention, jobs, replica, isCoordinator, onPruned, log } = this.#components
+    const { retention, jobs, replica, isCoordinator, isListing, onPruned, log } = this.#components
     const hasLimit = retention.ageMs != null || retention.bytes != null
-    const expired = hasLimit && isCoordinator() ? chooseExpired(await this.#finished(), retention, nowMs) : []
+    const expired = hasLimit && isCoordinator() && !isListing() ? chooseExpired(await this.#finished(), retention, nowMs) : []
 
     for (let start = 0; start < expired.length; start += GROUP) {
       const group = expired.slice(start, start + GROUP)

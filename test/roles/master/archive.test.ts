@@ -1,7 +1,7 @@
+import '../../../src/node/polyfill.ts'
 import { join } from 'node:path'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { executionId } from '../../../src/model/ids.ts'
 import { seal } from '../../../src/node/membership.ts'
@@ -35,6 +35,7 @@ class Master {
   readonly state: CoordinatorState = emptyCoordinator()
   readonly lines: string[] = []
   archive!: Archive
+  readonly #complete = Promise.withResolvers<void>()
 
   private constructor (readonly journal: Journal, readonly replica: Replica, readonly jobs: JobStore) {}
 
@@ -51,6 +52,7 @@ class Master {
       coordinator: { state: started.state, dispatch: event => { started.dispatch(event) } },
       log: line => { started.lines.push(line) }
     })
+    started.archive.onComplete = () => { started.#complete.resolve() }
     await started.archive.load()
 
     for await (const stored of started.jobs.all(id => started.archive.has(id))) {
@@ -60,6 +62,11 @@ class Master {
     started.archive.start()
 
     return started
+  }
+
+  /** What was missing in the list is in it again. */
+  get complete (): Promise<void> {
+    return this.#complete.promise
   }
 
   dispatch (event: CoordinatorEvent): void {
@@ -167,10 +174,8 @@ describe('finished jobs', () => {
     expect(ids.every(id => master.archive.has(id))).toBe(true)
     expect(master.state.jobs.size).toBe(0)
 
-    while (master.archive.missing > 0) {
-      await setImmediate()
-    }
-
+    await master.complete
+    expect(master.archive.missing).toBe(0)
     expect(master.latest()).toEqual([...ids].reverse())
     expect(await master.row(ids[0]!)).toMatchObject({ id: ids[0], failed: 1 })
     await master.stop()

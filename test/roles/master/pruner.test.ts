@@ -29,6 +29,7 @@ class Master {
   readonly known = new Map<string, JobEntry>()
   readonly lines: string[] = []
   reigns = true
+  lists = false
 
   private constructor (readonly replica: Replica, readonly jobs: JobStore, readonly outputs: Outputs, readonly folder: string, readonly journal: Journal) {}
 
@@ -51,6 +52,7 @@ class Master {
       files: { bytesOf: async () => 0, removeOf: async () => {} },
       retention,
       known: () => [...this.known.values()].map(({ job: { id }, finishedAtMs }) => ({ id, finishedAtMs })),
+      isListing: () => this.lists,
       isCoordinator: () => this.reigns,
       onPruned: job => { this.known.delete(job) },
       log: line => { this.lines.push(line) }
@@ -107,6 +109,21 @@ describe('pruning', () => {
     expect([...master.known.keys()]).toEqual([young, unfinished])
     expect(master.lines.join()).toMatch(/^removed job .*, finished and no longer to be kept$/)
     await expect(master.jobs.accept(exampleJob(1), Buffer.from('sealed 1'), { acceptedAtMs: 0, targets: [] })).rejects.toMatchObject({ code: 'conflict' })
+  })
+
+  it('waits until every finished job is listed', async () => {
+    const master = await Master.open('a')
+    const old = await master.addJob(1, 10, 31)
+    const pruner = master.pruner({ ageMs: 30 * DAY_MS })
+
+    master.lists = true
+    pruner.start()
+    await pruner.pruneNow()
+    expect(await master.left()).toEqual({ records: [old], outputs: [old] })
+    master.lists = false
+    await pruner.pruneNow()
+    await pruner.stop()
+    expect(await master.left()).toEqual({ records: [], outputs: [] })
   })
 
   it('removes the oldest finished ones until the rest fits, however large an unfinished one is', async () => {
