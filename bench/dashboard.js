@@ -128,6 +128,8 @@ async function watch (browser, url, seconds) {
   ]) {
     await prepare()
     await page.locator(`${table} .row:not(.row-head)`).first().waitFor()
+    // whatever there is, however much that is
+    await page.getByRole('button', { name: 'Show more' }).click({ timeout: 1_000 }).catch(() => {})
     // what opening it costs is another question
     await delay(2_500)
     views.push({ name, ...await costs({ page, cdp, root, line }, async () => delay(seconds * 1_000)) })

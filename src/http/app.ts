@@ -3,6 +3,7 @@ import { toError } from '../model/errors.ts'
 import { RateLimiter } from '../node/rate.ts'
 import { Bodies } from './exchange/body.ts'
 import { bearerToken, guard, type GuardOptions } from './exchange/guard.ts'
+import { packed, takesGzip } from './exchange/packed.ts'
 import { createMetrics } from './metrics.ts'
 import { servePage, type Page } from './page.ts'
 import { openapiDocument } from './openapi.ts'
@@ -87,6 +88,7 @@ export function createApp (options: AppOptions): App {
       id: 'openapi',
       summary: 'This interface as an OpenAPI document',
       access: 'read',
+      packed: true,
       answers: { 200: { description: 'The document', content: { 'application/json': undefined } } },
       handle: async () => json(document)
     })
@@ -149,7 +151,11 @@ export function createApp (options: AppOptions): App {
         stream: route.raw === true ? request.body : null
       })
 
-      return whenOver(response, over)
+      if (route.packed === true) {
+        response.headers.append('vary', 'Accept-Encoding')
+      }
+
+      return whenOver(route.packed === true && takesGzip(request.headers.get('accept-encoding')) ? packed(response) : response, over)
     } catch (err) {
       over()
       throw signal.aborted && signal.reason instanceof HttpProblem ? signal.reason : err

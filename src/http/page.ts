@@ -3,6 +3,7 @@ import { extname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { guardHost } from './exchange/guard.ts'
+import { takesGzip } from './exchange/packed.ts'
 import { problemResponse } from './exchange/problem.ts'
 import type { Context, Hono } from 'hono'
 
@@ -78,7 +79,7 @@ export function servePage (hono: Hono, { page, hosts, connect }: PageOptions): v
 }
 
 function answer (file: PageFile, encodings: string, connect: readonly string[]): Response {
-  const isPacked = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(encodings)
+  const isPacked = takesGzip(encodings)
 
   return new Response(isPacked ? file.packed : file.plain, {
     headers: {

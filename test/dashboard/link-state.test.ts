@@ -27,7 +27,7 @@ describe('the link to the masters', () => {
   })
 
   it('waits longer and longer, but not for ever, once none of them answers', () => {
-    let state = after(...three)
+    let state = [B, C, A].reduce((state, base) => reduceLink(reduceLink(state, { kind: 'failed', base: state.base, detail: '' }), { kind: 'answered', base }), after(...three))
     const waits: number[] = []
 
     for (let count = 0; count < 30; count++) {
@@ -37,11 +37,14 @@ describe('the link to the masters', () => {
 
     expect(state.phase).toBe('waiting')
     expect(waits.slice(0, 6)).toEqual([0, 0, 500, 500, 500, 1_000])
+    expect(state.bases).toEqual([A, B, C])
     expect(Math.max(...waits)).toBe(10_000)
   })
 
   it('keeps the master that it speaks to when the list of masters leaves it out', () => {
-    expect(after(...three, { kind: 'masters', urls: [B] }).bases).toEqual([A, B])
+    const moved = after(...three, { kind: 'failed', base: A, detail: '' }, { kind: 'answered', base: B })
+
+    expect(reduceLink(moved, { kind: 'masters', urls: [A, C] }).bases).toEqual([B, A, C])
   })
 
   it('does not forget where masters are because one of them knows none', () => {
@@ -49,7 +52,17 @@ describe('the link to the masters', () => {
   })
 
   it('goes to no address that is not one of HTTP', () => {
-    expect(after({ kind: 'masters', urls: ['javascript:alert(1)', 'nonsense', B] }).bases).toEqual([A, B])
+    expect(after({ kind: 'masters', urls: ['javascript:alert(1)', 'nonsense', A, B] }).bases).toEqual([A, B])
+  })
+
+  it('goes back to where it came from when the others lead nowhere, and tries them again when masters are heard of', () => {
+    const [first, second, third] = [A, B, C].map((_, count) => [A, B, C].slice(0, count + 1).reduce((state, base) => reduceLink(state, { kind: 'failed', base, detail: '' }), after(...three)))
+
+    expect(first).toMatchObject({ phase: 'moving', base: B, bases: [A, B, C] })
+    expect(second).toMatchObject({ phase: 'moving', base: C, bases: [A, C] })
+    expect(third).toMatchObject({ phase: 'waiting', base: A, bases: [A] })
+    expect(waitMs(third!)).toBe(500)
+    expect([three[0]!, three[1]!].reduce(reduceLink, third!)).toMatchObject({ phase: 'live', base: A, bases: [A, B, C] })
   })
 
   it('tries no further once the token is refused', () => {

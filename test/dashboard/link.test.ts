@@ -46,7 +46,7 @@ describe('the link', () => {
   it('goes on with a stream at another master, behind the last event that came', async () => {
     const asked: Array<string | undefined> = []
     const second = await serve((request, response) => {
-      asked.push(request.headers['last-event-id'] as string)
+      asked.push(request.url === '/v1/health' ? 'there?' : request.headers['last-event-id'] as string)
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: 2\n\n')
     })
     const first = await serve((_, response) => {
@@ -67,7 +67,7 @@ describe('the link', () => {
     })
 
     expect(data).toEqual(['1', '2'])
-    expect(asked).toEqual(['p1'])
+    expect(asked).toEqual(['there?', 'p1'])
     expect(states.map(({ phase }) => phase)).toEqual(['connecting', 'live', 'moving', 'live'])
   })
 
@@ -77,7 +77,7 @@ describe('the link', () => {
     const { link } = linkTo(first)
     const data: string[] = []
 
-    link.learn([second])
+    link.learn([first, second])
     await link.follow('/v1/events', {
       signal: new AbortController().signal,
       quietMs: 500,
@@ -96,9 +96,30 @@ describe('the link', () => {
     const first = await serve((request) => { request.socket.destroy() })
     const { link } = linkTo(first)
 
-    link.learn([second])
+    link.learn([first, second])
 
     expect(await link.get('/v1/masters')).toEqual({ from: 2 })
+  })
+
+  it('does not wait for an address that leads nowhere, and comes back to its own', async () => {
+    const nowhere = await serve(() => {})
+    let asked = 0
+    const first = await serve((request, response) => {
+      asked++
+
+      if (asked === 1) {
+        request.socket.destroy()
+      } else {
+        response.end('data: back\n\n')
+      }
+    })
+    const states: LinkState[] = []
+    const link = new Link({ origin: first, token: 'mmh1-secret-token', knockMs: 100, onState: state => { states.push(state) } })
+
+    link.learn([first, nowhere])
+
+    await link.follow('/v1/events', { signal: new AbortController().signal, quietMs: 10 * 60_000, onMessage: () => true })
+    expect(states.map(({ phase, base }) => [phase, base])).toEqual([['connecting', first], ['moving', nowhere], ['waiting', first], ['live', first]])
   })
 
   it('says what the master says when it refuses, and does not ask another one', async () => {
@@ -110,7 +131,7 @@ describe('the link', () => {
     const first = await serve((_, response) => { response.writeHead(403).end('{"code":"refused","detail":"this token is to read only"}') })
     const { link } = linkTo(first)
 
-    link.learn([second])
+    link.learn([first, second])
 
     await expect(link.send('DELETE', '/v1/jobs/x')).rejects.toEqual(new ApiError(403, 'refused', 'this token is to read only'))
     expect(others).toBe(0)

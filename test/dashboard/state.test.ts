@@ -43,11 +43,13 @@ describe('the state of the mesh', () => {
 
   it('follows jobs in the same way', () => {
     const events: MeshEvent[] = [
-      { kind: 'jobs', nowMs: 0, all: true, jobs: [job('a'), job('b')], gone: [] },
-      { kind: 'jobs', nowMs: 0, all: false, jobs: [job('c')], gone: ['a'] }
+      { kind: 'jobs', nowMs: 0, all: true, jobs: [job('a'), job('b')], changed: {}, gone: [], more: true },
+      { kind: 'jobs', nowMs: 0, all: false, jobs: [job('c')], changed: { b: { failed: 1 }, z: { failed: 2 } }, gone: ['a'], more: false }
     ]
+    const { jobs, hasMoreJobs } = events.reduce((state, event) => reduceMesh(state, event, 0), NO_MESH)
 
-    expect([...events.reduce((state, event) => reduceMesh(state, event, 0), NO_MESH).jobs.keys()]).toEqual(['b', 'c'])
+    expect([...jobs.values()]).toEqual([job('b', { failed: 1 }), job('c')])
+    expect(hasMoreJobs).toBe(false)
   })
 })
 

@@ -17,6 +17,21 @@ const HOSTILE = [
 /** More than is kept of one task. */
 const LARGE_LINES = 40_000
 
+/** With HOSTILE=all as in test/hostile: 100 MB each, and a reader that takes nothing. */
+const IS_LONG = process.env.HOSTILE === 'all'
+const FLOOD_BYTES = IS_LONG ? 100_000_000 : 3_000_000
+
+/** What prints without end, as a line for sh; the first three always, all with HOSTILE=all. */
+const FLOODS = {
+  'terminal escapes': 'yes "$(printf \'\\033[31mr\\033[42mg\\033[1m\\033[0m\\033]0;title\\007\\033[2J\\033[9;9H\\033P\\033c\')"',
+  'a line without an end': "cat /dev/zero | tr '\\0' x",
+  'invalid UTF-8': 'cat /dev/urandom',
+  'marks that turn the direction': 'yes "$(printf \'\\342\\200\\256 abc \\342\\201\\247 \\330\\247\\330\\250\\330\\252\')"',
+  'script tags': 'yes \'<script>document.title = "owned"</script><img src=x onerror="alert(1)"><b id="injected">\'',
+  'short lines': 'yes',
+  'both streams by turns': 'while :; do echo a; echo b >&2; done'
+}
+
 describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () => {
   let mesh: TestMesh
   let browser: TestBrowser
@@ -338,6 +353,52 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     expect((await page.locator('.output').textContent())!.length).toBeLessThan(200_000)
     await page.getByText(/Only the end/).waitFor()
   })
+
+  it('stays usable, and as small as before, whatever floods it', async () => {
+    const { page } = reader
+    const cdp = await page.context().newCDPSession(page)
+
+    await cdp.send('Performance.enable')
+
+    for (const [name, flood] of Object.entries(FLOODS).slice(0, IS_LONG ? undefined : 3)) {
+      // a shell prints some ten thousand lines a second
+      const isSlow = name === 'both streams by turns'
+      const bytes = isSlow ? FLOOD_BYTES / 100 : FLOOD_BYTES
+      const command = isSlow ? flood.replace(':;', `[ $((n = n + 4)) -lt ${bytes} ];`) : `${flood} | head -c ${bytes}`
+      const place = await submit({ kind: 'exec', name: 'flood', command: ['sh', '-c', `${command}; sleep 0.3; echo; echo the end`], outputLimit: '128M' })
+
+      await reader.goTo(place)
+      await page.locator('.output').waitFor()
+      // it answers while that comes
+      await page.getByRole('link', { name: 'Mesh', exact: true }).click()
+      await page.locator('.table-workers').waitFor()
+      await page.goBack()
+      await page.locator('.output', { hasText: 'the end' }).waitFor({ timeout: 100_000 })
+      await page.locator('.job-head .mark', { hasText: 'finished' }).waitFor()
+
+      const shown = await page.locator('.output').textContent() ?? ''
+      const elements = await page.locator('.output *').count()
+
+      await cdp.send('HeapProfiler.collectGarbage')
+
+      const { metrics } = await cdp.send('Performance.getMetrics')
+      const heap = metrics.find(({ name }) => name === 'JSHeapUsedSize')!.value
+
+      if (IS_LONG) {
+        console.log(`${name}: ${bytes / 1e6} MB, ${shown.length} characters in ${elements} elements, heap ${(heap / 1e6).toFixed(1)} MB`)
+      }
+
+      expect(shown.length, name).toBeLessThanOrEqual(140_000)
+      expect(elements, name).toBeLessThan(20_000)
+      expect(heap, name).toBeLessThan(60_000_000)
+      // eslint-disable-next-line no-control-regex
+      expect(shown, name).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e\u2067]/)
+      expect(await page.locator('.output img, .output script, .output b, #injected').count(), name).toBe(0)
+      expect(await page.title(), name).not.toContain('owned')
+    }
+
+    await cdp.detach()
+  }, IS_LONG ? 600_000 : 60_000)
 
   it('has nothing that axe complains of, in light, dark and with more contrast, on a desk and on a phone', async () => {
     const measured = await submit({ kind: 'run', name: 'measured', commands: ['true'], runs: 5 })

@@ -1,4 +1,5 @@
 import '../../src/node/polyfill.ts'
+import { gunzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { MeshmarkError } from '../../src/model/errors.ts'
 import { createApp } from '../../src/http/app.ts'
@@ -15,6 +16,7 @@ class Nodes {
   asked = 0
   /** What an answer waits for. */
   gate: Promise<void> = Promise.resolve()
+  jobs: (limit: number, state?: string) => Promise<unknown[]> = async () => []
 
   client (): Client {
     return {
@@ -24,6 +26,7 @@ class Nodes {
 
         return []
       },
+      jobs: async (limit: number, { state }: { state?: string }) => this.jobs(limit, state),
       close: async () => { this.closed++ }
     } as unknown as Client
   }
@@ -125,6 +128,45 @@ describe('the HTTP interface', () => {
     expect(second).toMatch(/^event: nodes\ndata: \{.*"all":true,"nodes":\[\]/)
     expect(nodes.asked).toBe(1)
     await reader.cancel()
+  })
+
+  it('compresses what is long, for those who take that, and nothing in which a secret is told', async () => {
+    open()
+
+    const headers = { 'accept-encoding': 'gzip, br', 'content-type': 'application/json' }
+    const nodes = await ask('/v1/nodes', { headers })
+
+    expect([nodes.headers.get('content-encoding'), nodes.headers.get('vary')]).toEqual(['gzip', 'Accept-Encoding'])
+    expect(JSON.parse(String(gunzipSync(Buffer.from(await nodes.arrayBuffer()))))).toEqual({ nodes: [] })
+    expect((await ask('/v1/nodes')).headers.get('content-encoding')).toBeNull()
+    expect((await ask('/v1/health', { headers })).headers.get('content-encoding')).toBeNull()
+    expect((await ask('/v1/tokens', { method: 'POST', token: 'admin-1', headers, body: '{"role":"worker"}' })).headers.get('content-encoding')).toBeNull()
+  })
+
+  it('tells so many of the jobs that have not ended, and that there are more', async () => {
+    const { nodes } = open()
+    const rows = Array.from({ length: 9 }, (_, at) => ({ id: `J${at}`, state: at < 5 ? 'queued' : 'running' }))
+
+    nodes.jobs = async (limit, state) => rows.filter(row => state == null || row.state === state).slice(0, limit)
+
+    const firstOf = async (query: string): Promise<any> => {
+      const response = await ask(`/v1/events?${query}`, { headers: { accept: 'application/x-ndjson' } })
+      const reader = response.body!.getReader()
+
+      for (;;) {
+        const event = JSON.parse(new TextDecoder().decode((await reader.read()).value))
+
+        if (event.kind === 'jobs') {
+          await reader.cancel()
+
+          return { ids: event.jobs.map(({ id }: { id: string }) => id), more: event.more }
+        }
+      }
+    }
+
+    expect(await firstOf('jobs=2&open=3')).toEqual({ ids: ['J0', 'J1', 'J5', 'J6', 'J7', 'J2'], more: true })
+    expect(await firstOf('jobs=2&open=5')).toEqual({ ids: ['J0', 'J1', 'J5', 'J6', 'J7', 'J8', 'J2', 'J3', 'J4'], more: false })
+    expect(await firstOf('jobs=20&open=1')).toMatchObject({ more: false })
   })
 
   it('tells whoever has no token nothing of what there is', async () => {

@@ -87,8 +87,26 @@ describe('what has changed in a mesh', () => {
     const job = (id: string, ended = 0): JobRow => ({ id, title: id, kind: 'run', state: 'running', acceptedAt: 0, tasks: 2, ended, failed: 0, mine: true })
     const watch = new JobWatch()
 
-    expect(watch.look([job('a'), job('b')])).toMatchObject({ all: true, jobs: [{ id: 'a' }, { id: 'b' }] })
-    expect(watch.look([job('a'), job('b')])).toBeUndefined()
-    expect(watch.look([job('b', 1), job('c')])).toMatchObject({ all: false, jobs: [{ id: 'b' }, { id: 'c' }], gone: ['a'] })
+    expect(watch.look([job('a'), job('b')], false)).toMatchObject({ all: true, jobs: [{ id: 'a' }, { id: 'b' }] })
+    expect(watch.look([job('a'), job('b')], false)).toBeUndefined()
+    expect(watch.look([job('b', 1), job('c')], false)).toEqual({ kind: 'jobs', all: false, jobs: [job('c')], changed: { b: { ended: 1 } }, gone: ['a'], more: false })
+    expect(watch.look([job('b', 1), job('c')], true)).toMatchObject({ jobs: [], changed: {}, more: true })
+  })
+
+  it('makes of the jobs that were known those that there are, whatever happens', () => {
+    const row = fc.record({ id: fc.constantFrom('a', 'b', 'c'), state: fc.constantFrom('running' as const, 'finished' as const), finishedAt: fc.option(fc.constantFrom(5, 6), { nil: undefined }), ended: fc.constantFrom(0, 1), failed: fc.constantFrom(0, 1) })
+
+    fc.assert(fc.property(fc.array(fc.uniqueArray(row, { selector: ({ id }) => id }), { maxLength: 6 }), looks => {
+      const watch = new JobWatch()
+      let state = NO_MESH
+
+      for (const rows of looks) {
+        const full: JobRow[] = rows.map(row => ({ title: row.id, kind: 'run', acceptedAt: 0, tasks: 2, mine: true, ...row }))
+        const changes = watch.look(full, false)
+
+        state = changes == null ? state : reduceMesh(state, JSON.parse(JSON.stringify({ nowMs: 0, ...changes })), 0)
+        expect([...state.jobs.values()].sort((a, b) => a.id < b.id ? -1 : 1)).toEqual(JSON.parse(JSON.stringify(full)).sort((a: JobRow, b: JobRow) => a.id < b.id ? -1 : 1))
+      }
+    }))
   })
 })

@@ -1,3 +1,5 @@
+import { reachOf } from './reach.ts'
+
 /**
  * Which master the page speaks to, and how that goes. Pure: what has happened
  * goes in, where to go next comes out.
@@ -13,8 +15,14 @@ export interface LinkState {
     | 'waiting'
     /** The token does not count (any more). */
     | 'refused'
-  /** Origins of masters, never empty. */
+  /** Origin that served the page: the one way to a master that is known to lead there. */
+  home: string
+  /** Origins of masters, `home` among them. */
   bases: readonly string[]
+  /** Of those, the ones that have answered. */
+  answered: readonly string[]
+  /** Where masters answer, but not to this browser. */
+  leftOut: readonly string[]
   /** The one in use. */
   base: string
   /** In a row. */
@@ -37,29 +45,32 @@ const FIRST_WAIT_MS = 500
 const MAX_WAIT_MS = 10_000
 
 export function initialLink (origin: string): LinkState {
-  return { phase: 'connecting', bases: [origin], base: origin, failures: 0 }
+  return { phase: 'connecting', home: origin, bases: [origin], answered: [], leftOut: [], base: origin, failures: 0 }
 }
 
 export function reduceLink (state: LinkState, event: LinkEvent): LinkState {
   switch (event.kind) {
     case 'answered':
       return event.base === state.base && state.phase !== 'live'
-        ? { phase: 'live', bases: state.bases, base: state.base, failures: 0 }
+        ? { ...state, phase: 'live', answered: [...new Set([...state.answered, event.base])], failures: 0, detail: undefined }
         : state
     case 'failed': {
       if (event.base !== state.base || state.phase === 'refused') {
         return state
       }
 
-      const failures = state.failures + 1
-      const next = state.bases[(state.bases.indexOf(state.base) + 1) % state.bases.length] ?? state.base
+      // an address that has never led anywhere is not tried again before masters are heard of anew
+      const isDead = event.base !== state.home && !state.answered.includes(event.base)
+      const at = state.bases.indexOf(event.base)
+      const bases = isDead ? state.bases.filter(base => base !== event.base) : state.bases
+      const failures = state.failures + (isDead ? 0 : 1)
 
-      return { ...state, phase: failures < state.bases.length ? 'moving' : 'waiting', base: next, failures, detail: event.detail }
+      return { ...state, phase: failures < bases.length ? 'moving' : 'waiting', bases, base: bases[(isDead ? at : at + 1) % bases.length]!, failures, detail: event.detail }
     }
     case 'refused':
       return { ...state, phase: 'refused', detail: event.detail }
     case 'renewed':
-      return { phase: 'connecting', bases: state.bases, base: state.base, failures: 0 }
+      return { ...state, phase: 'connecting', failures: 0, detail: undefined }
     case 'masters':
       return withMasters(state, event.urls)
   }
@@ -74,9 +85,9 @@ export function waitMs ({ failures, bases }: LinkState): number {
 
 /** The one in use stays, even where it is reached by another name than the one it tells. */
 function withMasters (state: LinkState, urls: readonly string[]): LinkState {
-  const origins = urls.flatMap(url => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) ? [new URL(url).origin] : [])
-  const bases = [state.base, ...new Set(origins.filter(origin => origin !== state.base))]
+  const { bases: found, leftOut } = reachOf(state.home, urls)
+  const bases = [...new Set([state.base, ...found])]
 
   // nothing to go to is worse than an address that may be old
-  return origins.length === 0 || bases.join() === state.bases.join() ? state : { ...state, bases }
+  return urls.length === 0 || (bases.join() === state.bases.join() && leftOut.join() === state.leftOut.join()) ? state : { ...state, bases, leftOut }
 }

@@ -11,6 +11,8 @@ export interface LinkOptions {
   token: string
   onState: (state: LinkState) => void
   fetch?: typeof fetch
+  /** A master that has not answered yet, at an address that may lead nowhere from here, is asked whether it is there: so long. @default 4_000 */
+  knockMs?: number
 }
 
 export interface FollowOptions {
@@ -235,7 +237,19 @@ export class Link {
     }
   }
 
-  async #request (base: string, method: string, path: string, { body, signal, accept = 'application/json', last }: { body?: unknown, signal: AbortSignal, accept?: string, last?: string }): Promise<Response> {
+  async #request (base: string, method: string, path: string, { body, signal, accept, last }: { body?: unknown, signal: AbortSignal, accept?: string, last?: string }): Promise<Response> {
+    const { home, answered } = this.#state
+
+    if (base !== home && !answered.includes(base)) {
+      const answer = await this.#send(base, 'GET', '/v1/health', { signal: AbortSignal.any([signal, AbortSignal.timeout(this.#options.knockMs ?? 4_000)]) })
+
+      await answer.body?.cancel()
+    }
+
+    return this.#send(base, method, path, { body, signal, accept, last })
+  }
+
+  async #send (base: string, method: string, path: string, { body, signal, accept = 'application/json', last }: { body?: unknown, signal: AbortSignal, accept?: string, last?: string }): Promise<Response> {
     const response = await this.#fetch(`${base}${path}`, {
       method,
       signal,

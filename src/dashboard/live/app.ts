@@ -4,7 +4,7 @@ import { NO_MESH, reduceMesh, type MeshState } from '../state/mesh.ts'
 import { NO_JOB, reduceJob, type JobMessage, type JobState } from '../state/job.ts'
 import { Store } from '../state/store.ts'
 import type { UploadLimits } from '../submit/check.ts'
-import type { LinkState } from '../api/link-state.ts'
+import { initialLink, type LinkState } from '../api/link-state.ts'
 import type { MeshEvent } from '../../http/exchange/mesh-changes.ts'
 
 /** Whose token it is, as GET /v1/health says. */
@@ -21,13 +21,18 @@ export interface Who {
 const MESH_QUIET_MS = 12_000
 const JOB_QUIET_MS = 40_000
 
+/** Of those that run, and of those that wait; a thousand rows are read by nobody, and ten thousand are 2 MB. */
+const FIRST_OPEN_JOBS = 500
+const MAX_OPEN_JOBS = 9_999
+
 /** Signed in: everything that the views look at, and what they can do. */
 export class App {
   readonly link: Link
   readonly who: Who
   readonly linkState: Store<LinkState>
   readonly mesh = new Store<MeshState>(NO_MESH)
-  readonly #stop = new AbortController()
+  #following?: AbortController
+  #openJobs = FIRST_OPEN_JOBS
 
   constructor (link: Link, linkState: Store<LinkState>, who: Who) {
     this.link = link
@@ -63,8 +68,11 @@ export class App {
 
   /** Follows the mesh until `close`. */
   start (): void {
-    void this.link.follow('/v1/events', {
-      signal: this.#stop.signal,
+    this.#following?.abort()
+    this.#following = new AbortController()
+
+    void this.link.follow(`/v1/events?open=${this.#openJobs}`, {
+      signal: this.#following.signal,
       quietMs: MESH_QUIET_MS,
       onMessage: ({ data }) => {
         const event = JSON.parse(data) as MeshEvent
@@ -100,14 +108,25 @@ export class App {
     return { job, stop: () => { stop.abort() } }
   }
 
+  /** Whether more open jobs than now can be followed. */
+  get canShowMoreJobs (): boolean {
+    return this.#openJobs < MAX_OPEN_JOBS
+  }
+
+  /** From now on all jobs that have not ended, as many as a master tells. */
+  showMoreJobs (): void {
+    this.#openJobs = MAX_OPEN_JOBS
+    this.start()
+  }
+
   close (): void {
-    this.#stop.abort()
+    this.#following?.abort()
   }
 }
 
 /** Throws ApiError with the reason when the token does not do, or no master answers. */
 export async function signIn (token: string): Promise<App> {
-  const linkState = new Store<LinkState>({ phase: 'connecting', bases: [location.origin], base: location.origin, failures: 0 })
+  const linkState = new Store<LinkState>(initialLink(location.origin))
   const link = new Link({ origin: location.origin, token, onState: state => { linkState.set(state) } })
 
   try {

@@ -1,5 +1,6 @@
 import { createContext } from 'preact'
-import { useContext, useEffect, useState } from 'preact/hooks'
+import { useContext, useEffect, useRef, useState } from 'preact/hooks'
+import { waitToDraw } from '../charts/pace.ts'
 import { Store } from '../state/store.ts'
 import type { App } from '../live/app.ts'
 
@@ -47,6 +48,27 @@ export function useStore<T> (store: Store<T>): T {
   }, [store])
 
   return drawn
+}
+
+/** The value of a moment ago: of one that changes all the time, the latest after each pause. */
+export function usePaced<T> (value: T, pauseMs: number): T {
+  const [shown, show] = useState({ value })
+  const shownMs = useRef<number>(undefined)
+
+  useEffect(() => {
+    if (Object.is(value, shown.value)) {
+      return
+    }
+
+    const timer = setTimeout(() => {
+      shownMs.current = performance.now()
+      show({ value })
+    }, waitToDraw(performance.now(), shownMs.current, pauseMs))
+
+    return () => { clearTimeout(timer) }
+  }, [value, shown])
+
+  return shown.value
 }
 
 const now = new Store(Date.now(), tell => { tell() })

@@ -12,11 +12,13 @@ export interface MeshState {
   jobs: ReadonlyMap<string, JobRow>
   hasNodes: boolean
   hasJobs: boolean
+  /** There are more jobs that have not ended than these. */
+  hasMoreJobs: boolean
   /** What the master's clock is ahead of this machine's, milliseconds. */
   aheadMs: number
 }
 
-export const NO_MESH: MeshState = { masters: [], nodes: new Map(), jobs: new Map(), hasNodes: false, hasJobs: false, aheadMs: 0 }
+export const NO_MESH: MeshState = { masters: [], nodes: new Map(), jobs: new Map(), hasNodes: false, hasJobs: false, hasMoreJobs: false, aheadMs: 0 }
 
 /** @param nowMs - of this machine's clock, when the event came */
 export function reduceMesh (state: MeshState, event: MeshEvent, nowMs: number): MeshState {
@@ -55,7 +57,15 @@ export function reduceMesh (state: MeshState, event: MeshEvent, nowMs: number): 
       event.gone.forEach(id => { jobs.delete(id) })
       event.jobs.forEach(job => { jobs.set(job.id, job) })
 
-      return { ...state, aheadMs, jobs, hasJobs: true }
+      for (const [id, patch] of Object.entries(event.changed)) {
+        const job = jobs.get(id)
+
+        if (job != null) {
+          jobs.set(id, { ...job, ...patch })
+        }
+      }
+
+      return { ...state, aheadMs, jobs, hasJobs: true, hasMoreJobs: event.more }
     }
     default:
       // of a master of a later version

@@ -74,5 +74,13 @@ function unfinished (bytes: Uint8Array): number {
 }
 
 function bytesOf (base64: string): Uint8Array {
-  return Uint8Array.from(atob(base64), char => char.charCodeAt(0))
+  const text = atob(base64)
+  const bytes = new Uint8Array(text.length)
+
+  // a loop, because a call for each byte of 100 MB is a minute
+  for (let at = 0; at < bytes.length; at++) {
+    bytes[at] = text.charCodeAt(at)
+  }
+
+  return bytes
 }

@@ -79,9 +79,16 @@ function useConnectionSaid (phase: LinkState['phase'], mesh: MeshState): void {
 
 /** What is seen is old, and why: only while nobody answers. */
 function Lost () {
-  const { phase, detail } = useStore(useApp().linkState)
+  const { phase, detail, bases, home, leftOut } = useStore(useApp().linkState)
 
-  return phase === 'waiting' ? <p class='lost'><b>What you see may be old.</b> {detail ?? 'No master answers.'}</p> : null
+  return phase !== 'waiting'
+    ? null
+    : (
+      <p class='lost'>
+        <b>What you see may be old.</b> {detail ?? 'No master answers'}; {bases.map(hostOf).join(', ')} {bases.length === 1 ? 'is' : 'are'} asked again and again.
+        {leftOut.length === 0 ? null : ` Not asked: ${leftOut.map(hostOf).join(', ')}, which would be another machine where this page was opened, at ${hostOf(home)}. Through a tunnel, open the page at the port of a master that runs.`}
+      </p>
+      )
 }
 
 function connectionWords (state: LinkState, master: string | undefined): [Tone, string] {
@@ -92,6 +99,10 @@ function connectionWords (state: LinkState, master: string | undefined): [Tone, 
     case 'waiting': return ['bad', 'no master answers, trying again']
     case 'refused': return ['bad', 'signed out']
   }
+}
+
+function hostOf (origin: string): string {
+  return new URL(origin).host
 }
 
 /** A fragment is a place of ours, so the browser must not follow this one. */

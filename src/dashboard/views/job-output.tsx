@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { Action } from '../parts/action.tsx'
 import { AnsiText } from '../parts/ansi-text.tsx'
-import { useApp } from '../parts/hooks.ts'
+import { useApp, usePaced } from '../parts/hooks.ts'
 import { save } from '../parts/save.ts'
 import { formatBytes } from '../../model/units.ts'
 import type { JobState } from '../state/job.ts'
@@ -51,7 +51,7 @@ export function JobOutput ({ job, id, task, onChoose, titleOf }: JobOutputProps)
             />
             ))}
       </div>
-      {output == null ? <p class='dim'>{job.isOver ? 'It printed nothing.' : 'Nothing printed yet.'}</p> : <OutputText output={output} isLive={!job.isOver} />}
+      {output == null ? <p class='dim'>{job.isOver ? 'It printed nothing.' : 'Nothing printed yet.'}</p> : <OutputText key={task} output={output} isLive={!job.isOver} />}
     </section>
   )
 }
@@ -69,7 +69,11 @@ function placed ({ pieces, dropped }: Output): Array<Output['pieces'][number] & 
   })
 }
 
-function OutputText ({ output, isLive }: { output: Output, isLive: boolean }) {
+/** A flood of text is read by nobody; between two drawings the page does what else it is asked for. */
+const PAUSE_MS = 200
+
+function OutputText ({ output: latest, isLive }: { output: Output, isLive: boolean }) {
+  const output = usePaced(latest, PAUSE_MS)
   const box = useRef<HTMLPreElement>(null)
   const isAtEnd = useRef(true)
 

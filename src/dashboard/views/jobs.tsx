@@ -16,7 +16,8 @@ import type { JobRow } from '../../node/protocol/submit/messages.ts'
 const STATES: ReadonlyArray<[JobChoice['state'], string]> = [['', 'any'], ['open', 'queued or running'], ['finished', 'finished'], ['failed', 'with failures'], ['cancelled', 'cancelled']]
 
 export function Jobs () {
-  const mesh = useStore(useApp().mesh)
+  const app = useApp()
+  const mesh = useStore(app.mesh)
   const [choice, setChoice] = useKept('jobs', ALL_JOBS)
   const rows = useMemo(() => jobLines(mesh.jobs.values(), choice), [mesh.jobs, choice])
   const columns = useMemo(() => columnsOf(mesh.aheadMs), [mesh.aheadMs])
@@ -40,7 +41,8 @@ export function Jobs () {
                   {STATES.map(([state, words]) => <option key={state} value={state}>{words}</option>)}
                 </select>
               </label>
-              <Count words={rows.length === mesh.jobs.size ? `${rows.length} jobs` : `${rows.length} of ${mesh.jobs.size} jobs`} choice={choice} />
+              <Count words={`${rows.length === mesh.jobs.size ? `${rows.length} jobs` : `${rows.length} of ${mesh.jobs.size} jobs`}${mesh.hasMoreJobs ? ', and more that wait or run' : ''}`} choice={choice} />
+              {mesh.hasMoreJobs && app.canShowMoreJobs ? <button type='button' onClick={() => { app.showMoreJobs() }}>Show more</button> : null}
             </div>
             {rows.length === 0
               ? <Empty title='No job fits'><button type='button' onClick={() => { setChoice(ALL_JOBS) }}>Show all {mesh.jobs.size}</button></Empty>

@@ -40,10 +40,20 @@ export type NodePatch = { [K in typeof PATCHED[number]]?: NodeState[K] | null }
 export interface JobChanges {
   kind: 'jobs'
   all: boolean
+  /** New ones. */
   jobs: JobRow[]
+  /** Id -> what has changed of the others. */
+  changed: Record<string, JobPatch>
   /** Ids: gone, or pushed out of the list by later ones. */
   gone: string[]
+  /** There are more that have not ended than are told. */
+  more: boolean
 }
+
+/** What becomes of a job; the rest is as it was submitted. */
+const PROGRESS = ['state', 'finishedAt', 'tasks', 'ended', 'failed'] as const
+
+export type JobPatch = { [K in typeof PROGRESS[number]]?: JobRow[K] }
 
 /** Ages are rounded where they are made, and read a moment later: below this an instant has not moved. */
 const JITTER_MS = 1_500
@@ -94,18 +104,41 @@ export class NodeWatch {
 
 /** The same of the list of jobs. */
 export class JobWatch {
-  #known?: Map<string, string>
+  #known?: Map<string, JobRow>
+  #more = false
 
-  look (rows: readonly JobRow[]): JobChanges | undefined {
+  /** @param more - there are open jobs that are not among these */
+  look (rows: readonly JobRow[], more: boolean): JobChanges | undefined {
     const before = this.#known
-    const after = new Map(rows.map(row => [row.id, JSON.stringify(row)]))
-    const jobs = rows.filter(({ id }) => before?.get(id) !== after.get(id))
-    const gone = [...before?.keys() ?? []].filter(id => !after.has(id))
+    const isMore = more !== this.#more
+    const jobs: JobRow[] = []
+    const changed: Record<string, JobPatch> = {}
 
-    this.#known = after
+    for (const row of rows) {
+      const known = before?.get(row.id)
+      const patch = known == null ? undefined : progressSince(known, row)
 
-    return before != null && jobs.length === 0 && gone.length === 0 ? undefined : { kind: 'jobs', all: before == null, jobs, gone }
+      if (patch == null) {
+        jobs.push(row)
+      } else if (Object.keys(patch).length > 0) {
+        changed[row.id] = patch
+      }
+    }
+
+    this.#known = new Map(rows.map(row => [row.id, row]))
+    this.#more = more
+
+    const gone = [...before?.keys() ?? []].filter(id => !this.#known!.has(id))
+
+    return before != null && !isMore && [jobs, gone, Object.keys(changed)].every(({ length }) => length === 0)
+      ? undefined
+      : { kind: 'jobs', all: before == null, jobs, changed, gone, more }
   }
+}
+
+/** Undefined when a patch cannot say it: it adds, and takes nothing away. */
+function progressSince (before: JobRow, after: JobRow): JobPatch | undefined {
+  return before.finishedAt != null && after.finishedAt == null ? undefined : Object.fromEntries(PROGRESS.filter(key => before[key] !== after[key]).map(key => [key, after[key]]))
 }
 
 const NOT_LASTING = Object.fromEntries(PATCHED.map(key => [key, undefined]))

@@ -42,6 +42,8 @@ export interface Route {
   raw?: boolean
   /** It lasts: counted against the few that one token may have. */
   lasting?: boolean
+  /** In gzip for those who take it: nothing in an answer is a secret, and nothing repeats what was asked. */
+  packed?: boolean
   headers?: Record<string, string>
   answers: Record<number, Answer>
   handle: (ask: Ask<any, any, any>) => Promise<Response>

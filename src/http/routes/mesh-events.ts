@@ -10,6 +10,9 @@ import type { Client } from '../../roles/client/types.ts'
 import type { MeshEvent } from '../exchange/mesh-changes.ts'
 import type { MeshFacts } from './mesh.ts'
 
+/** A master lists one more at once. */
+const MAX_OPEN = 9_999
+
 /** How often is looked, at most. */
 const LOOK_MS = 1_000
 
@@ -31,15 +34,17 @@ export function meshEventRoutes (facts: Facts): Route[] {
       description: 'It begins with everything (`all`), then tells what has changed, at most once a second; it has no end. Whoever comes back, here or to another master, is told everything again: so nothing is missed, and there is no position to go on from.',
       access: 'read',
       lasting: true,
+      packed: true,
       query: z.strictObject({
-        jobs: z.coerce.number().int().min(0).max(10_000).default(200).describe('So many of the latest jobs, besides those that have not ended; 0 = no jobs')
+        jobs: z.coerce.number().int().min(0).max(10_000).default(200).describe('So many of the latest jobs, besides those that have not ended; 0 = no jobs'),
+        open: z.coerce.number().int().min(1).max(MAX_OPEN).default(500).describe('So many of those that run, and so many of those that wait, the latest first; `more` says that there are others')
       }),
       answers: { 200: { description: 'Events, as Accept says', content: { [SSE]: undefined, [NDJSON]: meshEvent } } },
-      handle: async ({ query: { jobs }, session, signal, headers }) => {
+      handle: async ({ query: { jobs, open }, session, signal, headers }) => {
         const type = accepts(headers.get('accept'), [SSE, NDJSON])
         const client = await session.client()
 
-        return new Response(streamOf(lines(changes(client, facts, jobs, signal), type), { signal, ...(type === SSE ? { beat: { ...BEAT, everyMs: BEAT_MS } } : {}) }), {
+        return new Response(streamOf(lines(changes(client, facts, { jobs, open }, signal), type), { signal, ...(type === SSE ? { beat: { ...BEAT, everyMs: BEAT_MS } } : {}) }), {
           headers: { 'content-type': type, ...EVENT_HEADERS }
         })
       }
@@ -47,7 +52,7 @@ export function meshEventRoutes (facts: Facts): Route[] {
   ]
 }
 
-async function * changes (client: Client, { name, peerId, urlsOf }: Facts, limit: number, signal: AbortSignal): AsyncGenerator<MeshEvent> {
+async function * changes (client: Client, { name, peerId, urlsOf }: Facts, limits: { jobs: number, open: number }, signal: AbortSignal): AsyncGenerator<MeshEvent> {
   const nodeWatch = new NodeWatch()
   const jobWatch = new JobWatch()
   let told = ''
@@ -70,7 +75,8 @@ async function * changes (client: Client, { name, peerId, urlsOf }: Facts, limit
       yield { nowMs, ...nodeChanges }
     }
 
-    const jobChanges = limit === 0 ? undefined : jobWatch.look(await listed(client, limit, signal))
+    const { jobs, more } = await listed(client, limits, signal)
+    const jobChanges = limits.jobs === 0 ? undefined : jobWatch.look(jobs, more)
 
     if (jobChanges != null) {
       yield { nowMs, ...jobChanges }
@@ -80,18 +86,21 @@ async function * changes (client: Client, { name, peerId, urlsOf }: Facts, limit
   }
 }
 
-/** The latest, and whatever is still open. */
-async function listed (client: Client, limit: number, signal: AbortSignal): Promise<JobRow[]> {
-  const latest = await client.jobs(limit, { signal })
+/** The latest, and those that are still open. */
+async function listed (client: Client, { jobs: limit, open: most }: { jobs: number, open: number }, signal: AbortSignal): Promise<{ jobs: JobRow[], more: boolean }> {
+  const latest = limit === 0 ? [] : await client.jobs(limit, { signal })
 
-  if (latest.length < limit) {
-    return latest
+  if (latest.length < limit || limit === 0) {
+    return { jobs: latest, more: false }
   }
 
-  const open = await Promise.all((['running', 'queued'] as const).map(async state => client.jobs(10_000, { state, signal })))
+  const open = await Promise.all((['running', 'queued'] as const).map(async state => client.jobs(most + 1, { state, signal })))
 
-  // the same job may have moved on between two of these: what was asked later counts
-  return [...new Map([...latest, ...open.flat()].map(row => [row.id, row])).values()]
+  return {
+    // the same job may have moved on between two of these: what was asked later counts
+    jobs: [...new Map([...latest, ...open.flatMap(rows => rows.slice(0, most))].map(row => [row.id, row])).values()],
+    more: open.some(rows => rows.length > most)
+  }
 }
 
 async function * lines (events: AsyncIterable<MeshEvent>, type: string): AsyncGenerator<string> {

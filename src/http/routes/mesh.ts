@@ -26,6 +26,7 @@ export function meshRoutes (facts: MeshFacts): Route[] {
       id: 'listNodes',
       summary: 'Masters and workers',
       access: 'read',
+      packed: true,
       answers: { 200: { description: 'The nodes', content: { 'application/json': z.object({ nodes: z.array(nodeRow) }) } } },
       handle: async ({ session, signal }) => json({ nodes: await (await session.client()).nodes({ signal }) })
     }),

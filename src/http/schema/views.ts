@@ -145,7 +145,7 @@ export const meshEvent = z.discriminatedUnion('kind', [
     gone: z.array(z.string()).describe('Peer ids'),
     heard: z.record(z.string(), z.number()).describe('Of those that have not changed otherwise: peer id and when they were heard last')
   }),
-  z.looseObject({ kind: z.literal('jobs'), nowMs, all: z.boolean(), jobs: z.array(jobRow), gone: z.array(z.string()).describe('Ids of jobs that are not listed any more') })
+  z.looseObject({ kind: z.literal('jobs'), nowMs, all: z.boolean(), jobs: z.array(jobRow).describe('New ones; with `all` every one'), changed: z.record(z.string(), z.looseObject({})).describe('Of others what has changed of it, by id: state, finishedAt, tasks, ended, failed'), gone: z.array(z.string()).describe('Ids of jobs that are not listed any more'), more: z.boolean().describe('There are more jobs that have not ended than are told: see open') })
 ]).meta({ id: 'MeshEvent' })
 
 const instant = z.string().describe('ISO 8601, in UTC')
