@@ -86,7 +86,7 @@ function Lost () {
     : (
       <p class='lost'>
         <b>What you see may be old.</b> {detail ?? 'No master answers'}; {bases.map(hostOf).join(', ')} {bases.length === 1 ? 'is' : 'are'} asked again and again.
-        {leftOut.length === 0 ? null : ` Not asked: ${leftOut.map(hostOf).join(', ')}, which would be another machine where this page was opened, at ${hostOf(home)}. Through a tunnel, open the page at the port of a master that runs.`}
+        {leftOut.length === 0 ? null : ` Not asked: ${leftOut.map(hostOf).join(', ')}. From ${hostOf(home)}, where this page was opened, that leads elsewhere or is not encrypted; through a tunnel, open the page at the port of a master that runs.`}
       </p>
       )
 }
