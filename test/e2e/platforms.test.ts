@@ -60,6 +60,20 @@ describe('different machines', () => {
     expect((await run('exec', ...BUILD)).stdout).toBe('built anew\n')
   })
 
+  it('build with the data sets of the job, which they cannot change, and again when these are others', async () => {
+    const header = async (text: string): Promise<void> => writeFile(join(cwd, 'lib/text.h'), `#define TEXT "${text}"\n`)
+    const build = async (): Promise<string> => (await run('exec', '--where', 'label.kind=red', '--data', 'lib=lib', '--build', '! touch data/lib/x 2>/dev/null; cc -I"$MESHMARK_DATA/lib" -o app app.c', './app')).stdout
+
+    await mkdir(join(cwd, 'lib'))
+    await header('from a data set')
+    expect(await build()).toBe('from a data set\n')
+    await header('from another one')
+    expect(await build()).toBe('from another one\n')
+    await header('from a data set')
+    expect(await build()).toBe('from a data set\n')
+    expect((await run('show', '@last', '--format', 'json')).stdout).toMatch(/"cached": ?true/)
+  })
+
   it('say why a build failed, with all that it printed', async () => {
     const { results, failures } = await measured('--name', 'bad', '--build', 'cc -o bad bad.c', './bad')
 

@@ -99,8 +99,8 @@ export class Boxes {
   }
 
   /** One that is nobody's, for what comes before an execution in this place; the caller closes it. */
-  async extra (place: number | undefined): Promise<Box> {
-    return Box.create(this.#optionsFor(place))
+  async extra (place: number | undefined, views?: readonly BoxView[]): Promise<Box> {
+    return Box.create({ ...this.#optionsFor(place), ...(views == null ? {} : { views }) })
   }
 
   /**

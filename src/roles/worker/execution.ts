@@ -181,10 +181,11 @@ async function build (init: ExecutionInit, job: Job, record: ExecutionResult): P
   }
 
   const place = job.kind === 'run' ? undefined : init.start.place
+  const shown = job.data == null ? undefined : await init.dataSets.show(job.data)
 
   try {
     const { reader, facts } = await init.builds.take({ ...job, build: job.build }, {
-      createBox: async () => init.boxes.extra(place),
+      createBox: async () => init.boxes.extra(place, shown?.views),
       signal: init.signal,
       onBegin: () => { init.onReport({ kind: 'phase', phase: 'waiting-for-machine', detail: 'building' }) }
     })
@@ -199,6 +200,8 @@ async function build (init: ExecutionInit, job: Job, record: ExecutionResult): P
     }
 
     throw err
+  } finally {
+    await shown?.release()
   }
 }
 

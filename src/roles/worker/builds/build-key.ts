@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { DataSet } from '../../../model/data.ts'
 import type { Limits } from '../../../model/limits.ts'
 
 /**
@@ -10,6 +11,8 @@ export interface BuildInputs {
   client: string
   /** Id of the files. */
   payload: string | undefined
+  /** What the build may read beside them, under which names. */
+  data?: readonly DataSet[]
   line: string
   env: Readonly<Record<string, string>>
   limits: Limits
@@ -20,10 +23,12 @@ export interface BuildInputs {
 }
 
 /** SHA-256, lower-case hex. */
-export function buildKey ({ client, payload, line, env, limits, machine, filter }: BuildInputs): string {
+export function buildKey ({ client, payload, data = [], line, env, limits, machine, filter }: BuildInputs): string {
   const sorted = (record: object): Array<[string, unknown]> => Object.entries(record).sort(([a], [b]) => a < b ? -1 : 1)
 
+  const sets = data.map(({ name, payload, file }) => [name, payload.id, file === true]).sort(([a], [b]) => String(a) < String(b) ? -1 : 1)
+
   return createHash('sha256')
-    .update(JSON.stringify(['meshmark-build-1', client, payload ?? null, line, sorted(env), sorted(limits), machine, filter]))
+    .update(JSON.stringify(['meshmark-build-1', client, payload ?? null, line, sorted(env), sorted(limits), machine, filter, ...data.length === 0 ? [] : [sets]]))
     .digest('hex')
 }

@@ -6,7 +6,7 @@ import { MeshmarkError } from '../../../model/errors.ts'
 import { effectiveLimits } from '../../../model/limits.ts'
 import { MAX_FILES, payloadSize } from '../../../model/payload.ts'
 import { printable } from '../../../model/text.ts'
-import { askTools, locateProgram, locateTools } from '../../../sandbox/index.ts'
+import { askTools, BOX_DATA, locateProgram, locateTools } from '../../../sandbox/index.ts'
 import { ContentStore } from '../../../store/content.ts'
 import { ensurePrivateDir } from '../../../store/files.ts'
 import { openPayload } from '../../../store/open-payload.ts'
@@ -52,7 +52,7 @@ export interface BuildsComponents {
 }
 
 export interface BuildOptions {
-  /** Gives a box that nobody has used, and that nothing is measured in. */
+  /** Gives a box that nobody has used, and that nothing is measured in. It shows the job's data sets. */
   createBox: () => Promise<Box>
   signal: AbortSignal
   /** It is not there, and has to be built: this takes a while. */
@@ -230,9 +230,10 @@ export class Builds {
           commands: [{ argv: ['sh', '-c', job.build.line], program: { kind: 'worker', path: '/bin/sh' } }],
           files: payload?.manifest.files.map(file => ({ ...file, read: () => payload.readFile(file.path) })) ?? [],
           descriptor: payload == null || payload.manifest.chunks.length === 0 ? undefined : await payload.descriptor(),
-          env: job.env,
+          env: job.data == null ? job.env : { MESHMARK_DATA: BOX_DATA, ...job.env },
           limits,
           plan: { kind: 'once' },
+          data: job.data != null,
           collect: {
             patterns: ['**'],
             maxBytes: Math.min(MAX_COLLECT_BYTES, (payload == null ? 0 : payloadSize(payload.manifest)) + limits.tmpBytes),
@@ -325,6 +326,7 @@ export class Builds {
       return buildKey({
         client: job.client,
         payload: job.payload?.id,
+        data: job.data,
         line: job.build.line,
         env: job.env,
         limits,

@@ -9,6 +9,7 @@ import { BuildOutput } from '../../../../src/roles/worker/builds/build-output.ts
 import { compilerOf } from '../../../../src/roles/worker/builds/compiler.ts'
 import { ProductFiles } from '../../../../src/roles/worker/builds/product-files.ts'
 import { ContentStore } from '../../../../src/store/content.ts'
+import type { DataSet } from '../../../../src/model/data.ts'
 import type { BuildInputs } from '../../../../src/roles/worker/builds/build-key.ts'
 
 describe('the compiler of a line', () => {
@@ -38,20 +39,24 @@ describe('the compiler of a line', () => {
   })
 })
 
+const set = (name: string, id: string): DataSet => ({ name, payload: { id, files: [], chunkSize: 1, chunks: [] } })
+
 describe('what a build has in common with another one', () => {
   const inputs: BuildInputs = { client: 'a', payload: 'f'.repeat(64), line: 'make', env: { A: '1', B: '2' }, limits: DEFAULT_BUILD_LIMITS, machine: ['x64', 'gcc 12'], filter: 'x' }
 
   it('is everything that decides what it makes', () => {
     const others: Array<Partial<BuildInputs>> = [
       { client: 'b' }, { payload: undefined }, { payload: 'e'.repeat(64) }, { line: 'make ' }, { env: { A: '1' } }, { env: { A: '1', B: '3' } },
-      { limits: { ...DEFAULT_BUILD_LIMITS, memoryBytes: 1 } }, { machine: ['x64', 'gcc 13'] }, { machine: ['x64gcc 12'] }, { filter: 'y' }
+      { limits: { ...DEFAULT_BUILD_LIMITS, memoryBytes: 1 } }, { machine: ['x64', 'gcc 13'] }, { machine: ['x64gcc 12'] }, { filter: 'y' },
+      { data: [set('lib', 'a')] }, { data: [set('lib', 'b')] }, { data: [set('bil', 'a')] }, { data: [{ ...set('lib', 'a'), file: true }] }, { data: [set('lib', 'a'), set('more', 'a')] }
     ]
     const keys = [inputs, ...others.map(other => ({ ...inputs, ...other }))].map(buildKey)
 
     expect(new Set(keys).size).toBe(keys.length)
   })
 
-  it('is not in what order its variables stand', () => {
+  it('is not in what order its variables and its data sets stand', () => {
+    expect(buildKey({ ...inputs, data: [set('b', 'x'), set('a', 'y')] })).toBe(buildKey({ ...inputs, data: [set('a', 'y'), set('b', 'x')] }))
     expect(buildKey({ ...inputs, env: { B: '2', A: '1' } })).toBe(buildKey(inputs))
   })
 })
