@@ -5,6 +5,7 @@
  *
  *   node scripts/dashboard-screens.js
  *   node scripts/dashboard-screens.js --all FOLDER     every view, at every size and in every theme, to look at
+ *   node scripts/dashboard-screens.js --all FOLDER --only 'wide|forced'     of them those whose names have that
  *   MESHMARK_CHROMIUM=/opt/chrome/chrome node scripts/dashboard-screens.js
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -16,10 +17,20 @@ import { LocalMesh, MAIN } from '../bench/lib/local-mesh.js'
 import { fail, ROOT, run, say } from './lib/process.js'
 import { setup } from './setup.js'
 
-const { values: { all } } = parseArgs({ options: { all: { type: 'string' } } })
+const { values: { all, only } } = parseArgs({ options: { all: { type: 'string' }, only: { type: 'string', default: '' } } })
 const FOLDER = all == null ? join(ROOT, 'docs/pictures') : resolve(all)
 const DESKTOP = { width: 1280, height: 720 }
 const PHONE = { width: 390, height: 720 }
+const WIDE = { width: 1920, height: 1080 }
+const SIZES = { desk: DESKTOP, phone: PHONE, wide: WIDE }
+const THEMES = {
+  light: { colorScheme: 'light' },
+  dark: { colorScheme: 'dark' },
+  contrast: { colorScheme: 'light', contrast: 'more' },
+  'dark-contrast': { colorScheme: 'dark', contrast: 'more' },
+  forced: { colorScheme: 'light', forcedColors: 'active' },
+  'dark-forced': { colorScheme: 'dark', forcedColors: 'active' }
+}
 const executablePath = [process.env.MESHMARK_CHROMIUM ?? '', '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(path => path !== '' && existsSync(path))
 
 if (executablePath == null) {
@@ -41,6 +52,7 @@ try {
   await meshmark('run', '--no-mdns', '--quiet', '--name', 'sum', '--runs', '40', 'python3', '-c', 'print(sum(range(300000)))')
   await meshmark('run', '--no-mdns', '--quiet', '--name', 'sum', '--runs', '40', 'python3', '-c', 'print(sum(range(500000)))')
   await meshmark('exec', '--no-mdns', '--quiet', '--name', 'greeting', 'echo', 'hello')
+  await meshmark('exec', '--no-mdns', '--detach', '--name', 'resize', 'sh', '-c', 'case $1 in *.png) ;; *) exit 1 ;; esac', 'sh', ':::', '1.png', '2.png', '3.svg', '4.png')
   await meshmark('compare', '--no-mdns', '--quiet', '--name', 'sorting', '--runs', '30', "python3 -c 'sorted(range(300000))'", "python3 -c 'sorted(range(330000))'")
   await meshmark('run', '--no-mdns', '--detach', '--name', 'primes', '--runs', '400', 'python3', '-c', 'print(sum(range(2000000)))')
 
@@ -64,17 +76,43 @@ try {
     ['activity', '#/activity', '.chart canvas', { fullPage: true }],
     ['submit', '#/submit', '.submit-end', { fullPage: true }]
   ]
+  // what is there only now and then
+  const moments = [
+    ['add-worker', '#/mesh', '.table-workers .row', {}, async page => {
+      await page.getByRole('button', { name: 'Add a worker' }).click()
+      await page.locator('svg.qr').waitFor()
+    }],
+    ['items', job('resize'), '.table-items .row', { fullPage: true }],
+    ['choose', '#/compare', '.notice'],
+    ['names', '#/history', '.notice'],
+    ['no-job', '#/jobs/none', '.notice-bad'],
+    ['nothing-found', '#/jobs', '.table-jobs .row', {}, async page => page.getByLabel('Find').fill('nothing like it')],
+    ['wrong', '#/submit', '.submit-end', {}, async page => page.getByRole('button', { name: 'Submit', exact: true }).click()],
+    ['nowhere', '#/nowhere', 'h1']
+  ]
 
   const looks = all == null
-    ? [['', DESKTOP, 'light', views.filter(([name]) => !['live', 'comparison', 'jobs', 'worker'].includes(name))], ['', DESKTOP, 'dark', views.filter(([name]) => name === 'live')], ['phone-', PHONE, 'dark', views.slice(0, 1)]]
-    : [DESKTOP, PHONE].flatMap(size => ['light', 'dark'].map(theme => [`${size === PHONE ? 'phone' : 'desk'}-${theme}-`, size, theme, views]))
+    ? [
+        ['', DESKTOP, THEMES.light, views.filter(([name]) => !['live', 'comparison', 'jobs', 'worker'].includes(name))],
+        ['', DESKTOP, THEMES.dark, views.filter(([name]) => name === 'live')],
+        ['phone-', PHONE, THEMES.dark, views.slice(0, 1)]
+      ]
+    : Object.entries(SIZES).flatMap(([size, viewport]) => Object.entries(THEMES).map(([name, theme]) => [`${size}-${name}-`, viewport, theme, [...views, ...moments]]))
 
-  for (const [prefix, viewport, colorScheme, shown] of looks) {
-    const page = await signedIn(url, token, { viewport, colorScheme })
+  for (const [prefix, viewport, theme, every] of looks) {
+    const shown = every.filter(([name]) => new RegExp(only).test(`${prefix}${name}`))
+
+    if (shown.length === 0) {
+      continue
+    }
+
+    const page = await signedIn(url, token, { viewport, ...theme })
 
     for (const [name, ...view] of shown) {
       await shoot(page, `${prefix}${name}`, ...view)
     }
+
+    await page.context().close()
   }
 } finally {
   await browser?.close()
@@ -103,11 +141,18 @@ async function signedIn (url, token, look) {
   return page
 }
 
-/** @param shown - what is there when the view is complete */
-async function shoot (page, name, place, shown, options = {}) {
+/** @param shown - what is there when the view is complete; @param act - what is done there first */
+async function shoot (page, name, place, shown, options = {}, act = async () => {}) {
   say(`screens: ${name}`)
   await page.evaluate(`location.hash = ${JSON.stringify(place)}`)
   await page.locator(shown).first().waitFor()
   await page.locator('.notice-loading').first().waitFor({ state: 'detached' })
+  await act(page)
+
+  // the frame around what has the keyboard is for those who use it
+  if (act.length === 0) {
+    await page.evaluate('document.activeElement.blur()')
+  }
+
   await page.screenshot({ path: join(FOLDER, `${all == null ? 'dashboard-' : ''}${name}.png`), animations: 'disabled', ...options })
 }

@@ -4,8 +4,12 @@ import { AnsiText } from '../parts/ansi-text.tsx'
 import { useApp, usePaced } from '../parts/hooks.ts'
 import { save } from '../parts/save.ts'
 import { formatBytes } from '../../model/units.ts'
+import { wordsOf } from './job-tasks.tsx'
 import type { JobState } from '../state/job.ts'
 import type { Output } from '../state/output.ts'
+
+/** Characters of a note that a wide screen's table shows. */
+const ROOM = 80
 
 interface JobOutputProps {
   job: JobState
@@ -20,9 +24,10 @@ interface JobOutputProps {
 export function JobOutput ({ job, id, task, onChoose, titleOf }: JobOutputProps) {
   const { link } = useApp()
   const output = task == null ? undefined : job.output.get(task)
-  const view = task == null ? undefined : job.tasks.get(task)?.view
+  const state = task == null ? undefined : job.tasks.get(task)
+  const view = state?.view
 
-  if (view == null) {
+  if (state == null || view == null) {
     return null
   }
 
@@ -51,9 +56,15 @@ export function JobOutput ({ job, id, task, onChoose, titleOf }: JobOutputProps)
             />
             ))}
       </div>
+      <Note words={wordsOf(state)} />
       {output == null ? <p class='dim'>{job.isOver ? 'It printed nothing.' : 'Nothing printed yet.'}</p> : <OutputText key={task} output={output} isLive={!job.isOver} />}
     </section>
   )
+}
+
+/** A table cuts what is long. */
+function Note ({ words }: { words: string }) {
+  return words === '' ? null : <p class={words.length < ROOM ? 'note-short' : undefined}>{words}</p>
 }
 
 /** With where each begins in all that was printed, by which it stays itself when the oldest goes. */

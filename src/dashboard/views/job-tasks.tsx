@@ -48,7 +48,8 @@ function progressColumns (commands: number): Array<Column<TaskState>> {
   ]
 }
 
-function wordsOf ({ view, doing }: TaskState): string {
+/** What there is to say of a task: why it waits or failed, and what was special. */
+export function wordsOf ({ view, doing }: TaskState): string {
   return [
     view.reason ?? doing,
     view.simultaneous === false ? 'not simultaneous' : undefined,

@@ -87,7 +87,7 @@ export function Mesh ({ worker }: { worker?: string }) {
                       isChosen={line => line.key === worker}
                     />
                     )}
-                {worker == null ? null : <WorkerDetails node={chosen} peerId={worker} aheadMs={mesh.aheadMs} />}
+                {worker == null ? null : <WorkerDetails node={chosen} peerId={worker} isOpened={before.current !== worker} aheadMs={mesh.aheadMs} />}
               </div>
             </>
             )}

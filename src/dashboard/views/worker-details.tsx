@@ -12,12 +12,24 @@ import { workerTone } from '../text/states.ts'
 import type { NodeState } from '../../http/exchange/mesh-changes.ts'
 import type { SandboxFacts } from '../../model/machine.ts'
 
+interface WorkerDetailsProps {
+  node: NodeState | undefined
+  peerId: string
+  /** Just now, by the reader: the keyboard comes along. */
+  isOpened: boolean
+  aheadMs: number
+}
+
 /** Everything that is known of one worker. */
-export function WorkerDetails ({ node, peerId, aheadMs }: { node: NodeState | undefined, peerId: string, aheadMs: number }) {
+export function WorkerDetails ({ node, peerId, isOpened, aheadMs }: WorkerDetailsProps) {
   const { link, isAdmin } = useApp()
   const title = useRef<HTMLHeadingElement>(null)
 
-  useLayoutEffect(() => { title.current?.focus() }, [peerId])
+  useLayoutEffect(() => {
+    if (isOpened) {
+      title.current?.focus()
+    }
+  }, [peerId])
 
   if (node == null) {
     return (

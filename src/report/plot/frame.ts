@@ -37,6 +37,8 @@ export function frame (look: Look, { title, subtitle, contentHeight }: Frame, ch
         titleFontWeight: 'normal',
         titlePadding: 9,
         gridColor: palette.grid,
+        // lines in a colour of the reader's own must not hide the marks
+        ...palette.edge == null ? {} : { gridOpacity: 0.5 },
         domainColor: palette.neutral,
         tickColor: palette.neutral,
         labelOverlap: 'greedy',
