@@ -54,9 +54,9 @@ administrator, else submit jobs and see your own. meshmark token ls and revoke s
     note(context, `good for ${formatDuration(ttl)}, ${rights(token)}; ends with ${typed(`meshmark token revoke ${token.id}`)}`)
 
     if (options.open === true) {
-      const { openerFor, openSecretly } = await import('./open-link.ts')
+      const { openersFor, openSecretly } = await import('./open-link.ts')
 
-      await openSecretly(link, openerFor(process.platform, context.env), interrupted(context))
+      await openSecretly(link, openersFor(process.platform, context.env), interrupted(context))
     }
   })
 }

@@ -16,24 +16,42 @@ const NAME = /^open-[0-9a-f]{32}\.html$/
 
 export interface Opener {
   command: string
+  /** `%s` in one of them is the file; absent = behind them. */
   args: string[]
 }
 
-/** The program that opens a file in the user's browser. Throws `failed` where there is no desktop. */
-export function openerFor (platform: NodeJS.Platform, env: NodeJS.ProcessEnv): Opener {
+/**
+ * Programs that open a file in the user's browser, the first that is there
+ * counts. BROWSER is a list as others read it too: `firefox --new-window %s:links`.
+ * Throws `failed` where there is no desktop.
+ */
+export function openersFor (platform: NodeJS.Platform, env: NodeJS.ProcessEnv): Opener[] {
   if (platform === 'darwin') {
-    return { command: 'open', args: [] }
+    return [{ command: 'open', args: [] }]
   }
 
   if (platform === 'win32') {
-    return { command: 'explorer.exe', args: [] }
+    return [{ command: 'explorer.exe', args: [] }]
   }
 
-  if ((env.DISPLAY ?? '') === '' && (env.WAYLAND_DISPLAY ?? '') === '' && (env.BROWSER ?? '') === '') {
-    throw new MeshmarkError('failed', 'there is no desktop here (neither DISPLAY nor WAYLAND_DISPLAY is set): open the link yourself, or leave out --open')
+  const isSet = (name: string): boolean => (env[name] ?? '') !== ''
+  const chosen = (env.BROWSER ?? '').split(':').flatMap(line => {
+    const [command, ...args] = line.trim().split(/\s+/)
+
+    return command == null || command === '' ? [] : [{ command, args }]
+  })
+  const openers = [
+    ...chosen,
+    // Linux inside of Windows has the desktop of Windows
+    ...(isSet('WSL_DISTRO_NAME') ? [{ command: 'wslview', args: [] }] : []),
+    ...(isSet('DISPLAY') || isSet('WAYLAND_DISPLAY') ? [{ command: 'xdg-open', args: [] }] : [])
+  ]
+
+  if (openers.length === 0) {
+    throw new MeshmarkError('failed', 'there is no desktop here (neither DISPLAY, WAYLAND_DISPLAY nor BROWSER is set): open the link yourself, or leave out --open')
   }
 
-  return { command: 'xdg-open', args: [] }
+  return openers
 }
 
 /**
@@ -43,7 +61,7 @@ export function openerFor (platform: NodeJS.Platform, env: NodeJS.ProcessEnv): O
  *
  * @param wait - resolves when the browser has had time to read it
  */
-export async function openSecretly (link: string, { command, args }: Opener, signal?: AbortSignal, wait: (signal?: AbortSignal) => Promise<void> = readTime): Promise<void> {
+export async function openSecretly (link: string, openers: readonly Opener[], signal?: AbortSignal, wait: (signal?: AbortSignal) => Promise<void> = readTime): Promise<void> {
   const folder = runtimeDir()
   const path = join(folder, `open-${randomBytes(16).toString('hex')}.html`)
 
@@ -51,7 +69,7 @@ export async function openSecretly (link: string, { command, args }: Opener, sig
 
   try {
     await writeFile(path, leadingTo(link), { mode: 0o600, flag: 'wx' })
-    await start(command, [...args, path])
+    await startFirst(openers, path)
     await wait(signal)
   } finally {
     await rm(path, { force: true })
@@ -69,19 +87,31 @@ async function readTime (signal?: AbortSignal): Promise<void> {
   await delay(READ_MS, undefined, { signal }).catch(() => {})
 }
 
-/** Without a shell. What it prints is about desktops, and helps nobody here. */
-async function start (command: string, args: readonly string[]): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
+async function startFirst (openers: readonly Opener[], path: string): Promise<void> {
+  for (const { command, args } of openers) {
+    if (await start(command, args.some(arg => arg.includes('%s')) ? args.map(arg => arg.replaceAll('%s', path)) : [...args, path])) {
+      return
+    }
+  }
+
+  throw new MeshmarkError('failed', `there is no ${openers.map(({ command }) => command).join(' and no ')} here: open the link yourself, or install xdg-utils`)
+}
+
+/** Without a shell. What it prints is about desktops, and helps nobody here. False when there is no such program. */
+async function start (command: string, args: readonly string[]): Promise<boolean> {
+  return new Promise<boolean>((resolve, reject) => {
     const child = spawn(command, args, { stdio: 'ignore', detached: true })
 
     child.once('error', err => {
-      reject(new MeshmarkError('failed', (err as NodeJS.ErrnoException).code === 'ENOENT'
-        ? `there is no ${command} here: open the link yourself, or install xdg-utils`
-        : `${command} cannot be started: ${err.message}`, { cause: err }))
+      if ((err as NodeJS.ErrnoException).code === 'ENOENT') {
+        resolve(false)
+      } else {
+        reject(new MeshmarkError('failed', `${command} cannot be started: ${err.message}`, { cause: err }))
+      }
     })
     child.once('spawn', () => {
       child.unref()
-      resolve()
+      resolve(true)
     })
   })
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { findPage, readUrl, signInLink } from '../../src/cli/dashboard-link.ts'
-import { leadingTo, openerFor, openSecretly } from '../../src/cli/open-link.ts'
+import { leadingTo, openersFor, openSecretly } from '../../src/cli/open-link.ts'
 import { temporaryFolder, type } from './helpers.ts'
 import type { AddressInfo } from 'node:net'
 
@@ -75,7 +75,7 @@ describe('opening a link that is a secret', () => {
     vi.stubEnv('XDG_RUNTIME_DIR', folder)
     await chmod(folder, 0o700)
     await writeFile(opener, `#!/bin/sh\ntr '\\0' ' ' < /proc/$$/cmdline > ${seen}.args\nstat -c %a "$2" > ${seen}.mode\ncp "$2" ${seen}.page\nmv ${seen}.page ${seen}\n`, { mode: 0o755 })
-    await openSecretly('http://127.0.0.1:4748/#token=mmh1-secret', { command: opener, args: ['--new'] }, undefined, async () => {
+    await openSecretly('http://127.0.0.1:4748/#token=mmh1-secret', [{ command: join(folder, 'none'), args: [] }, { command: opener, args: ['--new'] }], undefined, async () => {
       await expect.poll(async () => stat(seen).then(() => true, () => false), { timeout: 10_000 }).toBe(true)
     })
 
@@ -91,8 +91,8 @@ describe('opening a link that is a secret', () => {
 
     vi.stubEnv('XDG_RUNTIME_DIR', folder)
     await chmod(folder, 0o700)
-    await expect(openSecretly('http://x/#token=y', { command: join(folder, 'none'), args: [] })).rejects.toThrow(/open the link yourself/)
-    await openSecretly('http://x/#token=y', { command: '/bin/true', args: [] }, AbortSignal.abort())
+    await expect(openSecretly('http://x/#token=y', [{ command: join(folder, 'none'), args: [] }])).rejects.toThrow(/open the link yourself/)
+    await openSecretly('http://x/#token=y', [{ command: '/bin/true', args: [] }], AbortSignal.abort())
     expect(await readdir(join(folder, 'meshmark'))).toEqual([])
   })
 
@@ -107,7 +107,7 @@ describe('opening a link that is a secret', () => {
     await writeFile(join(folder, 'meshmark/master-x.json'), '')
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 120_000 })
     onTestFinished(() => { vi.useRealTimers() })
-    await openSecretly('http://x/#token=y', { command: '/bin/true', args: [] }, AbortSignal.abort())
+    await openSecretly('http://x/#token=y', [{ command: '/bin/true', args: [] }], AbortSignal.abort())
     expect(await readdir(join(folder, 'meshmark'))).toEqual(['master-x.json'])
   })
 
@@ -116,9 +116,11 @@ describe('opening a link that is a secret', () => {
   })
 
   it('is done by what the system has for it', () => {
-    expect(openerFor('linux', { DISPLAY: ':0' })).toEqual({ command: 'xdg-open', args: [] })
-    expect(openerFor('darwin', {})).toEqual({ command: 'open', args: [] })
-    expect(() => openerFor('linux', {})).toThrow(/there is no desktop here/)
+    expect(openersFor('linux', { DISPLAY: ':0' })).toEqual([{ command: 'xdg-open', args: [] }])
+    expect(openersFor('linux', { WAYLAND_DISPLAY: 'w', BROWSER: 'firefox --new-window %s:links' })).toEqual([{ command: 'firefox', args: ['--new-window', '%s'] }, { command: 'links', args: [] }, { command: 'xdg-open', args: [] }])
+    expect(openersFor('linux', { WSL_DISTRO_NAME: 'Debian' })).toEqual([{ command: 'wslview', args: [] }])
+    expect(openersFor('darwin', {})).toEqual([{ command: 'open', args: [] }])
+    expect(() => openersFor('linux', {})).toThrow(/there is no desktop here/)
   })
 })
 

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { CHROMIUM, NO_CHROMIUM, PHONE, TestBrowser } from './browser.ts'
 import { Keyboard } from './keyboard.ts'
@@ -127,6 +129,35 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     await stranger.goTo('#/submit')
     await page.getByText('This token is to read only').waitFor()
     await stranger.close()
+  })
+
+  it('is opened with a link that no other user of the machine can read', async () => {
+    const opener = join(mesh.dir, 'opener')
+    const seen = join(mesh.dir, 'seen')
+
+    // what ps shows to everybody, then the file that was named
+    await writeFile(opener, `#!/bin/sh\ncat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' > ${seen}.all\nstat -c '%a %F' "$2" > ${seen}.mode\ncp "$2" ${seen}.part\nmv ${seen}.part ${seen}\n`, { mode: 0o755 })
+
+    const opening = mesh.start(['dashboard', '--open', '--read-only', '--ttl', '2m'], { env: { BROWSER: `none:${opener} --new` } })
+
+    await expect.poll(async () => readFile(seen, 'utf8').catch(() => ''), { timeout: 30_000 }).toMatch(/#token=mmh1-/)
+    opening.kill('SIGINT')
+    await opening.closed
+
+    const [, link] = /url=(http[^"]+)"/.exec(await readFile(seen, 'utf8')) ?? []
+    const words = await readFile(`${seen}.all`, 'utf8')
+
+    expect(words).toMatch(/\/open-[0-9a-f]{32}\.html/)
+    expect(words).not.toContain('mmh1-')
+    expect(await readFile(`${seen}.mode`, 'utf8')).toBe('600 regular file\n')
+    expect((await readdir(join(mesh.dir, 'run/meshmark'))).filter(name => name.startsWith('open-'))).toEqual([])
+
+    const opened = await open()
+
+    await opened.page.goto(link!)
+    await opened.page.getByText('read only').waitFor()
+    expect(opened.page.url()).not.toContain('mmh1-')
+    await opened.close()
   })
 
   it('shows a job as it goes on', async () => {
@@ -503,6 +534,6 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     await distant.page.getByText(/Not asked: 127\.0\.0\.1:\d+/).waitFor()
     expect([...distant.hosts]).toEqual([`127.0.0.1:${tunnel.port}`])
     await distant.close()
-    tunnel.close()
+    await tunnel.stop()
   })
 })
