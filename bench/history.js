@@ -8,9 +8,11 @@
  * a list of finished jobs, which it then makes anew, and once with it. Asked:
  * the time and the CPU time of both starts, the memory beyond that of an empty
  * master (heap and buffers, after a collection), and how long `jobs`, and `show`
- * of an old job by its id and by its name, take a client that is connected.
+ * of an old job by its id and by its name, take a client that is connected; and
+ * `jobs` with conditions, with the master's CPU time: those that find the oldest
+ * or nothing have to look at every job.
  *
- * Kept: `jobs` below 1 s, a start with its list below 10 s, memory below 1 KiB
+ * Kept: `jobs` below 1 s, with conditions too, a start with its list below 10 s, memory below 1 KiB
  * a job.
  */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
@@ -26,6 +28,16 @@ import { WatchedMaster } from './lib/watched-master.js'
 
 const BOUNDS = { jobsMs: 1_000, startMs: 10_000, bytesPerJob: 1_024 }
 const QUESTIONS = 7
+
+/** Conditions of `jobs`; of a hundred thousand jobs that all went well. */
+const FILTERS = {
+  'the oldest, by its name': { name: 'job-0' },
+  'those whose names end alike': { name: 'job-*99' },
+  'those that failed: none': { failed: true },
+  'those that were cancelled: none': { state: 'cancelled' },
+  'measurements by a pattern: none': { jobKind: 'run', name: '*a*b*c*' },
+  'those of the last hour': { withinMs: 60 * 60 * 1000 }
+}
 
 /** @param {AbortSignal} interruption after which everything is taken down */
 export async function bench (args, interruption) {
@@ -49,6 +61,7 @@ export async function bench (args, interruption) {
     const result = await measure(master, folder, count, interruption)
     const kept = [
       ['jobs', result.jobsMs, BOUNDS.jobsMs, 'ms'],
+      ...Object.entries(result.filtered).map(([what, { ms }]) => [`jobs: ${what}`, ms, BOUNDS.jobsMs, 'ms']),
       ['a start', result.again.ms, BOUNDS.startMs, 'ms'],
       ['memory', result.bytesPerJob, BOUNDS.bytesPerJob, 'bytes a job']
     ]
@@ -103,14 +116,24 @@ async function measure (master, folder, count, interruption) {
   const used = await master.usage()
   const bytesPerJob = (used.heapUsed + used.external - empty.heapUsed - empty.external) / count
   const jobsMs = await asked(master, async client => client.jobs(20))
+  const filtered = {}
+
+  for (const [what, filter] of Object.entries(FILTERS)) {
+    const { cpuUs } = await master.usage()
+    const ms = await asked(master, async client => client.jobs(20, filter))
+
+    filtered[what] = { ms, cpuMs: ((await master.usage()).cpuUs - cpuUs) / 1_000 / QUESTIONS }
+  }
+
   const showMs = await asked(master, async client => client.show(ids[0]))
   const namedMs = await asked(master, async client => client.show(`job-${Math.floor(count / 2)}`))
 
   say(`a start with the list: ${seconds(again.ms)}, ${seconds(again.cpuMs)} of CPU`)
   say(`memory: ${mib(empty.rss)} empty, ${mib(used.rss)} resident with all; ${Math.round(bytesPerJob)} bytes of heap and buffers a job`)
   say(`jobs: ${jobsMs.toFixed(1)} ms; show of the oldest: ${showMs.toFixed(1)} ms; show by a name: ${namedMs.toFixed(1)} ms (medians of ${QUESTIONS})`)
+  Object.entries(filtered).forEach(([what, { ms, cpuMs }]) => { say(`jobs, ${what}: ${ms.toFixed(1)} ms, ${cpuMs.toFixed(1)} ms of CPU with a share of connecting`) })
 
-  return { empty, used, first, listed: { ms: listedMs, cpuMs: listedCpuMs }, again, bytesPerJob, jobsMs, showMs, namedMs }
+  return { empty, used, first, listed: { ms: listedMs, cpuMs: listedCpuMs }, again, bytesPerJob, jobsMs, filtered, showMs, namedMs }
 }
 
 async function started (master) {

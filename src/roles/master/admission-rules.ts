@@ -104,6 +104,23 @@ export function refuseRenewal ({ peerId, roles, expiresAt }: Pick<Membership, 'p
   }
 }
 
+/** Renewed by the member well before; a revoked one that hears of nothing is out after this. */
+export const MEMBERSHIP_MS = 24 * 60 * 60 * 1000
+
+/** The record of a member that renews its membership is written again after this, and says by it that the member is still there. */
+export const SEEN_AGAIN_MS = 7 * 24 * 60 * 60 * 1000
+
+/** Of one with an older record no membership can be renewed any more: it has to be invited again, and is another one then. */
+export const FORGOTTEN_MS = SEEN_AGAIN_MS + MEMBERSHIP_MS + RENEWABLE_MS
+
+/** Some 300 bytes each, at every master. */
+export const MAX_MEMBERS = 50_000
+
+/** Peer ids of members that have been away for so long that nothing is left of their memberships. Masters stay. */
+export function outlivedMembers (members: Iterable<MemberRecord>, nowMs: number): string[] {
+  return [...members].filter(({ roles, atMs }) => !roles.includes('master') && nowMs - atMs > FORGOTTEN_MS).map(({ peerId }) => peerId)
+}
+
 /** What a token of this role lets its bearer be. */
 export function rolesOf (role: Role): Role[] {
   return role === 'admin' ? ['admin', 'client'] : [role]

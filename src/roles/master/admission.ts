@@ -3,7 +3,7 @@ import { join } from '../../node/protocol/join/index.ts'
 import { openMembership, sealMembership } from '../../node/membership.ts'
 import { createHttpToken, createToken, formatHttpToken, formatToken, parseToken, tokenHash } from '../../node/token.ts'
 import { readLocalMeshes } from '../local.ts'
-import { laterMember, laterToken, membersNamed, nameOfMember, refuseRenewal, refuseToken, rolesOf } from './admission-rules.ts'
+import { laterMember, laterToken, MAX_MEMBERS, MEMBERSHIP_MS, membersNamed, nameOfMember, outlivedMembers, refuseRenewal, refuseToken, rolesOf, SEEN_AGAIN_MS } from './admission-rules.ts'
 import type { MasterRecord, MemberRecord, TokenRecord } from './admission-rules.ts'
 import type { Change, FactRecord, Position, Replica } from './replica/replica.ts'
 import type { Role } from '../../model/roles.ts'
@@ -12,9 +12,6 @@ import type { HttpAccess, TokenRow } from '../../node/protocol/admin/messages.ts
 import type { JoinReply, JoinRequest } from '../../node/protocol/join/messages.ts'
 import type { Journal } from '../../store/journal.ts'
 import type { PrivateKey } from '@libp2p/interface'
-
-/** Renewed by the member well before; a revoked one that hears of nothing is out after this. */
-export const MEMBERSHIP_MS = 24 * 60 * 60 * 1000
 
 /** What a master that was put out says at its end. */
 export const REMOVED = 'this master was removed from the mesh by an administrator'
@@ -165,6 +162,20 @@ export class Admission {
     for (const { id } of [...this.#localTokens.values()].filter(isOld)) {
       this.#localTokens.delete(id)
       await this.#components.journal.del(LOCAL + id)
+    }
+  }
+
+  /**
+   * Members that could not come back without a token, and their names are free
+   * again. Not before those that are there have had the time to renew what they
+   * have: records of earlier versions do not say when that was last.
+   */
+  async forgetOutlived (nowMs: number): Promise<void> {
+    const gone = outlivedMembers(this.#members.values(), nowMs)
+
+    if (gone.length > 0) {
+      await this.#components.replica.remove(gone.map(peerId => `member/${peerId}`))
+      gone.forEach(peerId => this.#members.delete(peerId))
     }
   }
 
@@ -343,6 +354,10 @@ export class Admission {
       return { kind: 'refused', reason: refusal ?? 'this token is not known here' }
     }
 
+    if (this.#members.size >= MAX_MEMBERS && !this.#members.has(peer.id)) {
+      return { kind: 'refused', reason: `this mesh knows ${this.#members.size} members, and more are not admitted: revoke tokens that make too many (meshmark token ls)` }
+    }
+
     if (record.usesLeft != null) {
       // on disk, and at the live masters, before the membership is given: neither a crash nor another master must make it usable twice
       await this.#fellows.replicated(await this.#save({ ...record, usesLeft: record.usesLeft - 1 }))
@@ -398,7 +413,7 @@ export class Admission {
     const known = this.#members.get(peerId)
     const name = nameOfMember(this.#members.values(), peerId, wanted)
 
-    if (known == null || known.name !== name || known.owner !== owner || roles.join() !== known.roles.join()) {
+    if (known == null || known.name !== name || known.owner !== owner || roles.join() !== known.roles.join() || now - known.atMs >= SEEN_AGAIN_MS) {
       const record: MemberRecord = { peerId, roles, name, joinedAt: known?.joinedAt ?? now, ...(owner == null ? {} : { owner }), atMs: Math.max(now, (known?.atMs ?? 0) + 1) }
 
       // before anything is awaited: of two that come at once, the second finds the name taken

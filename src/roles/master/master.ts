@@ -13,6 +13,7 @@ import { removeLocalMaster, writeLocalMaster } from '../local.ts'
 import { placeOf } from '../place.ts'
 import { handleAdmin } from './admin-handler.ts'
 import { Admission } from './admission.ts'
+import { MEMBERSHIP_MS } from './admission-rules.ts'
 import { Archive } from './archive.ts'
 import { handleAsk } from './ask-handler.ts'
 import { Bearers } from './bearers.ts'
@@ -249,6 +250,11 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     const startedAtMs = Date.now()
     const refresh = async (): Promise<void> => {
       await admission.forgetExpired(Date.now() - LOCAL_TOKEN_MS)
+
+      if (Date.now() - startedAtMs >= 2 * MEMBERSHIP_MS) {
+        await admission.forgetOutlived(Date.now())
+      }
+
       await writeLocalMaster({ meshId, peerId: node.peerId, pid: process.pid, startedAtMs, addresses: node.addresses(), tokens: await localTokens(admission) })
     }
     await refresh()

@@ -169,7 +169,9 @@ export class SubmitHandler {
 
   async #list ({ limit, ...filter }: Extract<SubmitRequest, { kind: 'jobs' }>, channel: Channel<SubmitRequest, SubmitReply>, asker: Client): Promise<void> {
     const { coordinator: { state }, archive } = this.#components
-    const isWanted = jobFilter(filter, Date.now())
+    const nowMs = Date.now()
+    const sinceMs = nowMs - (filter.withinMs ?? Infinity)
+    const isWanted = jobFilter(filter, nowMs)
     const inMemory = [...state.jobs.values()]
       .filter(entry => this.#isVisible(entry.job.client, asker) && isWanted(filteredJob(entry)))
       .sort((a, b) => b.acceptedAtMs - a.acceptedAtMs)
@@ -182,6 +184,10 @@ export class SubmitHandler {
 
       if (left === 0) {
         return
+      }
+
+      if (acceptedAtMs < sinceMs) {
+        break
       }
 
       if (!this.#isVisible(client, asker) || !isWanted(job) || state.jobs.has(id)) {

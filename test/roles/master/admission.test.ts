@@ -12,6 +12,7 @@ import { formatHttpToken, formatToken, parseHttpToken, parseToken } from '../../
 import { linkToMaster } from '../../../src/roles/link.ts'
 import { writeLocalMaster } from '../../../src/roles/local.ts'
 import { Admission, REMOVED } from '../../../src/roles/master/admission.ts'
+import { FORGOTTEN_MS, SEEN_AGAIN_MS } from '../../../src/roles/master/admission-rules.ts'
 import { Bearers } from '../../../src/roles/master/bearers.ts'
 import { Pages } from '../../../src/roles/master/pages.ts'
 import { Drains } from '../../../src/roles/master/drains.ts'
@@ -290,6 +291,48 @@ describe('two masters', () => {
     expect(admission.listTokens()).toContainEqual(row)
     expect(admission.nameOf(a.node.peerId)).toBe('a')
     expect(drains.isDraining('w')).toBe(true)
+  })
+})
+
+describe('members that are long gone', () => {
+  it('are forgotten at both masters, which then give their names again; those that renew and masters stay', async () => {
+    const nowMs = Date.now()
+    const gone = nowMs - FORGOTTEN_MS - 1
+    const record = (peerId: string, name: string, roles: Role[], atMs: number): { key: string, value: Uint8Array } => ({ key: `member/${peerId}`, value: Buffer.from(JSON.stringify({ peerId, name, roles, joinedAt: 1, atMs })) })
+    const records = [record('12D3gone', 'lab', ['worker'], gone), record('12D3there', 'pi', ['worker'], nowMs - FORGOTTEN_MS + 1_000), record('12D3master', 'm', ['master'], gone)]
+    const names = ({ admission }: Half): Array<string | undefined> => ['12D3gone', '12D3there', '12D3master'].map(peerId => admission.nameOf(peerId))
+
+    for (const { replica, admission } of [a, b]) {
+      await replica.write(records)
+      await admission.forgetOutlived(nowMs)
+      await admission.forgetOutlived(nowMs)
+    }
+
+    expect([names(a), names(b)]).toEqual([[undefined, 'pi', 'm'], [undefined, 'pi', 'm']])
+    expect(await a.replica.get('member/12D3gone')).toBeUndefined()
+    // what one has forgotten the other one says no more
+    await tell(a.replica, b.replica)
+    await tell(b.replica, a.replica)
+    expect([names(a)[0], names(b)[0]]).toEqual([undefined, undefined])
+  })
+
+  it('are those that have not renewed for long: a renewal is written down again after a week, and not before', async () => {
+    const { admission, replica } = a
+    const peerId = meshIdOf(await generateKeyPair('Ed25519'))
+    const atMs = async (): Promise<number> => JSON.parse(Buffer.from((await replica.get(`member/${peerId}`))!).toString()).atMs
+    const admit = async (): Promise<Uint8Array> => admission.admitBearer(peerId, { id: 't', role: 'client', hash: '', createdAt: 0, expiresAt: 0, revoked: false })
+    const startMs = Date.now()
+    const clock = vi.spyOn(Date, 'now')
+
+    try {
+      for (const [passedMs, written] of [[0, 0], [SEEN_AGAIN_MS - 1, 0], [SEEN_AGAIN_MS, SEEN_AGAIN_MS], [SEEN_AGAIN_MS + 1, SEEN_AGAIN_MS]] as const) {
+        clock.mockReturnValue(startMs + passedMs)
+        await admit()
+        expect(await atMs()).toBe(startMs + written)
+      }
+    } finally {
+      clock.mockRestore()
+    }
   })
 })
 

@@ -1,6 +1,7 @@
 import { unmetDemand } from '../../../machine/demands.ts'
 import { MeshmarkError } from '../../../model/errors.ts'
 import { MAX_MAP_TASKS, mapTask } from '../../../model/map.ts'
+import { frozenInfo } from './frozen-info.ts'
 import { isNamed, noNamed, noWorker, unfit } from './fit.ts'
 import type { CoordinatorState, Target, WorkerEntry } from './state.ts'
 import type { Demand } from './fit.ts'
@@ -31,7 +32,7 @@ export function freezeMap (state: CoordinatorState, job: Demand, map: JobMap): T
       }
     })
 
-    return chosen.map(({ info }) => ({ task: mapTask(info.peerId, number, 0), worker: info.peerId, info }))
+    return chosen.map(({ info }) => ({ task: mapTask(info.peerId, number, 0), worker: info.peerId, info: frozenInfo(info, job) }))
   })
 
   if ([...able.values()].every(reason => reason != null)) {

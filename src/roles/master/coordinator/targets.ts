@@ -1,6 +1,7 @@
 import { unmetDemand } from '../../../machine/demands.ts'
 import { itemTasks } from '../../../model/each.ts'
 import { isNamed, noNamed, noWorker, quoted, SHOWN, unfit } from './fit.ts'
+import { frozenInfo } from './frozen-info.ts'
 import { freezeMap } from './map-targets.ts'
 import type { Demand } from './fit.ts'
 import type { CoordinatorState, Target, WorkerEntry } from './state.ts'
@@ -52,7 +53,7 @@ export function freezeTargets (state: CoordinatorState, job: Demand): Target[] {
       throw noWorker(`no worker ${quoted(placement.names.slice(0, SHOWN))} can take this job`, named.map(({ info }) => `${info.name}: ${unmetDemand(info, job)}`), state)
     }
 
-    return named.map(fixedTarget)
+    return named.map(worker => fixedTarget(worker, job))
   }
 
   if (able.length === 0) {
@@ -71,9 +72,9 @@ export function freezeTargets (state: CoordinatorState, job: Demand): Target[] {
     return itemTasks(placement.count).map(task => ({ task }))
   }
 
-  return placement.on === 'any' ? [{ task: 'any' }] : fitting.map(fixedTarget)
+  return placement.on === 'any' ? [{ task: 'any' }] : fitting.map(worker => fixedTarget(worker, job))
 }
 
-function fixedTarget (worker: WorkerEntry): Target {
-  return { task: worker.info.peerId, worker: worker.info.peerId, info: worker.info }
+function fixedTarget (worker: WorkerEntry, job: Demand): Target {
+  return { task: worker.info.peerId, worker: worker.info.peerId, info: frozenInfo(worker.info, job) }
 }
