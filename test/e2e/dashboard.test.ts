@@ -299,10 +299,11 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     await keys.tabTo('Submit', 'Shift+Tab')
     await keys.press('Enter')
     await keys.isAt('h1', 'Submit a job')
-    await keys.tabTo(/^Choose files/)
 
+    // asked for some round trips before the key is pressed, which is sooner there than a click
     const choosing = page.waitForEvent('filechooser')
 
+    await keys.tabTo(/^Choose files/)
     await keys.press('Enter')
     await (await choosing).setFiles({ name: 'by-hand', mimeType: 'application/octet-stream', buffer: Buffer.from('#!/bin/sh\necho "by $1"\n') })
     await page.getByRole('button', { name: 'Remove by-hand' }).waitFor()

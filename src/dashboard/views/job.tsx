@@ -95,7 +95,8 @@ function useEnd (job: JobState): void {
       announce(`${view.job.name ?? `Job ${shortJobId(view.job.id)}`}: ${jobWords({ state: view.state, failed: failedOf(job) })}`)
     }
 
-    wasOpen.current ||= !isOver && view != null
+    // of one that has ended before, the stream tells the beginning too
+    wasOpen.current ||= view?.state === 'queued' || view?.state === 'running'
   }, [isOver, view == null])
 }
 
