@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { elsewhere, readMeshFiles } from './insider.ts'
@@ -150,6 +150,32 @@ describe('masters of one mesh', () => {
     const refused = await mesh.run(['drain', 'second'])
     expect(refused.code).toBe(5)
     expect(lastWords(refused)).toMatch(/'second' is a master, and only workers drain: stop it, or remove it for good with meshmark token revoke --member second/)
+  })
+
+  it('say alike what would become of a job, whichever is asked, and submit nothing', async () => {
+    const rows = await masters(mesh.address)
+    const [coordinator, standby] = await Promise.all([true, false].map(async reigns => mesh.addressOf(rows.find(({ state }) => (state === 'coordinator') === reigns)!.name)))
+    const file = join(mesh.dir, 'plan.yaml')
+
+    await writeFile(file, 'lists:\n  - on: all\n    commands:\n      - echo one\n      - run: [echo, two]\n  - on: lab-1\n    commands:\n      - "true"\n')
+
+    const planned = async (master: string): Promise<string[]> => {
+      const plans: string[] = []
+
+      for (const args of [['compare', '--margin', '2%', 'true', 'sh -c true'], ['map', file, '--format', 'json'], ['exec', '--retry', '2', 'true']]) {
+        plans.push(await ok([args[0]!, '--dry-run', '--master', master, ...args.slice(1)]))
+      }
+
+      return plans
+    }
+    const [first, second] = await Promise.all([planned(coordinator!), planned(standby!)])
+
+    expect(second).toEqual(first)
+    expect(second[0]).toMatch(/^nothing is submitted: 1 task, 1 of 1 worker would be given something at once\n {2}at once +lab-1\n/)
+    expect(second[0]).toContain('of 2 commands on each worker until they are known')
+    expect(JSON.parse(second[1]!)).toMatchObject({ kind: 'exec', tasks: 3, workers: [{ name: 'lab-1', part: 'at-once', tasks: 3 }] })
+    expect(second[2]).toContain('up to 2 times, the first time after 1 s')
+    expect(JSON.parse(await ok(['jobs', '--format', 'json', '--master', standby!]))).toEqual([])
   })
 
   it('put a member out together', async () => {
