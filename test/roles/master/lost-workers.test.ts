@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { WORKER_LOST_MS } from '../../../src/model/states.ts'
-import { LOST_KEPT_MS, MAX_LOST } from '../../../src/roles/master/coordinator/workers.ts'
+import { LOST_KEPT_MS, MAX_LOST } from '../../../src/roles/master/coordinator/ticks.ts'
 import { exampleJob, Play, workerInfo } from './fixtures.ts'
 
 function playWith (workers: string[]): Play {
