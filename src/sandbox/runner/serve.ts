@@ -59,7 +59,10 @@ export function serve (libc: Libc, stagehand: Stagehand): number {
     const programs = new Programs()
 
     if (!new TaskRun(means, control, task, copy, programs).perform() || task.repeat !== true) {
-      return 0
+      // To take all of this down takes longer than a short program did, and its result is to go first: the worker ends the box when it has it.
+      const { type } = control.read()
+
+      throw new Error(`expected nothing, not ${type}`)
     }
 
     // Until the worker closes its end. It takes the result meanwhile.
