@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { architectureOf } from './architectures.ts'
 import { readElf } from './elf.ts'
 import { withFile } from './files.ts'
-import { readLoaderCache } from './loader-cache.ts'
+import { LoaderCache } from './loader-cache.ts'
 import type { ElfFacts } from './elf.ts'
 
 /** What the loader would stumble over. */
@@ -127,7 +127,7 @@ function versionProblem (user: Loaded, program: ElfFacts, loaded: Map<string, Lo
 
 /** ld.so(8): RPATH unless there is a RUNPATH, LD_LIBRARY_PATH, RUNPATH, the cache, the standard folders. */
 class Search {
-  private cache?: Map<string, string[]>
+  private cache?: LoaderCache
   private readonly standard: string[]
   private readonly triplet: string
 
@@ -159,9 +159,9 @@ class Search {
   }
 
   private cached (library: string): string[] {
-    this.cache ??= readLoaderCache()
+    this.cache ??= LoaderCache.read()
 
-    return this.cache.get(library) ?? []
+    return this.cache.find(library)
   }
 
   private expand (folder: string, user: string): string[] {

@@ -9,49 +9,57 @@ const ENTRY_BYTES = 24
 const MAX_BYTES = 16 * 1024 * 1024
 
 /**
- * Library name -> where the loader's cache says it is, best first. Empty when
- * there is no cache or it cannot be read: the loader then searches folders too.
+ * Where the loader's cache says that libraries are. Nothing in it when there is
+ * no cache or it cannot be read: the loader then searches folders too.
  */
-export function readLoaderCache (path = '/etc/ld.so.cache'): Map<string, string[]> {
-  try {
-    return statSync(path).size > MAX_BYTES ? new Map() : parseLoaderCache(readFileSync(path))
-  } catch {
-    return new Map()
-  }
-}
+export class LoaderCache {
+  /** From the header on, from which offsets of strings count. */
+  readonly #cache: Buffer
+  readonly #entries: number
 
-export function parseLoaderCache (file: Buffer): Map<string, string[]> {
-  const found = new Map<string, string[]>()
-  const start = file.indexOf(MAGIC, 0, 'latin1')
+  constructor (file: Buffer) {
+    const start = file.indexOf(MAGIC, 0, 'latin1')
 
-  if (start === -1 || file.length < start + HEADER_BYTES) {
-    return found
-  }
+    this.#cache = file.subarray(start === -1 ? file.length : start)
 
-  // Offsets of strings count from the header. Only little-endian machines are
-  // read; on others the count is absurd and the folders decide.
-  const cache = file.subarray(start)
-  const count = cache.readUInt32LE(20)
+    // Only little-endian machines are read; on others the count is absurd and the folders decide.
+    const count = this.#cache.length < HEADER_BYTES ? 0 : this.#cache.readUInt32LE(20)
 
-  if (count > (cache.length - HEADER_BYTES) / ENTRY_BYTES) {
-    return found
+    this.#entries = count > (this.#cache.length - HEADER_BYTES) / ENTRY_BYTES ? 0 : count
   }
 
-  for (let i = 0; i < count; i++) {
-    const entry = HEADER_BYTES + i * ENTRY_BYTES
-    const name = stringAt(cache, cache.readUInt32LE(entry + 4))
-    const path = stringAt(cache, cache.readUInt32LE(entry + 8))
-
-    if (name !== '' && path.startsWith('/')) {
-      found.set(name, [...found.get(name) ?? [], path])
+  static read (path = '/etc/ld.so.cache'): LoaderCache {
+    try {
+      return new LoaderCache(statSync(path).size > MAX_BYTES ? Buffer.alloc(0) : readFileSync(path))
+    } catch {
+      return new LoaderCache(Buffer.alloc(0))
     }
   }
 
-  return found
-}
+  /** Paths, best first. Entries are compared where they lie: to read all of them takes as long as all else that is looked at of a program. */
+  find (library: string): string[] {
+    const cache = this.#cache
+    const name = Buffer.from(`${library}\0`)
+    const found: string[] = []
 
-function stringAt (cache: Buffer, offset: number): string {
-  const end = cache.indexOf(0, offset)
+    for (let i = 0; i < this.#entries; i++) {
+      const entry = HEADER_BYTES + i * ENTRY_BYTES
+      const at = cache.readUInt32LE(entry + 4)
 
-  return offset >= cache.length || end === -1 || end - offset > 4096 ? '' : cache.toString('utf8', offset, end)
+      if (cache[at] === name[0] && cache.subarray(at, at + name.length).equals(name)) {
+        const path = this.#stringAt(cache.readUInt32LE(entry + 8))
+
+        found.push(...path.startsWith('/') ? [path] : [])
+      }
+    }
+
+    return found
+  }
+
+  #stringAt (offset: number): string {
+    const cache = this.#cache
+    const end = cache.indexOf(0, offset)
+
+    return offset >= cache.length || end === -1 || end - offset > 4096 ? '' : cache.toString('utf8', offset, end)
+  }
 }

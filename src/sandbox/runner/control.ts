@@ -24,6 +24,7 @@ export class Control {
   readonly #header = Buffer.alloc(HEADER_BYTES)
   readonly #chunk = Buffer.alloc(MAX_CHUNK)
   #lastSentNs = 0n
+  #isHeard = true
   #posted: Buffer[] = []
 
   /** Waits for the next message. */
@@ -63,6 +64,17 @@ export class Control {
   flush (): void {
     if (this.#posted.length > 0) {
       this.#write(Buffer.alloc(0))
+    }
+  }
+
+  /** Nothing that is said meanwhile is sent. */
+  unheard (action: () => void): void {
+    this.#isHeard = false
+
+    try {
+      action()
+    } finally {
+      this.#isHeard = true
     }
   }
 
@@ -143,7 +155,7 @@ export class Control {
 
     this.#posted = []
 
-    for (let at = 0; at < buffer.length;) {
+    for (let at = 0; this.#isHeard && at < buffer.length;) {
       at += this.#writeSome(buffer, at)
     }
 

@@ -10,7 +10,7 @@ import { loadFilters } from './lockdown.ts'
 import { Programs } from './programs.ts'
 import { Stage } from './stage.ts'
 import { TaskRun } from './task.ts'
-import { warmUp } from './warm-up.ts'
+import { WarmUp } from './warm-up.ts'
 import { WorkingCopy } from './working-copy.ts'
 import type { Libc } from '../native/libc.ts'
 import type { Means } from './run.ts'
@@ -53,10 +53,14 @@ export function serve (libc: Libc, stagehand: Stagehand): number {
       control.send({ type: 'ready' })
     }
 
-    warmUp(means, () => control.hasMore(libc))
+    const warmUp = new WarmUp(means)
+
+    warmUp.beforeTask(control, copy)
 
     const { task } = expect(control, 'task')
     const programs = new Programs()
+
+    warmUp.forTask(task)
 
     if (!new TaskRun(means, control, task, copy, programs).perform() || task.repeat !== true) {
       // To take all of this down takes longer than a short program did, and its result is to go first: the worker ends the box when it has it.
