@@ -21,7 +21,7 @@ import { resultRoutes } from './routes/results.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { firstOf, type Session, Sessions, tooMuch, type BearerSource, type SessionLimits } from './exchange/sessions.ts'
 import { whenOver } from './exchange/stream.ts'
-import { UPLOAD_LIMITS, Uploads, type UploadLimits } from './exchange/uploads.ts'
+import { Uploads, type UploadLimits } from './exchange/uploads.ts'
 import type { OpenPayload } from './exchange/kept-job.ts'
 import type { Bearer } from '../roles/master/bearers.ts'
 import type { Figures } from '../roles/master/figures.ts'
@@ -44,6 +44,8 @@ export interface AppOptions extends GuardOptions {
   log: (line: string) => void
   sessionLimits?: SessionLimits
   uploadLimits?: UploadLimits
+  /** Where uploads are found again when this master is started anew. @default none */
+  uploadDir?: string
 }
 
 export interface App {
@@ -58,9 +60,15 @@ export interface App {
 export function createApp (options: AppOptions): App {
   const { bearers, facts, figures, log } = options
   const sessions = new Sessions(bearers, options.sessionLimits)
-  const uploads = new Uploads(options.uploadLimits ?? UPLOAD_LIMITS)
+  const uploads = new Uploads({ limits: options.uploadLimits, dir: options.uploadDir })
   const bodies = new Bodies()
   const wrong = new RateLimiter()
+
+  // whoever asks for one is told what is wrong with the folder
+  if (options.uploadDir != null) {
+    uploads.open().catch(err => { log(`http: uploads: ${toError(err).message}`) })
+  }
+
   const metrics = createMetrics(figures, () => sessions.size)
   const routes: Route[] = [
     ...jobRoutes({ uploads, openPayload: options.openPayload }),
@@ -191,8 +199,8 @@ export function createApp (options: AppOptions): App {
 
   // a browser asks first; nothing is answered to origins that are not allowed, for the guard has turned them away
   hono.options('*', context => context.body(null, 204, {
-    'access-control-allow-methods': 'GET, POST, PUT, DELETE',
-    'access-control-allow-headers': 'Authorization, Content-Type, Last-Event-ID',
+    'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
+    'access-control-allow-headers': 'Authorization, Content-Type, Content-Digest, Last-Event-ID',
     'access-control-max-age': '600'
   }))
 

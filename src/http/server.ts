@@ -43,11 +43,12 @@ export async function serveHttp (master: Pick<RunningMaster, 'http' | 'name' | '
     throw new MeshmarkError('usage', `--http=${options.listen}: other machines would reach it unencrypted, and could read its tokens on the way; let it listen on 127.0.0.1 behind a tunnel or a proxy with TLS, or add --http-insecure where the network itself is trusted`)
   }
 
-  const { bearers, addresses, figures, openPayload } = master.http
+  const { bearers, addresses, figures, openPayload, uploadDir } = master.http
   const app = createApp({
     bearers,
     figures,
     openPayload,
+    uploadDir,
     facts: { name: master.name, peerId: master.peerId, meshId: master.meshId, version: VERSION, urlsOf: peerId => addresses.of(peerId) },
     hosts: options.hosts,
     origins: options.origins,

@@ -1,13 +1,13 @@
 import { createApp } from '../../src/http/app.ts'
-import type { App } from '../../src/http/app.ts'
+import type { App, AppOptions } from '../../src/http/app.ts'
 import type { Client } from '../../src/roles/client/types.ts'
 
-/** The interface over a client of which only these are asked, with one token that may do everything. */
-export function appOf (client: Partial<Client>): { ask: (path: string, init?: RequestInit) => Promise<Response>, close: App['close'], logged: string[] } {
+/** The interface over a client of which only these are asked. Every token may do everything; what it says is whose it is. */
+export function appOf (client: Partial<Client>, options: Partial<AppOptions> = {}): { ask: (path: string, init?: RequestInit) => Promise<Response>, close: App['close'], logged: string[] } {
   const logged: string[] = []
   const app = createApp({
     bearers: {
-      check: () => ({ id: '1', role: 'client', access: 'full', expiresAt: Date.now() + 60_000 }),
+      check: id => ({ id, role: 'client', access: 'full', expiresAt: Date.now() + 60_000 }),
       connect: async () => ({ close: async () => {}, ...client }) as Client,
       onRevoked: () => {}
     },
@@ -17,7 +17,8 @@ export function appOf (client: Partial<Client>): { ask: (path: string, init?: Re
     origins: [],
     fellows: () => [],
     openPayload: async () => { throw new Error('nobody asks for a payload') },
-    log: line => { logged.push(line) }
+    log: line => { logged.push(line) },
+    ...options
   })
 
   return {

@@ -53,7 +53,7 @@ export class Bodies {
   }
 }
 
-/** The pieces of a body; throws 408 when none comes for a while. */
+/** The pieces of a body; throws 408 when none comes for a while, and 400 where it breaks off. */
 export async function * piecesOf (body: ReadableStream<Uint8Array> | null, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const reader = body?.getReader()
 
@@ -63,7 +63,7 @@ export async function * piecesOf (body: ReadableStream<Uint8Array> | null, signa
 
   try {
     for (;;) {
-      const { done, value } = await within(reader.read(), signal)
+      const { done, value } = await within(reader.read().catch(() => { throw brokenOff() }), signal)
 
       if (done) {
         return
@@ -92,6 +92,10 @@ async function within<T> (promise: Promise<T>, signal: AbortSignal): Promise<T> 
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)
   }
+}
+
+function brokenOff (): HttpProblem {
+  return new HttpProblem(400, 'failed', 'the body broke off before its end')
 }
 
 function tooLarge (): HttpProblem {

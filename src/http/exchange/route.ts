@@ -27,7 +27,7 @@ export interface Ask<P = Record<string, string>, Q = Record<string, never>, B = 
 
 /** One entry of the interface: the router and the OpenAPI document are made of the same. */
 export interface Route {
-  method: 'get' | 'post' | 'put' | 'delete'
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   /** As in OpenAPI: `/v1/jobs/{id}`. */
   path: string
   id: string

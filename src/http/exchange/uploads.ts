@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, open, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { formatBytes } from '../../model/units.ts'
+import { ensurePrivateDir } from '../../store/files.ts'
 import { piecesOf } from './body.ts'
 import { HttpProblem, usage } from './problem.ts'
-import { tooMuch } from './sessions.ts'
+import { firstOf, tooMuch } from './sessions.ts'
+import { readUpload, UploadFile, type UploadRecord } from './upload-file.ts'
 
 export interface UploadLimits {
   fileBytes: number
@@ -14,6 +16,7 @@ export interface UploadLimits {
   allBytes: number
   /** Files of one token. */
   files: number
+  /** Since the last byte of it came. */
   keepMs: number
 }
 
@@ -21,111 +24,340 @@ const GIB = 1024 ** 3
 
 export const UPLOAD_LIMITS: UploadLimits = { fileBytes: GIB, tokenBytes: 2 * GIB, allBytes: 8 * GIB, files: 1_000, keepMs: 3_600_000 }
 
+/** As whoever sends it is told. */
 export interface Upload {
   id: string
-  size: number
+  /** Bytes of the whole; absent while nobody knows. */
+  size?: number
+  /** How many of them are here: where to go on. */
+  received: number
+  complete: boolean
+  /** Of a complete one, in hex. */
+  sha256?: string
   expiresAt: number
 }
 
-interface Held extends Upload {
-  token: string
-  path: string
+interface Held {
+  id: string
+  file: UploadFile
+  /** Bytes on the disk, those included that do not count yet. */
+  kept: number
   /** Jobs that are being submitted with it. */
   uses: number
+  isSending: boolean
+  /** Ends the request that sends it now, of which there is one at a time. */
+  stop?: AbortController
+  turn: Promise<void>
 }
 
-/** Files sent before the job that they are for; each belongs to its token, and is kept for an hour. */
+export interface UploadsOptions {
+  limits?: UploadLimits
+  /** Where they are found again by the next master of this place. @default a folder that is removed with them */
+  dir?: string
+}
+
+/**
+ * Files sent before the job that they are for, whole or in pieces: each belongs
+ * to who sent it, and is kept for an hour after the last of it came.
+ */
 export class Uploads {
   readonly limits: UploadLimits
   readonly #held = new Map<string, Held>()
+  /** Bytes by owner, what was declared included; and what is on the disk of all. */
+  readonly #reserved = new Map<string, number>()
+  #keptBytes = 0
   readonly #sweeping: NodeJS.Timeout
+  readonly #place?: string
   #dir?: Promise<string>
 
-  constructor (limits: UploadLimits = UPLOAD_LIMITS) {
+  constructor ({ limits = UPLOAD_LIMITS, dir }: UploadsOptions = {}) {
     this.limits = limits
+    this.#place = dir
     this.#sweeping = setInterval(() => { void this.#sweep() }, Math.min(limits.keepMs, 60_000)).unref()
   }
 
-  /** Streams a file to disk. Throws `HttpProblem`: 413, 429, 408. */
-  async put (token: string, body: ReadableStream<Uint8Array> | null, signal: AbortSignal): Promise<Upload> {
-    const own = [...this.#held.values()].filter(held => held.token === token)
+  /** Finds what an earlier master of this place has left, and removes what nobody can go on with. */
+  async open (): Promise<void> {
+    await this.#folder()
+  }
 
-    if (own.length >= this.limits.files) {
-      throw tooMuch(`more than ${this.limits.files} files of one token that are in no job yet`, 60_000)
-    }
-
-    this.#dir ??= mkdtemp(join(tmpdir(), 'meshmark-http-'))
-
-    const id = randomBytes(12).toString('hex')
-    const held: Held = { id, token, path: join(await this.#dir, id), size: 0, expiresAt: Date.now() + this.limits.keepMs, uses: 1 }
-
-    this.#held.set(id, held)
+  /** A file in one body. Throws `HttpProblem`: 413, 429, 408. */
+  async put (owner: string, body: ReadableStream<Uint8Array> | null, signal: AbortSignal): Promise<Upload> {
+    const held = await this.#create({ version: 1, owner, received: 0, expiresAt: 0 })
 
     try {
-      const file = await open(held.path, 'wx', 0o600)
-
-      try {
-        for await (const piece of piecesOf(body, signal)) {
-          held.size += piece.byteLength
-          this.#checkRoom(held)
-          await file.write(piece)
-        }
-      } finally {
-        await file.close()
-      }
+      await this.#send(held, body, undefined, signal)
     } catch (err) {
       await this.#remove(held)
       throw err
     }
 
-    held.uses--
-
-    return { id, size: held.size, expiresAt: held.expiresAt }
+    return await this.#view(held)
   }
 
-  /** Where a file of this token is; it stays until `release`. The same words for another token's file as for none. */
-  take (token: string, id: string): { path: string, release: () => void } {
+  /** A file of so many bytes that comes in pieces. Throws `HttpProblem`: 413, 429. */
+  async begin (owner: string, { size, sha256 }: { size: number, sha256?: string }): Promise<Upload> {
+    const { fileBytes, tokenBytes } = this.limits
+
+    if (size > fileBytes) {
+      throw new HttpProblem(413, 'usage', `the file is larger than ${formatBytes(fileBytes)}`)
+    }
+
+    if ((this.#reserved.get(owner) ?? 0) + size > tokenBytes) {
+      throw this.#full()
+    }
+
+    return await this.#view(await this.#create({ version: 1, owner, size, sha256: sha256?.toLowerCase(), received: 0, expiresAt: 0 }))
+  }
+
+  /**
+   * The next piece. Whoever sends last is right: a request that still sends an
+   * earlier one, mostly over a connection that is dead, is ended with 409.
+   *
+   * @param offset - where the piece begins, which must be how many bytes are here
+   * @param digest - SHA-256 of the piece: it counts as a whole, or not at all
+   */
+  async append (owner: string, id: string, { offset, length, digest, body }: { offset: number, length?: number, digest?: Buffer, body: ReadableStream<Uint8Array> | null }, signal: AbortSignal): Promise<Upload> {
+    const held = await this.#find(owner, id)
+    const { stop, done } = await this.#turn(held)
+    const both = firstOf(signal, stop.signal)
+
+    try {
+      const { received, size = received, sha256 } = held.file.record
+
+      both.signal.throwIfAborted()
+
+      if (this.#held.get(id) !== held) {
+        throw noUpload(id)
+      }
+
+      if (offset !== received) {
+        throw new HttpProblem(409, 'conflict', `${received} of ${size} bytes are here, and the piece begins at ${offset}: go on at ${received}`)
+      }
+
+      if (length != null && offset + length > size) {
+        throw new HttpProblem(413, 'usage', `the piece ends behind the ${size} bytes that were declared`)
+      }
+
+      await this.#send(held, body, digest, both.signal)
+
+      if (held.file.isComplete && sha256 != null && await held.file.sha256() !== sha256) {
+        await this.#remove(held)
+        throw new HttpProblem(400, 'usage', 'the file is not what its declared sha256 says, and is removed: begin again')
+      }
+
+      return await this.#view(held)
+    } catch (err) {
+      // nobody reads it, and whoever sends it shall not wait
+      await body?.cancel().catch(() => {})
+      throw err
+    } finally {
+      both.forget()
+      done()
+    }
+  }
+
+  async show (owner: string, id: string): Promise<Upload> {
+    return await this.#view(await this.#find(owner, id))
+  }
+
+  /** Removes it, also while it is being sent. Throws 409 while a job is submitted with it. */
+  async drop (owner: string, id: string): Promise<void> {
+    const held = await this.#find(owner, id)
+
+    if (held.uses > 0) {
+      throw new HttpProblem(409, 'conflict', `a job is being submitted with upload ${held.id}: try again`)
+    }
+
+    const { done } = await this.#turn(held)
+
+    await this.#remove(held).finally(done)
+  }
+
+  /** Where a whole file of this owner is; it stays until `release`. The same words for another one's file as for none. */
+  take (owner: string, id: string): { path: string, release: () => void } {
     const held = this.#held.get(id)
 
-    if (held == null || held.token !== token) {
-      throw usage(`no upload '${id.slice(0, 64)}': send the file with PUT /v1/files; it is kept for an hour, on the master that took it`)
+    if (held == null || held.file.record.owner !== owner) {
+      throw usage(noUpload(id).message)
+    }
+
+    const { file, file: { record: { received, size } } } = held
+
+    if (!file.isComplete) {
+      throw usage(`of upload ${id} ${received} of ${size ?? 'more'} bytes are here: send the rest with PATCH /v1/files/${id}?offset=${received}`)
     }
 
     held.uses++
 
-    return { path: held.path, release: () => { held.uses-- } }
+    return { path: file.path, release: () => { held.uses-- } }
   }
 
+  /** What came in pieces stays for the next master of this place. */
   async close (): Promise<void> {
     clearInterval(this.#sweeping)
+    await Promise.all([...this.#held.values()].map(async ({ turn }) => turn))
     this.#held.clear()
 
-    if (this.#dir != null) {
+    if (this.#dir != null && this.#place == null) {
       await rm(await this.#dir, { recursive: true, force: true })
     }
   }
 
-  #checkRoom (held: Held): void {
-    if (held.size > this.limits.fileBytes) {
-      throw new HttpProblem(413, 'usage', `the file is larger than ${formatBytes(this.limits.fileBytes)}`)
+  async #folder (): Promise<string> {
+    this.#dir ??= this.#place == null ? mkdtemp(join(tmpdir(), 'meshmark-http-')) : this.#load(this.#place)
+    // the next one tries again
+    this.#dir.catch(() => { this.#dir = undefined })
+
+    return this.#dir
+  }
+
+  async #load (dir: string): Promise<string> {
+    await ensurePrivateDir(dir)
+
+    for (const name of await readdir(dir)) {
+      const id = /^([0-9a-f]{24})(?:\.json)?$/.exec(name)?.[1]
+
+      if (id != null && this.#held.has(id)) {
+        continue
+      }
+
+      const file = id == null ? undefined : await readUpload(join(dir, id)).catch(() => undefined)
+
+      if (id != null && file?.record.size != null && file.record.expiresAt > Date.now()) {
+        this.#hold(id, file)
+      } else {
+        await rm(join(dir, name), { recursive: true, force: true })
+      }
     }
 
-    const bytesOf = (files: Held[]): number => files.reduce((sum, { size }) => sum + size, 0)
-    const all = [...this.#held.values()]
+    return dir
+  }
 
-    if (bytesOf(all.filter(({ token }) => token === held.token)) > this.limits.tokenBytes || bytesOf(all) > this.limits.allBytes) {
-      throw tooMuch(`files that are in no job yet have more than ${formatBytes(this.limits.tokenBytes)} of one token, or ${formatBytes(this.limits.allBytes)} of all`, 60_000)
+  async #create (record: UploadRecord): Promise<Held> {
+    const dir = await this.#folder()
+    const own = [...this.#held.values()].filter(({ file }) => file.record.owner === record.owner)
+
+    if (own.length >= this.limits.files) {
+      throw tooMuch(`more than ${this.limits.files} files of one token that are in no job yet`, 60_000)
+    }
+
+    const id = randomBytes(12).toString('hex')
+    const held = this.#hold(id, new UploadFile(join(dir, id), { ...record, expiresAt: Date.now() + this.limits.keepMs }))
+
+    await held.file.create().catch(async err => {
+      await this.#remove(held)
+      throw err
+    })
+
+    return held
+  }
+
+  #hold (id: string, file: UploadFile): Held {
+    const held: Held = { id, file, kept: file.record.received, uses: 0, isSending: false, turn: Promise.resolve() }
+
+    this.#held.set(id, held)
+    this.#keptBytes += held.kept
+    this.#reserve(held, file.reserved)
+
+    return held
+  }
+
+  async #send (held: Held, body: ReadableStream<Uint8Array> | null, digest: Buffer | undefined, signal: AbortSignal): Promise<void> {
+    const { file } = held
+
+    held.isSending = true
+
+    try {
+      await file.append(piecesOf(body, signal), { digest, keepMs: this.limits.keepMs, onKept: bytes => { this.#keep(held, bytes) } })
+    } finally {
+      held.isSending = false
     }
   }
 
+  /** Throws where there is no more room; less is always taken. */
+  #keep (held: Held, bytes: number): void {
+    const { owner, size } = held.file.record
+    const more = bytes - held.kept
+
+    if (more > 0 && bytes > this.limits.fileBytes) {
+      throw new HttpProblem(413, 'usage', `the file is larger than ${formatBytes(this.limits.fileBytes)}`)
+    }
+
+    if (more > 0 && (this.#keptBytes + more > this.limits.allBytes || (size == null && (this.#reserved.get(owner) ?? 0) + more > this.limits.tokenBytes))) {
+      throw this.#full()
+    }
+
+    held.kept = bytes
+    this.#keptBytes += more
+
+    if (size == null) {
+      this.#reserve(held, more)
+    }
+  }
+
+  #reserve ({ file: { record: { owner } } }: Held, bytes: number): void {
+    const sum = (this.#reserved.get(owner) ?? 0) + bytes
+
+    if (sum > 0) {
+      this.#reserved.set(owner, sum)
+    } else {
+      this.#reserved.delete(owner)
+    }
+  }
+
+  /** Ends whoever has its turn, and waits until nobody has. */
+  async #turn (held: Held): Promise<{ stop: AbortController, done: () => void }> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const stop = new AbortController()
+    const before = held.turn
+
+    held.stop?.abort(new HttpProblem(409, 'conflict', 'another request goes on with this file'))
+    held.stop = stop
+    held.turn = promise
+    await before
+
+    return { stop, done: resolve }
+  }
+
+  async #find (owner: string, id: string): Promise<Held> {
+    await this.#folder()
+
+    const held = this.#held.get(id)
+
+    if (held == null || held.file.record.owner !== owner) {
+      throw noUpload(id)
+    }
+
+    return held
+  }
+
+  async #view ({ id, file }: Held): Promise<Upload> {
+    const { size, received, expiresAt } = file.record
+
+    return { id, ...(size == null ? {} : { size }), received, complete: file.isComplete, ...(file.isComplete ? { sha256: await file.sha256() } : {}), expiresAt }
+  }
+
   async #sweep (): Promise<void> {
-    for (const held of [...this.#held.values()].filter(({ expiresAt, uses }) => uses === 0 && expiresAt <= Date.now())) {
-      await this.#remove(held)
+    for (const held of [...this.#held.values()].filter(({ file, uses, isSending }) => uses === 0 && !isSending && file.record.expiresAt <= Date.now())) {
+      await this.#remove(held).catch(() => {})
     }
   }
 
   async #remove (held: Held): Promise<void> {
-    this.#held.delete(held.id)
-    await rm(held.path, { force: true })
+    if (this.#held.delete(held.id)) {
+      this.#keptBytes -= held.kept
+      this.#reserve(held, -(held.file.record.size ?? held.kept))
+    }
+
+    await held.file.remove()
   }
+
+  #full (): HttpProblem {
+    return tooMuch(`files that are in no job yet have more than ${formatBytes(this.limits.tokenBytes)} of one token, or ${formatBytes(this.limits.allBytes)} of all`, 60_000)
+  }
+}
+
+function noUpload (id: string): HttpProblem {
+  return new HttpProblem(404, 'usage', `no upload '${id.slice(0, 64)}': send the file with PUT or POST /v1/files; it is kept for an hour, on the master that took it`)
 }

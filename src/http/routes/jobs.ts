@@ -10,6 +10,7 @@ import { json, route, type Route } from '../exchange/route.ts'
 import { type JobBody, jobSpec } from '../schema/job.ts'
 import { plan } from '../schema/plan.ts'
 import { jobRow, jobState, jobView, submitted } from '../schema/views.ts'
+import { ownerOf } from './files.ts'
 import type { Client } from '../../roles/client/types.ts'
 import type { Session } from '../exchange/sessions.ts'
 import type { Uploads } from '../exchange/uploads.ts'
@@ -32,7 +33,7 @@ export function jobRoutes ({ uploads, openPayload }: JobRouteParts): Route[] {
     try {
       return await use(client, await draftOfBody(body, {
         upload: id => {
-          const { path, release } = uploads.take(session.bearer.id, id)
+          const { path, release } = uploads.take(ownerOf(session.bearer), id)
 
           releases.push(release)
 

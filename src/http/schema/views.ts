@@ -187,4 +187,11 @@ export const tokenRow = named('Token', {
   http: z.enum(HTTP_ACCESS).optional()
 })
 
-export const uploaded = named('Upload', { id: z.string(), size: z.int(), expiresAt: millis })
+export const uploaded = named('Upload', {
+  id: z.string(),
+  size: z.int().optional().describe('Bytes of the whole file'),
+  received: z.int().describe('How many of them are there: where the next piece begins'),
+  complete: z.boolean().describe('A job may refer to it'),
+  sha256: z.string().optional().describe('Of a complete file'),
+  expiresAt: millis
+})

@@ -18,6 +18,8 @@ export interface Bearer {
   role: 'client' | 'admin'
   access: HttpAccess
   name?: string
+  /** Whoever several tokens stand for, one after the other; absent = it stands for itself. */
+  owner?: string
   expiresAt: number
 }
 
@@ -61,7 +63,7 @@ export class Bearers {
       throw new MeshmarkError('refused', 'the client that this token stands for was put out of the mesh')
     }
 
-    return { id: record.id, role: record.role === 'admin' ? 'admin' : 'client', access: record.http, name: record.name, expiresAt: record.expiresAt }
+    return { id: record.id, role: record.role === 'admin' ? 'admin' : 'client', access: record.http, name: record.name, ...(record.owner == null ? {} : { owner: record.owner }), expiresAt: record.expiresAt }
   }
 
   /** Called with the id of a token that was revoked, by whichever master. */

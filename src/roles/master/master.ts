@@ -79,7 +79,7 @@ export interface RunningMaster {
   /** Resolves with the reason when it was away for so long that it has to end, and to begin without jobs at its next start. */
   outlived: Promise<string>
   /** For an interface over HTTP, which is built on top of this. */
-  http: { bearers: Bearers, addresses: HttpAddresses, figures: () => Figures, openPayload: (id: string) => Promise<ContentReader> }
+  http: { bearers: Bearers, addresses: HttpAddresses, figures: () => Figures, openPayload: (id: string) => Promise<ContentReader>, uploadDir: string }
   stop: () => Promise<void>
 }
 
@@ -236,6 +236,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     cleanups.add(async () => pruner.stop())
 
     const http = {
+      uploadDir: join(dir, 'http-uploads'),
       bearers: new Bearers({ admission, meshKey, meshId, addresses: () => node.addresses() }),
       addresses: httpAddresses,
       openPayload: async (id: string) => {
