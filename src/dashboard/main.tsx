@@ -17,6 +17,9 @@ import { Jobs } from './views/jobs.tsx'
 import { Mesh } from './views/mesh.tsx'
 import { SignIn, SignInAgain } from './views/sign-in.tsx'
 
+/** Until what was asked for first is there. */
+const IDLE_MS = 3_000
+
 const TITLES: Record<Route['view'], string> = { mesh: 'Mesh', jobs: 'Jobs', job: 'Job', activity: 'Activity', compare: 'Compare', history: 'History', submit: 'Submit', unknown: 'Not found' }
 
 function Page ({ token }: { token: string | undefined }) {
@@ -99,6 +102,13 @@ function SignedIn ({ app, onLeave, onToken }: { app: App, onLeave: (why?: string
     }
   }, [place])
 
+  // the master that served the page may be gone when it is wanted
+  useEffect(() => {
+    const timer = setTimeout(() => { loadSubmit().catch(() => {}) }, IDLE_MS)
+
+    return () => { clearTimeout(timer) }
+  }, [])
+
   useEffect(() => { document.title = `${TITLES[route.view]} · Meshmark` }, [route.view])
 
   return (
@@ -109,6 +119,10 @@ function SignedIn ({ app, onLeave, onToken }: { app: App, onLeave: (why?: string
   )
 }
 
+async function loadSubmit () {
+  return import('./views/submit.tsx')
+}
+
 function viewOf (route: Route) {
   switch (route.view) {
     case 'mesh': return <Mesh worker={route.worker} />
@@ -117,7 +131,7 @@ function viewOf (route: Route) {
     case 'compare': return <Compare base={route.base} other={route.other} />
     case 'history': return <History name={route.name} />
     case 'activity': return <Activity />
-    case 'submit': return <Later what='the form' load={async () => import('./views/submit.tsx')}>{({ SubmitPage }) => <SubmitPage from={route.from} />}</Later>
+    case 'submit': return <Later what='the form' load={loadSubmit}>{({ SubmitPage }) => <SubmitPage from={route.from} />}</Later>
     case 'unknown': return <><Title>Not found</Title><Empty title='There is no such view'><p><a href={hrefOf({ view: 'mesh' })}>To the mesh</a></p></Empty></>
   }
 }

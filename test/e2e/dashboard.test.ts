@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -6,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { CHROMIUM, NO_CHROMIUM, PHONE, TestBrowser } from './browser.ts'
 import { Keyboard } from './keyboard.ts'
 import { memoryOf, MemoryWatch } from './memory.ts'
-import { TestMesh } from './mesh.ts'
+import { freePort, TestMesh } from './mesh.ts'
 import { eventually } from './processes.ts'
 import { CountingProxy } from './proxy.ts'
 import type { NodeProcess } from './mesh.ts'
@@ -42,6 +43,8 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
   let mesh: TestMesh
   let browser: TestBrowser
   let boss: NodeProcess
+  let second: NodeProcess
+  let secondArgs: string[]
   let url: string
   let admin: string
   let reader: TestPage
@@ -53,7 +56,8 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     mesh = await TestMesh.create()
     boss = await mesh.master(['--http=127.0.0.1:0'])
 
-    const second = await mesh.master('second', ['--http=127.0.0.1:0'])
+    secondArgs = [`--http=127.0.0.1:${await freePort()}`]
+    second = await mesh.master('second', secondArgs)
 
     await Promise.all(['lab-1', 'lab-2'].map(async name => mesh.worker(name)))
     // what the page is served by lives on when the coordinator dies only in the test of that
@@ -536,5 +540,51 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     expect([...distant.hosts]).toEqual([`127.0.0.1:${tunnel.port}`])
     await distant.close()
     await tunnel.stop()
+  })
+
+  it('goes on with a file from where it broke off, at a master that was killed, and leaves nothing of it when it is stopped', async () => {
+    const { page } = reader
+    const content = randomBytes(6 * 1024 * 1024)
+    const path = join(mesh.dir, 'work', 'blob')
+    const sent: string[] = []
+    const uploads = async (name: string): Promise<string[]> => (await readdir(mesh.dataOf(name), { recursive: true })).filter(file => /http-uploads\/./.test(file))
+    const network = await page.context().newCDPSession(page)
+    const throttle = async (bytesPerSecond: number): Promise<void> => { await network.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytesPerSecond }) }
+    const isBehind = async (bytes: number): Promise<void> => expect.poll(async () => Number(await page.locator('.submit-progress progress').getAttribute('value').catch(() => 0)), { timeout: 20_000 }).toBeGreaterThan(bytes)
+
+    await writeFile(path, content)
+    page.on('request', request => { if (request.method() === 'PATCH') { sent.push(request.url()) } })
+    await network.send('Network.enable')
+    await throttle(700 * 1024)
+    await reader.goTo('#/submit')
+    await page.getByLabel('Hand out', { exact: true }).check()
+
+    const choosing = page.waitForEvent('filechooser')
+
+    await page.getByRole('button', { name: 'Choose files…' }).click()
+    await (await choosing).setFiles(path)
+    await page.getByLabel('Command', { exact: true }).fill('sha256sum blob')
+    await page.getByRole('button', { name: 'Submit' }).click()
+    await isBehind(500 * 1024)
+    expect(await uploads('second')).toHaveLength(2)
+    await page.getByText(/MB of 6\.0 MB, .*\/s, .* left/).waitFor()
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await page.getByRole('button', { name: 'Submit' }).waitFor()
+    await expect.poll(async () => uploads('second')).toEqual([])
+
+    // killed, and started again
+    await page.getByRole('button', { name: 'Submit' }).click()
+    await isBehind(1024 * 1024)
+    await second.stop('SIGKILL')
+    await page.getByText(/does not answer: it goes on there when it is back/).waitFor()
+    sent.length = 0
+    second = await mesh.master('second', secondArgs)
+    await second.ready
+    await isBehind(2 * 1024 * 1024)
+    expect(sent.filter(url => url.endsWith('offset=0'))).toEqual([])
+    expect(new Set(sent.map(url => new URL(url).port))).toEqual(new Set([new URL((await second.ready).http!).port]))
+    await throttle(-1)
+    await page.locator('.output', { hasText: createHash('sha256').update(content).digest('hex') }).waitFor()
+    await expect.poll(async () => uploads('second')).toEqual([])
   })
 })

@@ -1,7 +1,7 @@
-import { ApiError } from './error.ts'
+import { ApiError, problemOf } from './error.ts'
 import { initialLink, reduceLink, waitMs, type LinkEvent, type LinkState } from './link-state.ts'
 import { SseParser, type SseMessage } from './sse.ts'
-import { putFile } from './upload.ts'
+import { transfer, type TransferOptions } from './transfer.ts'
 
 export { ApiError }
 
@@ -29,8 +29,9 @@ export interface FollowOptions {
 export interface OneMaster {
   /** Its origin. */
   base: string
-  send: <T>(method: 'POST' | 'DELETE', path: string, body: unknown) => Promise<T>
-  put: <T>(path: string, file: Blob, onProgress: (sent: number) => void) => Promise<T>
+  get: <T>(path: string, signal?: AbortSignal) => Promise<T>
+  send: <T>(method: 'POST' | 'DELETE', path: string, body?: unknown) => Promise<T>
+  transfer: <T>(method: TransferOptions['method'], path: string, bytes: Blob | ArrayBuffer, options: Omit<TransferOptions, 'method' | 'token'>) => Promise<T>
 }
 
 /** No answer to a request within this is no answer. */
@@ -48,6 +49,7 @@ export class Link {
   #token: string
   /** Streams that wait for another token. */
   readonly #refused = new Set<() => void>()
+  readonly #closing = new AbortController()
   readonly #options: LinkOptions
   readonly #fetch: typeof fetch
 
@@ -60,6 +62,15 @@ export class Link {
 
   get state (): LinkState {
     return this.#state
+  }
+
+  /** Fires when whoever was signed in has signed out. */
+  get closed (): AbortSignal {
+    return this.#closing.signal
+  }
+
+  close (): void {
+    this.#closing.abort()
   }
 
   /** From now on with this token; streams that were refused go on. */
@@ -84,39 +95,31 @@ export class Link {
   }
 
   /**
-   * Does several requests with one master, and all of them again with the next
-   * one when it does not answer. Throws ApiError with what a master refuses,
-   * and the signal's reason.
-   *
-   * @param onLost - told of each master that was lost on the way
+   * One master and no other, whichever is in use. Throws ApiError with what it
+   * refuses, and another error when it does not answer. A token that counts no
+   * more is told as everywhere; see `renewed`.
    */
-  async together<T> (act: (master: OneMaster) => Promise<T>, { signal, onLost }: { signal: AbortSignal, onLost?: (base: string) => void }): Promise<T> {
-    const attempts = this.#state.bases.length
-
-    for (let attempt = 1; ; attempt++) {
-      const { base } = this.#state
-
+  at (base: string): OneMaster {
+    const ask = async (method: string, path: string, init: { body?: unknown, signal: AbortSignal }): Promise<any> => {
       try {
-        return await act({
-          base,
-          send: async (method, path, body) => await (await this.#request(base, method, path, { body, signal: AbortSignal.any([signal, AbortSignal.timeout(SUBMIT_MS)]) })).json(),
-          put: async (path, file, onProgress) => putFile(`${base}${path}`, file, { token: this.#options.token, onProgress, signal })
-        })
+        return await (await this.#request(base, method, path, init)).json()
       } catch (err) {
-        signal.throwIfAborted()
-
-        // too much for one token or one master: it says what, and others have the same limits
-        if (err instanceof ApiError && err.status === 429) {
-          throw err
-        }
-
-        this.#takeError(err, base)
-        onLost?.(base)
-
-        if (attempt >= attempts) {
-          throw new ApiError(503, 'unreachable', `${hostOf(base)} does not answer any more${attempts === 1 ? ', and the page knows no other master' : ', and no other master does'}: try again, what was filled in is still here`)
-        }
+        throw this.#told(err)
       }
+    }
+
+    return {
+      base,
+      get: async (path, signal) => ask('GET', path, { signal: AbortSignal.any([...signal == null ? [] : [signal], AbortSignal.timeout(REQUEST_MS)]) }),
+      send: async (method, path, body) => ask(method, path, { body, signal: AbortSignal.timeout(path === '/v1/jobs' ? SUBMIT_MS : REQUEST_MS) }),
+      transfer: async (method, path, bytes, options) => transfer<any>(`${base}${path}`, bytes, { ...options, method, token: this.#token }).catch(err => { throw this.#told(err) })
+    }
+  }
+
+  /** Resolves when there is another token than the one that was refused, or the signal fires. */
+  async renewed (signal: AbortSignal): Promise<void> {
+    if (this.#state.phase === 'refused') {
+      await this.#renewed(signal)
     }
   }
 
@@ -288,6 +291,15 @@ export class Link {
     this.#dispatch({ kind: 'failed', base, detail: err instanceof ApiError ? err.message : `${hostOf(base)} does not answer` })
   }
 
+  /** Whoever is signed in is asked for another token. */
+  #told (err: unknown): unknown {
+    if (err instanceof ApiError && err.status === 401) {
+      this.#dispatch({ kind: 'refused', detail: err.message })
+    }
+
+    return err
+  }
+
   #dispatch (event: LinkEvent): void {
     const before = this.#state
 
@@ -302,7 +314,7 @@ export class Link {
 async function errorOf (response: Response): Promise<ApiError> {
   const { detail, code } = await response.json().catch(() => ({})) as { detail?: string, code?: string }
 
-  return new ApiError(response.status, code ?? 'failed', detail ?? `the master answers ${response.status}`)
+  return problemOf(response.status, { code, detail }, response.headers.get('retry-after'))
 }
 
 function hostOf (base: string): string {

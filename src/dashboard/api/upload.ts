@@ -1,67 +1,109 @@
 import { ApiError } from './error.ts'
+import type { OneMaster } from './link.ts'
+
+/** What a master has of a file. */
+export interface Uploaded {
+  id: string
+  received: number
+  complete: boolean
+}
 
 export interface UploadOptions {
-  token: string
-  /** Bytes that are on their way or there. */
+  /** What this master called it when it was begun there. */
+  known?: Uploaded
+  /** Told when the master has begun it, and of each piece that is there for certain. */
+  onKept: (upload: Uploaded) => void
+  /** Bytes of the file that are on their way or there. */
   onProgress: (sent: number) => void
   signal: AbortSignal
 }
 
-/** Nothing moves for so long: the master counts as dead. */
-const STALLED_MS = 20_000
+/** A piece takes about this long: what is sent again after a failure, and how long nothing is known for certain. */
+const PIECE_MS = 2_000
+const MIN_PIECE = 256 * 1024
+export const MAX_PIECE = 8 * 1024 * 1024
+
+/** Others said so often that they send this file, or removed it, and nothing of it has come since. */
+const MAX_CONFLICTS = 5
 
 /**
- * Sends a file as it is read, never all of it in memory; what the browser calls
- * fetch does not tell how far it is. Throws ApiError for what the master
- * refuses, and another error when it does not answer.
+ * Sends a file to one master, from where it has it on, piece by piece: no more
+ * than one piece is ever in memory. Throws ApiError for what the master
+ * refuses, and another error when it does not answer; then `onKept` has told
+ * where to go on.
  */
-export async function putFile<T> (url: string, file: Blob, { token, onProgress, signal }: UploadOptions): Promise<T> {
-  signal.throwIfAborted()
+export async function uploadFile (master: OneMaster, file: Blob, { known, onKept, onProgress, signal }: UploadOptions): Promise<Uploaded> {
+  let upload = known == null ? undefined : await present(master, known, signal)
+  let conflicts = 0
+  let piece = MIN_PIECE
 
-  const request = new XMLHttpRequest()
-  const { promise, resolve, reject } = Promise.withResolvers<T>()
-  const stop = (reason: unknown): void => {
-    reject(reason)
-    request.abort()
-  }
-  const onAbort = (): void => { stop(signal.reason) }
-  const stalled = (): ReturnType<typeof setTimeout> => setTimeout(() => { stop(new Error('nothing moves')) }, STALLED_MS)
-  let watch = stalled()
+  for (;;) {
+    signal.throwIfAborted()
 
-  request.upload.onprogress = ({ loaded }) => {
-    clearTimeout(watch)
-    watch = stalled()
-    onProgress(loaded)
-  }
-  request.onload = () => {
-    const { status } = request
-    const answer = parsed(request.responseText)
-
-    if (status >= 200 && status < 300) {
-      resolve(answer as T)
-    } else {
-      reject(new ApiError(status, answer.code ?? 'failed', answer.detail ?? `the master answers ${status}`))
+    if (upload == null) {
+      // not to be broken off: what it makes must be known, to be removed
+      upload = await master.send<Uploaded>('POST', '/v1/files', { size: file.size })
+      onKept(upload)
+      continue
     }
-  }
-  request.onerror = () => { reject(new Error('the connection has ended')) }
-  signal.addEventListener('abort', onAbort)
-  request.open('PUT', url)
-  request.setRequestHeader('authorization', `Bearer ${token}`)
-  request.setRequestHeader('content-type', 'application/octet-stream')
-  request.send(file)
 
-  try {
-    return await promise
-  } finally {
-    clearTimeout(watch)
-    signal.removeEventListener('abort', onAbort)
+    if (upload.complete) {
+      return upload
+    }
+
+    const { id, received } = upload
+
+    onProgress(received)
+
+    try {
+      const beganMs = performance.now()
+      const bytes = await file.slice(received, received + piece).arrayBuffer()
+
+      upload = await master.transfer<Uploaded>('PATCH', `/v1/files/${id}?offset=${received}`, bytes, { headers: await digestOf(bytes), onProgress: sent => { onProgress(received + sent) }, signal })
+      piece = nextPiece(bytes.byteLength, performance.now() - beganMs)
+      conflicts = 0
+    } catch (err) {
+      // a piece that was given up for lost has come all the same, or it was removed
+      if (!(err instanceof ApiError) || (err.status !== 409 && err.status !== 404) || ++conflicts > MAX_CONFLICTS) {
+        throw err
+      }
+
+      upload = await present(master, upload, signal)
+    }
+
+    if (upload != null) {
+      onKept(upload)
+    }
   }
 }
 
-function parsed (text: string): { code?: string, detail?: string } {
+/** As much as should take PIECE_MS, at most twice as much as before. */
+export function nextPiece (bytes: number, tookMs: number): number {
+  const fitting = bytes / Math.max(1, tookMs) * PIECE_MS
+
+  return Math.round(Math.min(MAX_PIECE, Math.max(MIN_PIECE, Math.min(2 * bytes, fitting))))
+}
+
+/** What is there of it now; undefined when it is not kept any more. */
+async function present (master: OneMaster, { id }: Uploaded, signal: AbortSignal): Promise<Uploaded | undefined> {
   try {
-    return JSON.parse(text)
-  } catch {
+    return await master.get<Uploaded>(`/v1/files/${id}`, signal)
+  } catch (err) {
+    if (err instanceof ApiError && err.status === 404) {
+      return undefined
+    }
+
+    throw err
+  }
+}
+
+/** Browsers have no SHA-256 for pages that came unencrypted from another machine. */
+async function digestOf (bytes: ArrayBuffer): Promise<Record<string, string>> {
+  const { subtle } = crypto as { subtle?: SubtleCrypto }
+
+  if (subtle == null) {
     return {}
   }
+
+  return { 'content-digest': `sha-256=:${btoa(String.fromCharCode(...new Uint8Array(await subtle.digest('SHA-256', bytes))))}:` }
 }

@@ -121,6 +121,7 @@ export class App {
 
   close (): void {
     this.#following?.abort()
+    this.link.close()
   }
 }
 

@@ -1,27 +1,73 @@
 import { ulid } from 'ulid'
 import { ApiError } from '../api/error.ts'
-import { bodyOf } from '../submit/body.ts'
+import { uploadFile, type Uploaded } from '../api/upload.ts'
 import { Store } from '../state/store.ts'
+import { bodyOf } from '../submit/body.ts'
+import { Pace, patienceMs } from '../submit/pace.ts'
+import { sentFiles } from '../submit/form.ts'
 import type { Form, FormFile } from '../submit/form.ts'
 import type { Link, OneMaster } from '../api/link.ts'
 
 export type Sending =
   | { step: 'idle' }
-  /** Bytes of all files. `lost`: origins of masters at which it was begun before. */
-  | { step: 'uploading', file: string, sent: number, total: number, lost: string[] }
-  | { step: 'submitting', lost: string[] }
+  | {
+    step: 'uploading'
+    /** Its name; absent before the first. */
+    file?: string
+    /** Bytes of all files. */
+    sent: number
+    total: number
+    /** In a second; absent until enough is known. */
+    rate?: number
+    leftMs?: number
+    /** What it waits for instead. */
+    waiting?: Waiting
+    /** Origins of masters that were given up. */
+    lost: string[]
+  }
+  | { step: 'submitting', waiting?: Waiting, lost: string[] }
 
-interface Uploaded { id: string, untilMs: number }
+export type Waiting =
+  /** The master that has a part of it does not answer; `next`: another one is gone to when it does not come back. */
+  | { kind: 'master', base: string, next: boolean }
+  | { kind: 'token' }
 
-/** By this machine's clock, for masters have their own: half of the hour for which they keep it. */
-const KEPT_MS = 30 * 60_000
+/** Where it stands while it is submitted. */
+interface Trip {
+  form: Form
+  /** Of the job: the same one wherever it is said, for a master that died may have accepted it. */
+  id: string
+  signal: AbortSignal
+  lost: string[]
+  pace: Pace
+  /** The job itself was sent to somebody. */
+  isAsked: boolean
+  /** By origin, milliseconds that it took to send what that master has. */
+  spentMs: Map<string, number>
+  /** Since when the master that is in use does not answer, and since when none does. */
+  failedMs?: number
+  silentMs?: number
+}
+
+/** No master answers for so long: whoever waits is told. */
+const SILENT_MS = 120_000
+
+/** Between two attempts with the same master. */
+const FIRST_PAUSE_MS = 500
+const PAUSE_MS = 2_000
+
+/** A master that asks for more patience than this, as with a store that is full, is not waited for. */
+const MOST_RETRY_MS = 5_000
+
+/** As often as a reader can follow. */
+const TELL_MS = 200
 
 /** Files and then the job, at one and the same master; goes on when its view is left. */
 export class Submission {
   readonly state = new Store<Sending>({ step: 'idle' })
   readonly #link: Link
-  /** What masters have: after a refusal only the rest is sent. */
-  readonly #uploaded = new WeakMap<Blob, Map<string, Uploaded>>()
+  /** What masters have of a file: after a failure, or a refusal of the job, only the rest is sent. */
+  readonly #uploads = new WeakMap<Blob, Map<string, Uploaded>>()
   #stop?: AbortController
 
   constructor (link: Link) {
@@ -31,71 +77,222 @@ export class Submission {
   /** Resolves with the id of the job; undefined when it was stopped. Throws ApiError. */
   async submit (form: Form): Promise<string | undefined> {
     const stop = new AbortController()
-    // the same one wherever it is said: a master that died may have accepted it
-    const id = ulid()
-    const lost: string[] = []
+    const trip: Trip = { form, id: ulid(), signal: AbortSignal.any([stop.signal, this.#link.closed]), lost: [], pace: new Pace(), isAsked: false, spentMs: new Map() }
 
     this.#stop = stop
+    window.addEventListener('beforeunload', keepOpen)
 
     try {
-      return await this.#link.together(async master => this.#sendTo(master, form, id, lost), { signal: stop.signal, onLost: base => { lost.push(base) } })
+      const id = await this.#somewhere(trip)
+
+      // the job has them
+      void this.#drop(form)
+
+      return id
     } catch (err) {
-      if (stop.signal.aborted) {
-        return undefined
+      if (!trip.signal.aborted) {
+        throw err
       }
 
-      throw err
+      await this.#drop(form)
+
+      if (trip.isAsked && !this.#link.closed.aborted) {
+        throw new ApiError(503, 'unreachable', 'it was stopped, but a master that does not answer may have accepted it before: look among the jobs')
+      }
+
+      return undefined
     } finally {
+      window.removeEventListener('beforeunload', keepOpen)
       this.state.set({ step: 'idle' })
     }
   }
 
-  /** Of files; a job that is being accepted is cancelled as any other. */
+  /** Also where nobody answers; a job that is being accepted is cancelled as any other. The masters keep nothing of the files. */
   cancel (): void {
-    if (this.state.value.step === 'uploading') {
+    const { value } = this.state
+
+    if (value.step === 'uploading' || (value.step === 'submitting' && value.waiting != null)) {
       this.#stop?.abort()
     }
   }
 
-  async #sendTo (master: OneMaster, form: Form, id: string, lost: string[]): Promise<string> {
-    const files = form.files.flatMap(file => file.blob == null ? [] : [{ ...file, blob: file.blob }])
-    const total = files.reduce((sum, { size }) => sum + size, 0)
-    const ids = new Map<FormFile['name'], string>()
-    let before = 0
+  /** At the master that has most of it, and at the next one when it does not come back in time. */
+  async #somewhere (trip: Trip): Promise<string> {
+    let base = this.#fullest(trip.form)
 
-    for (const { name, blob, size } of files) {
-      const tell = (sent: number): void => { this.state.set({ step: 'uploading', file: name, sent: before + Math.min(sent, size), total, lost: [...lost] }) }
+    for (;;) {
+      try {
+        return await this.#sendTo(this.#link.at(base), trip)
+      } catch (err) {
+        trip.signal.throwIfAborted()
 
-      tell(0)
-      ids.set(name, await this.#upload(master, name, blob, tell))
-      before += size
+        if (err instanceof ApiError && err.status === 401) {
+          this.#wait(trip, { kind: 'token' })
+          await this.#link.renewed(trip.signal)
+          trip.signal.throwIfAborted()
+          continue
+        }
+
+        if (!isPassing(err)) {
+          throw err
+        }
+
+        const nowMs = performance.now()
+        const { bases } = this.#link.state
+        const next = bases[(bases.indexOf(base) + 1) % bases.length] ?? base
+
+        trip.failedMs ??= nowMs
+        trip.silentMs ??= nowMs
+
+        if (nowMs - trip.silentMs >= SILENT_MS) {
+          throw new ApiError(503, 'unreachable', `${new URL(base).host} does not answer any more${bases.length === 1 ? ', and the page knows no other master' : ', and no other master does'}: try again, what was filled in is still here, and what it has of the files is not sent again`)
+        }
+
+        if (next !== base && nowMs - trip.failedMs >= patienceMs(trip.spentMs.get(base) ?? 0)) {
+          trip.lost = [...trip.lost.filter(other => other !== next), base]
+          trip.failedMs = undefined
+          base = next
+          continue
+        }
+
+        this.#wait(trip, { kind: 'master', base, next: next !== base })
+        await pause(Math.max(err instanceof ApiError ? err.retryMs ?? 0 : 0, nowMs - trip.failedMs < PAUSE_MS ? FIRST_PAUSE_MS : PAUSE_MS), trip.signal)
+        trip.signal.throwIfAborted()
+      }
     }
-
-    this.state.set({ step: 'submitting', lost: [...lost] })
-
-    return (await master.send<{ id: string }>('POST', '/v1/jobs', bodyOf(form, id, ({ name }) => ids.get(name)!))).id
   }
 
-  async #upload (master: OneMaster, name: string, blob: Blob, onProgress: (sent: number) => void): Promise<string> {
-    const known = this.#uploaded.get(blob) ?? new Map<string, Uploaded>()
-    const there = known.get(master.base)
+  async #sendTo (master: OneMaster, trip: Trip): Promise<string> {
+    const { form, id } = trip
 
-    if (there != null && there.untilMs > performance.now()) {
-      return there.id
+    // whoever accepted it may have died with the answer
+    if (trip.isAsked && await isThere(master, id, trip.signal)) {
+      return id
     }
 
-    const { id } = await master.put<{ id: string }>('/v1/files', blob, onProgress).catch(async err => { throw await readable(blob) ? err : new ApiError(400, 'usage', `files: ${name} cannot be read any more: choose it again`) })
+    const files = sentFiles(form)
+    const total = files.reduce((sum, { size }) => sum + size, 0)
+    const ids = new Map<FormFile, string>()
+    let before = 0
 
-    known.set(master.base, { id, untilMs: performance.now() + KEPT_MS })
-    this.#uploaded.set(blob, known)
+    for (const file of files) {
+      ids.set(file, await this.#upload(master, file, trip, { before, total }))
+      before += file.size
+    }
 
-    return id
+    trip.isAsked = true
+    this.state.set({ step: 'submitting', lost: [...trip.lost] })
+
+    return (await master.send<{ id: string }>('POST', '/v1/jobs', bodyOf(form, id, file => ids.get(file)!))).id
+  }
+
+  async #upload (master: OneMaster, { name, blob, size }: FormFile & { blob: Blob }, trip: Trip, { before, total }: { before: number, total: number }): Promise<string> {
+    const known = this.#uploads.get(blob) ?? new Map<string, Uploaded>()
+    let toldMs = -Infinity
+    let answeredMs = performance.now()
+
+    this.#uploads.set(blob, known)
+
+    const tell = (sent: number): void => {
+      const nowMs = performance.now()
+      const all = before + Math.min(sent, size)
+
+      trip.pace.add(nowMs, all)
+
+      if (nowMs - toldMs >= TELL_MS || sent >= size) {
+        toldMs = nowMs
+        this.state.set({ step: 'uploading', file: name, sent: all, total, rate: trip.pace.rate(), leftMs: trip.pace.leftMs(total), lost: [...trip.lost] })
+      }
+    }
+
+    try {
+      const { id } = await uploadFile(master, blob, {
+        known: known.get(master.base),
+        signal: trip.signal,
+        onProgress: tell,
+        onKept: upload => {
+          const nowMs = performance.now()
+
+          known.set(master.base, upload)
+          trip.spentMs.set(master.base, (trip.spentMs.get(master.base) ?? 0) + nowMs - answeredMs)
+          trip.failedMs = trip.silentMs = undefined
+          answeredMs = nowMs
+        }
+      })
+
+      return id
+    } catch (err) {
+      throw await readable(blob) ? err : new ApiError(400, 'usage', `files: ${name} cannot be read any more: choose it again`)
+    }
+  }
+
+  #wait (trip: Trip, waiting: Waiting): void {
+    const { value } = this.state
+
+    this.state.set(value.step === 'idle'
+      // lost before anything was sent
+      ? { step: 'uploading', sent: 0, total: sentFiles(trip.form).reduce((sum, { size }) => sum + size, 0), waiting, lost: [...trip.lost] }
+      : { ...value, waiting, lost: [...trip.lost] })
+  }
+
+  /** Origin of the master that has most bytes of these files; the one in use where none has any. */
+  #fullest (form: Form): string {
+    const { base, bases } = this.#link.state
+    const bytesAt = (base: string): number => sentFiles(form).reduce((sum, { blob }) => sum + (this.#uploads.get(blob)?.get(base)?.received ?? 0), 0)
+
+    return bases.reduce((best, other) => bytesAt(other) > bytesAt(best) ? other : best, base)
+  }
+
+  /** Nothing of these files is kept by any master that answers; another one forgets them by itself. */
+  async #drop (form: Form): Promise<void> {
+    await Promise.all(sentFiles(form).flatMap(({ blob }) => [...this.#uploads.get(blob) ?? []].map(async ([base, { id }]) => {
+      this.#uploads.get(blob)?.delete(base)
+      await this.#link.at(base).send('DELETE', `/v1/files/${id}`).catch(() => {})
+    })))
+  }
+}
+
+/** What is over when one asks again: no answer, a master that stops, a body that broke off, too many requests. */
+function isPassing (err: unknown): boolean {
+  return !(err instanceof ApiError) || [408, 502, 503, 504].includes(err.status) || (err.status === 400 && err.code === 'failed') || (err.status === 429 && (err.retryMs ?? Infinity) <= MOST_RETRY_MS)
+}
+
+async function isThere (master: OneMaster, id: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await master.get(`/v1/jobs/${id}`, signal)
+
+    return true
+  } catch (err) {
+    if (err instanceof ApiError && err.status === 404) {
+      return false
+    }
+
+    throw err
   }
 }
 
 /** A file that was changed or removed since it was chosen cannot. */
 async function readable (blob: Blob): Promise<boolean> {
   return blob.slice(0, 1).arrayBuffer().then(() => true, () => false)
+}
+
+/** Files that are chosen do not outlive the page: whoever closes it is asked. */
+function keepOpen (event: Event): void {
+  event.preventDefault()
+}
+
+async function pause (ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>(resolve => {
+    const timer = setTimeout(done, ms)
+
+    function done (): void {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+
+    signal.addEventListener('abort', done)
+  })
 }
 
 /** What belongs to one sign-in: forms by the job that they were filled from, so that none is lost by leaving the view. */

@@ -193,6 +193,11 @@ export function itemsOf ({ items }: Form): string[] {
   return items.split(/\r?\n/).filter(item => item !== '')
 }
 
+/** What was chosen here and has to be sent, in the order in which it is. */
+export function sentFiles ({ files }: Form): Array<FormFile & { blob: Blob }> {
+  return files.filter((file): file is FormFile & { blob: Blob } => file.blob != null)
+}
+
 export function linesOf (text: string): string[] {
   return text.split(/\r?\n/).filter(line => line.trim() !== '')
 }

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { formatBytes } from '../../model/units.ts'
+import { formatBytes, formatDuration } from '../../model/units.ts'
 import { deskOf, type Sending, type Submission } from '../live/submission.ts'
 import { useApp, useStore } from '../parts/hooks.ts'
 import { Empty, Failure, Loading } from '../parts/notice.tsx'
@@ -166,20 +166,28 @@ function Progress ({ sending, submission }: { sending: Sending, submission: Subm
     return null
   }
 
-  const lost = sending.lost.length === 0 ? null : <p class='field-hint'>{sending.lost.map(base => new URL(base).host).join(', ')} does not answer any more: everything is sent to another master.</p>
+  const { waiting, lost } = sending
 
   return (
     <div class='submit-progress'>
       {sending.step === 'submitting'
-        ? <span role='status'>until it is safe on the masters…</span>
+        ? <><span role='status'>until it is safe on the masters…</span>{waiting == null ? null : <button type='button' onClick={() => { submission.cancel() }}>Stop</button>}</>
         : (
           <>
-            <progress aria-label={`Sending ${sending.file}`} max={Math.max(1, sending.total)} value={sending.sent} />
-            <span>{formatBytes(sending.sent)} of {formatBytes(sending.total)}: {sending.file}</span>
+            <progress aria-label={`Sending ${sending.file ?? 'files'}`} max={Math.max(1, sending.total)} value={sending.sent} />
+            <span class='submit-amount'>{formatBytes(sending.sent)} of {formatBytes(sending.total)}{waiting == null ? <Speed {...sending} /> : null}</span>
             <button type='button' onClick={() => { submission.cancel() }}>Stop</button>
+            {sending.file == null ? null : <p class='field-hint'>{sending.file}</p>}
           </>
           )}
-      {lost}
+      <div role='status' class='submit-news'>
+        {waiting == null ? null : <p class='field-hint'>{waiting.kind === 'token' ? 'Goes on as soon as you have signed in again.' : `${new URL(waiting.base).host} does not answer: it goes on there when it is back, from where it broke off${waiting.next ? ', or else at another master' : ''}.`}</p>}
+        {lost.length === 0 ? null : <p class='field-hint'>{lost.map(base => new URL(base).host).join(', ')} {lost.length === 1 ? 'does' : 'do'} not answer any more: everything is sent to another master.</p>}
+      </div>
     </div>
   )
+}
+
+function Speed ({ rate, leftMs }: { rate?: number, leftMs?: number }) {
+  return rate == null ? null : <>{`, ${formatBytes(rate)}/s`}{leftMs == null ? null : `, ${formatDuration(Math.ceil(leftMs / 1_000) * 1_000)} left`}</>
 }

@@ -139,7 +139,7 @@ export class UploadFile {
     }
 
     if (own != null && !timingSafeEqual(own.digest(), digest!)) {
-      throw new HttpProblem(400, 'usage', 'what came is not what its Content-Digest says: send it again')
+      throw new HttpProblem(400, 'failed', 'what came is not what its Content-Digest says: send it again')
     }
 
     this.record = { ...this.record, received: at, ...(size == null ? { size: at } : {}) }

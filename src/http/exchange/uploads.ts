@@ -37,6 +37,16 @@ export interface Upload {
   expiresAt: number
 }
 
+export interface Piece {
+  /** Where it begins, which must be how many bytes are here. */
+  offset: number
+  /** Bytes, where that is known before they come. */
+  length?: number
+  /** SHA-256 of it: it counts as a whole, or not at all. */
+  digest?: Buffer
+  body: ReadableStream<Uint8Array> | null
+}
+
 interface Held {
   id: string
   file: UploadFile
@@ -82,11 +92,11 @@ export class Uploads {
   }
 
   /** A file in one body. Throws `HttpProblem`: 413, 429, 408. */
-  async put (owner: string, body: ReadableStream<Uint8Array> | null, signal: AbortSignal): Promise<Upload> {
+  async put (owner: string, { body, digest }: Pick<Piece, 'body' | 'digest'>, signal: AbortSignal): Promise<Upload> {
     const held = await this.#create({ version: 1, owner, received: 0, expiresAt: 0 })
 
     try {
-      await this.#send(held, body, undefined, signal)
+      await this.#send(held, body, digest, signal)
     } catch (err) {
       await this.#remove(held)
       throw err
@@ -114,10 +124,9 @@ export class Uploads {
    * The next piece. Whoever sends last is right: a request that still sends an
    * earlier one, mostly over a connection that is dead, is ended with 409.
    *
-   * @param offset - where the piece begins, which must be how many bytes are here
-   * @param digest - SHA-256 of the piece: it counts as a whole, or not at all
+   * Throws `HttpProblem`: 404, 409, 413, 429, 408, 400.
    */
-  async append (owner: string, id: string, { offset, length, digest, body }: { offset: number, length?: number, digest?: Buffer, body: ReadableStream<Uint8Array> | null }, signal: AbortSignal): Promise<Upload> {
+  async append (owner: string, id: string, { offset, length, digest, body }: Piece, signal: AbortSignal): Promise<Upload> {
     const held = await this.#find(owner, id)
     const { stop, done } = await this.#turn(held)
     const both = firstOf(signal, stop.signal)

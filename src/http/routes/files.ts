@@ -5,6 +5,7 @@ import { uploaded } from '../schema/views.ts'
 import type { Bearer } from '../../roles/master/bearers.ts'
 import type { Uploads } from '../exchange/uploads.ts'
 
+const DIGEST_HEADER = { 'Content-Digest': 'SHA-256 of the body, sha-256=:BASE64: (RFC 9530)' }
 const FILE_PARAMS = { id: 'What POST /v1/files answered as `id`' }
 
 /** Of the pages of one client all are its own: a token that has ended is followed by another one. */
@@ -24,7 +25,8 @@ export function fileRoutes ({ uploads }: { uploads: Uploads }): Route[] {
       raw: true,
       lasting: true,
       answers: { 201: { description: 'It is there', content: { 'application/json': uploaded } } },
-      handle: async ({ session, stream, signal }) => json(await uploads.put(ownerOf(session.bearer), stream, signal), 201)
+      headers: DIGEST_HEADER,
+      handle: async ({ session, stream, headers, signal }) => json(await uploads.put(ownerOf(session.bearer), { body: stream, digest: contentDigest(headers.get('content-digest')) }, signal), 201)
     }),
     route({
       method: 'post',
@@ -55,7 +57,7 @@ export function fileRoutes ({ uploads }: { uploads: Uploads }): Route[] {
       lasting: true,
       params: FILE_PARAMS,
       query: z.strictObject({ offset: z.string().regex(/^\d{1,15}$/, 'it is no number of bytes').transform(Number).describe('Where the body begins in the file') }),
-      headers: { 'Content-Digest': 'SHA-256 of the body, sha-256=:BASE64: (RFC 9530)' },
+      headers: DIGEST_HEADER,
       answers: { 200: { description: 'It is on the disk', content: { 'application/json': uploaded } } },
       handle: async ({ params: { id = '' }, query: { offset }, headers, session, stream, signal }) => {
         const length = headers.get('content-length')
