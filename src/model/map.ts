@@ -11,6 +11,9 @@ export const MAX_ENTRIES = 10_000
 /** Tasks of one map: entries times the workers that they are for. */
 export const MAX_MAP_TASKS = 100_000
 
+/** Of a map that is sent as YAML: to read more of it would hold up everything else that a master does. */
+export const MAX_YAML_CHARS = 256 * 1024
+
 /** Each worker has its own list of commands, done in order. */
 export interface JobMap {
   lists: MapList[]

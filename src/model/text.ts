@@ -25,3 +25,8 @@ export function printableLines (text: string, max: number): string {
 /** Colours and the like as ECMA-48 has them, each bounded, so that one without an end hides nothing. */
 // eslint-disable-next-line no-control-regex
 const SEQUENCE = /(?:\u001b\[|\u009b)[0-?]{0,64}[ -/]{0,8}[@-~]|(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u0080-\u009f\n]{0,2048}(?:\u0007|\u001b\\|\u009c)|\u001b[ -/]{0,4}[0-~]/g
+
+/** Bytes as UTF-8, also where there is no Buffer. */
+export function byteLength (text: string): number {
+  return new TextEncoder().encode(text).byteLength
+}

@@ -1,15 +1,16 @@
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { bodyOf } from '../../src/dashboard/submit/body.ts'
 import { fieldOf, problemsOf } from '../../src/dashboard/submit/check.ts'
 import { commandLine } from '../../src/dashboard/submit/command-line.ts'
-import { EMPTY_FORM, isProgram, itemsOf, withKind, type Form, type FormFile } from '../../src/dashboard/submit/form.ts'
-import { durationText, formOfJob, percentText, sizeText } from '../../src/dashboard/submit/of-job.ts'
+import { EMPTY_FORM, isProgram, itemsOf, sentFiles, withKind, type Form, type FormDataSet, type FormFile } from '../../src/dashboard/submit/form.ts'
+import { formOfJob } from '../../src/dashboard/submit/of-job.ts'
+import { durationText, percentText, sizeText } from '../../src/dashboard/submit/texts.ts'
 import { draftOfBody } from '../../src/http/exchange/job-body.ts'
-import { openJob } from '../../src/http/exchange/kept-job.ts'
+import { openJob, type OpenPayload } from '../../src/http/exchange/kept-job.ts'
 import { jobSpec } from '../../src/http/schema/job.ts'
 import { parseDuration, parseSize } from '../../src/model/units.ts'
 import { packFiles } from '../../src/node/payload/pack.ts'
@@ -41,7 +42,18 @@ function file (name: string): FormFile {
   return { name, size: CONTENTS[name]!.length, blob: new Blob([CONTENTS[name]!]), executable: isProgram(new TextEncoder().encode(CONTENTS[name])) }
 }
 
-const word = fc.oneof(fc.constantFrom('-v', '--size', '{}', '5', 'a b', "it's", '"', '$HOME', '\\', '--', 'data.csv', '-', '#', 'é', '\u202e', '*'), fc.string({ maxLength: 6 }).filter(text => !text.includes('\0')))
+/** Data sets as they are chosen, and lie in the folder. */
+const DATA: Record<string, string | Record<string, string>> = { 'words.txt': 'one\ntwo\n', corpus: { 'a.txt': 'a', 'sub/b.txt': 'b' } }
+
+function dataSet (path: string): FormDataSet {
+  const content = DATA[path]!
+  const isFile = typeof content === 'string'
+  const files = (isFile ? [[path, content]] : Object.entries(content)).map(([name, text]): FormFile => ({ name: name!, size: text!.length, blob: new Blob([text!]) }))
+
+  return { name: path.replace('.txt', ''), path, isFile, files, size: 0 }
+}
+
+const word = fc.oneof(fc.constantFrom('{size}', 'x{n}y', '{mode}-{size}', '{n}', '-v', '--size', '{}', '5', 'a b', "it's", '"', '$HOME', '\\', '--', 'data.csv', '-', '#', 'é', '\u202e', '*'), fc.string({ maxLength: 6 }).filter(text => !text.includes('\0')))
 const program = fc.constantFrom('./solve', 'python3', 'worker:/usr/bin/awk', './new one')
 const line = fc.tuple(program, fc.array(word, { maxLength: 4 })).map(words => words.flat().map(text => `'${text.replaceAll("'", "'\\''")}'`).join(' '))
 const duration = fc.constantFrom('250ms', '5s', '1.5m', '2h', '90')
@@ -86,18 +98,25 @@ const forms: fc.Arbitrary<Form> = fc.record({
     retry: maybe(fc.constantFrom('3', '3:10s')),
     retryLost: maybe(duration),
     replicas: maybe(fc.constant('2')),
+    parameterList: maybe(fc.constantFrom('size 1,2', 'size 10,11,110\nmode fast,slow', 'mode a\\,b,c\\\\d,', 'size 5', 'unused 1,2')),
+    parameterScan: maybe(fc.constantFrom('n 1 3', 'n 0 1', 'n -1 1')),
+    parameterStepSize: maybe(fc.constantFrom('0.5', '2')),
+    collect: maybe(fc.constantFrom('out/*', './a b.log\n**/*.txt')),
+    collectMax: maybe(fc.constantFrom('1M', '100')),
     build: maybe(fc.constant('cc -O2 -o built built.c')),
     buildTimeout: fc.constant('')
   }),
   require: fc.subarray(['cgroup', 'two-uids']),
+  data: fc.subarray(Object.keys(DATA)),
   flags: fc.record({ coldCache: fc.boolean(), counters: fc.boolean(), failIfUndecided: fc.boolean() })
-}).map(({ kind, commands, single, items, withStdin, on, texts, flags, ...rest }) => ({
+}).map(({ kind, commands, single, items, withStdin, on, texts, flags, data, ...rest }) => ({
   ...EMPTY_FORM,
   ...rest,
   ...texts,
   ...flags,
   kind,
-  commands: single && kind === 'run' ? commands.slice(0, 1) : commands,
+  commands: (single && kind === 'run') || (kind === 'compare' && texts.parameterList + texts.parameterScan !== '') ? commands.slice(0, 1) : commands,
+  data: data.map(dataSet),
   items: items.join('\n'),
   files: Object.keys(CONTENTS).map(file),
   stdin: withStdin ? 'data.csv' : '',
@@ -113,37 +132,62 @@ async function drafted (form: Form, kept?: Parameters<typeof draftOfBody>[1]['jo
 }
 
 /** With the contents of its files instead of where they are; the command line makes its id later. */
-async function plain ({ id, files, ...draft }: JobDraft): Promise<object> {
-  const packed = await packFiles(files)
+async function plain ({ id, files, data = [], ...draft }: JobDraft): Promise<object> {
+  const [payload, ...sets] = await Promise.all([files, ...data.map(({ files }) => files)].map(async files => {
+    const packed = await packFiles(files)
 
-  try {
-    return { ...draft, payload: packed.manifest }
-  } finally {
     await packed.close()
+
+    return packed.manifest
+  }))
+
+  return { ...draft, payload, data: data.map(({ name, file }, index) => ({ name, file, payload: sets[index] })) }
+}
+
+/** The record of a job, and what opens the payloads that it has. */
+async function recorded ({ files, data = [], ...draft }: JobDraft): Promise<{ job: Job, open: OpenPayload, close: () => Promise<void> }> {
+  const packed = await packFiles(files)
+  const sets = await Promise.all(data.map(async ({ files, ...set }) => ({ ...set, packed: await packFiles(files) })))
+  const all = [packed, ...sets.map(({ packed }) => packed)]
+
+  return {
+    job: { ...draft, id: '01JQZ3N8T5A9B0CDEFGHJKMNPQ', client: 'me', payload: packed.manifest, submittedAt: 0, ...(sets.length === 0 ? {} : { data: sets.map(({ packed, ...set }) => ({ ...set, payload: packed.manifest })) }) },
+    open: async id => all.find(({ manifest }) => manifest.id === id)!,
+    close: async () => { await Promise.all(all.map(async ({ close }) => close())) }
   }
 }
 
-describe('a job that is filled in', () => {
-  let folder: string
+let folder: string
 
-  beforeAll(async () => {
-    folder = await realpath(await mkdtemp(join(tmpdir(), 'meshmark-test-')))
-    process.chdir(folder)
+beforeAll(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'meshmark-test-')))
+  process.chdir(folder)
 
-    for (const [name, content] of Object.entries(CONTENTS)) {
-      await writeFile(name, content, { mode: PROGRAMS.includes(name) ? 0o755 : 0o644 })
-      UPLOADS.set(name, `${folder}/upload-${UPLOADS.size}`)
-      await writeFile(UPLOADS.get(name)!, content, { mode: 0o600 })
+  for (const [name, content] of Object.entries(CONTENTS)) {
+    await writeFile(name, content, { mode: PROGRAMS.includes(name) ? 0o755 : 0o644 })
+    UPLOADS.set(name, `${folder}/upload-${UPLOADS.size}`)
+    await writeFile(UPLOADS.get(name)!, content, { mode: 0o600 })
+  }
+
+  for (const [path, content] of Object.entries(DATA)) {
+    for (const [name, text] of typeof content === 'string' ? [[path, content]] : Object.entries(content)) {
+      const file = typeof content === 'string' ? path : join(path, name!)
+
+      UPLOADS.set(name!, join(folder, file))
+      await mkdir(dirname(file), { recursive: true })
+      await writeFile(file, text!)
     }
-  })
+  }
+})
 
-  afterAll(async () => {
-    process.chdir(home)
-    await rm(folder, { recursive: true, force: true })
-  })
+afterAll(async () => {
+  process.chdir(home)
+  await rm(folder, { recursive: true, force: true })
+})
 
-  beforeEach(() => { submitted = undefined })
+beforeEach(() => { submitted = undefined })
 
+describe('a job that is filled in', () => {
   it('is the same job as the command line beside it, whatever is filled in', async () => {
     await fc.assert(fc.asyncProperty(forms, async form => {
       fc.pre(problemsOf(form).size === 0)
@@ -180,16 +224,14 @@ describe('a job that is filled in', () => {
 
       fc.pre(draft != null)
 
-      const { files, data, ...rest } = draft!
-      const packed = await packFiles(files)
-      const job: Job = { ...rest, id: '01JQZ3N8T5A9B0CDEFGHJKMNPQ', client: 'me', payload: packed.manifest, submittedAt: 0 }
+      const { job, open, close } = await recorded(draft!)
       const { form: again, left } = formOfJob(fullJob(job))
 
       expect(left).toEqual([])
       expect([...problemsOf(again)]).toEqual([])
-      expect(again.files.every(({ blob, of }) => blob == null && of != null)).toBe(true)
-      expect(await plain(await drafted(again, async () => openJob(job, 'me', async () => packed)))).toEqual(await plain(draft!))
-      await packed.close()
+      expect([...again.files, ...again.data].every(({ of }) => of != null) && sentFiles(again).length === 0).toBe(true)
+      expect(await plain(await drafted(again, async () => openJob(job, 'me', open)))).toEqual(await plain(draft!))
+      await close()
     }), { numRuns: 40 })
   }, 60_000)
 })
@@ -211,9 +253,12 @@ describe('a job of the command line', () => {
   })
 
   it('tells what of it has no place in the form', () => {
-    const { left } = formOfJob(fullRecord({ commands: [called('./a', 'a')], payload: payload('a'), data: [{ name: 'corpus', payload: payload('x') }], collect: { patterns: ['*'], maxBytes: 1 } }))
+    const commands = ['a b', 'c'].map((value): Job['commands'][number] => ({ argv: ['echo', ...value.split(' ')], program: { kind: 'name', name: 'echo' }, parameters: { words: value } }))
 
-    expect(left).toEqual(['data sets (corpus)', 'the files that it brings back'])
+    expect(formOfJob(fullRecord({ commands, comparison: { metric: 'wall', margin: 0.01, failIfUndecided: false }, collect: { patterns: ['*'], maxBytes: 1 } }))).toMatchObject({
+      form: { commands: ['echo a b', 'echo c'], parameterList: '' },
+      left: ['the files that it brings back', 'its parameters: each of the commands that they made stands here by itself']
+    })
   })
 
   it('does not tell values of the environment, nor hands those of another one on', async () => {
@@ -225,6 +270,58 @@ describe('a job of the command line', () => {
     expect(commandLine(form)).toEqual({ words: ['meshmark', 'run', 'env'], notes: ['The value of TOKEN is not shown: add --env KEY=VALUE.'] })
     expect((await again('me')).env).toEqual({ TOKEN: 'secret' })
     await expect(again('admin')).rejects.toThrow(/--env TOKEN: job .* is another one's/)
+  })
+})
+
+describe('a map that is filled in', () => {
+  const lines = fc.constantFrom<unknown>('./solve 20', 'python3 -c 1', ['./new one', '{}', "it's"], { run: 'echo "a b" > f; cat f', shell: true }, { run: './solve', name: 'named one', stdin: 'data.csv', limits: { timeout: '5s', memory: '64M' } }, { run: 'true', env: { A: '1', null: 'x: y' }, restart: 'on-failure' }, { run: 'true', restart: { when: 'always', max: 3, backoff: '10ms', 'max-backoff': '2h' } })
+  const list = fc.record({ on: fc.constantFrom<unknown>('all', 'lab-1', ['lab-[1-3]', 'true'], undefined), where: fc.constant('arch=arm64,cores=8..'), 'keep-going': fc.boolean(), commands: fc.array(lines, { minLength: 1, maxLength: 3 }) })
+    .map(({ on, where, ...rest }) => on == null ? { where, ...rest } : { on, ...rest })
+  const maps = fc.record({ top: fc.record({ name: fc.constant('night'), 'report-every': fc.constant('30s'), limits: fc.constant({ timeout: '2h', 'tmp-files': 5 }), restart: fc.constant('on-failure'), with: fc.constant(['data.csv']) }, { requiredKeys: ['with'] }), lists: fc.array(list, { minLength: 1, maxLength: 3 }), data: fc.subarray(Object.keys(DATA)), collect: maybe(fc.constant('out/*\n*.log')), priority: maybe(fc.constant('3')) })
+    .map(({ top, lists, data, ...rest }): Form => ({ ...EMPTY_FORM, ...rest, kind: 'map', map: JSON.stringify({ ...top, lists }, null, 1), data: data.map(dataSet) }))
+    .map((form): Form => ({ ...form, files: Object.keys(CONTENTS).filter(name => form.map.includes(name)).map(file) }))
+
+  it('is the same job as the command line beside it, and as what its record fills in', async () => {
+    await fc.assert(fc.asyncProperty(maps, async form => {
+      fc.pre(problemsOf(form).size === 0)
+
+      const draft = await drafted(form)
+
+      await writeFile('map.yaml', form.map)
+      await type(['map', '--detach', ...commandLine(form).words!.slice(2)])
+      expect(await plain(submitted!)).toEqual(await plain(draft))
+
+      const { job, open, close } = await recorded(draft)
+      const { form: again, left } = formOfJob(fullJob(job))
+
+      expect(left).toEqual([])
+      expect([...problemsOf(again)]).toEqual([])
+      expect(await plain(await drafted(again, async () => openJob(job, 'me', open)))).toEqual(await plain(draft))
+      await close()
+    }), { numRuns: 30 })
+  }, 60_000)
+
+  it('has complaints with their places, as the command line has', async () => {
+    const map = 'name: two words\nlists:\n  - on: lab-1\n    comands: [ls]\n  - commands: [./gone]\n'
+    const complaints = problemsOf({ ...EMPTY_FORM, kind: 'map', map }).get('map')!
+
+    await writeFile('map.yaml', map)
+    expect((await type(['map', '--check', 'map.yaml'])).err).toBe(`${complaints.replace(/^map:/gm, 'meshmark: map.yaml:')}\n`)
+    expect(complaints).toMatch(/^map:1:7: name 'two words' must be[^\n]*\n.*map:4:5: a list has no 'comands': did you mean commands\?/s)
+    expect(problemsOf({ ...EMPTY_FORM, kind: 'map', map: 'lists:\n  - on: all\n    commands:\n      - ./gone 1\n' }).get('map')).toMatch(/^map:4:9: program \.\/gone is none of the job's files: choose it above/)
+    expect(problemsOf({ ...EMPTY_FORM, kind: 'map', map: 'lists: [{ on: all, commands: [ls] }]', files: [file('solve')] }).get('files')).toBe('the map names solve nowhere: write it behind with:, or remove it here')
+    expect([...problemsOf({ ...EMPTY_FORM, kind: 'map' }).keys()]).toEqual(['map'])
+    expect(fieldOf('map:4:9: program ./gone is none')).toBe('map')
+  })
+
+  it('takes values of its environment from the job before, which are not shown', async () => {
+    const job = { ...record({ kind: 'exec', commands: [{ argv: ['env'], program: { kind: 'name', name: 'env' } }], plan: { kind: 'once' }, map: { lists: [{ where: [], entries: [{ command: 0 }] }] } }), env: { TOKEN: 'secret' } }
+    const { form } = formOfJob(fullJob(job))
+
+    expect(JSON.stringify(form)).not.toContain('secret')
+    expect(form.map).toBe('lists:\n  - on: all\n    commands:\n      - env\n')
+    expect((await drafted(form, async () => openJob(job, 'me', async () => { throw new Error('no payload') }))).env).toEqual({ TOKEN: 'secret' })
+    expect(commandLine(form)).toEqual({ words: ['meshmark', 'map', 'map.yaml'], notes: ['Its environment (TOKEN) is written there: env in map.yaml.', 'map.yaml has the map.'] })
   })
 })
 

@@ -373,6 +373,42 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     await expect.poll(async () => page.locator('.table-workers .grade').count()).toBe(2)
   })
 
+  it('submits a map with data that comes back, and again from its record', async () => {
+    const { page } = reader
+    const map = page.getByLabel('Map', { exact: true })
+
+    await writeFile(join(mesh.dir, 'work', 'words.txt'), 'one\ntwo\n')
+    await reader.goTo('#/submit')
+    await page.getByLabel('A map', { exact: true }).check()
+    await map.fill('name: mapped\nlists:\n  - on: lab-1\n    comands: [ls]\n')
+    await page.getByRole('button', { name: 'Submit' }).click()
+    // a complaint leads to its place
+    await page.getByRole('button', { name: /^line 4, column 5: a list has no 'comands'/ }).click()
+    expect(await map.evaluate('document.activeElement.selectionStart')).toBe(38)
+    await map.fill('name: mapped\nlists:\n  - on: lab-1\n    commands: [{ run: "wc -l < data/words | tee lines", shell: true }]\n')
+    await page.getByText('Data sets and files to bring back').click()
+
+    const choosing = page.waitForEvent('filechooser')
+
+    await page.getByRole('button', { name: 'Add a data file…' }).click()
+    await (await choosing).setFiles(join(mesh.dir, 'work', 'words.txt'))
+    await page.getByLabel('Name of data set 1').fill('words')
+    await page.getByLabel('Files to bring back').fill('lines')
+    await expect.poll(async () => page.locator('.submit-end .command-line').innerText()).toBe('meshmark map --collect lines --data words=words.txt map.yaml')
+
+    for (const _ of ['first', 'again']) {
+      const before = page.url()
+
+      await page.getByRole('button', { name: 'Submit' }).click()
+      await page.locator('.output', { hasText: /^2$/m }).waitFor()
+      await page.locator('.job-head .mark', { hasText: 'finished' }).waitFor()
+      expect(page.url()).not.toBe(before)
+      expect((await ask(`/v1/jobs/${page.url().split('/').at(-1)!}/collected`)).files).toMatchObject([{ worker: 'lab-1', size: 2 }])
+      await page.getByRole('link', { name: 'Run again' }).click()
+      await page.getByText('8 B, of the job before').waitFor()
+    }
+  })
+
   it('shows what a hostile program prints as text, and the end of what is large', async () => {
     const { page } = reader
 

@@ -13,6 +13,7 @@ export interface Typed {
 const MAX_ITEMS_LENGTH = 400
 
 export const ITEMS_FILE = 'items.txt'
+export const MAP_FILE = 'map.yaml'
 
 const ITEMS_FOLLOW = ':::'
 
@@ -21,6 +22,10 @@ export function commandLine (form: Form): Typed {
   const { kind } = form
   const lines = saidCommands(form)
   const notes: string[] = []
+
+  if (kind === 'map') {
+    return form.map.trim() === '' ? { notes } : { words: ['meshmark', 'map', ...optionsOf(form, [], notes), MAP_FILE], notes: [...notes, `${MAP_FILE} has the map.`] }
+  }
 
   if (lines.every(line => line.trim() === '')) {
     return { notes }
@@ -64,15 +69,26 @@ function dashed (words: string[]): string[] {
 }
 
 function optionsOf (form: Form, commands: string[][], notes: string[]): string[] {
-  const { kind, on, stdin, env } = form
+  const { kind, on, env, data } = form
+  const stdin = kind === 'map' ? '' : form.stdin
   const isMeasured = kind === 'run' || kind === 'compare'
   const programs = new Set(form.shell ? [] : commands.flatMap(([word]) => word?.includes('/') === true ? [insideOf(word)] : []))
   const others = form.files.filter(({ name }) => name !== stdin && !programs.has(name) && !form.variant.some(text => insideOf(text.slice(text.indexOf(':') + 1)) === name))
   const lines = linesOf(env)
   const secrets = lines.filter(line => !line.includes('=')).map(line => line.trim())
 
-  if (form.files.length > 0) {
-    notes.push(`${form.files.length === 1 ? `${form.files[0]!.name} is` : 'The files are'} looked for in the folder where it is typed.`)
+  const looked = [...form.files.map(({ name }) => name), ...data.map(({ path }) => path)]
+
+  if (looked.length > 0) {
+    notes.push(`${looked.length === 1 ? `${looked[0]} is` : 'The files are'} looked for in the folder where it is typed.`)
+  }
+
+  if (kind === 'map') {
+    if (lines.length > 0) {
+      notes.push(`Its environment (${lines.map(line => line.split('=')[0]!.trim()).join(', ')}) is written there: env in ${MAP_FILE}.`)
+    }
+
+    return [...saidTexts(form).flatMap(field => textWords(form, field)), ...dataWords(form)]
   }
 
   if (secrets.length > 0) {
@@ -88,6 +104,7 @@ function optionsOf (form: Form, commands: string[][], notes: string[]): string[]
     ...(isMeasured && form.counters ? ['--counters'] : []),
     ...(kind === 'compare' && form.failIfUndecided ? ['--fail-if-undecided'] : []),
     ...others.flatMap(({ name }) => ['--with', name.includes('/') ? `${name}=${name}` : name]),
+    ...dataWords(form),
     ...form.variant.flatMap(text => ['--variant', text]),
     ...(stdin === '' ? [] : ['--stdin', stdin]),
     ...lines.filter(line => line.includes('=')).flatMap(line => ['--env', `${line.slice(0, line.indexOf('=')).trim()}${line.slice(line.indexOf('='))}`]),
@@ -96,19 +113,31 @@ function optionsOf (form: Form, commands: string[][], notes: string[]): string[]
 }
 
 function textWords (form: Form, field: keyof typeof TEXTS): string[] {
-  const { option } = TEXTS[field]
+  const { option, isList } = TEXTS[field]
   const text = form[field].trim()
 
   switch (field) {
-    case 'prepare':
-    case 'conclude':
-      return linesOf(text).flatMap(line => [option, line])
+    case 'parameterScan':
+      return [option, ...text.split(/\s+/)]
+    case 'parameterList':
+      return linesOf(text).flatMap(line => [option, ...splitOnce(line.trimStart())])
     case 'ignoreFailure':
       // its value is optional, and would be taken for the program
       return [`${option}=${text === 'all' ? 'all-non-zero' : text}`]
     default:
-      return [option, text]
+      return isList === true ? linesOf(form[field]).flatMap(line => [option, line]) : [option, text]
   }
+}
+
+function dataWords ({ data }: Form): string[] {
+  return data.flatMap(({ name, path }) => ['--data', `${name}=${path}`])
+}
+
+/** VAR and VALUES, which may hold spaces. */
+function splitOnce (line: string): string[] {
+  const at = line.indexOf(' ')
+
+  return at === -1 ? [line] : [line.slice(0, at), line.slice(at + 1)]
 }
 
 /** As a file is called beside the program. */

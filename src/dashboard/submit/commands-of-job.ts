@@ -4,8 +4,8 @@ import { parametersOfValues, patternOf } from './patterns.ts'
 import { lineText } from './texts.ts'
 import type { Command, Hooks } from '../../model/job.ts'
 
-/** A command as it would be typed today. */
-export type TypedCommand = Pick<Command, 'argv' | 'hooks' | 'parameters'>
+/** A command as it would be typed today; `title` is what it is called, where it is not called as it is typed. */
+export type TypedCommand = Pick<Command, 'argv' | 'hooks' | 'parameters'> & { title?: string }
 
 type Lines = Pick<Form, 'commands'> & Partial<Form>
 
@@ -33,7 +33,12 @@ export function singleLines (commands: readonly TypedCommand[], isShell: boolean
   return { ...texts, commands: commands.map(({ argv }) => isShell ? argv[2]! : lineText(argv)) }
 }
 
-/** The lines with `{NAME}` that these commands were made of; undefined when none are found that make just these. */
+/**
+ * The lines with `{NAME}` that these commands were made of; undefined when none
+ * are found that make just these.
+ *
+ * @param names - that they are given, where they are
+ */
 export function patternLines (commands: readonly TypedCommand[], isShell: boolean, names: readonly string[]): Lines | undefined {
   const parameters = parametersOfValues(commands.map(({ parameters }) => parameters))
 
@@ -88,7 +93,7 @@ function collectAgain ({ commands, setup, prepare = '', conclude = '', cleanup }
 }
 
 function isMadeOf (commands: readonly TypedCommand[], made: readonly TypedCommand[]): boolean {
-  const plain = ({ argv, hooks = {}, parameters = {} }: TypedCommand): unknown => [argv, HOOKS.map(hook => hooks[hook] ?? ''), Object.entries(parameters).sort(([a], [b]) => a < b ? -1 : 1)]
+  const plain = ({ argv, title = '', hooks = {}, parameters = {} }: TypedCommand): unknown => [argv, title, HOOKS.map(hook => hooks[hook] ?? ''), Object.entries(parameters).sort(([a], [b]) => a < b ? -1 : 1)]
 
   return JSON.stringify(commands.map(plain)) === JSON.stringify(made.map(plain))
 }

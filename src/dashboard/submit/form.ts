@@ -1,7 +1,8 @@
+import { parametersOf } from '../../roles/client/draft/parameter-options.ts'
 import type { JobSpec } from '../../library/options.ts'
+import type { Parameter } from '../../roles/client/draft/parameters.ts'
 
-/** A map is written in a file, and submitted on a terminal. */
-export type Kind = Exclude<JobSpec['kind'], 'map'>
+export type Kind = JobSpec['kind']
 
 export type Place = 'all' | 'any' | 'some' | 'names'
 
@@ -21,9 +22,29 @@ export interface FormFile {
   executable?: boolean
 }
 
+/** Files that many jobs use: `data/NAME` beside the program. */
+export interface FormDataSet {
+  name: string
+  /** What was chosen here: a file or a folder of this name. */
+  path: string
+  /** `data/NAME` is its only file; otherwise a folder with all of them. */
+  isFile: boolean
+  /** None of one that is of a job before. */
+  files: FormFile[]
+  /** Bytes. */
+  size: number
+  /** Its name in the job that `from` names. */
+  of?: string
+}
+
 /** What is typed as text; empty = not said. Names are those of the library and of the HTTP interface. */
 export interface FormTexts {
   where: string
+  /** VAR MIN MAX */
+  parameterScan: string
+  parameterStepSize: string
+  /** VAR VALUES in each line. */
+  parameterList: string
   runs: string
   warmup: string
   minRuns: string
@@ -51,6 +72,9 @@ export interface FormTexts {
   tmpLimit: string
   tmpFiles: string
   openFiles: string
+  /** A pattern in each line. */
+  collect: string
+  collectMax: string
   build: string
   buildTimeout: string
   buildMemory: string
@@ -72,6 +96,9 @@ export interface Form extends FormTexts {
   shell: boolean
   /** An item in each line. */
   items: string
+  /** A map file, in YAML. */
+  map: string
+  data: FormDataSet[]
   files: FormFile[]
   /** Name of the file that every run reads as its standard input; empty = nothing. */
   stdin: string
@@ -97,6 +124,9 @@ export type Field = Exclude<keyof Form, 'from' | 'names' | 'counters' | 'coldCac
 const MEASURED: readonly Kind[] = ['run', 'compare']
 const HANDED_OUT: readonly Kind[] = ['exec', 'each']
 const ANY: readonly Kind[] = [...MEASURED, ...HANDED_OUT]
+const EVERY: readonly Kind[] = [...ANY, 'map']
+/** What is compared brings nothing back. */
+export const BRINGING: readonly Kind[] = EVERY.filter(kind => kind !== 'compare')
 
 export interface TextRule {
   /** As on the command line. */
@@ -104,6 +134,8 @@ export interface TextRule {
   kinds: readonly Kind[]
   /** In JSON it is a number. */
   isCount?: true
+  /** Each line is a value of its own, and in JSON they are a list. */
+  isList?: true
   isMeant?: (form: Form) => boolean
 }
 
@@ -112,6 +144,9 @@ const often = (often: Often) => (form: Form): boolean => form.often === often
 /** In the order in which they stand in a command line. */
 export const TEXTS: Readonly<Record<keyof FormTexts, TextRule>> = {
   where: { option: '--where', kinds: ANY },
+  parameterScan: { option: '--parameter-scan', kinds: MEASURED },
+  parameterStepSize: { option: '--parameter-step-size', kinds: MEASURED },
+  parameterList: { option: '--parameter-list', kinds: MEASURED, isList: true },
   runs: { option: '--runs', kinds: MEASURED, isCount: true, isMeant: often('runs') },
   warmup: { option: '--warmup', kinds: MEASURED, isCount: true },
   minRuns: { option: '--min-runs', kinds: MEASURED, isCount: true, isMeant: often('precision') },
@@ -122,8 +157,8 @@ export const TEXTS: Readonly<Record<keyof FormTexts, TextRule>> = {
   margin: { option: '--margin', kinds: ['compare'] },
   failIfSlower: { option: '--fail-if-slower', kinds: ['compare'] },
   setup: { option: '--setup', kinds: MEASURED },
-  prepare: { option: '--prepare', kinds: MEASURED },
-  conclude: { option: '--conclude', kinds: MEASURED },
+  prepare: { option: '--prepare', kinds: MEASURED, isList: true },
+  conclude: { option: '--conclude', kinds: MEASURED, isList: true },
   cleanup: { option: '--cleanup', kinds: MEASURED },
   ignoreFailure: { option: '--ignore-failure', kinds: MEASURED },
   quietWait: { option: '--quiet-wait', kinds: MEASURED },
@@ -136,22 +171,24 @@ export const TEXTS: Readonly<Record<keyof FormTexts, TextRule>> = {
   tmpLimit: { option: '--tmp-limit', kinds: ANY },
   tmpFiles: { option: '--tmp-files', kinds: ANY, isCount: true },
   openFiles: { option: '--open-files', kinds: ANY, isCount: true },
+  collect: { option: '--collect', kinds: BRINGING, isList: true },
+  collectMax: { option: '--collect-max', kinds: BRINGING },
   build: { option: '--build', kinds: ANY },
   buildTimeout: { option: '--build-timeout', kinds: ANY },
   buildMemory: { option: '--build-memory', kinds: ANY },
-  name: { option: '--name', kinds: ANY },
-  priority: { option: '--priority', kinds: ANY, isCount: true },
-  deadline: { option: '--deadline', kinds: ANY },
+  name: { option: '--name', kinds: EVERY },
+  priority: { option: '--priority', kinds: EVERY, isCount: true },
+  deadline: { option: '--deadline', kinds: EVERY },
   retry: { option: '--retry', kinds: HANDED_OUT },
   retryLost: { option: '--retry-lost', kinds: ANY, isMeant: ({ on }) => on === 'any' || on === 'some' },
-  replicas: { option: '--replicas', kinds: ANY, isCount: true }
+  replicas: { option: '--replicas', kinds: EVERY, isCount: true }
 }
 
 export const TEXT_FIELDS = Object.keys(TEXTS) as Array<keyof FormTexts>
 
 /** Where a job of this kind runs unless it says so. */
 export function usualPlace (kind: Kind): Place {
-  return MEASURED.includes(kind) ? 'all' : 'any'
+  return MEASURED.includes(kind) || kind === 'map' ? 'all' : 'any'
 }
 
 export const EMPTY_FORM: Form = {
@@ -161,6 +198,8 @@ export const EMPTY_FORM: Form = {
   names: [],
   shell: false,
   items: '',
+  map: '',
+  data: [],
   files: [],
   stdin: '',
   env: '',
@@ -186,7 +225,7 @@ export function saidTexts (form: Form): Array<keyof FormTexts> {
 
 /** The command lines that count. */
 export function saidCommands ({ kind, commands }: Form): string[] {
-  return HANDED_OUT.includes(kind) ? commands.slice(0, 1) : commands.filter((line, index) => index === 0 || line.trim() !== '')
+  return kind === 'map' ? [] : HANDED_OUT.includes(kind) ? commands.slice(0, 1) : commands.filter((line, index) => index === 0 || line.trim() !== '')
 }
 
 export function itemsOf ({ items }: Form): string[] {
@@ -194,8 +233,8 @@ export function itemsOf ({ items }: Form): string[] {
 }
 
 /** What was chosen here and has to be sent, in the order in which it is. */
-export function sentFiles ({ files }: Form): Array<FormFile & { blob: Blob }> {
-  return files.filter((file): file is FormFile & { blob: Blob } => file.blob != null)
+export function sentFiles ({ files, data }: Form): Array<FormFile & { blob: Blob }> {
+  return [...files, ...data.flatMap(({ files }) => files)].filter((file): file is FormFile & { blob: Blob } => file.blob != null)
 }
 
 export function linesOf (text: string): string[] {
@@ -209,9 +248,20 @@ export function isProgram (bytes: Uint8Array): boolean {
   return (a === 0x23 && b === 0x21) || (a === 0x7f && b === 0x45 && c === 0x4c && d === 0x46) || (a === 0xcf && b === 0xfa && c === 0xed && d === 0xfe)
 }
 
+/** As the options of a command line are read; what is wrong with them is thrown as `usage`. */
+export function parametersIn ({ kind, parameterScan, parameterStepSize, parameterList }: Form): Parameter[] {
+  return !MEASURED.includes(kind)
+    ? []
+    : parametersOf({
+      ...(parameterScan.trim() === '' ? {} : { parameterScan: parameterScan.trim() }),
+      ...(parameterStepSize.trim() === '' ? {} : { parameterStepSize: parameterStepSize.trim() }),
+      parameterList: linesOf(parameterList).map(line => line.trimStart())
+    })
+}
+
 /** Another kind of job, of what is there; it goes where jobs of that kind go, unless workers were chosen. */
 export function withKind (form: Form, kind: Kind): Form {
   const commands = kind === 'compare' && form.commands.length < 2 ? [...form.commands, ''] : form.commands
 
-  return { ...form, kind, commands, on: kind === 'each' || form.on === usualPlace(form.kind) ? usualPlace(kind) : form.on }
+  return { ...form, kind, commands, on: kind === 'each' || kind === 'map' || form.on === usualPlace(form.kind) ? usualPlace(kind) : form.on }
 }

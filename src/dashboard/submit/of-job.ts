@@ -1,13 +1,17 @@
+import { DEFAULT_COLLECT_BYTES } from '../../model/collect.ts'
 import { DEFAULT_MARGIN } from '../../model/comparison.ts'
-import { LIMIT_KEYS, LIMIT_RULES } from '../../model/limits.ts'
+import { LIMIT_KEYS } from '../../model/limits.ts'
 import { isPayloadPath } from '../../model/payload.ts'
 import { DEFAULT_PLAN } from '../../model/plan.ts'
 import { DEFAULT_BACKOFF_MS } from '../../model/restart.ts'
 import { LIMIT_OPTIONS } from '../../roles/client/draft/limit-options.ts'
 import { fitTitle } from '../../roles/client/draft/command-titles.ts'
-import { shellWord } from '../../report/shell-words.ts'
 import { insideOf } from './command-line.ts'
-import { EMPTY_FORM, type Form, type FormFile, type FormTexts } from './form.ts'
+import { patternLines, singleLines } from './commands-of-job.ts'
+import { EMPTY_FORM, type Form, type FormDataSet, type FormFile, type FormTexts } from './form.ts'
+import { mapText } from './map-of-job.ts'
+import { durationText, limitText, percentText, sizeText } from './texts.ts'
+import type { JobMap } from '../../model/map.ts'
 import type { FullJob } from '../../report/full.ts'
 import type { Selector } from '../../model/placement.ts'
 
@@ -22,42 +26,46 @@ export interface FilledForm {
  * files and values of its environment are taken from it, by the master. Pure.
  */
 export function formOfJob (job: FullJob): FilledForm {
-  const left: string[] = []
   const { commands, each, comparison } = job
+  const left: string[] = []
+
+  if (job.map != null) {
+    return { form: { ...formOfMap({ ...job, map: job.map }), from: job.id }, left }
+  }
+
   const isShell = commands.every(({ argv, program, name }) => program.kind === 'name' && program.name === 'sh' && argv[0] === 'sh' && argv[1] === '-c' && argv.length === (each == null ? 3 : 4) && name === fitTitle(argv[2] ?? ''))
   const { files, programs, variants } = filesOf(job)
   const isMeasured = job.kind === 'run'
 
-  if (job.map != null) {
-    left.push('its map: lists for single workers')
-  }
-
-  if (job.data != null) {
-    left.push(`data sets (${job.data.map(({ name }) => name).join(', ')})`)
-  }
-
-  if (job.collect != null) {
-    left.push('the files that it brings back')
-  }
-
   if (comparison?.baseline != null) {
     left.push(`baseline ${comparison.baseline} is a file of this job like any other`)
+  }
+
+  if (comparison != null && job.collect != null) {
+    left.push('the files that it brings back')
   }
 
   if (each?.items.some(item => /[\r\n]/.test(item)) === true) {
     left.push('items of several lines')
   }
 
+  const names = isShell || commands.every(({ name }) => name == null) ? [] : commands.map(command => command.name ?? command.title)
+  const typed = commands.map(({ argv, name, hooks, parameters }, index) => ({ argv: [programs[index] ?? argv[0] ?? '', ...argv.slice(1)], ...(name == null ? {} : { title: name }), hooks, parameters }))
+  // those that parameters tell apart are called so by themselves
+  const patterns = isMeasured ? patternLines(typed, isShell, []) : undefined
+  const lines = patterns ?? (isMeasured ? patternLines(typed, isShell, names) : undefined) ?? singleLines(typed, isShell, left)
+
   return {
     form: {
       ...EMPTY_FORM,
-      ...textsOf(job, left),
+      ...textsOf(job),
+      ...lines,
       kind: isMeasured ? comparison == null ? 'run' : 'compare' : each == null ? 'exec' : 'each',
-      commands: commands.map(({ argv }, index) => isShell ? argv[2]! : lineOf(argv, programs[index])),
-      names: isShell || commands.every(({ name }) => name == null) ? [] : commands.map(command => command.name ?? command.title),
+      names: patterns == null ? names : [],
       shell: isShell,
       items: each?.items.join('\n') ?? '',
       files,
+      data: dataOf(job),
       stdin: job.stdin ?? '',
       env: job.env.join('\n'),
       ...placeOf(job),
@@ -104,16 +112,6 @@ function filesOf ({ payload, commands, variants }: FullJob): { files: FormFile[]
   }
 }
 
-/** As it is typed; the shell-like splitting of the command line takes it apart again. */
-function lineOf (argv: readonly string[], program: string | undefined): string {
-  return [program ?? argv[0] ?? '', ...argv.slice(1)].map(typedWord).join(' ')
-}
-
-/** Nothing is spelled out: in the form it is not a shell that reads it. */
-function typedWord (word: string): string {
-  return shellWord(word) === word ? word : `'${word.replaceAll("'", "'\\''")}'`
-}
-
 function whereOf (where: readonly Selector[]): string {
   return where.map(({ key, value }) => `${key}=${value}`).join(',')
 }
@@ -127,18 +125,36 @@ function placeOf ({ placement }: FullJob): Pick<Form, 'on' | 'where'> & Partial<
   }
 }
 
-function textsOf (job: FullJob, left: string[]): Partial<FormTexts> {
+/** Of every job, a map too. */
+function anyTextsOf (job: FullJob): Partial<FormTexts> {
+  return definedOf({
+    name: job.name,
+    priority: other(job.priority, 0, String),
+    deadline: other(job.deadlineMs, undefined, durationText),
+    replicas: other(job.replicas, undefined, String),
+    collect: job.collect?.patterns.join('\n'),
+    collectMax: other(job.collect?.maxBytes, DEFAULT_COLLECT_BYTES, sizeText)
+  })
+}
+
+function dataOf ({ data = [] }: FullJob): FormDataSet[] {
+  return data.map(({ name, file, payload }) => ({ name, path: name, isFile: file === true, files: [], size: payload.files.reduce((sum, { size }) => sum + size, 0), of: name }))
+}
+
+function formOfMap (job: FullJob & { map: JobMap }): Form {
+  const { files, programs } = filesOf(job)
+
+  return { ...EMPTY_FORM, ...anyTextsOf(job), kind: 'map', map: mapText(job, programs, files.map(({ name }) => name)), files, data: dataOf(job), env: job.env.join('\n') }
+}
+
+function textsOf (job: FullJob): Partial<FormTexts> {
   const { plan, comparison, limits, build, retry } = job
   const margin = comparison?.margin ?? DEFAULT_MARGIN
   const usual = DEFAULT_PLAN.kind === 'precision' ? { ...DEFAULT_PLAN, precision: comparison == null ? DEFAULT_PLAN.precision : margin / 2 } : undefined
   const texts: Partial<FormTexts> = {
-    ...hooksOf(job, left),
-    name: job.name,
-    priority: other(job.priority, 0, String),
-    deadline: other(job.deadlineMs, undefined, durationText),
+    ...anyTextsOf(job),
     retry: retry == null ? undefined : `${retry.max ?? 1_000}${retry.backoffMs === DEFAULT_BACKOFF_MS ? '' : `:${durationText(retry.backoffMs)}`}`,
     retryLost: other(job.retryLostMs, undefined, durationText),
-    replicas: other(job.replicas, undefined, String),
     quietWait: other(job.quietMs, undefined, durationText),
     ignoreFailure: job.ignoreFailure == null ? undefined : job.ignoreFailure.codes.length === 0 ? 'all' : job.ignoreFailure.codes.join(','),
     metric: other(comparison?.metric, 'wall', String),
@@ -163,59 +179,16 @@ function textsOf (job: FullJob, left: string[]): Partial<FormTexts> {
     const value = limits[key]
     const field = LIMIT_OPTIONS[key].job.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()) as keyof FormTexts
 
-    texts[field] = other(value, undefined, value => limitText(LIMIT_RULES[key].unit, value))
+    texts[field] = other(value, undefined, value => limitText(key, value))
   }
 
-  return Object.fromEntries(Object.entries(texts).filter(([, text]) => text != null))
+  return definedOf(texts)
 }
 
-const HOOKS = ['setup', 'prepare', 'conclude', 'cleanup'] as const
-
-/** `prepare` and `conclude` may differ between commands, the others must be those of all. */
-function hooksOf ({ commands }: FullJob, left: string[]): Partial<FormTexts> {
-  const texts: Partial<FormTexts> = {}
-
-  for (const hook of HOOKS) {
-    const lines = commands.map(({ hooks }) => hooks?.[hook] ?? '')
-    const isOne = lines.every(line => line === lines[0])
-    const isList = hook === 'prepare' || hook === 'conclude'
-
-    if ((!isOne && (!isList || lines.includes(''))) || (isList && lines.some(line => line.includes('\n')))) {
-      left.push(`--${hook}, which is another line for each command`)
-    } else if (lines[0] !== '') {
-      texts[hook] = isOne ? lines[0] : lines.join('\n')
-    }
-  }
-
-  return texts
+function definedOf (texts: Partial<FormTexts>): Partial<FormTexts> {
+  return Object.fromEntries(Object.entries(texts).filter(([, text]) => text != null))
 }
 
 function other<T> (value: T | undefined, usual: T | undefined, text: (value: T) => string): string | undefined {
   return value == null || value === usual ? undefined : text(value)
-}
-
-function limitText (unit: 'duration' | 'size' | 'count', value: number): string {
-  return unit === 'duration' ? durationText(value) : unit === 'size' ? sizeText(value) : String(value)
-}
-
-/** Exactly, in the largest unit that does not need a fraction. */
-export function durationText (ms: number): string {
-  const [unit, size] = ([['h', 3_600_000], ['m', 60_000], ['s', 1_000]] as const).find(([, size]) => ms > 0 && ms % size === 0) ?? ['ms', 1]
-
-  return `${plain(ms / size)}${unit}`
-}
-
-export function sizeText (bytes: number): string {
-  const [unit, size] = ([['G', 1024 ** 3], ['M', 1024 ** 2], ['K', 1024]] as const).find(([, size]) => bytes > 0 && bytes % size === 0) ?? ['', 1]
-
-  return `${bytes / size}${unit}`
-}
-
-export function percentText (fraction: number): string {
-  return `${plain(Number((fraction * 100).toPrecision(12)))}%`
-}
-
-/** Never 1e-7. */
-function plain (value: number): string {
-  return Number.isInteger(value) ? String(value) : value.toFixed(9).replace(/\.?0+$/, '')
 }

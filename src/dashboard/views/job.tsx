@@ -126,7 +126,7 @@ function JobHead ({ view, failed }: { view: JobInfo, failed: number }) {
       <div class='section-head'>
         <Title>{job.name ?? <>Job <span class='mono'>{shortJobId(job.id)}</span></>}</Title>
         <Mark tone={jobTone({ state, failed })}>{jobWords({ state, failed })}</Mark>
-        {mayChange && job.map == null ? <a class='button' href={hrefOf({ view: 'submit', from: job.id })}>Run again</a> : null}
+        {mayChange ? <a class='button' href={hrefOf({ view: 'submit', from: job.id })}>Run again</a> : null}
         {isOver || !mayChange
           ? null
           : (

@@ -19,10 +19,6 @@ export function SameLine ({ form }: { form: Form }) {
 
 /** The command line that submits a job again, as far as its record tells. */
 export function SameJobLine ({ job }: { job: FullJob }) {
-  if (job.map != null) {
-    return <p class='dim'>It is a map: <code>meshmark map FILE.yaml</code>, with a file that is not kept with the job.</p>
-  }
-
   const { form, left } = formOfJob(job)
 
   return (

@@ -2,7 +2,7 @@ import { useRef } from 'preact/hooks'
 import { isDataName } from '../../model/data.ts'
 import { formatBytes } from '../../model/units.ts'
 import { Field } from '../parts/field.tsx'
-import { isProgram, type FormDataSet, type FormFile } from '../submit/form.ts'
+import { BRINGING, isProgram, type FormDataSet, type FormFile } from '../submit/form.ts'
 import { More } from './submit-how.tsx'
 import type { PartProps } from './submit.tsx'
 
@@ -47,10 +47,18 @@ export function SubmitData (props: PartProps) {
               )}
           {errors.has('data') ? <p class='field-error' id='data-error'>{errors.get('data')}</p> : null}
         </div>
-        <Field label='Files to bring back' value={form.collect} lines={2} isCode placeholder='out/*' error={errors.get('collect')} hint={<>A pattern on each line, as <code>out/*</code> or <code>**/*.log</code>: of the last run of each worker.</>} onChange={collect => { change({ collect }) }} onLeave={() => { leave('collect') }} />
-        {form.collect.trim() === '' && form.collectMax.trim() === '' ? null : <Field label='At most, of one task' value={form.collectMax} isShort placeholder='256M' error={errors.get('collectMax')} onChange={collectMax => { change({ collectMax }) }} onLeave={() => { leave('collectMax') }} />}
+        {BRINGING.includes(form.kind) ? <Bring {...props} /> : null}
       </More>
     </section>
+  )
+}
+
+function Bring ({ form, change, errors, leave }: PartProps) {
+  return (
+    <>
+      <Field label='Files to bring back' value={form.collect} lines={2} isCode placeholder='out/*' error={errors.get('collect')} hint={<>A pattern on each line, as <code>out/*</code> or <code>**/*.log</code>: of the last run of each worker.</>} onChange={collect => { change({ collect }) }} onLeave={() => { leave('collect') }} />
+      {form.collect.trim() === '' && form.collectMax.trim() === '' ? null : <Field label='At most, of one task' value={form.collectMax} isShort placeholder='256M' error={errors.get('collectMax')} onChange={collectMax => { change({ collectMax }) }} onLeave={() => { leave('collectMax') }} />}
+    </>
   )
 }
 

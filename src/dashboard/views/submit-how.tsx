@@ -23,6 +23,7 @@ const OTHER_LIMITS = LIMIT_FIELDS.filter(({ field }) => field !== 'timeout' && f
 export function SubmitHow (props: PartProps) {
   const { form, change, errors, leave } = props
   const isMeasured = form.kind === 'run' || form.kind === 'compare'
+  const isMap = form.kind === 'map'
 
   const text = (field: keyof FormTexts, label: string, more: { placeholder?: string, hint?: ComponentChildren, lines?: number, isCode?: boolean, isShort?: boolean } = {}): ComponentChildren =>
     <Field key={field} label={label} value={form[field]} error={errors.get(field)} isShort {...more} onChange={value => { change({ [field]: value }) }} onLeave={() => { leave(field) }} />
@@ -56,24 +57,28 @@ export function SubmitHow (props: PartProps) {
           </section>
           )
         : null}
-      <section aria-labelledby='limits-title'>
-        <h2 id='limits-title'>Limits of one run</h2>
-        <div class='fields'>{FIRST_LIMITS.map(({ field, label, placeholder }) => text(field, label, { placeholder }))}</div>
-        <More title='Other limits' fields={OTHER_LIMITS.map(({ field }) => field)} {...props}>
-          <div class='fields'>{OTHER_LIMITS.map(({ field, label, placeholder }) => text(field, label, { placeholder }))}</div>
-        </More>
-      </section>
+      {isMap
+        ? null
+        : (
+          <section aria-labelledby='limits-title'>
+            <h2 id='limits-title'>Limits of one run</h2>
+            <div class='fields'>{FIRST_LIMITS.map(({ field, label, placeholder }) => text(field, label, { placeholder }))}</div>
+            <More title='Other limits' fields={OTHER_LIMITS.map(({ field }) => field)} {...props}>
+              <div class='fields'>{OTHER_LIMITS.map(({ field, label, placeholder }) => text(field, label, { placeholder }))}</div>
+            </More>
+          </section>
+          )}
       <section aria-labelledby='job-title'>
         <h2 id='job-title'>The job</h2>
         <div class='fields'>
           {text('name', 'Name', { hint: 'to find it by' })}
           {text('priority', 'Priority', { placeholder: '0', hint: '-100 to 100, among your own jobs' })}
           {text('deadline', 'Deadline', { placeholder: 'none', hint: 'then the rest is cancelled' })}
-          {isMeasured ? null : text('retry', 'Again after a failure', { placeholder: 'never', hint: 'so many times: 3, or 3:10s with a pause' })}
-          {form.on === 'any' || form.on === 'some' ? text('retryLost', 'Elsewhere when its worker is lost for', { placeholder: 'never' }) : null}
+          {isMeasured || isMap ? null : text('retry', 'Again after a failure', { placeholder: 'never', hint: 'so many times: 3, or 3:10s with a pause' })}
+          {!isMap && (form.on === 'any' || form.on === 'some') ? text('retryLost', 'Elsewhere when its worker is lost for', { placeholder: 'never' }) : null}
         </div>
         <More title='More' fields={['env', 'setup', 'prepare', 'conclude', 'cleanup', 'ignoreFailure', 'quietWait', 'minRuns', 'maxRuns', 'build', 'buildTimeout', 'buildMemory', 'replicas', 'failIfSlower', 'variant', 'require']} {...props}>
-          <Field label='Environment' value={form.env} lines={2} isCode error={errors.get('env')} placeholder='KEY=VALUE' hint={form.from == null ? 'One on each line.' : 'One on each line; KEY alone is as in the job before, whose values are not shown.'} onChange={env => { change({ env }) }} onLeave={() => { leave('env') }} />
+          <Field label='Environment' value={form.env} lines={2} isCode error={errors.get('env')} placeholder='KEY=VALUE' hint={isMap ? 'One on each line, of every command; the map can say it too.' : form.from == null ? 'One on each line.' : 'One on each line; KEY alone is as in the job before, whose values are not shown.'} onChange={env => { change({ env }) }} onLeave={() => { leave('env') }} />
           {isMeasured
             ? (
               <>
@@ -93,9 +98,9 @@ export function SubmitHow (props: PartProps) {
               </>
               )
             : null}
-          {text('build', 'Built on each worker first', { lines: 1, isCode: true, isShort: false, placeholder: 'cc -O2 -o app app.c' })}
+          {isMap ? null : text('build', 'Built on each worker first', { lines: 1, isCode: true, isShort: false, placeholder: 'cc -O2 -o app app.c' })}
           <div class='fields'>
-            {form.build.trim() === '' ? null : <>{text('buildTimeout', 'Time of the build', { placeholder: formatDuration(DEFAULT_BUILD_LIMITS.wallMs) })}{text('buildMemory', 'Memory of the build', { placeholder: formatBytes(DEFAULT_BUILD_LIMITS.memoryBytes) })}</>}
+            {isMap || form.build.trim() === '' ? null : <>{text('buildTimeout', 'Time of the build', { placeholder: formatDuration(DEFAULT_BUILD_LIMITS.wallMs) })}{text('buildMemory', 'Memory of the build', { placeholder: formatBytes(DEFAULT_BUILD_LIMITS.memoryBytes) })}</>}
             {text('replicas', 'Accept it only when on so many masters', { placeholder: 'those that are live' })}
           </div>
         </More>
@@ -105,7 +110,7 @@ export function SubmitHow (props: PartProps) {
 }
 
 /** Opened by itself when something in it is wrong, or said already. */
-function More ({ title, fields, form, errors, children }: PartProps & { title: string, fields: readonly FormField[], children: ComponentChildren }) {
+export function More ({ title, fields, form, errors, children }: PartProps & { title: string, fields: readonly FormField[], children: ComponentChildren }) {
   const isSaid = fields.some(field => form[field].length > 0 || errors.has(field))
 
   return <details open={isSaid || undefined}><summary>{title}</summary>{children}</details>

@@ -3,22 +3,28 @@ import { formatBytes } from '../../model/units.ts'
 import { Choice, Field, Tick } from '../parts/field.tsx'
 import { isProgram, itemsOf, withKind, type Form, type FormFile, type Kind } from '../submit/form.ts'
 import { insideOf } from '../submit/command-line.ts'
+import { More } from './submit-how.tsx'
+import { SubmitMap } from './submit-map.tsx'
+import type { ComponentChildren } from 'preact'
 import type { PartProps } from './submit.tsx'
 import type { UploadLimits } from '../submit/check.ts'
 
-const KINDS: ReadonlyArray<readonly [Kind, string]> = [['run', 'Measure'], ['compare', 'Compare'], ['exec', 'Hand out'], ['each', 'Hand out, once for each item']]
+const KINDS: ReadonlyArray<readonly [Kind, string]> = [['run', 'Measure'], ['compare', 'Compare'], ['exec', 'Hand out'], ['each', 'Hand out, once for each item'], ['map', 'A map']]
 
 const ABOUT: Record<Kind, string> = {
   run: 'Run it many times on every worker, and tell how long it takes there.',
   compare: 'Run two or more commands in turns on every worker: by how much are the others slower or faster than the first?',
   exec: 'Run it once on a free worker, and keep what it prints.',
-  each: 'Run it once for each item, on all workers that are free.'
+  each: 'Run it once for each item, on all workers that are free.',
+  map: 'Each worker its own list of commands, one after the other, restarted when they fail.'
 }
 
 /** What runs: commands and files. */
-export function SubmitWhat ({ form, change, errors, leave, limits }: PartProps & { limits?: UploadLimits }) {
+export function SubmitWhat (props: PartProps & { limits?: UploadLimits }) {
+  const { form, change, errors, leave, limits } = props
   const isOne = form.kind === 'exec' || form.kind === 'each'
-  const commands = isOne ? form.commands.slice(0, 1) : form.commands
+  const isMap = form.kind === 'map'
+  const commands = isMap ? [] : isOne ? form.commands.slice(0, 1) : form.commands
 
   return (
     <section aria-labelledby='what-title'>
@@ -39,12 +45,14 @@ export function SubmitWhat ({ form, change, errors, leave, limits }: PartProps &
             : <button type='button' class='quiet' aria-label={`Remove command ${index + 1}`} onClick={() => { change({ commands: form.commands.filter((_, at) => at !== index), names: form.names.filter((_, at) => at !== index) }) }}>Remove</button>}
         </div>
       ))}
-      {isOne ? null : <button type='button' onClick={() => { change({ commands: [...form.commands, ''] }) }}>Add a command</button>}
+      {isMap ? <SubmitMap {...props} /> : null}
+      {isOne || isMap ? null : <button type='button' onClick={() => { change({ commands: [...form.commands, ''] }) }}>Add a command</button>}
+      {isOne || isMap ? null : <Parameters {...props} />}
       {form.kind === 'each'
         ? <Field label='Items' value={form.items} lines={4} isCode isRequired error={errors.get('items')} hint={<>One on each line{itemsOf(form).length === 0 ? '' : `: ${itemsOf(form).length}`}. Each {form.shell ? <code>$1</code> : <code>{'{}'}</code>} in the command is the item{form.shell ? '' : '; without one it is the last argument'}.</>} onChange={items => { change({ items }) }} onLeave={() => { leave('items') }} />
         : null}
-      <Tick label='Hand the line to a shell (sh -c)' value={form.shell} onChange={shell => { change({ shell }) }} />
-      {form.files.length === 0 && form.stdin === ''
+      {isMap ? null : <Tick label='Hand the line to a shell (sh -c)' value={form.shell} onChange={shell => { change({ shell }) }} />}
+      {isMap || (form.files.length === 0 && form.stdin === '')
         ? null
         : (
           <div class='field'>
@@ -57,6 +65,22 @@ export function SubmitWhat ({ form, change, errors, leave, limits }: PartProps &
           </div>
           )}
     </section>
+  )
+}
+
+function Parameters (props: PartProps) {
+  const { form, change, errors, leave } = props
+  const text = (field: 'parameterScan' | 'parameterStepSize' | 'parameterList', label: string, placeholder: string, hint: ComponentChildren, more: object = { isShort: true }): ComponentChildren =>
+    <Field label={label} value={form[field]} error={errors.get(field)} isCode placeholder={placeholder} hint={hint} {...more} onChange={value => { change({ [field]: value }) }} onLeave={() => { leave(field) }} />
+
+  return (
+    <More title='Parameters' fields={['parameterList', 'parameterScan', 'parameterStepSize']} {...props}>
+      {text('parameterList', 'Values of parameters', 'compiler gcc,clang', <>A name and its values on each line: <code>{'{compiler}'}</code> in commands and in lines for sh is each of them, in every combination.</>, { lines: 1 })}
+      <div class='fields'>
+        {text('parameterScan', 'A range of numbers', 'n 1 8', 'name, from, to')}
+        {text('parameterStepSize', 'In steps of', '1', undefined)}
+      </div>
+    </More>
   )
 }
 

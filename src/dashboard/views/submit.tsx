@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { formatBytes, formatDuration } from '../../model/units.ts'
 import { deskOf, type Sending, type Submission } from '../live/submission.ts'
+import { announce } from '../parts/announce.tsx'
 import { useApp, useStore } from '../parts/hooks.ts'
 import { Empty, Failure, Loading } from '../parts/notice.tsx'
 import { Title } from '../parts/title.tsx'
@@ -9,6 +10,7 @@ import { fieldOf, problemsOf } from '../submit/check.ts'
 import { EMPTY_FORM, type Field, type Form } from '../submit/form.ts'
 import { formOfJob } from '../submit/of-job.ts'
 import { SameLine } from './same-line.tsx'
+import { SubmitData } from './submit-data.tsx'
 import { SubmitHow } from './submit-how.tsx'
 import { SubmitPlan } from './submit-plan.tsx'
 import { SubmitWhat } from './submit-what.tsx'
@@ -54,10 +56,6 @@ function Filled ({ from }: { from?: string }) {
 
     setError(undefined)
     link.get<{ view: JobInfo }>(`/v1/jobs/${encodeURIComponent(from)}`, stop.signal).then(({ view: { job } }) => {
-      if (job.map != null) {
-        throw new Error('it is a map, whose lists only meshmark map FILE.yaml on a terminal submits')
-      }
-
       const { form, left } = formOfJob(job)
 
       setFilled({ form: desk.keep(from, form), left })
@@ -133,12 +131,13 @@ function FormView ({ from, store, left }: { from?: string, store: Store<Form>, l
   return (
     <>
       <Title>{from == null ? 'Submit a job' : 'Run again'}</Title>
-      {from == null ? null : <p class='dim'>Filled from <a href={hrefOf({ view: 'job', id: from })}>that job</a>; its files are not sent again.</p>}
+      {from == null ? null : <p class='dim'>Filled from <a href={hrefOf({ view: 'job', id: from })}>that job</a>; its files and data sets are not sent again.</p>}
       {left.length === 0 ? null : <div class='notice' role='status'><p class='notice-title'>Not everything of that job has a place here</p><p>Without: {left.join('; ')}.</p></div>}
       <form class='submit' ref={body} noValidate onSubmit={event => { event.preventDefault(); if (!isBusy) { void submit() } }}>
         <div class='submit-fields'>
           <SubmitWhat {...part} limits={who.uploads} />
-          <SubmitWhere {...part} />
+          <SubmitData {...part} />
+          {form.kind === 'map' ? null : <SubmitWhere {...part} />}
           <SubmitHow {...part} />
         </div>
         <div class='submit-end'>
@@ -162,6 +161,15 @@ function FormView ({ from, store, left }: { from?: string, store: Store<Form>, l
 }
 
 function Progress ({ sending, submission }: { sending: Sending, submission: Submission }) {
+  const quarters = sending.step === 'uploading' ? Math.floor(4 * sending.sent / Math.max(1, sending.total)) : 0
+
+  // the bar alone says nothing by itself to those who do not look at it
+  useEffect(() => {
+    if (quarters > 0 && quarters < 4) {
+      announce(`${quarters * 25} % is sent`)
+    }
+  }, [quarters])
+
   if (sending.step === 'idle') {
     return null
   }

@@ -1,5 +1,6 @@
 import { givenData } from '../../library/data.ts'
 import { draftOf } from '../../library/request.ts'
+import { readEnv } from '../../roles/client/draft/env.ts'
 import { usage } from './problem.ts'
 import type { GivenData } from '../../library/data.ts'
 import type { JobSpec } from '../../library/options.ts'
@@ -20,20 +21,21 @@ type Find = Pick<References, 'upload'> & { earlier?: KeptJob }
 const STDIN = 'stdin'
 
 /** The draft of a job that came as JSON: made as the library makes it, and without a look at any file of this machine. */
-export async function draftOfBody ({ files = [], data = {}, from, ...body }: JobBody, { upload, job }: References): Promise<{ draft: JobDraft, hints: string[] }> {
+export async function draftOfBody ({ files = [], data = {}, env: asked, from, ...body }: JobBody, { upload, job }: References): Promise<{ draft: JobDraft, hints: string[] }> {
   const find: Find = { upload, earlier: from == null ? undefined : await job(from) }
   const given = files.map(file => fileOf(file, find))
-  const context = {
-    data: givenData(Object.fromEntries(Object.entries(data).map(([name, set]) => [name, dataOf(set, find)]))),
-    onlyGiven: true
-  }
+  const sets = await Promise.all(Object.entries(data).map(async ([name, set]): Promise<[string, GivenData]> => [name, await dataOf(set, find)]))
+  const context = { data: givenData(Object.fromEntries(sets)), onlyGiven: true }
+  const env = asked == null ? undefined : Object.fromEntries(Object.entries(asked).map(([name, value]) => [name, value ?? needed(find).variable(name)]))
 
   if (body.kind === 'map') {
-    return draftOf(body as JobSpec, { ...context, given })
+    const { draft, hints } = await draftOf(body as JobSpec, { ...context, given })
+
+    return { draft: env == null ? draft : { ...draft, env: { ...draft.env, ...readEnv(Object.entries(env).map(([name, value]) => `${name}=${value}`)) } }, hints }
   }
 
-  const { stdin, env, ...rest } = body
-  const spec = { ...rest, ...(env == null ? {} : { env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? needed(find).variable(name)])) }) }
+  const { stdin, ...rest } = body
+  const spec = { ...rest, ...(env == null ? {} : { env }) }
 
   if (stdin == null || 'file' in stdin) {
     return draftOf({ ...spec, ...(stdin == null ? {} : { stdin: stdin.file }) }, { ...context, given })
@@ -42,8 +44,8 @@ export async function draftOfBody ({ files = [], data = {}, from, ...body }: Job
   return draftOf({ ...spec, stdin: STDIN }, { ...context, given: [...given, { path: STDIN, source: sourceOf(stdin, find) }] })
 }
 
-function dataOf (set: DataBody, find: Find): GivenData {
-  return 'files' in set ? set.files.map(file => fileOf(file, find)) : sourceOf(set, find)
+async function dataOf (set: DataBody, find: Find): Promise<GivenData> {
+  return 'of' in set ? needed(find).data(set.of) : 'files' in set ? set.files.map(file => fileOf(file, find)) : sourceOf(set, find)
 }
 
 function fileOf (file: FileBody, find: Find): DraftFile {
@@ -56,7 +58,7 @@ function sourceOf (file: ContentBody, { upload }: Find): string | Uint8Array {
 
 function needed ({ earlier }: Find): KeptJob {
   if (earlier == null) {
-    throw usage('files and environment of another job need from: name that job')
+    throw usage('files, data sets and environment of another job need from: name that job')
   }
 
   return earlier

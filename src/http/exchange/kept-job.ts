@@ -2,6 +2,7 @@ import { MeshmarkError } from '../../model/errors.ts'
 import { shortJobId } from '../../model/ids.ts'
 import { printable } from '../../model/text.ts'
 import { usage } from './problem.ts'
+import type { GivenData } from '../../library/data.ts'
 import type { Job } from '../../model/job.ts'
 import type { PayloadManifest } from '../../model/payload.ts'
 import type { KeptContent } from '../../node/payload/source.ts'
@@ -21,6 +22,8 @@ export type OpenPayload = (id: string) => Promise<KeptPayload>
 export interface KeptJob {
   /** Throws `usage` when it has no such file. */
   file: (path: string) => KeptContent
+  /** Throws `usage` when it has no such data set, and `not-found` when that is not kept any more. */
+  data: (name: string) => Promise<GivenData>
   /** Value of its environment. Throws `refused` when the job is another one's, for it may be a secret, and `usage` when there is none. */
   variable: (name: string) => string
   close: () => Promise<void>
@@ -53,6 +56,20 @@ export async function openJob (job: Job, asker: string, open: OpenPayload): Prom
   const name = `job ${shortJobId(job.id)}`
 
   return {
+    data: async wanted => {
+      const set = job.data?.find(({ name }) => name === wanted)
+
+      if (set == null) {
+        throw usage(`data set '${printable(wanted, 100)}' is none of ${name}: send it`)
+      }
+
+      const kept = await open(set.payload.id).catch(err => { throw gone(job, err) })
+      const files = kept.manifest.files.map(({ path, executable }) => ({ path, executable, source: contentOf(kept, path)! }))
+
+      opened.push(kept)
+
+      return set.file === true ? files[0]!.source : files
+    },
     file: path => {
       const content = files.get(path)
 

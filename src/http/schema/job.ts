@@ -33,14 +33,16 @@ const kept = { of: z.string().max(512).describe('Path of a file of the job that 
 export const file = z.union([z.strictObject({ ...named, ...content }), z.strictObject({ ...named, ...base64 }), z.strictObject({ ...named, ...upload }), z.strictObject({ ...named, ...kept })])
 const single = z.union([z.strictObject(content), z.strictObject(base64), z.strictObject(upload)])
 export const stdin = z.union([...single.options, z.strictObject({ file: z.string().max(512).describe('Name of one of the files') })])
-export const dataSet = z.union([...single.options, z.strictObject({ files: z.array(file).min(1).max(MAX_FILES) })])
+export const dataSet = z.union([...single.options, z.strictObject({ files: z.array(file).min(1).max(MAX_FILES) }), z.strictObject({ of: z.string().max(64).describe('Name of a data set of the job that `from` names: it is not sent again') })])
+
+const env = z.record(z.string(), z.union([text, z.null()])).describe('Environment of the program; null: as in the job that `from` names, which must be one of this token')
 
 const any = {
   files: z.array(file).max(MAX_FILES).optional().describe('Files that go along and lie beside the program'),
   data: z.record(z.string().max(64), dataSet).optional().describe('Data sets: data/NAME beside the program is the file, or a folder with the files; sent once, and kept by the workers'),
   collect: z.array(z.string().max(1_000)).max(MAX_PATTERNS).optional().describe("Patterns of files that are brought back, such as 'out/*' or '**/*.log': of the last run"),
   collectMax: size.optional().describe('At most so much of one task'),
-  from: z.string().max(64).optional().describe('Id or name of a job that this token may see: files and environment may be its'),
+  from: z.string().max(64).optional().describe('Id or name of a job that this token may see: files, data sets and environment may be its'),
   name: z.string().max(64).optional().describe('To find the job by'),
   id: z.string().max(26).optional().describe('ULID; the same id again is the same job'),
   replicas: count.optional().describe('Accept it only when so many masters have it on disk'),
@@ -54,7 +56,7 @@ const job = {
   where: z.union([text, z.array(text).max(64), z.record(z.string(), z.union([z.string(), z.number()]))]).optional().describe("Only workers like this: 'arch=arm64,cores=8..', or {\"arch\": \"arm64\"}"),
   require: z.array(z.enum(REQUIREMENTS)).optional().describe('Protections of the sandbox without which it must not run'),
   stdin: stdin.optional().describe('What every run reads as its standard input'),
-  env: z.record(z.string(), z.union([text, z.null()])).optional().describe('Environment of the program; null: as in the job that `from` names, which must be one of this token'),
+  env: env.optional(),
   shell: z.boolean().optional().describe('Hand the command line to sh -c'),
   variant: z.array(text).max(MAX_VARIANTS).optional().describe("'CONDITION:FILE': the program's file on workers like this, one of the files that go along"),
   build: text.optional().describe('A line for sh that every worker does first, once, in a sandbox; files that it leaves are there in every run'),
@@ -118,7 +120,7 @@ export const jobSpec = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('compare').describe('Compare with the first command'), commands, ...compare }),
   z.strictObject({ kind: z.literal('exec').describe('Run once on a free worker'), ...exec }),
   z.strictObject({ kind: z.literal('each').describe('Run once for each item'), ...each }),
-  z.strictObject({ kind: z.literal('map').describe('Each worker its own list of commands'), ...any, map: z.union([mapContent, mapText]) } satisfies Record<keyof MapSpec | 'from', z.ZodType>)
+  z.strictObject({ kind: z.literal('map').describe('Each worker its own list of commands'), ...any, env: env.optional().describe('Of every command, beside that of the map and instead of it; null: as in the job that `from` names, which must be one of this token'), map: z.union([mapContent, mapText]) } satisfies Record<keyof MapSpec | 'from' | 'env', z.ZodType>)
 ])
 
 export type JobBody = z.infer<typeof jobSpec>

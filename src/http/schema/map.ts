@@ -1,14 +1,11 @@
 import { z } from 'zod'
-import { MAX_ENTRIES, MAX_LISTS } from '../../model/map.ts'
+import { MAX_ENTRIES, MAX_LISTS, MAX_YAML_CHARS } from '../../model/map.ts'
 import type { MapCommand, MapContent, MapLimits, MapList } from '../../library/map-content.ts'
 
 /*
  * What a map file says, as JSON, key by key. How it hangs together is judged
  * where a file is read (roles/client/map-file), which names every mistake.
  */
-
-/** Of a map that is sent as YAML: to read more of it would hold up everything else that this master does. */
-export const MAX_YAML_CHARS = 256 * 1024
 
 const text = z.string().max(200_000)
 const word = z.union([text, z.number(), z.boolean()]).describe('A text; numbers, true and false are taken as they are written')

@@ -1,3 +1,4 @@
+import { byteLength } from '../../../model/text.ts'
 import { readProgram, splitCommand } from '../draft/command-words.ts'
 import { fitTitle } from '../draft/command-titles.ts'
 import { readEnv, readFiles, readLimits } from './read-parts.ts'
@@ -109,15 +110,15 @@ function readShellLine (reader: YamlReader, { value, at }: Entry): string | unde
 function checkWord (reader: YamlReader, place: Place, word: string): void {
   if (word.includes('\0')) {
     reader.complain(place, 'a word of this command holds a NUL character, which no argument of a program can')
-  } else if (Buffer.byteLength(word) >= MAX_WORD_BYTES) {
-    reader.complain(place, `a word of this command has ${Buffer.byteLength(word)} bytes, and fewer than ${MAX_WORD_BYTES} are possible: put the data into a file and send it with: [FILE]`)
+  } else if (byteLength(word) >= MAX_WORD_BYTES) {
+    reader.complain(place, `a word of this command has ${byteLength(word)} bytes, and fewer than ${MAX_WORD_BYTES} are possible: put the data into a file and send it with: [FILE]`)
   }
 }
 
 function readName (reader: YamlReader, entry: Entry | undefined): string | undefined {
   const name = entry && reader.word(entry.value, 'name', entry.at)
 
-  if (entry != null && name != null && (name === '' || Buffer.byteLength(name) > MAX_NAME_BYTES || /\p{Cc}/u.test(name))) {
+  if (entry != null && name != null && (name === '' || byteLength(name) > MAX_NAME_BYTES || /\p{Cc}/u.test(name))) {
     reader.complain(entry.value, `name '${fitTitle(name, 60)}' must be 1 to ${MAX_NAME_BYTES} bytes of printable text`)
   }
 
