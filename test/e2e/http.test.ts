@@ -126,6 +126,8 @@ describe('the HTTP interface', () => {
 
     expect(measured.status, JSON.stringify(measured.body)).toBe(201)
 
+    const begun = await conforming('beginFile', '/v1/files', { method: 'POST', headers: JSON_TYPE, body: '{"size":2}' })
+
     for (const [operation, path, init] of [
       ['jobResults', '/v1/jobs/pairs/results?wait=60s'],
       ['jobOutcome', '/v1/jobs/conform/outcome?wait=30s'],
@@ -154,6 +156,13 @@ describe('the HTTP interface', () => {
       ['jobOutput', '/v1/jobs/conform/output'],
       ['cancelJob', '/v1/jobs/conform', { method: 'DELETE' }],
       ['uploadFile', '/v1/files', { method: 'PUT', body: 'x' }],
+      ['beginFile', '/v1/files', { method: 'POST', headers: JSON_TYPE, body: '{"size":-1}' }],
+      ['sendPiece', `/v1/files/${begun.body.id}?offset=0`, { method: 'PATCH', body: 'x' }],
+      ['sendPiece', `/v1/files/${begun.body.id}?offset=0`, { method: 'PATCH', body: 'x' }],
+      ['sendPiece', `/v1/files/${begun.body.id}?offset=1`, { method: 'PATCH', body: 'y' }],
+      ['showFile', `/v1/files/${begun.body.id}`],
+      ['showFile', '/v1/files/none'],
+      ['removeFile', `/v1/files/${begun.body.id}`, { method: 'DELETE' }],
       ['listNodes', '/v1/nodes'],
       ['listMasters', '/v1/masters'],
       ['health', '/v1/health'],

@@ -269,7 +269,7 @@ describe('a file in pieces', () => {
       await writeFile(join(dir, `${id}.json`), JSON.stringify({ ...record, ...wrong }))
       await writeFile(join(dir, id), 'abc')
       open()
-      await expect.poll(async () => readdir(dir), JSON.stringify(wrong)).toEqual([])
+      await expect.poll(async () => readdir(dir), { message: JSON.stringify(wrong) }).toEqual([])
       expect((await show(id)).status).toBe(404)
       await app.close()
     }

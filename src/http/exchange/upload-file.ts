@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { constants } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
-import { explainDiskFull, openPrivate, writeFileAtomic } from '../../store/files.ts'
+import { openPrivate, writeFileAtomic } from '../../store/files.ts'
 import { HttpProblem } from './problem.ts'
 import type { Hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
@@ -62,14 +62,14 @@ export class UploadFile {
   }
 
   async create (): Promise<void> {
-    const file = await openPrivate(this.path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL).catch(err => { throw explainDiskFull(err, this.path) })
+    const file = await openPrivate(this.path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL).catch(err => { throw withoutPlace(err) })
 
     await file.close()
     await this.save()
   }
 
   async save (): Promise<void> {
-    await writeFileAtomic(recordPath(this.path), JSON.stringify(this.record))
+    await writeFileAtomic(recordPath(this.path), JSON.stringify(this.record)).catch(err => { throw withoutPlace(err) })
   }
 
   /** Of all that is there, in hex. */
@@ -98,7 +98,7 @@ export class UploadFile {
 
       await file.truncate(this.record.received).catch(() => {})
       options.onKept(this.record.received)
-      throw explainDiskFull(err, this.path)
+      throw withoutPlace(err)
     } finally {
       await this.#checkpoint(file, options.keepMs).finally(async () => file.close())
     }
@@ -195,6 +195,13 @@ export async function readUpload (path: string): Promise<UploadFile> {
   }
 
   return new UploadFile(path, { version, owner, size, sha256, received, expiresAt })
+}
+
+/** A full disk is another master's chance; where it is, is nobody's business. */
+function withoutPlace (err: any): unknown {
+  const { code } = err?.cause ?? err ?? {}
+
+  return code === 'ENOSPC' || code === 'EDQUOT' ? new HttpProblem(503, 'quota', 'the disk of this master is full: try another master, or later') : err
 }
 
 function isCount (value: unknown): boolean {
