@@ -298,7 +298,7 @@ describe('a map that is filled in', () => {
       expect([...problemsOf(again)]).toEqual([])
       expect(await plain(await drafted(again, async () => openJob(job, 'me', open)))).toEqual(await plain(draft))
       await close()
-    }), { numRuns: 30 })
+    }), { numRuns: 20 })
   }, 60_000)
 
   it('has complaints with their places, as the command line has', async () => {

@@ -74,7 +74,8 @@ export function patternOf (texts: readonly string[], values: ReadonlyArray<Reado
     }
 
     for (const name of names) {
-      const isHere = at.every((position, index) => values[index]![name] !== '' && texts[index]!.startsWith(values[index]![name]!, position))
+      // one that is empty everywhere would go on for ever
+      const isHere = values.some(value => value[name] !== '') && at.every((position, index) => texts[index]!.startsWith(values[index]![name]!, position))
       const rest = isHere ? goOn(at.map((position, index) => position + values[index]![name]!.length)) : undefined
 
       if (rest != null) {
