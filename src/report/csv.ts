@@ -43,8 +43,10 @@ const OWN: Record<string, (result: ResultRecord) => number | string | undefined>
  * are compared. Rows that did not end well have a state and a reason
  * instead of figures. Times are seconds. RFC 4180, with newlines as hyperfine
  * writes them.
+ *
+ * @param shorter - of a figure that is no whole number
  */
-export function renderCsv (finished: FinishedJob): string {
+export function renderCsv (finished: FinishedJob, shorter: (figure: number) => number = figure => figure): string {
   const { results, failures } = recordsOf(finished)
   const compared = comparisonFields(finished)
   const several = finished.workers.length > 1
@@ -70,7 +72,7 @@ export function renderCsv (finished: FinishedJob): string {
     ])
   ]
 
-  return lines.map(line => `${line.join(',')}\n`).join('')
+  return lines.map(line => `${line.map(value => typeof value === 'number' && !Number.isInteger(value) ? shorter(value) : value).join(',')}\n`).join('')
 }
 
 function medianOf (counts: Array<number | null> | undefined): number | undefined {

@@ -30,10 +30,11 @@ export interface Data {
 
 /** The complete results, with or without every single run, and the table as CSV. */
 export function dataOf (finished: FinishedJob, samples: Samples, name: string): Data {
-  const csv = hold('csv', `${name}.csv`, finished.job.map == null ? renderCsv(finished) : '')
   const full = samples === 'none' ? undefined : hold('json', `${name}.json`, `${toJson(fullResults(finished))}\n`)
   const isKept = full != null && (samples === 'all' || full.base64.length <= MAX_WITH_SAMPLES)
   const json = isKept ? full : hold('json', `${name}.json`, `${toJson(JSON.parse(toJson(withoutSamples(finished)), rounded))}\n`)
+
+  const csv = hold('csv', `${name}.csv`, finished.job.map != null ? '' : isKept ? renderCsv(finished) : renderCsv(finished, shorter))
 
   return { hasSamples: isKept, held: [json, ...csv.bytes === 0 ? [] : [csv]] }
 }
@@ -46,7 +47,11 @@ export function hold (id: string, name: string, text: string): Held {
 
 /** A summary needs no digits that no clock has: they are most of its bytes. */
 function rounded (_: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(7)) : value
+  return typeof value === 'number' && !Number.isInteger(value) ? shorter(value) : value
+}
+
+function shorter (figure: number): number {
+  return Number(figure.toPrecision(7))
 }
 
 /** The same with what was computed of the runs, and none of them; a reader of the file is told. */

@@ -194,8 +194,11 @@ ${table('By processor', [{ title: 'Processor' }, ...commands > 1 ? [{ title: 'Co
     return { command: group.command, cells: [group.cpu, ...commands > 1 ? [html`<code>${group.title}</code>`] : [], { text: group.rows.length, value: group.rows.length }, cell(group.median), cell(least), cell(most), { text: ratioText(group.median / best), value: group.median / best }] }
   }))}
 ${remarkable.length === 0 ? '' : html`<h3>Failed, noisy or unlike the others <span class="count">${remarkable.length}</span></h3>${resultsTable(remarkable, commands, notes, numberOf)}${cutNote(remarkable.length)}`}
-${fold(`All ${Math.min(rows.length, MAX_ROWS).toLocaleString('en')} rows`, html`${resultsTable(rows, commands, notes, numberOf)}${cutNote(rows.length)}`)}`
+${allRows(rows, remarkable.length, some => resultsTable(some, commands, notes, numberOf))}`
 }
+
+/** Of all rows, however many need a look. */
+const LEAST_ROWS = 100
 
 function comparedTables (contenders: readonly Contender[], { workers }: FinishedJob, comparison: Comparison, notes: Notes, numberOf: NumberOf): Html {
   const several = contenders.length > 1
@@ -213,7 +216,14 @@ function comparedTables (contenders: readonly Contender[], { workers }: Finished
   return html`<h3>By processor</h3>
 ${table('By processor', [{ title: 'Processor' }, ...several ? [{ title: 'Command' }] : [], { title: 'Workers', align: 'right' }, { title: 'Ratio ± 95 %', align: 'right' }, { title: 'Verdicts' }], lines.map(({ cells }) => ({ cells: [cells.cpu, ...several ? [html`<code>${cells.command}</code>`] : [], cells.workers, cells.ratio, cells.verdict] })))}
 ${some.length === 0 ? '' : html`<h3>Failed, noisy or unlike the others <span class="count">${some.length}</span></h3>${shown(some)}${cutNote(some.length)}`}
-${fold(`All ${Math.min(all.length, MAX_ROWS).toLocaleString('en')} rows`, html`${shown(all)}${cutNote(all.length)}`)}`
+${allRows(all, some.length, shown)}`
+}
+
+/** As many as there is room for beside those that stand above. */
+function allRows<T> (rows: readonly T[], above: number, tableOf: (rows: readonly T[]) => Html): Html {
+  const room = Math.max(LEAST_ROWS, MAX_ROWS - above)
+
+  return fold(rows.length <= room ? `All ${rows.length} rows` : `The first ${room} rows`, html`${tableOf(rows.slice(0, room))}${cutNote(rows.length, room)}`)
 }
 
 /** Everything that was computed of each worker and command. */

@@ -56,8 +56,8 @@ function mapTable (finished: FinishedJob, numberOf: NumberOf): Html {
   })))}${cutNote(rows.length)}`
 }
 
-export function cutNote (rows: number): Html | '' {
-  return rows <= MAX_ROWS ? '' : html`<p class="dim">${(rows - MAX_ROWS).toLocaleString('en')} more rows are in the data.</p>`
+export function cutNote (rows: number, shown = MAX_ROWS): Html | '' {
+  return rows <= shown ? '' : html`<p class="dim">${(rows - shown).toLocaleString('en')} more rows are in the data.</p>`
 }
 
 function exitText (exit: Exit): string {

@@ -9,6 +9,7 @@ import { renderReport } from '../../../src/report/html/report.ts'
 import { renderSideBySide } from '../../../src/report/html/side-by-side.ts'
 import { resultSetOf } from '../../../src/report/result-sets.ts'
 import { sideBySide } from '../../../src/report/side-by-side.ts'
+import { compared } from '../comparison-fixtures.ts'
 import { hostile, HOSTILE, items, many, measured, regression, single } from './jobs.ts'
 import type { FinishedJob } from '../../../src/model/finished.ts'
 import type { ReportOptions } from '../../../src/report/html/report.ts'
@@ -118,8 +119,15 @@ describe('a report as one page', () => {
     elementsOf(text)
     expect(text.length).toBeLessThan(1_000_000)
     expect(text).toContain('lab-0057')
-    expect(text).toMatch(/1,500 more rows are in the data/)
+    expect(text).toMatch(/The first 460 rows[^]*1,540 more rows are in the data/)
   })
+
+  it('stays below a megabyte of a comparison on a thousand workers, too', () => {
+    const text = renderReport(compared(Array.from({ length: 1_000 }, (_, at) => ({ name: `lab-${String(at).padStart(4, '0')}`, slower: [1 + at % 7 / 100], seed: at, pairs: 8 })), { failIfSlower: 0.05 }), { ...OPTIONS, samples: 'none' })
+
+    expect(text.length).toBeLessThan(1_000_000)
+    expect(text).toMatch(/more rows are in the data/)
+  }, 60_000)
 
   it('draws a dot for each run between the ends of its axis, and hides what is not wanted without a script', () => {
     const text = renderReport(measured(), OPTIONS)
