@@ -95,8 +95,8 @@ function connectionWords (state: LinkState, master: string | undefined): [Tone, 
   switch (state.phase) {
     case 'connecting': return ['wait', 'connecting']
     case 'live': return ['good', master == null ? 'live' : `live from ${master}`]
-    case 'moving': return ['warn', `${master ?? 'the master'} is lost, trying another`]
-    case 'waiting': return ['bad', 'no master answers, trying again']
+    case 'moving': return ['warn', `lost ${master ?? 'the master'}, trying another`]
+    case 'waiting': return ['bad', 'no master answers']
     case 'refused': return ['bad', 'signed out']
   }
 }
