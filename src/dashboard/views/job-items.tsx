@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import { announce } from '../parts/announce.tsx'
 import { Mark } from '../parts/mark.tsx'
 import { Empty } from '../parts/notice.tsx'
 import { Table } from '../parts/table.tsx'
@@ -9,6 +10,15 @@ import type { JobState } from '../state/job.ts'
 export function JobItems ({ job }: { job: JobState }) {
   const [chosen, setChosen] = useState<string>()
   const item = job.failedItems.find(({ task }) => task === chosen)
+  const choose = (task: string): void => {
+    const item = job.failedItems.find(item => item.task === task)
+
+    setChosen(task === chosen ? undefined : task)
+
+    if (task !== chosen && item != null) {
+      announce(`Item ${task}: ${item.reason ?? taskWords(item.state)}`)
+    }
+  }
   const total = job.counts.reduce((sum, { count }) => sum + count, 0)
 
   return (
@@ -21,7 +31,7 @@ export function JobItems ({ job }: { job: JobState }) {
           <>
             <Table
               label='Items that failed' name='items' rows={job.failedItems} keyOf={({ task }) => task} isChosen={({ task }) => task === chosen} columns={[
-                { title: 'Item', align: 'right', cell: ({ task }) => <button type='button' class='link' tabIndex={-1} aria-pressed={task === chosen} onClick={() => { setChosen(task === chosen ? undefined : task) }}>{task}</button> },
+                { title: 'Item', align: 'right', cell: ({ task }) => <button type='button' class='link' tabIndex={-1} aria-pressed={task === chosen} onClick={() => { choose(task) }}>{task}</button> },
                 { title: 'Worker', cell: ({ workerName }) => workerName },
                 { title: 'State', cell: ({ state }) => <Mark tone={taskTone(state)}>{taskWords(state)}</Mark> },
                 { title: 'Why', cell: ({ reason }) => <span title={reason}>{reason}</span> }
