@@ -1,13 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isMeshmarkError, MeshmarkError } from '../../model/errors.ts'
 import { executionId, parseExecutionId, shortJobId } from '../../model/ids.ts'
-import { jobPayloads } from '../../model/job-payloads.ts'
-import { payloadSize } from '../../model/payload.ts'
-import { printable } from '../../model/text.ts'
 import { isTaskEnd } from '../../model/states.ts'
-import { open } from '../../node/membership.ts'
-import { validateManifest } from '../../node/payload/manifest.ts'
-import { decodeJob } from '../../node/protocol/model/index.ts'
 import { submit } from '../../node/protocol/submit/index.ts'
 import { Attachment } from './attachment.ts'
 import { isCancelPending } from './coordinator/tasks.ts'
@@ -15,9 +9,8 @@ import { hindrancesOf } from './coordinator/why.ts'
 import { ItemAttachment } from './item-attachment.ts'
 import { findJob } from './find-job.ts'
 import { jobFilter } from './job-filter.ts'
-import { JOB_DOMAIN } from '../job-seal.ts'
-import { checkJob, isSameJob } from './job-rules.ts'
 import { Relay } from './relay.ts'
+import { Submissions } from './submissions.ts'
 import { filteredJob, isCounted, itemEnd, itemsJobView, jobRow, jobView, masterRow, startSkew, workerRow } from './views.ts'
 import type { Archive } from './archive.ts'
 import type { CollectedFiles } from './collected-files.ts'
@@ -34,17 +27,12 @@ import type { Recorder } from './recorder.ts'
 import type { Client } from './relay.ts'
 import type { Uploads } from './uploads.ts'
 import type { Watchers } from './watchers.ts'
-import type { Job } from '../../model/job.ts'
-import type { PlannedPayload } from '../../model/job-plan.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { AskReply, AskRequest } from '../../node/protocol/masters/messages.ts'
 import type { JobRow, JobView, NodeRow, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
 import type { ContentStore } from '../../store/content.ts'
-
-/** Per client, so that one cannot fill the mesh: jobs under way, and bytes of one payload. */
-export const QUOTA = { openJobs: 100, payloadBytes: 8 * 1024 ** 3 }
 
 /** A cancel is answered after this at the latest, with the names of the workers that have not confirmed. */
 const CANCEL_PATIENCE_MS = 20_000
@@ -84,12 +72,12 @@ const BY_NAME = new Intl.Collator('en', { numeric: true })
 export class SubmitHandler {
   readonly #components: SubmitComponents
   readonly #relay: Relay
-  /** By client: of two submissions at once the second is judged when the first is stored. */
-  readonly #turns = new Map<string, Promise<unknown>>()
+  readonly #submissions: Submissions
 
   constructor (components: SubmitComponents) {
     this.#components = components
     this.#relay = new Relay(components)
+    this.#submissions = new Submissions({ ...components, relay: this.#relay, awaitJob: async (id, client) => this.#find(id, client) })
   }
 
   start (): void {
@@ -129,7 +117,7 @@ export class SubmitHandler {
       case 'cancel':
         return channel.send(await this.#steer(message, asker))
       case 'plan':
-        return channel.send(await this.#withContent(await this.#steer(message, asker)))
+        return channel.send(await this.#submissions.withContent(await this.#steer(message, asker)))
       case 'attach': {
         const entry = await this.#find(message.selector, asker)
 
@@ -307,120 +295,14 @@ export class SubmitHandler {
   async #steer (message: SubmitRequest, client: Client, hops = 0): Promise<SubmitReply> {
     switch (message.kind) {
       case 'submit':
-        return this.#inTurn(client.peerId, async () => this.#submit(message, client, hops))
+        return this.#submissions.submit(message, client, hops)
       case 'cancel':
         return this.#relay.carryOut(message, client, async () => this.#cancel(message.selector, client), hops)
       case 'plan':
-        return this.#relay.carryOut(message, client, async () => this.#plan(message.job, client), hops)
+        return this.#relay.carryOut(message, client, async () => this.#submissions.plan(message.job, client), hops)
       default:
         throw new MeshmarkError('refused', `a standby answers ${message.kind} itself`)
     }
-  }
-
-  async #submit (message: Extract<SubmitRequest, { kind: 'submit' }>, client: Client, hops: number): Promise<SubmitReply> {
-    const { coordinator, archive, content, payloads, uploads, masters } = this.#components
-    const { job, existing } = await this.#read(message.job, client)
-    const isOver = existing && (coordinator.state.jobs.get(job.id)?.finishedAtMs != null || archive.has(job.id))
-    const hold = `submission of ${job.id}`
-    const needed = isOver ? [] : jobPayloads(job)
-
-    for (const manifest of needed) {
-      validateManifest(manifest)
-      // what is seen to be here must still be here when the job is accepted
-      content.pin(manifest.id, hold)
-    }
-
-    try {
-      for (const { id } of needed) {
-        // a standby takes the files of its own clients, and the coordinator has them from it
-        if (!await content.has(id) && !((existing || client.via != null) && await payloads.ensure(id, client.via == null ? [] : [client.via]))) {
-          if (client.via == null) {
-            uploads.expect(id, client.peerId)
-          }
-
-          return { kind: 'need-payload', payload: id }
-        }
-
-        uploads.forget(id, client.peerId)
-      }
-
-      if (existing) {
-        const { on, leftOut } = await coordinator.locate(job, isOver)
-
-        return { kind: 'accepted', id: job.id, masters: on, existing, ...named(leftOut) }
-      }
-
-      const reply = await this.#relay.carryOut(message, client, async () => this.#accept(job, message.job, client), hops)
-
-      // the client comes back for it at once
-      if (reply.kind === 'accepted' && !masters.isCoordinator && client.via == null) {
-        await this.#find(job.id, client).catch(() => {})
-      }
-
-      return reply
-    } finally {
-      needed.forEach(({ id }) => { content.unpin(id, hold) })
-    }
-  }
-
-  /** A job that its client has sealed. `existing`: it was accepted before. Throws what is wrong with it. */
-  async #read (sealed: Uint8Array, client: Client): Promise<{ job: Job, existing: boolean }> {
-    const { jobs } = this.#components
-    const { payload: bytes, signer } = await open(sealed, JOB_DOMAIN)
-    const job = decodeJob(bytes)
-
-    if (signer !== client.peerId || job.client !== client.peerId) {
-      throw new MeshmarkError('refused', 'the job is not sealed by the client that submits it')
-    }
-
-    const known = await jobs.sealed(job.id)
-
-    if (known != null && !isSameJob(decodeJob((await open(known, JOB_DOMAIN)).payload), job)) {
-      throw new MeshmarkError('conflict', `job ${job.id} was submitted before with another content: leave out --id to make a new one`)
-    }
-
-    checkJob(job)
-
-    // of one that was being accepted when its coordinator died, parts may be missing here: the client still has them
-    return { job, existing: known != null && await jobs.isAccepted(job.id) }
-  }
-
-  /** As `#submit` and `#accept`, but for what they store. */
-  async #plan (sealed: Uint8Array, client: Client): Promise<SubmitReply> {
-    const { coordinator } = this.#components
-    const { job, existing } = await this.#read(sealed, client)
-    const payloads = plannedPayloads(job)
-
-    jobPayloads(job).forEach(validateManifest)
-
-    if (existing) {
-      return { kind: 'plan', plan: { tasks: 0, workers: [], payloads, ahead: 0, existing } }
-    }
-
-    this.#checkQuota(job)
-
-    return { kind: 'plan', plan: { ...coordinator.plan(job, client.peerId), payloads, existing } }
-  }
-
-  /** What is sent goes to the master that is asked. */
-  async #withContent (reply: SubmitReply): Promise<SubmitReply> {
-    if (reply.kind !== 'plan') {
-      return reply
-    }
-
-    const payloads = await Promise.all(reply.plan.payloads.map(async payload => ({ ...payload, isThere: await this.#components.content.has(payload.id) })))
-
-    return { ...reply, plan: { ...reply.plan, payloads } }
-  }
-
-  async #accept (job: Job, sealed: Uint8Array, client: Client): Promise<SubmitReply> {
-    this.#checkQuota(job)
-
-    const { on, leftOut } = await this.#components.coordinator.accept(job, sealed)
-
-    this.#components.log(`job ${job.id.slice(-8).toLowerCase()} accepted from ${client.name}`)
-
-    return { kind: 'accepted', id: job.id, masters: on, existing: false, ...named(leftOut) }
   }
 
   async #cancel (selector: string, client: Client): Promise<SubmitReply> {
@@ -485,36 +367,6 @@ export class SubmitHandler {
       : err
   }
 
-  async #inTurn<T> (client: string, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#turns.get(client) ?? Promise.resolve()).then(work)
-    const settled = turn.then(() => {}, () => {}).finally(() => {
-      if (this.#turns.get(client) === settled) {
-        this.#turns.delete(client)
-      }
-    })
-
-    this.#turns.set(client, settled)
-
-    return turn
-  }
-
-  #checkQuota (job: Job): void {
-    const { principalOf, coordinator } = this.#components
-    const open = [...coordinator.state.jobs.values()].filter(entry => principalOf(entry.job.client) === principalOf(job.client) && entry.finishedAtMs == null)
-
-    if (open.length >= QUOTA.openJobs) {
-      throw new MeshmarkError('quota', `${open.length} of your jobs are not finished, and ${QUOTA.openJobs} are allowed at once: wait, or cancel some (meshmark jobs)`)
-    }
-
-    for (const manifest of jobPayloads(job)) {
-      const bytes = payloadSize(manifest)
-
-      if (bytes > QUOTA.payloadBytes) {
-        throw new MeshmarkError('quota', `the payload has ${bytes} bytes, and ${QUOTA.payloadBytes} are allowed`)
-      }
-    }
-  }
-
   /** Resolves when every task has ended or its worker cannot be reached; returns the names of those. */
   async #cancelled (entry: JobEntry): Promise<string[]> {
     const { coordinator, watchers } = this.#components
@@ -559,17 +411,6 @@ function leaving (channel: Channel<SubmitRequest, SubmitReply>): AbortSignal {
   channel.receive().then(() => { gone.abort(new MeshmarkError('unreachable', 'the client has left')) }, err => { gone.abort(err) })
 
   return gone.signal
-}
-
-/** Where they are is not looked at. */
-function plannedPayloads ({ payload, data = [], variants }: Job): PlannedPayload[] {
-  const all = [...payload == null ? [] : [{ manifest: payload }], ...data.map(({ name, payload }) => ({ name, manifest: payload })), ...(variants?.choices ?? []).flatMap(({ path, payload }) => payload == null ? [] : [{ name: printable(path, 200), manifest: payload }])]
-
-  return all.map(({ manifest, ...rest }) => ({ ...rest, id: manifest.id, files: manifest.files.length, bytes: payloadSize(manifest), isThere: false }))
-}
-
-function named (leftOut: string[]): { leftOut?: string[] } {
-  return leftOut.length === 0 ? {} : { leftOut }
 }
 
 /** What is wrong with what was asked goes back in words; anything else is ours. */
