@@ -1,10 +1,10 @@
 /**
  * What does the page cost that somebody keeps open, and how soon is it there?
  *
- *   npm run bench -- dashboard [--workers 1000] [--jobs 10000] [--seconds 20] [--rounds 5]
+ *   npm run bench -- dashboard [--workers 1000] [--jobs 10000] [--changing 100] [--seconds 20] [--rounds 5]
  *
  * A real Chromium looks at the page that src/http serves, of a mesh in which
- * every worker changes once a second and one job in a hundred (the answers of
+ * every worker changes once a second, and so many jobs (the answers of
  * the mesh are made up, see lib/busy-master-process.js; routes, streams and the
  * page are the real ones). For each view: the CPU time of the process that
  * draws it, by the kernel's clock, in percent of a core, with what Chromium says
@@ -34,6 +34,7 @@ export async function bench (args, interruption) {
     options: {
       workers: { type: 'string', default: '1000' },
       jobs: { type: 'string', default: '10000' },
+      changing: { type: 'string', default: '100' },
       seconds: { type: 'string', default: '20' },
       rounds: { type: 'string', default: '5' }
     }
@@ -45,7 +46,7 @@ export async function bench (args, interruption) {
 
   const { chromium } = await import('playwright-core')
   const began = load()
-  const server = fork(join(import.meta.dirname, 'lib/busy-master-process.js'), [values.workers, values.jobs])
+  const server = fork(join(import.meta.dirname, 'lib/busy-master-process.js'), [values.workers, values.jobs, values.changing])
   const [url] = await once(server, 'message')
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [], handleSIGINT: false, handleSIGTERM: false })
 
@@ -59,7 +60,7 @@ export async function bench (args, interruption) {
     }
 
     const views = await watch(browser, url, Number(values.seconds))
-    const result = { bench: 'dashboard', machine: machine(), browser: browser.version(), load: [began, load()], workers: Number(values.workers), jobs: Number(values.jobs), bounds: BOUNDS, loads, views }
+    const result = { bench: 'dashboard', machine: machine(), browser: browser.version(), load: [began, load()], workers: Number(values.workers), jobs: Number(values.jobs), changing: Number(values.changing), bounds: BOUNDS, loads, views }
 
     process.stdout.write(`${render(result)}\n`)
     save('dashboard', result)
@@ -189,10 +190,10 @@ async function scrollFor ({ seconds, pixels }) {
   }
 }
 
-function render ({ machine: { cpu, cores }, browser, load, workers, jobs, loads, views }) {
+function render ({ machine: { cpu, cores }, browser, load, workers, jobs, changing, loads, views }) {
   const median = key => loads.map(load => load[key]).sort((a, b) => a - b)[Math.floor(loads.length / 2)]
 
-  return `${workers} workers that change every second, ${jobs} jobs · Chromium ${browser} · ${cores} × ${cpu} · load ${load.join(' to ')}
+  return `${workers} workers that change every second, ${jobs} jobs of which ${changing} change · Chromium ${browser} · ${cores} × ${cpu} · load ${load.join(' to ')}
 first view: ${(median('pageBytes') / 1e3).toFixed(1)} kB of the page, ${(median('meshBytes') / 1e3).toFixed(1)} kB of the mesh; drawn ${median('readyMs').toFixed(0)} ms after it was asked for (${loads.map(({ readyMs }) => readyMs.toFixed(0)).join(', ')})
 ${table([
     ['view', 'told per s', 'CPU of a core', 'tasks', 'script', 'style', 'layout', 'longest task', 'elements', 'heap'],

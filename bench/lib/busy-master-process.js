@@ -1,10 +1,9 @@
 /**
  * The HTTP interface and the page as a master serves them, with a mesh behind
- * it that changes all the time: every worker once a second, and one job in a
- * hundred. Only the answers of the mesh are made up; routes, sessions, streams
+ * it that changes all the time: every worker once a second, and so many jobs. Only the answers of the mesh are made up; routes, sessions, streams
  * and files are those of src/http.
  *
- *   node busy-master-process.js WORKERS JOBS
+ *   node busy-master-process.js WORKERS JOBS CHANGING
  *
  * Writes its address to its parent, and ends with it.
  */
@@ -14,7 +13,9 @@ import { pathToFileURL } from 'node:url'
 import { serve } from '@hono/node-server'
 
 const DIST = join(import.meta.dirname, '../../dist')
-const [workers, jobs] = process.argv.slice(2).map(Number)
+const [workers, jobs, changing] = process.argv.slice(2).map(Number)
+// those that have moved on, and those that did a second ago
+const every = Math.max(1, Math.round(2 * jobs / changing))
 const { createApp } = await import(pathToFileURL(join(DIST, 'http/app.js')).href)
 const { loadPage } = await import(pathToFileURL(join(DIST, 'http/page.js')).href)
 
@@ -55,7 +56,7 @@ function nodes () {
 function jobRow (number) {
   const tasks = 100
 
-  return { id: idOf(number), name: `nightly-${number}`, title: `./bench --size ${number} --mode fast`, kind: number % 2 === 0 ? 'run' : 'exec', state: number % 2 === 0 ? 'running' : 'queued', acceptedAt: beganMs - number * 1_000, tasks, ended: number % 100 === second() % 100 ? second() % tasks : 0, failed: 0, mine: true }
+  return { id: idOf(number), name: `nightly-${number}`, title: `./bench --size ${number} --mode fast`, kind: number % 2 === 0 ? 'run' : 'exec', state: number % 2 === 0 ? 'running' : 'queued', acceptedAt: beganMs - number * 1_000, tasks, ended: number % every === second() % every ? second() % tasks : 0, failed: 0, mine: true }
 }
 
 const client = {
