@@ -65,8 +65,10 @@ function Lines ({ answer, metric }: { answer: HistoryAnswer, metric: Metric }) {
   const [command, setCommand] = useState<string>()
   const [first, setFirst] = useState(0)
   const { aheadMs } = useStore(useApp().mesh)
-  const chosen = command ?? commands.at(-1)
+  const newest = answer.jobs.at(-1)?.id
+  const chosen = command ?? answer.lines.findLast(({ points }) => points.some(({ job }) => job === newest))?.command ?? commands.at(-1)
   const own = answer.lines.filter(line => line.command === chosen)
+  const count = new Set(own.flatMap(({ points }) => points.map(({ job }) => job))).size
   const shown = own.slice(first, first + MAX_TRACKS)
   const tracks = useRef<HistoryTrack[]>([])
 
@@ -99,7 +101,7 @@ function Lines ({ answer, metric }: { answer: HistoryAnswer, metric: Metric }) {
               </select>
             </label>
             )}
-        <span class='tools-count'>{answer.jobs.length} {answer.jobs.length === 1 ? 'job' : 'jobs'}</span>
+        <span class='tools-count'>{count === answer.jobs.length ? '' : `${count} of `}{answer.jobs.length} {answer.jobs.length === 1 ? 'job' : 'jobs'}</span>
       </div>
       <Chart
         label={`${METRIC_NAMES[metric]} of ${chosen ?? answer.name}, job after job`} fileName={`history-${answer.name.replaceAll(/[^\w.-]/g, '_')}`} data={key}
