@@ -1,39 +1,31 @@
 import { join } from 'node:path'
-import { ulid } from 'ulid'
-import { DATA_FILE } from '../../model/data.ts'
 import { isMeshmarkError, MeshmarkError, toError } from '../../model/errors.ts'
 import { payloadSize } from '../../model/payload.ts'
 import { loadOrCreateIdentity } from '../../node/identity.ts'
-import { meshIdOf, seal } from '../../node/membership.ts'
+import { meshIdOf } from '../../node/membership.ts'
 import { MeshNode } from '../../node/mesh-node.ts'
 import { validateManifest } from '../../node/payload/manifest.ts'
-import { packFiles } from '../../node/payload/pack.ts'
 import { sendPayload } from '../../node/payload/send.ts'
 import { admin } from '../../node/protocol/admin/index.ts'
-import { encodeJob, MAX_RUNS } from '../../node/protocol/model/index.ts'
 import { submit } from '../../node/protocol/submit/index.ts'
 import { request } from '../../node/request.ts'
 import { withDeadline } from '../../node/wait.ts'
 import { matches } from '../../store/digest.ts'
 import { dataRoot } from '../../store/folders.ts'
 import { findMesh } from '../find-mesh.ts'
-import { JOB_DOMAIN } from '../job-seal.ts'
 import { prepareRoleDir } from '../role-dir.ts'
 import { DigestCache } from './digest-cache.ts'
 import { ItemReplay } from './item-replay.ts'
 import { Failures, MeshLink, PATIENCE_MS } from './mesh-link.ts'
 import { Replay } from './replay.ts'
-import type { Asking, AttachItemsOptions, AttachOptions, Client, CollectedRecord, ConnectOptions, DraftFile, JobDraft, ProfileOptions, ProfilePage, ShownItems, Submitted } from './types.ts'
+import { type SealedJob, type Sealer, withSealed } from './sealed-draft.ts'
+import type { Asking, AttachItemsOptions, AttachOptions, Client, CollectedRecord, ConnectOptions, JobDraft, ProfileOptions, ProfilePage, ShownItems, Submitted } from './types.ts'
 import type { FoundMesh } from '../find-mesh.ts'
 import type { MemberPlace } from '../member.ts'
-import type { DataSet } from '../../model/data.ts'
 import type { JobPlan } from '../../model/job-plan.ts'
-import type { Plan } from '../../model/plan.ts'
 import type { Role } from '../../model/roles.ts'
-import type { Variant } from '../../model/variants.ts'
 import type { Watch } from './watch.ts'
 import type { Peer } from '../../node/mesh-node.ts'
-import type { PackedPayload } from '../../node/payload/pack.ts'
 import type { AdminReply, AdminRequest, HttpAccess, TokenRow } from '../../node/protocol/admin/messages.ts'
 import type { JobFilter, JobRow, JobView, NodeRow, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
 import type { PrivateKey } from '@libp2p/interface'
@@ -109,14 +101,6 @@ interface Following {
   lacksOutput: () => boolean
 }
 
-interface SealedJob {
-  id: string
-  sealed: Uint8Array
-  /** All that may be asked for. */
-  all: readonly PackedPayload[]
-  sets: readonly DataSet[]
-}
-
 interface Offer extends Omit<SealedJob, 'sets'> {
   /** Payloads that were asked for by any master. */
   sent: Set<string>
@@ -126,19 +110,17 @@ class MeshClient implements Client {
   readonly meshId: string
   readonly peerId: string
   readonly #node: MeshNode
-  readonly #identity: PrivateKey
+  readonly #sealer: Sealer
   readonly #link: MeshLink
-  readonly #digests?: DigestCache
   /** Jobs that a master has: one that does not know them has not heard of them yet. */
   readonly #accepted = new Set<string>()
 
   constructor (node: MeshNode, identity: PrivateKey, link: MeshLink, meshId: string, digests?: DigestCache) {
     this.#node = node
-    this.#identity = identity
     this.#link = link
     this.meshId = meshId
     this.peerId = node.peerId
-    this.#digests = digests
+    this.#sealer = { identity, peerId: node.peerId, digests }
   }
 
   get onWaiting (): () => void {
@@ -156,7 +138,7 @@ class MeshClient implements Client {
   }
 
   async submit (draft: JobDraft, options: SubmitOptions = {}): Promise<Submitted> {
-    return this.#withSealed(draft, async ({ id, sealed, all, sets }) => {
+    return withSealed(draft, this.#sealer, async ({ id, sealed, all, sets }) => {
       const sent = new Set<string>()
       // the very same bytes again when the answer is lost with its master: a job that was accepted is the same job then
       const accepted = await this.#link.persist(async (master, watch) => this.#offer(master, watch, { id, sealed, all, sent }, options), options.signal)
@@ -168,7 +150,7 @@ class MeshClient implements Client {
   }
 
   async plan (draft: JobDraft, { signal }: Asking = {}): Promise<JobPlan> {
-    return this.#withSealed(draft, async ({ sealed }) => this.#link.persist(
+    return withSealed(draft, this.#sealer, async ({ sealed }) => this.#link.persist(
       async (master, watch) => expect(await this.#question(master, { kind: 'plan', job: sealed }, ANSWER_TIMEOUT_MS, watch?.signal ?? signal), 'plan').plan, signal))
   }
 
@@ -438,50 +420,6 @@ class MeshClient implements Client {
     }
   }
 
-  /** The job as it is submitted; its files stay open as long as `use` takes. */
-  async #withSealed<T> (draft: JobDraft, use: (job: SealedJob) => Promise<T>): Promise<T> {
-    const { files, data = [], variants, ...rest } = draft
-    const all: PackedPayload[] = []
-    const pack = async (files: DraftFile[]): Promise<PackedPayload> => {
-      const packed = await packFiles(files, this.#digests)
-
-      all.push(packed)
-
-      return packed
-    }
-
-    try {
-      const id = draft.id ?? ulid()
-      const packed = files.length > 0 ? await pack(files) : undefined
-      const sets: DataSet[] = []
-
-      for (const { name, files, file } of data) {
-        sets.push({ name, payload: (await pack(files)).manifest, ...(file === true ? { file } : {}) })
-      }
-
-      const choices: Variant[] = []
-
-      for (const { file, ...choice } of variants?.choices ?? []) {
-        choices.push({ ...choice, payload: (await pack([{ ...file, path: DATA_FILE, executable: true }])).manifest })
-      }
-
-      const sealed = await seal(this.#identity, JOB_DOMAIN, encodeJob({
-        ...rest,
-        plan: boundPlan(rest.plan, rest.commands.length),
-        id,
-        client: this.peerId,
-        payload: packed?.manifest,
-        ...(sets.length === 0 ? {} : { data: sets }),
-        ...(variants == null ? {} : { variants: { program: variants.program, choices } }),
-        submittedAt: Date.now()
-      }))
-
-      return await use({ id, sealed, all, sets })
-    } finally {
-      await Promise.all(all.map(async packed => packed.close()))
-    }
-  }
-
   /** One submission to one master, with what it lacks of the payloads. */
   async #offer (master: Peer, watch: Watch | undefined, { id, sealed, all, sent }: Offer, { onUpload, signal }: SubmitOptions): Promise<Submitted> {
     let reply = await this.#question(master, { kind: 'submit', job: sealed }, SUBMIT_TIMEOUT_MS, watch?.signal ?? signal)
@@ -594,17 +532,6 @@ class MeshClient implements Client {
   #isUnheardOf (selector: string, err: unknown): boolean {
     return isMeshmarkError(err) && err.code === 'usage' && this.#accepted.has(selector)
   }
-}
-
-/** All runs of a job on one worker must fit one result. Throws `usage` for more; what was not asked for is cut down. */
-function boundPlan (plan: Plan, commands: number): Plan {
-  const most = Math.floor(MAX_RUNS / Math.max(commands, 1))
-
-  if (plan.kind === 'fixed' && plan.runs > most) {
-    throw new MeshmarkError('usage', `${plan.runs} runs of each of ${commands} commands are more than the ${MAX_RUNS} that one job may ask of a worker: ask for ${most}, or submit several jobs`)
-  }
-
-  return plan.kind === 'precision' && plan.maxRuns > most ? { ...plan, maxRuns: most, minRuns: Math.min(plan.minRuns, most) } : plan
 }
 
 function raiseRefusal (reply: SubmitReply): SubmitReply {
