@@ -18,6 +18,9 @@ import { SubmitWhere } from './submit-where.tsx'
 import type { JobInfo } from '../../library/events.ts'
 import type { Store } from '../state/store.ts'
 
+/** A complaint moves what is below it: a click that leaves a field must still meet what it was meant for. */
+const CLICK_MS = 250
+
 /** What every part of the form is given. */
 export interface PartProps {
   form: Form
@@ -126,7 +129,7 @@ function FormView ({ from, store, left }: { from?: string, store: Store<Form>, l
     }
   }
 
-  const part: PartProps = { form, change, errors, leave: field => { setTouched(new Set(touched).add(field)) } }
+  const part: PartProps = { form, change, errors, leave: field => { setTimeout(() => { setTouched(touched => new Set(touched).add(field)) }, CLICK_MS) } }
 
   return (
     <>
