@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Activities, changeOf, chosenChanges } from '../../src/dashboard/state/activity.ts'
-import { waitToDraw } from '../../src/dashboard/charts/pace.ts'
+import { waitToDraw } from '../../src/dashboard/state/pace.ts'
 import { namesOf } from '../../src/dashboard/state/names.ts'
 import { joinPlace, splitPlace } from '../../src/dashboard/state/place.ts'
 import { hrefOf, parseRoute } from '../../src/dashboard/state/route.ts'

@@ -1,6 +1,6 @@
 import { createContext } from 'preact'
 import { useContext, useEffect, useRef, useState } from 'preact/hooks'
-import { waitToDraw } from '../charts/pace.ts'
+import { waitToDraw } from '../state/pace.ts'
 import { Store } from '../state/store.ts'
 import type { App } from '../live/app.ts'
 

@@ -1,5 +1,5 @@
 /**
- * When a chart whose data change all the time is drawn again: at once when it
+ * When something that changes all the time is drawn again: at once when it
  * has been at rest, else when the pause is over. Pure.
  */
 export function waitToDraw (nowMs: number, drawnMs: number | undefined, pauseMs: number): number {
