@@ -229,6 +229,8 @@ export class Submission {
   #wait (trip: Trip, waiting: Waiting): void {
     const { value } = this.state
 
+    // what is waited for is no pace
+    trip.pace = new Pace()
     this.state.set(value.step === 'idle'
       // lost before anything was sent
       ? { step: 'uploading', sent: 0, total: sentFiles(trip.form).reduce((sum, { size }) => sum + size, 0), waiting, lost: [...trip.lost] }

@@ -16,7 +16,7 @@ export function SubmitData (props: PartProps) {
     if (chosen.length > 0) {
       const set = isFile ? await fileSet(chosen[0]!) : await folderSet(chosen)
 
-      change({ data: [...form.data, { ...set, name: freeName(set.name, form.data) }] })
+      change(({ data }) => ({ data: [...data, { ...set, name: freeName(set.name, data) }] }))
     }
   }
 

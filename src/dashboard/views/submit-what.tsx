@@ -105,13 +105,11 @@ function Files ({ form, change, error, limits }: { form: Form, change: PartProps
       return
     }
 
-    const isFirst = form.files.length === 0 && (form.commands[0] ?? '').trim() === ''
-
-    change({
+    change(form => ({
       // the same name again is the newer one
       files: [...form.files.filter(({ name }) => !files.some(file => file.name === name)), ...files],
-      ...(isFirst ? { commands: [`./${/^[\w.+-]+$/.test(first.name) ? first.name : `'${first.name.replaceAll("'", "'\\''")}'`}`, ...form.commands.slice(1)] } : {})
-    })
+      ...(form.files.length === 0 && (form.commands[0] ?? '').trim() === '' ? { commands: [`./${/^[\w.+-]+$/.test(first.name) ? first.name : `'${first.name.replaceAll("'", "'\\''")}'`}`, ...form.commands.slice(1)] } : {})
+    }))
   }
 
   return (

@@ -24,7 +24,8 @@ const CLICK_MS = 250
 /** What every part of the form is given. */
 export interface PartProps {
   form: Form
-  change: (some: Partial<Form>) => void
+  /** A function is given the form as it is by then: for what took a while, such as reading a file. */
+  change: (some: Partial<Form> | ((form: Form) => Partial<Form>)) => void
   /** Of fields that were left, or all once it was tried. */
   errors: ReadonlyMap<Field, string>
   leave: (field: Field) => void
@@ -98,9 +99,9 @@ function FormView ({ from, store, left }: { from?: string, store: Store<Form>, l
     }
   }, [focus])
 
-  const change = (some: Partial<Form>): void => {
+  const change: PartProps['change'] = some => {
     setRefusal(undefined)
-    store.update(form => ({ ...form, ...some }))
+    store.update(form => ({ ...form, ...typeof some === 'function' ? some(form) : some }))
   }
 
   const submit = async (): Promise<void> => {
