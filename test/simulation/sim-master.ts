@@ -156,9 +156,9 @@ export class MasterLife implements Node {
         this.#say(() => `${nameOf(worker)} answers ${reply.kind} to the recall of ${shortExecution(execution)}`)
         this.#dispatch({ kind: 'recall-answered', worker, execution, reply })
       },
-      onLost: (worker, executions, reason) => {
+      onLost: (worker, executions, reason, unsent) => {
         this.#say(() => `the slot stream to ${nameOf(worker)} is lost with ${executions.map(shortExecution).join() || 'nothing'}: ${reason}`)
-        this.#dispatch({ kind: 'stream-lost', worker, executions, reason })
+        this.#dispatch({ kind: 'stream-lost', worker, executions, unsent, reason })
       }
     })
 

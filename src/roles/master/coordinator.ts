@@ -110,7 +110,7 @@ export class Coordinator {
       onOutcomes: (worker, outcomes) => { dispatch({ kind: 'outcomes', worker, outcomes, nowMs: Date.now() }) },
       onReturned: (worker, executions, reason) => { dispatch({ kind: 'returned', worker, executions, reason, nowMs: Date.now() }) },
       onRecalled: (worker, execution, reply) => { dispatch({ kind: 'recall-answered', worker, execution, reply, nowMs: Date.now() }) },
-      onLost: (worker, executions, reason) => { dispatch({ kind: 'stream-lost', worker, executions, reason, nowMs: Date.now() }) }
+      onLost: (worker, executions, reason, unsent) => { dispatch({ kind: 'stream-lost', worker, executions, unsent, reason, nowMs: Date.now() }) }
     })
     this.#starts = new Starts({ node, jobs, slots: this.#slots, masters, job: id => this.state.jobs.get(id)?.job, dispatch, log })
     this.#transfers = new Transfers({

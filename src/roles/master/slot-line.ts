@@ -38,6 +38,7 @@ export class SlotLine {
   #turn: Promise<unknown>
   #channel?: Channel<SlotReply, SlotRequest>
   #over?: Error
+  #wasOpen = false
 
   constructor (components: SlotLineComponents) {
     this.worker = components.worker
@@ -46,9 +47,15 @@ export class SlotLine {
     this.#turn = Promise.resolve().then(async () => {
       const channel = await components.open(components.worker)
 
+      this.#wasOpen = true
       this.#listen(channel).catch(err => { this.end(toError(err)) })
     })
     this.#turn.catch(err => { this.end(toError(err)) })
+  }
+
+  /** Until then nothing has been said, whatever was asked for. */
+  get wasOpen (): boolean {
+    return this.#wasOpen
   }
 
   /**

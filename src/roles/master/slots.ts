@@ -28,8 +28,8 @@ export interface SlotsComponents {
   onOutcomes: (worker: string, outcomes: Array<{ execution: string, outcome: StartOutcome }>) => void
   onReturned: (worker: string, executions: string[], reason: string) => void
   onRecalled: (worker: string, execution: string, reply: OneAnswer) => void
-  /** Nothing is known of what was said of these, and what was reserved is reserved no more. */
-  onLost: (worker: string, executions: string[], reason: string) => void
+  /** Nothing is known of what was said of these, and what was reserved is reserved no more; `unsent` are those of them whose START has certainly not been said. */
+  onLost: (worker: string, executions: string[], reason: string, unsent: string[]) => void
 }
 
 /** What START says of the job. */
@@ -59,8 +59,8 @@ interface Reservation {
 export class Slots {
   readonly #components: SlotsComponents
   readonly #lines = new Map<string, SlotLine>()
-  /** What a worker was asked or told to start, without an answer that ended it. */
-  readonly #said = new Map<SlotLine, Set<string>>()
+  /** What a worker was asked, or is to start without having been asked, without an answer that ended it. */
+  readonly #said = new Map<SlotLine, Map<string, 'asked' | 'start'>>()
   readonly #reservations = new Map<string, Reservation>()
   readonly #intents = new Map<string, Intent>()
   readonly #after: After
@@ -83,7 +83,7 @@ export class Slots {
     // asked again before the answer to the first time came: only the last one counts
     this.#release(execution)
     this.#reservations.set(execution, reservation)
-    this.#say(line, [execution])
+    this.#say(line, [execution], 'asked')
 
     const reply = await this.#request(line, { kind: 'available', claim: this.#components.claim(), execution, measured, ...(payloads.length === 0 ? {} : { payloads }) })
 
@@ -127,7 +127,7 @@ export class Slots {
     const intent = { worker, executions: new Set(executions), reserved }
 
     if (!reserved) {
-      this.#say(this.#line(worker), executions)
+      this.#say(this.#line(worker), executions, 'start')
     }
 
     executions.forEach(execution => { this.#intents.set(execution, intent) })
@@ -192,7 +192,7 @@ export class Slots {
   async recall (worker: string, execution: string): Promise<void> {
     const line = this.#line(worker)
 
-    this.#say(line, [execution])
+    this.#say(line, [execution], 'asked')
 
     const reply = await this.#request(line, { kind: 'rollback', claim: this.#components.claim(), execution })
 
@@ -222,7 +222,7 @@ export class Slots {
   }
 
   async #start (line: SlotLine, executions: string[], job: StartedJob, reserved: boolean, instant?: Instant): Promise<void> {
-    this.#say(line, executions)
+    this.#say(line, executions, reserved ? 'asked' : 'start')
 
     let reply: SlotAnswer | undefined
 
@@ -256,7 +256,7 @@ export class Slots {
         this.#components.onOutcomes(line.worker, executions.map((execution, at) => ({ execution, outcome: outcomes[at]! })).filter(({ execution }) => wanted.includes(execution)))
       } else {
         // nobody knows which are which
-        this.#components.onLost(line.worker, wanted, `the worker has answered for ${outcomes.length} of ${executions.length} executions`)
+        this.#components.onLost(line.worker, wanted, `the worker has answered for ${outcomes.length} of ${executions.length} executions`, [])
       }
     } else {
       wanted.forEach(execution => { this.#tell(line.worker, execution, reply, reply.kind !== 'ready') })
@@ -290,13 +290,16 @@ export class Slots {
     })
 
     this.#lines.set(worker, line)
-    this.#said.set(line, new Set())
+    this.#said.set(line, new Map())
 
     return line
   }
 
   #onEnd (line: SlotLine, { message }: Error): void {
-    const executions = [...this.#said.get(line) ?? []]
+    const said = this.#said.get(line) ?? new Map<string, 'asked' | 'start'>()
+    const executions = [...said.keys()]
+    // of one that was only asked an earlier START may have been lost
+    const unsent = executions.filter(execution => said.get(execution) === 'start' && (!line.wasOpen || this.#intents.has(execution)))
     const wasInUse = this.#said.delete(line)
 
     executions.forEach(execution => { this.#void(execution) })
@@ -310,7 +313,7 @@ export class Slots {
     }
 
     if (wasInUse && !this.#stopped) {
-      this.#components.onLost(line.worker, executions, message)
+      this.#components.onLost(line.worker, executions, message, unsent)
     }
   }
 
@@ -349,12 +352,12 @@ export class Slots {
     if (makesSense && isOne(reply) && SAYS_SOMETHING.has(reply.kind)) {
       this.#components.onAnswer(worker, execution, reply)
     } else {
-      this.#components.onLost(worker, [execution], `the worker has answered ${reply.kind}, which is no answer to that`)
+      this.#components.onLost(worker, [execution], `the worker has answered ${reply.kind}, which is no answer to that`, [])
     }
   }
 
-  #say (line: SlotLine, executions: string[]): void {
-    executions.forEach(execution => this.#said.get(line)?.add(execution))
+  #say (line: SlotLine, executions: string[], what: 'asked' | 'start'): void {
+    executions.forEach(execution => this.#said.get(line)?.set(execution, what))
   }
 
   /** Those of which nothing was heard so far, as that their line has ended. */

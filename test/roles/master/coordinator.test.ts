@@ -139,6 +139,17 @@ describe('a job for anybody', () => {
     expect(play.state.jobs.get(job.id)!.tasks.get('any')).toMatchObject({ state: 'starting', worker: '12D3a' })
   })
 
+  it('whose START was never said goes elsewhere', () => {
+    const play = Play.with('a', 'b')
+    const job = exampleJob(1)
+    play.accept(job)
+    play.ready(job, 'any', '12D3a')
+    const execution = play.execution(job, 'any', '12D3a')
+    expect(asked(play.step({ kind: 'stream-lost', worker: '12D3a', executions: [execution], unsent: [execution], reason: 'not to be reached' }))).toMatchObject([{ worker: '12D3b' }])
+    play.ready(job, 'any', '12D3b')
+    expect(play.state.jobs.get(job.id)!.tasks.get('any')).toMatchObject({ state: 'starting', worker: '12D3b' })
+  })
+
   it('keeps the first result, and never another worker\'s', () => {
     const play = Play.with('a', 'b')
     const job = exampleJob(1)

@@ -263,7 +263,7 @@ export function onStreamLost (state: CoordinatorState, event: EventOf<'stream-lo
 
     if (found == null) {
       disengage(state, id, execution)
-    } else if (isAtWorker(found.task, id)) {
+    } else if (isAtWorker(found.task, id) && event.unsent?.includes(execution) !== true) {
       // After START nobody here can know whether it began: it is asked again.
       doubt(state, found.task, id, execution)
     } else {

@@ -174,8 +174,8 @@ export type CoordinatorEvent =
   | { kind: 'returned', worker: string, executions: string[], reason: string, nowMs: number }
   /** The answer to a recall. */
   | { kind: 'recall-answered', worker: string, execution: string, reply: OneAnswer, nowMs: number }
-  /** The slot stream broke, or nothing came in time: what was said of these is not known, and reservations are void. */
-  | { kind: 'stream-lost', worker: string, executions: string[], reason: string, nowMs: number }
+  /** The slot stream broke, or nothing came in time: what was said of these is not known, and reservations are void. `unsent`: of these, START has certainly not been said. */
+  | { kind: 'stream-lost', worker: string, executions: string[], unsent?: string[], reason: string, nowMs: number }
   | { kind: 'payload-sent', execution: string, nowMs: number }
   /** `refused`: the worker said no in words, and would again. `isGone`: all masters that there are lack it. */
   | { kind: 'payload-failed', execution: string, reason: string, refused: boolean, isGone?: boolean, nowMs: number }
