@@ -132,7 +132,7 @@ describe('a baseline', () => {
   })
   it('is the old one or the new one whole, whenever a process is killed that replaces it', async () => {
     const script = `
-      import { stageBaseline } from ${JSON.stringify(join(dirname(MAIN), 'cli/baselines.js'))}
+      import { stageBaseline } from ${JSON.stringify(join(dirname(MAIN), 'cli/baselines/baselines.js'))}
       for (let i = 0; ; i++) {
         const staged = await stageBaseline([{ source: Buffer.from('echo ' + i), path: 'prog.sh' }])
         await staged.commit({ name: 'killed', savedAt: i, job: '01JD4QJ9K3V5W7X9Z1Q7X2M9KA', command: { argv: ['./prog.sh'], program: { kind: 'payload', path: 'prog.sh' } }, env: {}, results: [] })
