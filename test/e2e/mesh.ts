@@ -25,6 +25,9 @@ export type StartedCommand = ChildProcessWithoutNullStreams & {
 }
 
 /** A real master or worker in a process of its own. */
+/** No command of a test takes longer on a machine that is not overloaded. */
+const PATIENCE_MS = 60_000
+
 export class NodeProcess {
   readonly lines: string[] = []
   readonly ready: Promise<{ name: string, meshId?: string, addresses: string[], http?: string }>
@@ -196,7 +199,12 @@ export class TestMesh {
     child.stderr.on('data', data => { stderr.push(data) })
     child.stdin.end(input)
 
+    // the output of a test that fails says what it waited for
+    const patience = setTimeout(() => {
+      console.error(`${child.spawnargs.slice(2).join(' ')} goes on after ${PATIENCE_MS / 1_000} s: ${Buffer.concat(stderr).toString()}\n${this.nodes.map(node => `${node.pid}:\n${node.lines.slice(-20).join('\n')}`).join('\n')}`)
+    }, PATIENCE_MS)
     const { code, signal } = await child.closed
+    clearTimeout(patience)
     const bytes = Buffer.concat(stdout)
 
     return { code, signal, bytes, stdout: bytes.toString(), stderr: Buffer.concat(stderr).toString() }

@@ -23,6 +23,13 @@ describe('a master, two workers and a client, as processes', () => {
     return path
   }
 
+  it('answer the first commands of a machine, which come all at once', async () => {
+    const outcomes = await Promise.all(Array.from({ length: 8 }, async () => mesh.run(['nodes'])))
+
+    expect(outcomes.map(({ stderr }) => stderr)).toEqual(outcomes.map(() => ''))
+    expect(outcomes.map(({ code }) => code)).toEqual(outcomes.map(() => 0))
+  })
+
   it('measure a script on both and print a row for each', async () => {
     await script('count.sh', '#!/bin/sh\ni=0; while [ $i -lt 2000 ]; do i=$((i+1)); done; echo $i $1\n')
     const { code, stdout, stderr } = await mesh.run(['run', '--runs', '6', './count.sh', 'x'])
