@@ -24,10 +24,10 @@ export type StartedCommand = ChildProcessWithoutNullStreams & {
   closed: Promise<{ code: number | null, signal: NodeJS.Signals | null }>
 }
 
-/** A real master or worker in a process of its own. */
 /** No command of a test takes longer on a machine that is not overloaded. */
 const PATIENCE_MS = 60_000
 
+/** A real master or worker in a process of its own. */
 export class NodeProcess {
   readonly lines: string[] = []
   readonly ready: Promise<{ name: string, meshId?: string, addresses: string[], http?: string }>
