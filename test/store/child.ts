@@ -9,27 +9,30 @@ import { afterAll, afterEach, beforeEach } from 'vitest'
 import type { ChildProcess } from 'node:child_process'
 
 const ROOT = resolve(import.meta.dirname, '../..')
-const built = mkdtempSync(join(tmpdir(), 'meshmark-child-'))
-// a child may run as another user
-chmodSync(built, 0o755)
-
+let built: string | undefined
 const bundles = new Map<string, string>()
 const children = new Set<ChildProcess>()
 
-afterAll(() => { rmSync(built, { recursive: true, force: true }) })
-
-afterEach(async () => {
-  for (const child of children) {
-    await kill(child)
-  }
-})
-
-/** A folder for each test of the file, removed after it. */
+/** A folder for each test of the file, removed after it, as are the children that it has started: what is said here once for a module holds for one file only, where several share it. */
 export function useTemporaryDir (): () => string {
   let dir = ''
 
   beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'meshmark-test-')) })
-  afterEach(() => { rmSync(dir, { recursive: true, force: true }) })
+  afterEach(async () => {
+    for (const child of children) {
+      await kill(child)
+    }
+
+    rmSync(dir, { recursive: true, force: true })
+  })
+  afterAll(() => {
+    bundles.clear()
+
+    if (built != null) {
+      rmSync(built, { recursive: true, force: true })
+      built = undefined
+    }
+  })
 
   return () => dir
 }
@@ -90,6 +93,12 @@ function bundle (imports: string, body: string): string {
   let file = bundles.get(source)
 
   if (file == null) {
+    if (built == null) {
+      built = mkdtempSync(join(tmpdir(), 'meshmark-child-'))
+      // a child may run as another user
+      chmodSync(built, 0o755)
+    }
+
     file = join(built, `child-${bundles.size}.cjs`)
     bundles.set(source, file)
     buildSync({
