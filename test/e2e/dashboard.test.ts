@@ -282,6 +282,8 @@ describe.skipIf(CHROMIUM == null)(`the dashboard in Chromium${NO_CHROMIUM}`, () 
     await choose('Compare')
     await keys.tabTo('This')
     await keys.press('ArrowDown')
+    // the choice is an address first, and then a view
+    await page.locator('.compare-place').nth(1).waitFor()
     await keys.tabTo('with')
     await keys.press('End')
     await page.getByText('no verdict').first().waitFor()
