@@ -2,25 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { meaningOf, missingRequirements, REQUIREMENTS } from '../../src/model/requirements.ts'
 import { sandbox } from '../node/protocol/arbitraries.ts'
+import { FULL_SANDBOX } from './sandbox-facts.ts'
 import type { SandboxFacts } from '../../src/model/machine.ts'
-
-const FULL: SandboxFacts = {
-  builder: 'bubblewrap',
-  builderVersion: '0.8.0',
-  namespaces: ['user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'],
-  filterHash: '0'.repeat(64),
-  uidMode: 'two-uids',
-  cgroup: 'v1',
-  methods: { cpu: 'cgroup-v1', memory: 'cgroup-v1-peak', processes: 'cgroup-v1' },
-  proc: true,
-  kernel: '6.1.0',
-  canaries: {},
-  caveats: []
-}
 
 describe('what a job requires of a sandbox', () => {
   it('is there when the sandbox has everything', () => {
-    expect(missingRequirements(FULL, REQUIREMENTS)).toEqual([])
+    expect(missingRequirements(FULL_SANDBOX, REQUIREMENTS)).toEqual([])
   })
 
   it.each<[Partial<SandboxFacts>, string[]]>([
@@ -28,16 +15,16 @@ describe('what a job requires of a sandbox', () => {
     [{ builder: 'unshare' }, ['bubblewrap']],
     [{ proc: false }, ['proc']],
     [{ caveats: ['swap is on'] }, ['no-caveats']],
-    [{ methods: { ...FULL.methods, cpu: 'rusage' } }, ['cgroup', 'cgroup-cpu']],
-    [{ methods: { ...FULL.methods, memory: 'adopted-maxrss' } }, ['cgroup', 'cgroup-memory']],
-    [{ methods: { ...FULL.methods, processes: 'rlimit' } }, ['cgroup-processes']],
+    [{ methods: { ...FULL_SANDBOX.methods, cpu: 'rusage' } }, ['cgroup', 'cgroup-cpu']],
+    [{ methods: { ...FULL_SANDBOX.methods, memory: 'adopted-maxrss' }, bounds: undefined }, ['cgroup', 'cgroup-memory']],
+    [{ methods: { ...FULL_SANDBOX.methods, processes: 'rlimit' }, bounds: undefined }, ['cgroup-processes']],
     [{ bounds: { memory: false, processes: false } }, ['cgroup', 'cgroup-memory', 'cgroup-processes']]
   ])('is missing where the sandbox says %j', (change, missing) => {
-    expect(missingRequirements({ ...FULL, ...change }, REQUIREMENTS)).toEqual(missing)
+    expect(missingRequirements({ ...FULL_SANDBOX, ...change }, REQUIREMENTS)).toEqual(missing)
   })
 
   it('is there when a cgroup bounds what it does not bill', () => {
-    expect(missingRequirements({ ...FULL, methods: { ...FULL.methods, memory: 'adopted-maxrss' }, bounds: { memory: true, processes: true } }, ['cgroup', 'cgroup-memory'])).toEqual([])
+    expect(missingRequirements({ ...FULL_SANDBOX, methods: { ...FULL_SANDBOX.methods, memory: 'adopted-maxrss' }, bounds: { memory: true, processes: true } }, ['cgroup', 'cgroup-memory'])).toEqual([])
   })
 
   it('is missing altogether where there is no sandbox', () => {

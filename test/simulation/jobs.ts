@@ -1,24 +1,11 @@
 import { peerIdOf } from './ids.ts'
+import { LEAST_SANDBOX } from '../model/sandbox-facts.ts'
 import type { World } from './world.ts'
 import type { Job } from '../../src/model/job.ts'
-import type { SandboxFacts, WorkerInfo } from '../../src/model/machine.ts'
+import type { WorkerInfo } from '../../src/model/machine.ts'
 import type { JobMap } from '../../src/model/map.ts'
 import type { Placement } from '../../src/model/placement.ts'
 import type { RestartRule } from '../../src/model/restart.ts'
-
-const SHARED: SandboxFacts = {
-  builder: 'bubblewrap',
-  builderVersion: '0.8.0',
-  namespaces: [],
-  filterHash: '',
-  uidMode: 'shared',
-  cgroup: 'none',
-  methods: { cpu: 'rusage', memory: 'adopted-maxrss', processes: 'rlimit' },
-  proc: true,
-  kernel: '6',
-  canaries: {},
-  caveats: []
-}
 
 /** Some workers offer more protection, some allow less. */
 export function workerInfo (peerId: string, name: string, number: number): WorkerInfo {
@@ -26,7 +13,7 @@ export function workerInfo (peerId: string, name: string, number: number): Worke
     peerId,
     name,
     labels: {},
-    sandbox: number % 2 === 0 ? SHARED : { ...SHARED, uidMode: 'two-uids' },
+    sandbox: number % 2 === 0 ? LEAST_SANDBOX : { ...LEAST_SANDBOX, uidMode: 'two-uids' },
     ...(number % 4 === 1 ? { slots: 2 } : {}),
     ...(number % 3 === 2 ? { ceilings: { memoryBytes: 2 ** 30 } } : {}),
     resources: { machineId: `m${number}`, platform: 'linux', arch: 'x64', cpuModel: 'cpu', cores: 2, memoryBytes: 2 ** 30, kernel: '6', os: 'os', nodeVersion: '20' }

@@ -39,21 +39,9 @@ export function mapProgress (state: MapState, stream: Output, quiet: boolean): M
 
 function movingTable (state: MapState, stream: Output): MapProgress {
   const startedMs = performance.now()
-  let text = ''
+  const lines = movingLines(stream, (width, height) => state.workers.size === 0 ? undefined : mapLines(state, performance.now(), performance.now() - startedMs, width, height))
 
-  const { draw, note, stop } = movingLines(stream, (width, height) => state.workers.size === 0
-    ? (text === '' ? [] : [text])
-    : mapLines(state, performance.now(), performance.now() - startedMs, width, height))
-
-  return {
-    changed: () => {},
-    say: line => {
-      text = line
-      draw()
-    },
-    note,
-    stop
-  }
+  return { ...lines, changed: () => {} }
 }
 
 function plainLines (stream: Output): MapProgress {

@@ -6,8 +6,8 @@ const REDRAW_MS = 250
 
 /** Lines at the foot of a terminal that are drawn again in their place, with what stays written above them. */
 export interface MovingLines {
-  /** Now, and not only at the next turn of the clock. */
-  draw: () => void
+  /** One line, for as long as there are no others. */
+  say: (text: string) => void
   /** A line that stays. */
   note: (text: string) => void
   /** Removes what moves; call it before anything else is written. */
@@ -15,10 +15,12 @@ export interface MovingLines {
 }
 
 /**
- * Draws `lines` four times a second until it is stopped. It is given the room there is, in columns and lines; of more
- * lines the last ones are shown, because the last one sums up, and wider ones are cut.
+ * Draws `lines` four times a second until it is stopped. It is given the room there is, in columns and lines, and returns
+ * undefined while nothing is known; of more lines the last ones are shown, because the last one sums up, and wider ones
+ * are cut.
  */
-export function movingLines (stream: Output, lines: (width: number, height: number) => readonly string[]): MovingLines {
+export function movingLines (stream: Output, lines: (width: number, height: number) => readonly string[] | undefined): MovingLines {
+  let said: string[] = []
   let drawn = 0
   let stopped = false
 
@@ -30,7 +32,7 @@ export function movingLines (stream: Output, lines: (width: number, height: numb
 
     // What wraps, or does not fit above the last line, could not be erased. Some terminals do not tell their size and say 0.
     const [width, height] = [(stream.columns || 80) - 1, Math.max(1, (stream.rows || 24) - 1)]
-    const shown = lines(width, height).slice(-height)
+    const shown = (lines(width, height) ?? said).slice(-height)
 
     stream.write(erase() + shown.map(line => `${cut(line, width)}\n`).join(''))
     drawn = shown.length
@@ -38,7 +40,10 @@ export function movingLines (stream: Output, lines: (width: number, height: numb
   const timer = setInterval(draw, REDRAW_MS).unref()
 
   return {
-    draw,
+    say: text => {
+      said = text === '' ? [] : [text]
+      draw()
+    },
     note: line => {
       stream.write(`${erase()}${line}\n`)
       drawn = 0

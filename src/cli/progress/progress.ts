@@ -29,21 +29,14 @@ export function showProgress (context: Context): Progress {
 function movingProgress (stream: Output): Progress {
   const startedAt = Date.now()
   let state: ProgressState | undefined
-  let text = ''
-
-  const { draw, note, stop } = movingLines(stream, () => state == null ? (text === '' ? [] : [text]) : progressLines(state, Date.now() - startedAt))
+  const lines = movingLines(stream, () => state == null ? undefined : progressLines(state, Date.now() - startedAt))
 
   return {
+    ...lines,
     take: event => {
       state ??= startProgress('')
       advance(state, event)
-    },
-    say: line => {
-      text = line
-      draw()
-    },
-    note,
-    stop
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { ApiError, problemOf } from './error.ts'
 import { initialLink, reduceLink, waitMs, type LinkEvent, type LinkState } from './link-state.ts'
+import { pause } from './pause.ts'
 import { SseParser, type SseMessage } from './sse.ts'
 import { transfer, type TransferOptions } from './transfer.ts'
 
@@ -319,20 +320,4 @@ async function errorOf (response: Response): Promise<ApiError> {
 
 function hostOf (base: string): string {
   return new URL(base).host
-}
-
-async function pause (ms: number, signal: AbortSignal): Promise<void> {
-  if (ms > 0 && !signal.aborted) {
-    await new Promise<void>(resolve => {
-      const timer = setTimeout(done, ms)
-
-      function done (): void {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-
-      signal.addEventListener('abort', done)
-    })
-  }
 }

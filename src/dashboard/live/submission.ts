@@ -1,5 +1,6 @@
 import { ulid } from 'ulid'
 import { ApiError } from '../api/error.ts'
+import { pause } from '../api/pause.ts'
 import { uploadFile, type Uploaded } from '../api/upload.ts'
 import { Store } from '../state/store.ts'
 import { bodyOf } from '../submit/body.ts'
@@ -281,20 +282,6 @@ async function readable (blob: Blob): Promise<boolean> {
 /** Files that are chosen do not outlive the page: whoever closes it is asked. */
 function keepOpen (event: Event): void {
   event.preventDefault()
-}
-
-async function pause (ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>(resolve => {
-    const timer = setTimeout(done, ms)
-
-    function done (): void {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-
-    signal.addEventListener('abort', done)
-  })
 }
 
 /** What belongs to one sign-in: forms by the job that they were filled from, so that none is lost by leaving the view. */

@@ -44,7 +44,7 @@ function badVariant (variants: Job['variants'], payload: Job['payload']): string
   const bad = own.find(choice => choice.payload?.files.length !== 1)
 
   if (bad != null) {
-    return `the variant '${bad.path}' has ${bad.payload?.files.length} files, and one is needed: send each worker the program alone`
+    return `the variant '${bad.path}' has ${bad.payload?.files.length} files, and a variant is one: send what else it needs with the job`
   }
 
   return own.length > 0 && payload?.files.some(({ path }) => path === variants?.program) === true

@@ -12,27 +12,21 @@ import { jobFilter } from './job-filter.ts'
 import { Relay } from './relay.ts'
 import { Submissions } from './submissions.ts'
 import { filteredJob, isCounted, itemEnd, itemsJobView, jobRow, jobView, masterRow, startSkew, workerRow } from './views.ts'
-import type { Archive } from './archive.ts'
 import type { CollectedFiles } from './collected-files.ts'
-import type { Coordinator } from './coordinator.ts'
 import type { JobEntry, TaskEntry } from './coordinator/state.ts'
 import type { Asker, Findable } from './find-job.ts'
-import type { JobStore } from './job-store.ts'
-import type { Masters } from './masters.ts'
 import type { MissingOutput } from './missing-output.ts'
 import type { Outputs } from './outputs.ts'
 import type { Pages } from './pages.ts'
-import type { Payloads } from './payloads.ts'
 import type { Recorder } from './recorder.ts'
 import type { Client } from './relay.ts'
-import type { Uploads } from './uploads.ts'
+import type { SubmissionComponents } from './submissions.ts'
 import type { Watchers } from './watchers.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
 import type { Channel } from '../../node/protocol/protocol.ts'
 import type { AskReply, AskRequest } from '../../node/protocol/masters/messages.ts'
 import type { JobRow, JobView, NodeRow, SubmitReply, SubmitRequest } from '../../node/protocol/submit/messages.ts'
-import type { ContentStore } from '../../store/content.ts'
 
 /** A cancel is answered after this at the latest, with the names of the workers that have not confirmed. */
 const CANCEL_PATIENCE_MS = 20_000
@@ -44,25 +38,15 @@ const ARRIVAL_CHECK_MS = 50
 /** Items of one message of `show`. */
 const ITEMS_PAGE = 256
 
-export interface SubmitComponents {
+export interface SubmitComponents extends Omit<SubmissionComponents, 'relay' | 'awaitJob'> {
   node: MeshNode
   version: string
-  coordinator: Coordinator
-  archive: Archive
   pages: Pages
-  /** Whose jobs those of a peer are: its own, or of the client for which it stands. */
-  principalOf: (peerId: string) => string
-  masters: Masters
-  jobs: JobStore
-  content: ContentStore
-  uploads: Uploads
-  payloads: Payloads
   outputs: Outputs
   files: CollectedFiles
   missingOutput: MissingOutput
   watchers: Watchers
   recorder: Pick<Recorder, 'answer'>
-  log: (line: string) => void
 }
 
 /** Made once: a comparison that makes its own costs as much as a hundred of this one's. */

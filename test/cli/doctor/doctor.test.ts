@@ -2,34 +2,21 @@ import { describe, expect, it } from 'vitest'
 import { factChecks } from '../../../src/cli/doctor/facts.ts'
 import { kernelCheck } from '../../../src/cli/doctor/kernel.ts'
 import { sandboxWords } from '../../../src/report/sandbox-words.ts'
+import { FULL_SANDBOX } from '../../model/sandbox-facts.ts'
 import type { Surroundings } from '../../../src/cli/doctor/facts.ts'
 import type { Check } from '../../../src/cli/doctor/system.ts'
 import type { SandboxFacts } from '../../../src/model/machine.ts'
 
-const FULL: SandboxFacts = {
-  builder: 'bubblewrap',
-  builderVersion: '0.8.0',
-  namespaces: ['user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'],
-  filterHash: 'ab'.repeat(32),
-  uidMode: 'two-uids',
-  cgroup: 'v2',
-  methods: { cpu: 'cgroup-v2', memory: 'cgroup-v2-peak', processes: 'cgroup-v2' },
-  bounds: { memory: true, processes: true },
-  proc: true,
-  kernel: '6.12.0',
-  canaries: { network: 'ENETUNREACH', 'become root': 'EPERM' },
-  caveats: []
-}
 const BARE: Partial<SandboxFacts> = { cgroup: 'none', methods: { cpu: 'rusage', memory: 'adopted-maxrss', processes: 'rlimit' }, bounds: undefined }
 const HERE: Surroundings = { root: false, user: 'ann', systemd: true, uidmap: true }
 
 function checks (change: Partial<SandboxFacts>, here: Partial<Surroundings> = {}): Record<string, Check> {
-  return Object.fromEntries(factChecks({ ...FULL, ...change }, { ...HERE, ...here }).map(check => [check.name, check]))
+  return Object.fromEntries(factChecks({ ...FULL_SANDBOX, ...change }, { ...HERE, ...here }).map(check => [check.name, check]))
 }
 
 describe('doctor says of a sandbox', () => {
   it('PASS to each protection of a full one, canaries one by one, and nothing to mend', () => {
-    const all = factChecks(FULL, HERE)
+    const all = factChecks(FULL_SANDBOX, HERE)
 
     expect(all.map(({ name }) => name)).toEqual(['sandbox', 'namespaces', 'system calls', 'proc', 'cgroup: CPU time', 'cgroup: memory', 'cgroup: processes', 'second uid', 'canary: network', 'canary: become root'])
     expect(all.filter(({ verdict, mend }) => verdict !== 'PASS' || mend != null)).toEqual([])
@@ -42,7 +29,7 @@ describe('doctor says of a sandbox', () => {
     ['no cgroup under systemd', BARE, {}, 'cgroup: CPU time', /^start it .*systemd-run --user --scope -p Delegate=yes meshmark worker$/],
     ['no cgroup without systemd', BARE, { systemd: false }, 'cgroup: memory', /as root/],
     ['no cgroup for root', BARE, { root: true }, 'cgroup: memory', /mount -o remount,rw \/sys\/fs\/cgroup/],
-    ['no peak of memory', { methods: { ...FULL.methods, memory: 'adopted-maxrss' } }, {}, 'cgroup: memory', /newer kernel/],
+    ['no peak of memory', { methods: { ...FULL_SANDBOX.methods, memory: 'adopted-maxrss' } }, {}, 'cgroup: memory', /newer kernel/],
     ['processes counted by user', { ...BARE, kernel: '5.10.0-8-amd64' }, {}, 'cgroup: processes', /systemd-run/],
     ['one uid, for want of numbers', { uidMode: 'shared' }, {}, 'second uid', /^sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ann$/],
     ['one uid, for want of the program', { uidMode: 'shared' }, { uidmap: false }, 'second uid', /^sudo apt-get install uidmap && sudo usermod/]
@@ -93,7 +80,7 @@ describe('the list of nodes says of a sandbox', () => {
     ['unshare, no /proc', { builder: 'unshare', proc: false }],
     ['caveats', { caveats: ['swap is on'] }]
   ])('%s', (words, change) => {
-    expect(sandboxWords({ ...FULL, ...change })).toBe(words)
+    expect(sandboxWords({ ...FULL_SANDBOX, ...change })).toBe(words)
   })
 
   it('refused, where there is none', () => {

@@ -1,28 +1,14 @@
 import { around, finished, LAB } from '../fixtures.ts'
 import { compared, times } from '../comparison-fixtures.ts'
+import { FULL_SANDBOX } from '../../model/sandbox-facts.ts'
 import type { FinishedJob } from '../../../src/model/finished.ts'
-import type { SandboxFacts } from '../../../src/model/machine.ts'
 
 /** Everything at once that could become markup, leave a quoted attribute, turn a terminal or call somebody. */
 export const HOSTILE = '"\'><img src=x onerror=alert(1)><script>alert(2)</script></title></style>\u001b]0;x\u0007\u202e|`@everyone #1 https://evil.example'
 
 const T0 = Date.UTC(2026, 0, 2, 3, 4, 6)
 
-export const SANDBOX: SandboxFacts = {
-  builder: 'bubblewrap',
-  builderVersion: '0.8.0',
-  namespaces: ['user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'],
-  filterHash: 'ab12cd34ef56'.repeat(5),
-  uidMode: 'two-uids',
-  cgroup: 'v2',
-  methods: { cpu: 'cgroup-v2', memory: 'cgroup-v2-peak', processes: 'cgroup-v2' },
-  proc: true,
-  kernel: '6.1.0',
-  canaries: { network: 'refused' },
-  caveats: []
-}
-
-const RAN = { startedAt: T0, finishedAt: T0 + 12_345, sandbox: SANDBOX }
+const RAN = { startedAt: T0, finishedAt: T0 + 12_345, sandbox: FULL_SANDBOX }
 const XZ: FinishedJob['job']['commands'] = ['-1', '-9'].map(level => ({ argv: ['xz', level, 'f'], program: { kind: 'name', name: 'xz' } }))
 
 export function measured (): FinishedJob {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { freezeTargets } from '../../../src/roles/master/coordinator/targets.ts'
+import { LEAST_SANDBOX } from '../../model/sandbox-facts.ts'
 import { Play, asked, exampleJob, startsIn, workerInfo } from './fixtures.ts'
 import type { Job } from '../../../src/model/job.ts'
 import type { SandboxFacts } from '../../../src/model/machine.ts'
@@ -214,19 +215,7 @@ describe('who a job is for', () => {
 })
 
 describe('a job that insists on protections or on limits', () => {
-  const facts = (uidMode: SandboxFacts['uidMode']): SandboxFacts => ({
-    builder: 'bubblewrap',
-    builderVersion: '0.8.0',
-    namespaces: [],
-    filterHash: '',
-    uidMode,
-    cgroup: 'none',
-    methods: { cpu: 'rusage', memory: 'adopted-maxrss', processes: 'rlimit' },
-    proc: true,
-    kernel: '6',
-    canaries: {},
-    caveats: []
-  })
+  const facts = (uidMode: SandboxFacts['uidMode']): SandboxFacts => ({ ...LEAST_SANDBOX, uidMode })
   const fleet = (): Play => {
     const play = new Play()
 

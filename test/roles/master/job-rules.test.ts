@@ -58,7 +58,7 @@ describe('a job', () => {
     ['a data set called like a path', { data: [{ name: 'a/b', payload: FILES }] }, "the data set 'a/b' has a name, or files, that it cannot have: rename it"],
     ['a data set that is one file, of two', { data: [{ name: 'a', payload: { ...FILES, files: [FILE, { ...FILE, path: 'g' }] }, file: true }] }, 'or send it as a folder'],
     ['two data sets of one name', { data: [{ name: 'a', payload: FILES }, { name: 'a', payload: FILES }] }, 'two of its data sets have the same name: rename one of them'],
-    ['a variant of two files', { variants: { program: 'app', choices: [{ where: [], path: 'v', payload: { ...FILES, files: [FILE, { ...FILE, path: 'g' }] } }] } }, "the variant 'v' has 2 files, and one is needed"],
+    ['a variant of two files', { variants: { program: 'app', choices: [{ where: [], path: 'v', payload: { ...FILES, files: [FILE, { ...FILE, path: 'g' }] } }] } }, "the variant 'v' has 2 files, and a variant is one"],
     ['a file that is called as the program of its variants', { payload: FILES, variants: { program: FILE.path, choices: [{ where: [], path: 'v', payload: FILES }] } }, 'as the program of its variants is: rename it'],
     ['a file where its data sets are to be', { payload: { ...FILES, files: [{ ...FILE, path: 'data/x' }] }, data: [{ name: 'a', payload: FILES }] }, 'one of its files is called data, where its data sets are to be: rename it']
   ] as Array<[string, Partial<Job>, string]>)('with %s is refused, in words that say what to do', (_, bad, words) => {

@@ -3,24 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { unmetDemand } from '../../../../src/machine/demands.ts'
 import { frozenInfo } from '../../../../src/roles/master/coordinator/frozen-info.ts'
 import { freezeTargets } from '../../../../src/roles/master/coordinator/targets.ts'
+import { FULL_SANDBOX } from '../../../model/sandbox-facts.ts'
 import * as arbitrary from '../../../node/protocol/arbitraries.ts'
 import { Play, exampleJob, workerInfo } from '../fixtures.ts'
 import type { SandboxFacts, WorkerInfo } from '../../../../src/model/machine.ts'
 
 /** As a worker of today says it. */
-const SANDBOX: SandboxFacts = {
-  builder: 'bubblewrap',
-  builderVersion: '0.8.0',
-  namespaces: ['user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'],
-  filterHash: 'ab'.repeat(32),
-  uidMode: 'two-uids',
-  cgroup: 'v2',
-  methods: { cpu: 'cgroup-v2', memory: 'cgroup-v2-peak', processes: 'cgroup-v2' },
-  proc: true,
-  kernel: '6.1.0-18-amd64',
-  canaries: Object.fromEntries(Array.from({ length: 14 }, (_, at) => [`attempt number ${at}`, 'refused: EPERM'])),
-  caveats: []
-}
+const SANDBOX: SandboxFacts = { ...FULL_SANDBOX, canaries: Object.fromEntries(Array.from({ length: 14 }, (_, at) => [`attempt number ${at}`, 'refused: EPERM'])) }
 const FULL: WorkerInfo = workerInfo('lab-1', {
   peerId: `12D3KooW${'x'.repeat(44)}`,
   sandbox: SANDBOX,
