@@ -174,7 +174,7 @@ async function asked (master, ask) {
 }
 
 async function withClient (master, use) {
-  const { connectClient } = await import(join(dirname(MAIN), 'roles/client/client.js'))
+  const { connectClient } = await import(join(dirname(MAIN), 'roles/client/connect.js'))
   const client = await connectClient({ masters: [master.address], mdns: false })
 
   try {

@@ -166,7 +166,7 @@ async function fanOut ({ master, fleet, env, workers, rounds }, signal) {
   Object.assign(process.env, env)
   await import(join(dirname(MAIN), 'node/polyfill.js'))
 
-  const { connectClient } = await import(join(dirname(MAIN), 'roles/client/client.js'))
+  const { connectClient } = await import(join(dirname(MAIN), 'roles/client/connect.js'))
   const client = await connectClient({ masters: [master.address], mdns: false, signal })
   const times = []
 

@@ -6,7 +6,7 @@ const DIST = dirname(MAIN)
 
 await import(join(DIST, 'node/polyfill.js'))
 
-const { connectClient } = await import(join(DIST, 'roles/client/client.js'))
+const { connectClient } = await import(join(DIST, 'roles/client/connect.js'))
 const { draftJob } = await import(join(DIST, 'roles/client/draft/draft.js'))
 
 /** A client of a LocalMesh in this process, which stays connected; `options` as for connectClient. */

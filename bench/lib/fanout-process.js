@@ -18,7 +18,7 @@ let client, transport, next, size, digest, arrival
 
 const METHODS = {
   async connect ({ addresses }) {
-    const { connectClient } = await load('roles/client/client.js')
+    const { connectClient } = await load('roles/client/connect.js')
 
     client = await connectClient({ masters: addresses, mdns: false })
   },

@@ -39,7 +39,7 @@ async function baselineNames (): Promise<string[]> {
 }
 
 async function askMesh (kind: 'jobs' | 'workers'): Promise<string[]> {
-  const { connectClient } = await import('../roles/client/client.ts')
+  const { connectClient } = await import('../roles/client/connect.ts')
   const client = await connectClient({ mdns: false, timeoutMs: NAMES_TIMEOUT_MS, signal: AbortSignal.timeout(NAMES_TIMEOUT_MS) })
 
   try {

@@ -67,7 +67,7 @@ export async function makeLink (options: ConnectionOptions & { ttl: number, read
 
   useDataDirectory(data)
 
-  const { ownClientId } = await import('../roles/client/client.ts')
+  const { ownClientId } = await import('../roles/client/connect.ts')
   const role = await roleHere(options)
 
   return withClient(options, async client => {

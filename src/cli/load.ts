@@ -170,7 +170,7 @@ async function underLoad (clients: readonly Client[], draft: JobDraft, what: str
 async function connectAll (clients: Client[], count: number, options: LoadOptions, signal: AbortSignal, context: Context): Promise<void> {
   useDataDirectory(options.data)
 
-  const { connectClient } = await import('../roles/client/client.ts')
+  const { connectClient } = await import('../roles/client/connect.ts')
   const base = { ...connectOptions(options), signal }
   let isOwn = true
 

@@ -1,4 +1,4 @@
-import { connectClient } from '../roles/client/client.ts'
+import { connectClient } from '../roles/client/connect.ts'
 import type { Client } from '../roles/client/types.ts'
 import type { ClientSource } from './lane.ts'
 

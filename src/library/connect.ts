@@ -1,4 +1,4 @@
-import { connectClient } from '../roles/client/client.ts'
+import { connectClient } from '../roles/client/connect.ts'
 import { Mesh, timeoutOf } from './mesh.ts'
 import { listOf } from './values.ts'
 import type { SignalOptions } from './job.ts'

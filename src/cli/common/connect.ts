@@ -9,7 +9,7 @@ export const WAITING = 'waiting for a master'
 export async function withClient<T> (options: ConnectionOptions, use: (client: Client) => Promise<T>, role: 'client' | 'admin' = 'client', signal?: AbortSignal): Promise<T> {
   useDataDirectory(options.data)
 
-  const { connectClient } = await import('../../roles/client/client.ts')
+  const { connectClient } = await import('../../roles/client/connect.ts')
   const client = await connectClient({
     ...connectOptions(options, role),
     ...(signal == null ? {} : { signal }),

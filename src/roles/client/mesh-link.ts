@@ -152,7 +152,10 @@ export class MeshLink {
   }
 
   #renew (): void {
-    renewWhenAgeing(this.#node, this.master, this.#mesh.meshId, this.#options).catch(() => {})
+    // it may not have found one yet
+    if (this.#master != null) {
+      renewWhenAgeing(this.#node, this.#master, this.#mesh.meshId, this.#options).catch(() => {})
+    }
   }
 }
 
