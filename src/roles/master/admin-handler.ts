@@ -63,11 +63,11 @@ interface Answer {
 async function answer (message: AdminRequest, { admission, drains, coordinator, replicated, addresses }: AdminComponents): Promise<Answer> {
   switch (message.kind) {
     case 'create-token':
-      return { replies: [{ kind: 'token', ...await admission.createToken(message.role, message), addresses: addresses() }] }
+      return { replies: [{ kind: 'token', ...await admission.tokens.create(message.role, message), addresses: addresses() }] }
     case 'list-tokens':
-      return { replies: admission.listTokens().map(row => ({ kind: 'row', row })) }
+      return { replies: admission.tokens.list().map(row => ({ kind: 'row', row })) }
     case 'revoke-token':
-      await admission.revokeToken(message.id)
+      await admission.tokens.revoke(message.id)
       return done(`token ${message.id} revoked: it admits nobody from now on`)
     case 'revoke-member': {
       const { members, self } = await admission.revokeMember(message.node)
@@ -82,7 +82,7 @@ async function answer (message: AdminRequest, { admission, drains, coordinator, 
       const workers = [...coordinator.state.workers.values()].filter(worker => isNamed(worker, message.node))
 
       if (workers.length === 0) {
-        throw new MeshmarkError('usage', admission.isMaster(message.node)
+        throw new MeshmarkError('usage', admission.members.isMaster(message.node)
           ? `'${message.node}' is a master, and only workers drain: stop it, or remove it for good with meshmark token revoke --member ${message.node}`
           : `no worker '${message.node}': see meshmark nodes`)
       }

@@ -1,14 +1,14 @@
 import { MeshmarkError, toError } from '../../model/errors.ts'
 import { join } from '../../node/protocol/join/index.ts'
-import { openMembership, sealMembership } from '../../node/membership.ts'
-import { createHttpToken, createToken, formatHttpToken, formatToken, parseToken, tokenHash } from '../../node/token.ts'
-import { readLocalMeshes } from '../local.ts'
-import { laterMember, laterToken, MAX_MEMBERS, MEMBERSHIP_MS, membersNamed, nameOfMember, outlivedMembers, refuseRenewal, refuseToken, rolesOf, SEEN_AGAIN_MS } from './admission-rules.ts'
+import { openMembership } from '../../node/membership.ts'
+import { tokenHash } from '../../node/token.ts'
+import { refuseRenewal, refuseToken, rolesOf } from './admission-rules.ts'
+import { encodeFact, followFacts } from './fact-records.ts'
+import { Members } from './members.ts'
+import { Tokens } from './tokens.ts'
 import type { MasterRecord, MemberRecord, TokenRecord } from './admission-rules.ts'
-import type { Change, FactRecord, Position, Replica } from './replica/replica.ts'
-import type { Role } from '../../model/roles.ts'
+import type { FactRecord, Position, Replica } from './replica/replica.ts'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
-import type { HttpAccess, TokenRow } from '../../node/protocol/admin/messages.ts'
 import type { JoinReply, JoinRequest } from '../../node/protocol/join/messages.ts'
 import type { Journal } from '../../store/journal.ts'
 import type { PrivateKey } from '@libp2p/interface'
@@ -17,7 +17,6 @@ import type { PrivateKey } from '@libp2p/interface'
 export const REMOVED = 'this master was removed from the mesh by an administrator'
 
 const REVOKED = 'your membership was revoked'
-const LOCAL = 'local/token/'
 
 export interface AdmissionComponents {
   replica: Replica
@@ -40,15 +39,6 @@ export interface Fellows {
   live: () => string[]
 }
 
-export interface NewToken {
-  ttlMs: number
-  uses?: number
-  name?: string
-  http?: HttpAccess
-  /** See TokenRecord. */
-  owner?: string
-}
-
 export interface Revocation {
   members: MemberRecord[]
   /** This master is among them: `answered` is to be called once the answer is given. */
@@ -57,12 +47,10 @@ export interface Revocation {
 
 /** Who may come in: tokens become memberships, memberships are renewed or revoked. The masters of a mesh know all of it together. */
 export class Admission {
+  readonly tokens: Tokens
+  readonly members: Members
   readonly #components: AdmissionComponents
-  readonly #tokens = new Map<string, TokenRecord>()
-  readonly #localTokens = new Map<string, TokenRecord>()
-  readonly #members = new Map<string, MemberRecord>()
   readonly #revoked: Set<string>
-  readonly #tokenListeners = new Set<(record: TokenRecord) => void>()
   readonly #removed = Promise.withResolvers<string>()
   /** It was asked to put itself out, and has not answered yet. */
   #answering = false
@@ -71,8 +59,12 @@ export class Admission {
 
   /** `revoked` is shared with the node, which asks it at each stream. */
   constructor (components: AdmissionComponents, revoked: Set<string>) {
+    const { replica, journal, meshKey, meshId, log } = components
+
     this.#components = components
     this.#revoked = revoked
+    this.tokens = new Tokens({ replica, journal, meshId, replicated: async position => this.#fellows.replicated(position), log })
+    this.members = new Members({ replica, meshKey, revoked, log })
   }
 
   /** Resolves with the reason when the mesh has put this master out. */
@@ -82,20 +74,17 @@ export class Admission {
 
   /** Reads what is known, and follows it from then on; nobody is admitted before `serve`. */
   async load (): Promise<void> {
-    const { replica, journal } = this.#components
+    await this.tokens.load()
+    await this.members.load()
+    await followFacts(this.#components.replica, 'revoked/', ({ key, elsewhere }) => {
+      const peerId = key.slice('revoked/'.length)
 
-    replica.onChange(changes => { changes.forEach(change => { this.#take(change) }) })
+      this.#revoked.add(peerId)
 
-    for (const prefix of ['token/', 'member/', 'revoked/']) {
-      for await (const { key, value } of replica.iterate(prefix)) {
-        this.#take({ key, value, elsewhere: false })
+      if (elsewhere) {
+        this.#onRevokedElsewhere(peerId)
       }
-    }
-
-    for await (const { value } of journal.iterate(LOCAL)) {
-      const record: TokenRecord = JSON.parse(Buffer.from(value).toString())
-      this.#localTokens.set(record.id, record)
-    }
+    })
   }
 
   serve (node: MeshNode, fellows?: Fellows): void {
@@ -110,82 +99,13 @@ export class Admission {
     })
   }
 
-  /** The text is returned this once; only its hash is kept. Good at every live master when it resolves. */
-  async createToken (role: Role, options: NewToken): Promise<{ text: string, row: TokenRow }> {
-    if (options.http != null && role !== 'client' && role !== 'admin') {
-      throw new MeshmarkError('usage', `a token of the HTTP interface is for a client or an administrator, not for a ${role}`)
-    }
-
-    const { text, record } = this.#makeToken(role, options)
-
-    await this.#fellows.replicated(await this.#save(record))
-
-    return { text, row: toRow(record) }
-  }
-
-  /** One for processes of this user on this machine, which no other machine hears of. */
-  async createLocalToken (role: Role, ttlMs: number): Promise<string> {
-    const { text, record } = this.#makeToken(role, { ttlMs, name: 'this machine' })
-
-    this.#localTokens.set(record.id, record)
-    await this.#components.journal.put(LOCAL + record.id, encode(record), { durable: true })
-
-    return text
-  }
-
-  listTokens (): TokenRow[] {
-    return [...this.#tokens.values(), ...this.#localTokens.values()].sort((a, b) => a.createdAt - b.createdAt).map(toRow)
-  }
-
-  async revokeToken (id: string): Promise<void> {
-    const local = this.#localTokens.get(id)
-    const record = this.#tokens.get(id)
-
-    if (local != null) {
-      this.#localTokens.set(id, { ...local, revoked: true })
-      await this.#components.journal.put(LOCAL + id, encode({ ...local, revoked: true }), { durable: true })
-    } else if (record != null) {
-      await this.#fellows.replicated(await this.#save({ ...record, revoked: true }))
-    } else {
-      throw new MeshmarkError('usage', `no token '${id}': see meshmark token ls`)
-    }
-  }
-
-  /** Forgets tokens that nobody can use any more, such as yesterday's local ones. */
-  async forgetExpired (olderThanMs: number): Promise<void> {
-    const isOld = ({ expiresAt }: TokenRecord): boolean => expiresAt < olderThanMs
-    const old = [...this.#tokens.values()].filter(isOld)
-
-    await this.#components.replica.remove(old.map(({ id }) => `token/${id}`))
-    old.forEach(({ id }) => { this.#tokens.delete(id) })
-
-    for (const { id } of [...this.#localTokens.values()].filter(isOld)) {
-      this.#localTokens.delete(id)
-      await this.#components.journal.del(LOCAL + id)
-    }
-  }
-
-  /**
-   * Members that could not come back without a token, and their names are free
-   * again. Not before those that are there have had the time to renew what they
-   * have: records of earlier versions do not say when that was last.
-   */
-  async forgetOutlived (nowMs: number): Promise<void> {
-    const gone = outlivedMembers(this.#members.values(), nowMs)
-
-    if (gone.length > 0) {
-      await this.#components.replica.remove(gone.map(peerId => `member/${peerId}`))
-      gone.forEach(peerId => this.#members.delete(peerId))
-    }
-  }
-
   /**
    * By name or peer id. Effective at once for everyone connected here, and at
    * the other live masters when it resolves. A master is no longer one of them.
    */
   async revokeMember (nameOrId: string): Promise<Revocation> {
-    const { replica, peerId: self } = this.#components
-    const members = membersNamed(this.#members.values(), nameOrId, this.#revoked)
+    const { peerId: self } = this.#components
+    const members = this.members.named(nameOrId)
 
     if (members.length === 0) {
       throw new MeshmarkError('usage', `no member '${nameOrId}': see meshmark nodes`)
@@ -209,13 +129,18 @@ export class Admission {
 
     this.#answering ||= own
 
-    const position = await replica.write(records)
+    try {
+      await this.#putOut(members, records)
+    } catch (err) {
+      // no answer will be given that says it
+      this.#answering &&= !own
 
-    members.forEach(({ peerId }) => { this.#revoked.add(peerId) })
-    await this.#revokeTokensOf(members)
-    // a removed master hears of it in this way; whoever is expelled first would have to guess
-    await this.#fellows.replicated(position)
-    await Promise.all(members.filter(({ peerId }) => peerId !== self).map(async ({ peerId }) => this.#node?.expel(peerId, REVOKED)))
+      if (this.#revoked.has(self)) {
+        this.leave(REMOVED)
+      }
+
+      throw err
+    }
 
     return { members, self: own }
   }
@@ -233,81 +158,25 @@ export class Admission {
     this.leave(REMOVED)
   }
 
-  /** Of the HTTP interface too; a join token that no other machine hears of is none. */
-  token (id: string): TokenRecord | undefined {
-    return this.#tokens.get(id)
-  }
-
-  /** Called with each token that was made, used or revoked, by whichever master. */
-  onToken (listener: (record: TokenRecord) => void): void {
-    this.#tokenListeners.add(listener)
-  }
-
   /** A membership without a join: for whoever has shown a token of the HTTP interface. */
   async admitBearer (peerId: string, { role, name, id, owner }: TokenRecord): Promise<Uint8Array> {
-    return this.#admit(peerId, rolesOf(role), `http-${name ?? id}`, owner)
-  }
-
-  /** Whose jobs those of this peer are: of a page that a client has opened, that client's. */
-  principalOf (peerId: string): string {
-    return this.#members.get(peerId)?.owner ?? peerId
-  }
-
-  isRevoked (peerId: string): boolean {
-    return this.#revoked.has(peerId)
-  }
-
-  nameOf (peerId: string): string | undefined {
-    return this.#members.get(peerId)?.name
-  }
-
-  /** By name or peer id, a master that was not put out. */
-  isMaster (nameOrId: string): boolean {
-    return membersNamed(this.#members.values(), nameOrId, this.#revoked).some(({ roles }) => roles.includes('master'))
+    return this.members.admit(peerId, rolesOf(role), `http-${name ?? id}`, owner)
   }
 
   /** The master's own membership. */
   async admitSelf (name: string): Promise<Uint8Array> {
-    return this.#admit(this.#components.peerId, ['master'], name)
+    return this.members.admit(this.#components.peerId, ['master'], name)
   }
 
-  #makeToken (role: Role, { ttlMs, uses, name, http, owner }: NewToken): { text: string, record: TokenRecord } {
-    const { text, id, secret } = http == null ? joinToken(this.#components.meshId, role) : httpToken()
-    const now = Date.now()
+  async #putOut (members: readonly MemberRecord[], records: FactRecord[]): Promise<void> {
+    const { replica, peerId: self } = this.#components
+    const position = await replica.write(records)
 
-    return {
-      text,
-      record: { id, role, hash: tokenHash(secret), name, createdAt: now, expiresAt: now + ttlMs, usesLeft: uses, revoked: false, http, ...(owner == null ? {} : { owner }) }
-    }
-  }
-
-  /** What this or another master has written. */
-  #take ({ key, value, elsewhere }: Change): void {
-    if (key.startsWith('token/')) {
-      this.#keep(this.#tokens, key, value, laterToken)
-      this.#tellToken(key.slice('token/'.length))
-    } else if (key.startsWith('member/')) {
-      this.#keep(this.#members, key, value, laterMember)
-    } else if (key.startsWith('revoked/')) {
-      const peerId = key.slice('revoked/'.length)
-
-      this.#revoked.add(peerId)
-
-      if (elsewhere) {
-        this.#onRevokedElsewhere(peerId)
-      }
-    }
-  }
-
-  /** What is in memory may be ahead of what has just been written. */
-  #keep<T> (records: Map<string, T>, key: string, value: Uint8Array, later: (known: T | undefined, stored: T) => T): void {
-    const id = key.slice(key.indexOf('/') + 1)
-
-    try {
-      records.set(id, later(records.get(id), JSON.parse(Buffer.from(value).toString())))
-    } catch (err) {
-      this.#components.log(`${key} cannot be read: ${toError(err).message}`)
-    }
+    members.forEach(({ peerId }) => { this.#revoked.add(peerId) })
+    await this.tokens.revokeOf(members)
+    // a removed master hears of it in this way; whoever is expelled first would have to guess
+    await this.#fellows.replicated(position)
+    await Promise.all(members.filter(({ peerId }) => peerId !== self).map(async ({ peerId }) => this.#node?.expel(peerId, REVOKED)))
   }
 
   #onRevokedElsewhere (peerId: string): void {
@@ -318,22 +187,13 @@ export class Admission {
     }
   }
 
-  /** What a client was given for a browser is gone with it. */
-  async #revokeTokensOf (members: readonly MemberRecord[]): Promise<void> {
-    for (const record of this.#tokens.values()) {
-      if (!record.revoked && members.some(({ peerId }) => peerId === record.owner)) {
-        await this.#save({ ...record, revoked: true })
-      }
-    }
-  }
-
   async #removedMaster (peerId: string, name: string): Promise<FactRecord> {
     const key = `master/${peerId}`
     const known = await this.#components.replica.get(key)
     const record: MasterRecord = known == null ? { name, addresses: [], atMs: 0 } : JSON.parse(Buffer.from(known).toString())
 
     // its own clock may be ahead of ours
-    return { key, value: encode({ ...record, removed: true, atMs: Math.max(Date.now(), record.atMs + 1) }) }
+    return { key, value: encodeFact({ ...record, removed: true, atMs: Math.max(Date.now(), record.atMs + 1) }) }
   }
 
   async #answer (message: JoinRequest, peer: Peer): Promise<JoinReply> {
@@ -342,11 +202,12 @@ export class Admission {
     }
 
     if (message.kind === 'renew') {
-      return peer.stranger ? this.#renew(message.membership, peer) : this.#joined(await this.#admit(peer.id, [...peer.roles], peer.name, this.#members.get(peer.id)?.owner))
+      return peer.stranger ? this.#renew(message.membership, peer) : this.#joined(await this.members.admit(peer.id, [...peer.roles], peer.name, this.members.ownerOf(peer.id)))
     }
 
     const hash = tokenHash(message.secret)
-    const record = this.#tokens.get(message.tokenId) ?? this.#localTokens.get(message.tokenId) ?? await this.#tokenOfThisMachine(message.tokenId)
+    // what is known is spent below before anything is awaited: of several that come at once with the last use, one is admitted
+    const record = this.tokens.known(message.tokenId) ?? await this.tokens.ofThisMachine(message.tokenId)
     const refusal = refuseToken(record, hash, Date.now())
 
     if (record == null || refusal != null) {
@@ -354,17 +215,17 @@ export class Admission {
       return { kind: 'refused', reason: refusal ?? 'this token is not known here' }
     }
 
-    if (this.#members.size >= MAX_MEMBERS && !this.#members.has(peer.id)) {
-      return { kind: 'refused', reason: `this mesh knows ${this.#members.size} members, and more are not admitted: revoke tokens that make too many (meshmark token ls)` }
+    const crowd = this.members.refuse(peer.id)
+
+    if (crowd != null) {
+      return { kind: 'refused', reason: crowd }
     }
 
-    if (record.usesLeft != null) {
-      // on disk, and at the live masters, before the membership is given: neither a crash nor another master must make it usable twice
-      await this.#fellows.replicated(await this.#save({ ...record, usesLeft: record.usesLeft - 1 }))
-    }
+    // on disk, and at the live masters, before the membership is given: neither a crash nor another master must make it usable twice
+    await this.tokens.spend(record)
 
-    const membership = await this.#admit(peer.id, rolesOf(record.role), message.name)
-    this.#components.log(`admitted ${this.nameOf(peer.id)} as ${record.role}`)
+    const membership = await this.members.admit(peer.id, rolesOf(record.role), message.name)
+    this.#components.log(`admitted ${this.members.nameOf(peer.id)} as ${record.role}`)
 
     return this.#joined(membership)
   }
@@ -384,78 +245,10 @@ export class Admission {
 
     this.#components.log(`renewed the membership of ${membership.name}, which expired at ${new Date(membership.expiresAt).toISOString()}`)
 
-    return this.#joined(await this.#admit(peer.id, membership.roles, membership.name, this.#members.get(peer.id)?.owner))
+    return this.#joined(await this.members.admit(peer.id, membership.roles, membership.name, this.members.ownerOf(peer.id)))
   }
 
   #joined (membership: Uint8Array): JoinReply {
     return { kind: 'joined', membership, masters: this.#fellows.addresses() }
   }
-
-  /** Tokens that another master of the mesh has left for this user's processes: whoever has them can read our own as well. */
-  async #tokenOfThisMachine (id: string): Promise<TokenRecord | undefined> {
-    const now = Date.now()
-
-    for (const { meshId, masters } of await readLocalMeshes()) {
-      for (const text of meshId === this.#components.meshId ? masters.flatMap(({ tokens }) => Object.values(tokens)) : []) {
-        const token = parseToken(text)
-
-        if (token.id === id) {
-          return { id, role: token.role, hash: tokenHash(token.secret), createdAt: now, expiresAt: now + 60_000, revoked: false }
-        }
-      }
-    }
-
-    return undefined
-  }
-
-  async #admit (peerId: string, roles: Role[], wanted: string, owner?: string): Promise<Uint8Array> {
-    const now = Date.now()
-    const known = this.#members.get(peerId)
-    const name = nameOfMember(this.#members.values(), peerId, wanted)
-
-    if (known == null || known.name !== name || known.owner !== owner || roles.join() !== known.roles.join() || now - known.atMs >= SEEN_AGAIN_MS) {
-      const record: MemberRecord = { peerId, roles, name, joinedAt: known?.joinedAt ?? now, ...(owner == null ? {} : { owner }), atMs: Math.max(now, (known?.atMs ?? 0) + 1) }
-
-      // before anything is awaited: of two that come at once, the second finds the name taken
-      this.#members.set(peerId, record)
-      await this.#components.replica.write([{ key: `member/${peerId}`, value: encode(record) }])
-    }
-
-    return sealMembership(this.#components.meshKey, { peerId, roles, name, issuedAt: now, expiresAt: now + MEMBERSHIP_MS })
-  }
-
-  #tellToken (id: string): void {
-    const record = this.#tokens.get(id)
-
-    if (record != null) {
-      this.#tokenListeners.forEach(listener => { listener(record) })
-    }
-  }
-
-  async #save (record: TokenRecord): Promise<Position> {
-    this.#tokens.set(record.id, record)
-    this.#tellToken(record.id)
-
-    return this.#components.replica.write([{ key: `token/${record.id}`, value: encode(record) }])
-  }
-}
-
-function joinToken (meshId: string, role: Role): { text: string, id: string, secret: Uint8Array } {
-  const token = createToken(meshId, role)
-
-  return { ...token, text: formatToken(token) }
-}
-
-function httpToken (): { text: string, id: string, secret: Uint8Array } {
-  const token = createHttpToken()
-
-  return { ...token, text: formatHttpToken(token) }
-}
-
-function encode (record: object): Uint8Array {
-  return Buffer.from(JSON.stringify(record))
-}
-
-function toRow ({ id, role, name, createdAt, expiresAt, usesLeft, revoked, http }: TokenRecord): TokenRow {
-  return { id, role, name, createdAt, expiresAt, usesLeft, revoked, http }
 }

@@ -50,7 +50,7 @@ export class Bearers {
   check (text: string): Bearer {
     const { admission } = this.#components
     const token = parseHttpToken(text)
-    const record = token == null ? undefined : admission.token(token.id)
+    const record = token == null ? undefined : admission.tokens.get(token.id)
     // of nothing as well: how long it takes tells nothing
     const refusal = refuseToken(record, tokenHash(token?.secret ?? new Uint8Array(32)), Date.now(), true)
 
@@ -59,7 +59,7 @@ export class Bearers {
     }
 
     // also where the word of the token's own end has not come
-    if (record.owner != null && admission.isRevoked(record.owner)) {
+    if (record.owner != null && admission.members.isRevoked(record.owner)) {
       throw new MeshmarkError('refused', 'the client that this token stands for was put out of the mesh')
     }
 
@@ -68,7 +68,7 @@ export class Bearers {
 
   /** Called with the id of a token that was revoked, by whichever master. */
   onRevoked (listener: (id: string) => void): void {
-    this.#components.admission.onToken(({ id, revoked }) => {
+    this.#components.admission.tokens.onChange(({ id, revoked }) => {
       if (revoked) {
         listener(id)
       }
@@ -78,7 +78,7 @@ export class Bearers {
   /** A client that begins at this master, and goes to another one when this one cannot answer. */
   async connect (bearer: Bearer): Promise<Client> {
     const { admission, meshId, addresses } = this.#components
-    const record = admission.token(bearer.id)
+    const record = admission.tokens.get(bearer.id)
 
     if (record == null) {
       throw new MeshmarkError('refused', 'this token is not known here any more')

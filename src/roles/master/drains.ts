@@ -1,3 +1,4 @@
+import { followFacts } from './fact-records.ts'
 import type { Change, Position, Replica } from './replica/replica.ts'
 
 /** What was said of a worker last. */
@@ -27,13 +28,7 @@ export class Drains {
 
   /** Reads what is known, and follows it from then on. */
   async load (): Promise<void> {
-    const { replica } = this.#options
-
-    replica.onChange(changes => { changes.forEach(change => { this.#take(change) }) })
-
-    for await (const { key, value } of replica.iterate('drain/')) {
-      this.#take({ key, value })
-    }
+    await followFacts(this.#options.replica, 'drain/', change => { this.#take(change) })
   }
 
   isDraining (worker: string): boolean {
@@ -52,11 +47,7 @@ export class Drains {
     return this.#options.replica.write([{ key: `drain/${worker}`, value: Buffer.from(JSON.stringify(record)) }])
   }
 
-  #take ({ key, value }: Pick<Change, 'key' | 'value'>): void {
-    if (!key.startsWith('drain/')) {
-      return
-    }
-
+  #take ({ key, value }: Change): void {
     const worker = key.slice('drain/'.length)
     const before = this.#records.get(worker)
     const record = readRecord(value)

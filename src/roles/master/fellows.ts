@@ -44,9 +44,9 @@ export function meetDiscovered (node: MeshNode, meshId: string, log: (line: stri
  * A master that was away when it was put out hears of it from those that it
  * dials. Only of those that are known as masters: an address may lead anywhere.
  */
-export function heedRemoval (node: MeshNode, admission: Pick<Admission, 'isMaster' | 'leave'>): void {
+export function heedRemoval (node: MeshNode, admission: Pick<Admission, 'members' | 'leave'>): void {
   node.addEventListener('turned-away', ({ detail: { peerId, reason } }) => {
-    if (isAboutRevocation(reason) && admission.isMaster(peerId)) {
+    if (isAboutRevocation(reason) && admission.members.isMaster(peerId)) {
       admission.leave(REMOVED)
     }
   })

@@ -1,4 +1,5 @@
 import { isLoopback } from '../place.ts'
+import { followFacts } from './fact-records.ts'
 import type { Replica } from './replica/replica.ts'
 
 /** Where one master answers over HTTP. */
@@ -26,11 +27,7 @@ export class HttpAddresses {
   }
 
   async load (): Promise<void> {
-    this.#replica.onChange(changes => { changes.forEach(({ key, value }) => { this.#take(key, value) }) })
-
-    for await (const { key, value } of this.#replica.iterate(PREFIX)) {
-      this.#take(key, value)
-    }
+    await followFacts(this.#replica, PREFIX, ({ key, value }) => { this.#take(key, value) })
   }
 
   /**
@@ -66,10 +63,6 @@ export class HttpAddresses {
   }
 
   #take (key: string, value: Uint8Array): void {
-    if (!key.startsWith(PREFIX)) {
-      return
-    }
-
     try {
       const { urls, atMs, place } = JSON.parse(Buffer.from(value).toString())
 

@@ -46,6 +46,7 @@ import type { ContentReader } from '../../store/content-reader.ts'
 import type { LocalTokens } from '../local.ts'
 import type { Figures } from './figures.ts'
 import type { Retention } from './retention.ts'
+import type { Tokens } from './tokens.ts'
 
 export interface MasterOptions {
   /** Multiaddrs; port 0 takes a free one. @default ['/ip4/0.0.0.0/tcp/4747'] */
@@ -193,7 +194,7 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
     handleAdmin({ node, admission, drains, coordinator, replicated: async position => { await masters.replicated(position) }, addresses: () => masters.addresses() })
     const httpAddresses = new HttpAddresses(replica, node.peerId, placeOf())
     await httpAddresses.load()
-    const submissions = new SubmitHandler({ node, version: VERSION, coordinator, archive, pages: new Pages({ admission, addresses: httpAddresses, nameOf: peerId => masters.views().find(master => master.peerId === peerId)?.name }), principalOf: peerId => admission.principalOf(peerId), masters, jobs, content, uploads, payloads, outputs, files, missingOutput, watchers, recorder, log })
+    const submissions = new SubmitHandler({ node, version: VERSION, coordinator, archive, pages: new Pages({ tokens: admission.tokens, members: admission.members, addresses: httpAddresses, nameOf: peerId => masters.views().find(master => master.peerId === peerId)?.name }), principalOf: peerId => admission.members.principalOf(peerId), masters, jobs, content, uploads, payloads, outputs, files, missingOutput, watchers, recorder, log })
 
     submissions.start()
     uploads.start()
@@ -250,13 +251,13 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
 
     const startedAtMs = Date.now()
     const refresh = async (): Promise<void> => {
-      await admission.forgetExpired(Date.now() - LOCAL_TOKEN_MS)
+      await admission.tokens.forgetExpired(Date.now() - LOCAL_TOKEN_MS)
 
       if (Date.now() - startedAtMs >= 2 * MEMBERSHIP_MS) {
-        await admission.forgetOutlived(Date.now())
+        await admission.members.forgetOutlived(Date.now())
       }
 
-      await writeLocalMaster({ meshId, peerId: node.peerId, pid: process.pid, startedAtMs, addresses: node.addresses(), tokens: await localTokens(admission) })
+      await writeLocalMaster({ meshId, peerId: node.peerId, pid: process.pid, startedAtMs, addresses: node.addresses(), tokens: await localTokens(admission.tokens) })
     }
     await refresh()
     const refreshing = setInterval(() => { refresh().catch(err => { log(`local tokens: ${toError(err).message}`) }) }, LOCAL_REFRESH_MS)
@@ -271,23 +272,23 @@ export async function runMaster (options: MasterOptions = {}): Promise<RunningMa
       return reason
     })
 
-    return { meshId, peerId: node.peerId, name: node.name, addresses: node.addresses(), joinLines: await joinLines(admission, node.addresses()), removed, outlived: replica.graveyard.outlived, http, stop: async () => cleanups.run() }
+    return { meshId, peerId: node.peerId, name: node.name, addresses: node.addresses(), joinLines: await joinLines(admission.tokens, node.addresses()), removed, outlived: replica.graveyard.outlived, http, stop: async () => cleanups.run() }
   } catch (err) {
     await cleanups.run().catch(() => {})
     throw err
   }
 }
 
-async function localTokens (admission: Admission): Promise<LocalTokens> {
-  const [worker, client, admin, master] = await Promise.all((['worker', 'client', 'admin', 'master'] as const).map(async role => admission.createLocalToken(role, LOCAL_TOKEN_MS)))
+async function localTokens (tokens: Tokens): Promise<LocalTokens> {
+  const [worker, client, admin, master] = await Promise.all((['worker', 'client', 'admin', 'master'] as const).map(async role => tokens.createLocal(role, LOCAL_TOKEN_MS)))
 
   return { worker: worker!, client: client!, admin: admin!, master: master! }
 }
 
-async function joinLines (admission: Admission, addresses: string[]): Promise<string[]> {
+async function joinLines (tokens: Tokens, addresses: string[]): Promise<string[]> {
   const host = joinHost(addresses)
-  const worker = await admission.createToken('worker', { ttlMs: JOIN_TOKEN_MS, name: 'printed at start' })
-  const client = await admission.createToken('client', { ttlMs: JOIN_TOKEN_MS, name: 'printed at start' })
+  const worker = await tokens.create('worker', { ttlMs: JOIN_TOKEN_MS, name: 'printed at start' })
+  const client = await tokens.create('client', { ttlMs: JOIN_TOKEN_MS, name: 'printed at start' })
 
   return [
     `meshmark join ${worker.text}@${host}`,

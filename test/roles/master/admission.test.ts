@@ -114,20 +114,20 @@ describe('a token of the HTTP interface', () => {
   const bearersOf = (half: Half): Bearers => new Bearers({ admission: half.admission, meshKey, meshId, addresses: () => [half.address] })
 
   it('is good at every master, until one revokes it', async () => {
-    const { text, row } = await a.admission.createToken('client', { ttlMs: 60_000, http: 'full', name: 'page' })
+    const { text, row } = await a.admission.tokens.create('client', { ttlMs: 60_000, http: 'full', name: 'page' })
     const revoked: string[] = []
 
     bearersOf(a).onRevoked(id => { revoked.push(id) })
     expect(bearersOf(b).check(text)).toEqual({ id: row.id, role: 'client', access: 'full', name: 'page', expiresAt: row.expiresAt })
-    await b.admission.revokeToken(row.id)
+    await b.admission.tokens.revoke(row.id)
     expect(revoked).toEqual([row.id])
     expect(() => bearersOf(a).check(text)).toThrow(/was revoked/)
   })
 
   it('is told from a wrong one by its secret alone, and lets nobody join', async () => {
-    const { text } = await a.admission.createToken('client', { ttlMs: 60_000, http: 'full' })
-    const { text: other } = await a.admission.createToken('client', { ttlMs: 60_000, http: 'full' })
-    const { text: joining } = await a.admission.createToken('client', { ttlMs: 60_000 })
+    const { text } = await a.admission.tokens.create('client', { ttlMs: 60_000, http: 'full' })
+    const { text: other } = await a.admission.tokens.create('client', { ttlMs: 60_000, http: 'full' })
+    const { text: joining } = await a.admission.tokens.create('client', { ttlMs: 60_000 })
     const { id } = parseHttpToken(text)!
 
     for (const wrong of ['', joining, text.slice(0, -1), formatHttpToken({ id, secret: parseHttpToken(other)!.secret })]) {
@@ -135,11 +135,11 @@ describe('a token of the HTTP interface', () => {
     }
 
     expect(await ask(a, formatToken({ meshId, role: 'client', id, secret: parseHttpToken(text)!.secret.slice(0, 16) }))).toMatchObject({ refusal: expect.stringMatching(/not known/) })
-    await expect(a.admission.createToken('worker', { ttlMs: 60_000, http: 'full' })).rejects.toThrow(/not for a worker/)
+    await expect(a.admission.tokens.create('worker', { ttlMs: 60_000, http: 'full' })).rejects.toThrow(/not for a worker/)
   })
 
   it('has one and the same client behind it at every master', async () => {
-    const { text } = await a.admission.createToken('client', { ttlMs: 60_000, http: 'full' })
+    const { text } = await a.admission.tokens.create('client', { ttlMs: 60_000, http: 'full' })
     const clients = await Promise.all([a, b].map(async half => bearersOf(half).connect(bearersOf(half).check(text))))
 
     expect(clients[0]!.peerId).toBe(clients[1]!.peerId)
@@ -150,8 +150,8 @@ describe('a token of the HTTP interface', () => {
 
 describe('a page that a client opens', () => {
   const bearersOf = (half: Half): Bearers => new Bearers({ admission: half.admission, meshKey, meshId, addresses: () => [half.address] })
-  const pagesOf = (half: Half): Pages => new Pages({ admission: half.admission, addresses: { masters: () => [{ peerId: 'M', urls: ['http://10.0.0.1:4748'] }, { peerId: 'gone', urls: ['http://10.0.0.2:4748'] }] }, nameOf: id => id === 'M' ? 'master' : undefined })
-  const member = async (half: Half): Promise<string> => (await ask(half, (await half.admission.createToken('client', { ttlMs: 60_000 })).text)).peerId
+  const pagesOf = (half: Half): Pages => new Pages({ tokens: half.admission.tokens, members: half.admission.members, addresses: { masters: () => [{ peerId: 'M', urls: ['http://10.0.0.1:4748'] }, { peerId: 'gone', urls: ['http://10.0.0.2:4748'] }] }, nameOf: id => id === 'M' ? 'master' : undefined })
+  const member = async (half: Half): Promise<string> => (await ask(half, (await half.admission.tokens.create('client', { ttlMs: 60_000 })).text)).peerId
 
   it('has a token of at most the rights of that client, and addresses of masters that are there', async () => {
     const client = await member(a)
@@ -172,8 +172,8 @@ describe('a page that a client opens', () => {
     await Promise.all([one, two].map(async page => page.close()))
     expect(one.peerId).toBe(two.peerId)
     expect(one.peerId).not.toBe(client)
-    expect([a, b].map(({ admission }) => admission.principalOf(one.peerId))).toEqual([client, client])
-    expect(a.admission.principalOf(client)).toBe(client)
+    expect([a, b].map(({ admission }) => admission.members.principalOf(one.peerId))).toEqual([client, client])
+    expect(a.admission.members.principalOf(client)).toBe(client)
   })
 
   it('ends with that client', async () => {
@@ -202,24 +202,24 @@ describe('a page that a client opens', () => {
 
 describe('two masters', () => {
   it('take each other\'s tokens, and let a single use be one', async () => {
-    const { text } = await a.admission.createToken('client', { ttlMs: 60_000, uses: 1 })
+    const { text } = await a.admission.tokens.create('client', { ttlMs: 60_000, uses: 1 })
 
     expect(await ask(b, text)).toMatchObject({ name: 'lab' })
     expect((await ask(a, text)).refusal).toMatch(/is used up/)
   })
 
   it('count every use, also of those that come at once', async () => {
-    const { text, row } = await a.admission.createToken('client', { ttlMs: 60_000, uses: 3 })
+    const { text, row } = await a.admission.tokens.create('client', { ttlMs: 60_000, uses: 3 })
     const answers = await Promise.all(Array.from({ length: 5 }, async () => ask(a, text)))
 
     expect(answers.filter(({ refusal }) => refusal == null)).toHaveLength(3)
     await tell(a.replica, b.replica)
-    expect(b.admission.listTokens().find(({ id }) => id === row.id)?.usesLeft).toBe(0)
+    expect(b.admission.tokens.list().find(({ id }) => id === row.id)?.usesLeft).toBe(0)
     expect(new Set(answers.flatMap(({ name }) => name ?? [])).size).toBe(3)
   })
 
   it('give no name twice', async () => {
-    const { text } = await a.admission.createToken('worker', { ttlMs: 60_000 })
+    const { text } = await a.admission.tokens.create('worker', { ttlMs: 60_000 })
 
     expect((await ask(a, text)).name).toBe('lab')
     await tell(a.replica, b.replica)
@@ -227,22 +227,22 @@ describe('two masters', () => {
   })
 
   it('keep the tokens of their own machine to themselves, unless its files say the same', async () => {
-    const text = await a.admission.createLocalToken('worker', 60_000)
+    const text = await a.admission.tokens.createLocal('worker', 60_000)
     await tell(a.replica, b.replica)
     expect((await ask(b, text)).refusal).toMatch(/not known here/)
     expect(await ask(a, text)).toMatchObject({ name: 'lab' })
 
-    const others = await Promise.all((['client', 'admin', 'master'] as const).map(async role => a.admission.createLocalToken(role, 60_000)))
+    const others = await Promise.all((['client', 'admin', 'master'] as const).map(async role => a.admission.tokens.createLocal(role, 60_000)))
     await writeLocalMaster({ meshId, peerId: a.node.peerId, pid: process.pid, startedAtMs: 0, addresses: [], tokens: { worker: text, client: others[0]!, admin: others[1]!, master: others[2]! } })
     expect((await ask(b, text)).name).toMatch(/^lab/)
   })
 
   it('revoke a token and a member for both', async () => {
-    const { text, row } = await a.admission.createToken('client', { ttlMs: 60_000 })
+    const { text, row } = await a.admission.tokens.create('client', { ttlMs: 60_000 })
     const member = await ask(a, text)
     await tell(a.replica, b.replica)
 
-    await b.admission.revokeToken(row.id)
+    await b.admission.tokens.revoke(row.id)
     expect((await ask(a, text)).refusal).toMatch(/was revoked/)
     expect(await b.admission.revokeMember(member.name!)).toMatchObject({ self: false, members: [{ peerId: member.peerId }] })
     await expect(a.admission.revokeMember(member.name!)).rejects.toThrow(/no member 'lab'/)
@@ -250,11 +250,11 @@ describe('two masters', () => {
 
   it('put one of them out, which hears of it', async () => {
     await tell(b.replica, a.replica)
-    expect(a.admission.isMaster('b')).toBe(true)
+    expect(a.admission.members.isMaster('b')).toBe(true)
     await a.admission.revokeMember('b')
 
     expect(await b.admission.removed).toBe(REMOVED)
-    expect(a.admission.isMaster('b')).toBe(false)
+    expect(a.admission.members.isMaster('b')).toBe(false)
     expect(JSON.parse(Buffer.from((await a.replica.get(`master/${b.node.peerId}`))!).toString())).toMatchObject({ removed: true })
   })
 
@@ -264,6 +264,15 @@ describe('two masters', () => {
     const alone = await half('alone', () => undefined)
     await expect(alone.admission.revokeMember('alone')).rejects.toThrow(/is the only master at hand/)
     await alone.journal.close()
+  })
+
+  it('has not begun to leave when it could not write down that it was put out', async () => {
+    await a.journal.close()
+    await expect(a.admission.revokeMember('a')).rejects.toThrow(/is closed/)
+
+    // as another master says it later
+    a.admission.leave(REMOVED)
+    expect(await a.admission.removed).toBe(REMOVED)
   })
 
   it('know of each other who drains, and who said so last', async () => {
@@ -279,7 +288,7 @@ describe('two masters', () => {
   })
 
   it('find all of it again after a restart', async () => {
-    const { row } = await a.admission.createToken('client', { ttlMs: 60_000, uses: 2 })
+    const { row } = await a.admission.tokens.create('client', { ttlMs: 60_000, uses: 2 })
     await a.drains.set('w', true)
     const replica = await Replica.open(a.journal, { peerId: a.node.peerId })
     const revoked = new Set<string>()
@@ -288,8 +297,8 @@ describe('two masters', () => {
     const drains = new Drains({ replica, peerId: a.node.peerId, onDrain: () => {} })
     await drains.load()
 
-    expect(admission.listTokens()).toContainEqual(row)
-    expect(admission.nameOf(a.node.peerId)).toBe('a')
+    expect(admission.tokens.list()).toContainEqual(row)
+    expect(admission.members.nameOf(a.node.peerId)).toBe('a')
     expect(drains.isDraining('w')).toBe(true)
   })
 })
@@ -300,12 +309,12 @@ describe('members that are long gone', () => {
     const gone = nowMs - FORGOTTEN_MS - 1
     const record = (peerId: string, name: string, roles: Role[], atMs: number): { key: string, value: Uint8Array } => ({ key: `member/${peerId}`, value: Buffer.from(JSON.stringify({ peerId, name, roles, joinedAt: 1, atMs })) })
     const records = [record('12D3gone', 'lab', ['worker'], gone), record('12D3there', 'pi', ['worker'], nowMs - FORGOTTEN_MS + 1_000), record('12D3master', 'm', ['master'], gone)]
-    const names = ({ admission }: Half): Array<string | undefined> => ['12D3gone', '12D3there', '12D3master'].map(peerId => admission.nameOf(peerId))
+    const names = ({ admission }: Half): Array<string | undefined> => ['12D3gone', '12D3there', '12D3master'].map(peerId => admission.members.nameOf(peerId))
 
     for (const { replica, admission } of [a, b]) {
       await replica.write(records)
-      await admission.forgetOutlived(nowMs)
-      await admission.forgetOutlived(nowMs)
+      await admission.members.forgetOutlived(nowMs)
+      await admission.members.forgetOutlived(nowMs)
     }
 
     expect([names(a), names(b)]).toEqual([[undefined, 'pi', 'm'], [undefined, 'pi', 'm']])
@@ -363,7 +372,7 @@ describe('a member that was away when its membership ran out', () => {
     expect(a.node.peer(node.peerId)).toMatchObject({ stranger: false, roles: new Set(roles) })
     expect(await loadMember(home, node.peerId)).toBeDefined()
 
-    return a.admission.nameOf(node.peerId)!
+    return a.admission.members.nameOf(node.peerId)!
   }
 
   it('has it renewed without a token, under its name', async () => {
