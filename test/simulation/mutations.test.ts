@@ -36,6 +36,9 @@ function stateOf (change: (state: SlotState) => SlotState): Slot {
   return (state, event) => stepSlot(change(state), event)
 }
 
+/** For which it is all the same where the tasks of a job run. */
+const INDISTINCT: Slot = (state, event) => stepSlot(state, event.kind === 'request' && event.start != null ? { ...event, start: { ...event.start, distinct: false } } : event)
+
 const SLOTS: Array<[string, Slot, RegExp]> = [
   ['forgets what it has run', stateOf(state => ({ ...state, known: knownFrom() })), /starts again|returned although|known, and nobody/],
   ['listens to a stale claim', (state, event) => stepSlot(event.kind === 'request' && event.message.claim.master === event.from ? { ...state, highest: undefined } : state, event), /is answered (?!stale)/],
@@ -58,6 +61,7 @@ const SLOTS: Array<[string, Slot, RegExp]> = [
       ? { state: { ...step.state, waiting: [] }, effects: [...step.effects, { kind: 'reply', request: event.request, reply: { kind: 'cancelled', stopped: [] } }] }
       : step
   }, /is answered while/],
+  ['runs two tasks of a job that is for different workers', INDISTINCT, /for different workers/],
   ['never answers a cancel', stateOf(state => ({ ...state, waiting: [] })), /never answered/],
   ['starts while draining', stateOf(state => ({ ...state, draining: false })), /draining|the slot says/],
   ['keeps a lease for ever', (state, event) => event.kind === 'tick' ? { state, effects: [] } : stepSlot(state, event), /lease that has ended/],
@@ -232,12 +236,17 @@ const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
   ['a master that runs again more often than was asked for', { coordinator: upset(task => { task.rule &&= { ...task.rule, max: 9 } }) }, /nobody wanted/],
   ['a master that gives a task back at once to a worker that could not run it', { coordinator: upset(task => { task.avoids = undefined }) }, /could not run it/],
   ['a master that gives one worker two tasks that are for different ones', { coordinator: before((_state, event) => (event.kind === 'accept' || event.kind === 'restore') && event.job.placement.on === 'some' ? { ...event, job: { ...event.job, placement: { on: 'any', where: [] } } } : event) }, /which is for different workers/],
+  ['a master that does not heed what runs at a worker and is known to be elsewhere, with a worker that does not either', {
+    slot: INDISTINCT,
+    coordinator: before((state, event) => event.kind === 'worker-state' ? { ...event, execution: undefined, executions: event.executions?.filter(execution => taskOf(state, execution)?.worker === event.worker) ?? [] } : event)
+  }, /which is for different workers/],
   ['a master that does not read what a job requires and asks for', { coordinator: before((_state, event) => event.kind === 'accept' || event.kind === 'restore' ? { ...event, job: { ...event.job, require: undefined, limits: {} } } : event) }, /runs where it must not/],
   ['a master that forgets at a restart whom a job must not run on', { coordinator: before((_state, event) => event.kind === 'restore' ? { ...event, targets: event.targets.map(({ task, worker }) => ({ task, worker })) } : event) }, /runs where it must not|differ in their view/]
 ]
 
 /** Faults that few lives meet; npm run test:simulation waits for one that does. */
 const RARE = new Set([
+  'a master that does not heed what runs at a worker and is known to be elsewhere, with a worker that does not either',
   'a worker that does not write down a claim',
   'a master that displaces a live coordinator',
   'a worker that takes a task while one is running',

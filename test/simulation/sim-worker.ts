@@ -265,7 +265,7 @@ export class WorkerLife implements Node {
       turn = turn.then(async () => {
         const job = message.kind === 'start' ? jobs.get(message.jobId) : undefined
 
-        await this.#ask(message, from, job == null ? undefined : { job, measured: openJob(job).kind === 'run' }, answer => {
+        await this.#ask(message, from, job == null ? undefined : factsOf(job), answer => {
           const reply = this.#withGone(answer, message, from)
 
           if (reply.kind !== 'stale') {
@@ -505,4 +505,10 @@ export class WorkerLife implements Node {
   #say (line: () => string): void {
     this.#setting.world.say(() => `${nameOf(this.id)}: ${line()}`)
   }
+}
+
+function factsOf (job: Uint8Array): StartFacts {
+  const { kind, placement } = openJob(job)
+
+  return { job, measured: kind === 'run', distinct: placement.on === 'some' }
 }

@@ -66,6 +66,8 @@ export interface SlotState {
 export interface StartFacts {
   job: Uint8Array
   measured: boolean
+  /** Its tasks are for different workers: none begins beside another one. */
+  distinct?: boolean
 }
 
 export type SlotEvent =

@@ -137,6 +137,7 @@ function onStart (state: SlotState, event: RequestEvent, message: StartMessage):
   const reservedAt = message.reserved ? reservationOf(state, { execution: message.executions[0] ?? '', claim: message.claim }) : -1
   const reserved = state.places[reservedAt]
   const free = message.reserved ? reserved?.kind === 'reserved' ? [reservedAt] : 'not reserved for this execution: the lease has ended or another coordinator has it' : placesFor(state, { claim: message.claim, measured: false })
+  const runsHere = state.places.some(place => place.kind === 'running' && jobOf(place.executions[0] ?? '') === message.jobId)
   const accepted: string[] = []
   const outcomes = message.executions.map((execution): StartOutcome => {
     const refused = accepted.includes(execution) ? { kind: 'known' as const, state: 'queued' as const } : cannotTake(state, execution)
@@ -147,6 +148,11 @@ function onStart (state: SlotState, event: RequestEvent, message: StartMessage):
 
     if (typeof free === 'string') {
       return message.reserved ? { kind: 'refused', reason: free } : { kind: 'busy', reason: free }
+    }
+
+    // the coordinator that gave the other one may be one that this coordinator cannot hear
+    if (start.distinct && (runsHere || accepted.length > 0)) {
+      return { kind: 'busy', reason: 'another task of its job runs here, and they are for different workers' }
     }
 
     if (!event.hasPayload && !message.reserved) {

@@ -133,7 +133,7 @@ export class Slot {
       // what its client has not sealed gets a record that says so
       const opened: Job | undefined = job == null ? undefined : await this.#components.jobs.open(job).catch(() => undefined)
 
-      start = job == null ? undefined : { job, measured: opened?.kind === 'run' }
+      start = job == null ? undefined : { job, measured: opened?.kind === 'run', distinct: opened?.placement.on === 'some' }
       hasPayload = opened == null || await hasAll(content, workerPayloads(opened, self()).map(({ id }) => id))
     }
 

@@ -22,8 +22,9 @@ export const MASTERS = ['12D3KooWAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 
 const WORKER = '12D3KooWDdddddddddddddddddddddddddddddddddddddddddddd'
 const JOBS = ['01ARZ3NDEKTSV4RRFFQ69G5FA1', '01ARZ3NDEKTSV4RRFFQ69G5FA2', '01ARZ3NDEKTSV4RRFFQ69G5FA3']
 
-/** Of the first job, which is measured; the others are not. */
+/** Of the first job, which is measured; the others are not. The last one is for different workers. */
 const MEASURED = JOBS[0]
+const DISTINCT = JOBS[2]
 
 /** Any number for each job. */
 export function executionOf (number: number): string {
@@ -74,6 +75,7 @@ export function faultsOfSlot (step: typeof stepSlot, happenings: Happening[], pl
 
           for (const [other, at] of running) {
             if (at === place || isMeasured(execution) || isMeasured(other)) { faults.push(`${execution} runs beside ${other}`) }
+            if (jobOf(execution) === DISTINCT && jobOf(other) === DISTINCT) { faults.push(`${execution} starts beside ${other}, and they are for different workers`) }
           }
           if (started.has(execution)) { faults.push(`${execution} starts again`) }
           if (disk.known.get(execution) !== 'running') { faults.push(`${execution} starts before the journal says so`) }
@@ -201,7 +203,7 @@ export function faultsOfSlot (step: typeof stepSlot, happenings: Happening[], pl
         const claim = { term: happening.term, master: MASTERS[happening.master]! }
         const from = MASTERS[happening.liar === true ? (happening.master + 1) % MASTERS.length : happening.master]!
         const message = messageOf(happening, happening.late === true ? requests : requests + 1, claim)
-        const start = message.kind === 'start' ? { job: new Uint8Array(0), measured: isMeasured(message.executions[0] ?? '') } : undefined
+        const start = message.kind === 'start' ? { job: new Uint8Array(0), measured: isMeasured(message.executions[0] ?? ''), distinct: jobOf(message.executions[0] ?? '') === DISTINCT } : undefined
         play({ kind: 'request', request: ++requests, from, message, nowMs, hasPayload: happening.hasPayload !== false, start })
         break
       }

@@ -264,6 +264,27 @@ describe('several places', () => {
     expect(ask(ask(alone, startOf(0)).state, batchOf(0), 0, false).reply).toMatchObject({ outcomes: [{ kind: 'busy', reason: expect.stringContaining('running') }] })
   })
 
+  it('run no two tasks of a job that is for different workers, whichever coordinators gave them', () => {
+    const start = (state: SlotState, number: number, master: string) => stepSlot(state, {
+      kind: 'request',
+      request: number,
+      from: master,
+      message: { id: ++ids, ...batchOf(number), claim: { term: 2 + number, master } },
+      nowMs: 0,
+      hasPayload: true,
+      start: { job: new Uint8Array(0), measured: false, distinct: true }
+    })
+    const one = start(initialSlot({ places: 2 }), 0, MASTERS[0]!)
+    const two = start(one.state, 1, MASTERS[1]!)
+
+    expect(two.effects).toContainEqual({ kind: 'reply', request: 1, reply: { kind: 'started', outcomes: [{ kind: 'busy', reason: expect.stringContaining('different workers') }] } })
+    expect(heldBy(two.state)).toEqual([{ execution: item(0), state: 'running' }])
+
+    const after = start(play(two.state, { kind: 'ended', execution: item(0) }), 2, MASTERS[1]!)
+
+    expect(heldBy(after.state)).toEqual([{ execution: item(2), state: 'running' }])
+  })
+
   it('never measure without a reservation', () => {
     expect(ask(initialSlot({ places: 2 }), { ...startOf(0), reserved: false } as SlotCommand).reply).toMatchObject({ kind: 'refused', reason: /reservation/ })
   })

@@ -2,9 +2,9 @@ import { workerPayloads } from '../../../machine/variants.ts'
 import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { backOff, disengage, engage, engageAgain, forgetFiles, heard, noteFiles, rest } from './capacity.ts'
+import { isHeldFrom } from './holders.ts'
 import { hasRecordOf } from './records.ts'
 import { cancelOn, change, conclude, findTask, forEachTaskOf, keyOf, requeue, rollBack, settle } from './tasks.ts'
-import { isHeldFrom } from './track.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
 import type { KnownState, SlotAnswer } from '../../../node/protocol/slot/messages.ts'
 
@@ -177,11 +177,20 @@ function onReady (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wor
     return
   }
 
-  // it was interrupted elsewhere meanwhile: nobody begins this attempt any more; or another coordinator had given it to a worker that has another task of the job
-  if (wasDoubted && (hasRecordOf(task, task.attempt) || isHeldFrom(entry, task, worker))) {
+  const host = state.workers.get(worker)
+  // another coordinator has given it another task of the job
+  const isHeld = host != null && isHeldFrom(entry, task, host)
+
+  // it was interrupted elsewhere meanwhile: nobody begins this attempt any more
+  if (isHeld || (wasDoubted && hasRecordOf(task, task.attempt))) {
     effects.push({ kind: 'rollback', worker, execution })
     disengage(state, worker, execution)
-    requeue(state, entry, task, undefined, nowMs, effects)
+
+    // others may be free for it
+    if (wasDoubted || task.asked.size === 0) {
+      requeue(state, entry, task, undefined, nowMs, effects)
+    }
+
     return
   }
 

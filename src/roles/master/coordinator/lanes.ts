@@ -1,8 +1,9 @@
 import { unmetDemand } from '../../../machine/demands.ts'
 import { matches } from '../../../machine/match.ts'
+import { holdersOf } from './holders.ts'
 import { TaskQueue } from './queue.ts'
 import type { QueuedTask } from './queue.ts'
-import type { JobEntry, TaskEntry } from './state.ts'
+import type { JobEntry, TaskEntry, WorkerEntry } from './state.ts'
 import type { Job } from '../../../model/job.ts'
 import type { WorkerInfo } from '../../../model/machine.ts'
 
@@ -54,9 +55,9 @@ export class Lane {
   }
 
   /** What comes first for this worker: of a job whose tasks are for different workers, only what no other task keeps from it. */
-  next (queue: TaskQueue, worker: string): QueuedTask | undefined {
+  next (queue: TaskQueue, worker: WorkerEntry): QueuedTask | undefined {
     const first = queue.first()
-    const [holder, ...others] = this.#entry.held?.get(worker) ?? []
+    const [holder, ...others] = holdersOf(this.#entry, worker)
 
     // the lane is that job's alone
     if (holder == null || first == null || holder === first.task) {

@@ -2,11 +2,12 @@ import { executionId } from '../../../model/ids.ts'
 import { batchSize } from './batch.ts'
 import { countRoom, engage, hasFiles, hasRoom, placesTaken, slotsOf, wake } from './capacity.ts'
 import { assign, formGroup, startPrepared } from './groups.ts'
+import { isHeldFrom } from './holders.ts'
 import { laneOf, mayDo } from './lanes.ts'
 import { compareQueued } from './queue.ts'
 import { wakeAvoided, wakeRestarts } from './restarts.ts'
 import { change, keyOf, settle } from './tasks.ts'
-import { isHeldFrom, retrack, retrackOne } from './track.ts'
+import { retrack, retrackOne } from './track.ts'
 import type { Lane } from './lanes.ts'
 import type { QueuedTask } from './queue.ts'
 import type { CoordinatorEffect, CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
@@ -176,7 +177,7 @@ function best (state: CoordinatorState, id: string, worker: WorkerEntry): Pick |
 
   for (const lane of lanesFor(state, id, worker)) {
     for (const [client, queue] of lane.clients) {
-      const first = lane.next(queue, id)
+      const first = lane.next(queue, worker)
       const other = firsts.get(client)
 
       index.visits++
@@ -273,7 +274,7 @@ function askOthers (state: CoordinatorState, asked: Map<JobEntry, TaskEntry[]>, 
 
         state.index.visits++
 
-        if (worker != null && hasRoom(worker, nowMs) && (entry.job.kind !== 'run' || placesTaken(worker) === 0) && mayDo(worker.info, entry.job) && !isHeldFrom(entry, task, id) && task.avoids?.has(id) !== true) {
+        if (worker != null && !task.asked.has(id) && hasRoom(worker, nowMs) && (entry.job.kind !== 'run' || placesTaken(worker) === 0) && mayDo(worker.info, entry.job) && !isHeldFrom(entry, task, worker) && task.avoids?.has(id) !== true) {
           ask(state, id, entry, task, nowMs, effects)
         }
       }

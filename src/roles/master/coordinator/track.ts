@@ -310,16 +310,18 @@ function setRestarting ({ index }: CoordinatorState, task: TaskEntry, workers: r
   }
 }
 
-/** May another task of its job, which is for different workers, be at this one? */
-export function isHeldFrom (entry: JobEntry, task: TaskEntry, worker: string): boolean {
-  const holders = entry.held?.get(worker)
-
-  return holders != null && (holders.size > 1 || !holders.has(task))
-}
-
 /** Where it may be, or has ended: where it failed before is free for others. */
 function heldBy (task: TaskEntry): string[] {
-  return isTaskEnd(task.state) ? task.worker == null ? [] : [task.worker] : workersOf(task)
+  return isTaskEnd(task.state) ? task.worker == null ? [] : [task.worker] : [...new Set([...workersOf(task), ...givenElsewhere(task)])]
+}
+
+/** Where another coordinator may have begun it, beside the worker that it is at here. */
+function givenElsewhere ({ attempt, assigned, records, elsewhere }: TaskEntry): string[] {
+  return [...elsewhere].flatMap(execution => {
+    const key = assigned.get(execution)
+
+    return key != null && key.attempt >= attempt && !records.has(execution) ? [key.worker] : []
+  })
 }
 
 function keep (state: CoordinatorState, entry: JobEntry, task: TaskEntry, workers: readonly string[]): void {

@@ -4,9 +4,9 @@ import { formatDuration } from '../../../model/units.ts'
 import { avoidanceOf } from './avoidance.ts'
 import { hasRoom, placesTaken, slotsOf } from './capacity.ts'
 import { unfit } from './fit.ts'
+import { isHeldFrom } from './holders.ts'
 import { isBehind } from './map-lists.ts'
 import { isPaused } from './pauses.ts'
-import { isHeldFrom } from './track.ts'
 import type { CoordinatorState, JobEntry, TaskEntry, WorkerEntry } from './state.ts'
 import type { Hindrance } from '../../../node/protocol/submit/messages.ts'
 
@@ -73,7 +73,7 @@ export function misfitOf (worker: WorkerEntry, job: JobEntry['job'], task: strin
 export function obstacleOf (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: WorkerEntry, viewer: string, nowMs: number): string | undefined {
   const { job } = entry
 
-  if (isHeldFrom(entry, task, worker.info.peerId)) {
+  if (isHeldFrom(entry, task, worker)) {
     return 'has another task of this job'
   }
 

@@ -4,9 +4,9 @@ import { executionId, parseExecutionId } from '../../../../src/model/ids.ts'
 import { AVOID_MS, MAX_AVOID_MS } from '../../../../src/roles/master/coordinator/avoidance.ts'
 import { hasRoom } from '../../../../src/roles/master/coordinator/capacity.ts'
 import { nextAlarmMs } from '../../../../src/roles/master/coordinator/deadlines.ts'
+import { isHeldFrom } from '../../../../src/roles/master/coordinator/holders.ts'
 import { mayDo } from '../../../../src/roles/master/coordinator/lanes.ts'
 import { isPaused } from '../../../../src/roles/master/coordinator/pauses.ts'
-import { isHeldFrom } from '../../../../src/roles/master/coordinator/track.ts'
 import { hindrancesOf } from '../../../../src/roles/master/coordinator/why.ts'
 import { taskView } from '../../../../src/roles/master/views.ts'
 import { Play, exampleJob, workerInfo } from '../fixtures.ts'
@@ -196,7 +196,7 @@ describe('tasks, workers that could not run them, and coordinators', () => {
 
             for (const worker of task.state === 'queued' && !isPaused(task) ? state.workers.values() : []) {
               const { info } = worker
-              const may = hasRoom(worker, nowMs) && mayDo(info, entry.job) && !isHeldFrom(entry, task, info.peerId) && !((task.avoids?.get(info.peerId) ?? 0) > nowMs)
+              const may = hasRoom(worker, nowMs) && mayDo(info, entry.job) && !isHeldFrom(entry, task, worker) && !((task.avoids?.get(info.peerId) ?? 0) > nowMs)
 
               expect(may, `${task.name} of ${entry.job.id.slice(-2)} on ${info.name}`).toBe(false)
             }

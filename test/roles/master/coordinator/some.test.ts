@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseExecutionId } from '../../../../src/model/ids.ts'
+import { executionId, parseExecutionId } from '../../../../src/model/ids.ts'
 import { freezeTargets } from '../../../../src/roles/master/coordinator/targets.ts'
-import { Play, exampleJob, workerInfo } from '../fixtures.ts'
+import { hindrancesOf } from '../../../../src/roles/master/coordinator/why.ts'
+import { Play, asked, exampleJob, workerInfo } from '../fixtures.ts'
 import type { Job } from '../../../../src/model/job.ts'
-import type { CoordinatorEffect } from '../../../../src/roles/master/coordinator/state.ts'
+import type { CoordinatorEffect, TaskEntry } from '../../../../src/roles/master/coordinator/state.ts'
 
 const some = (count: number, init: Partial<Job> = {}): Partial<Job> => ({ payload: undefined, placement: { on: 'some', count, where: [] }, ...init })
 
@@ -58,6 +59,59 @@ describe('a job for some workers', () => {
     expect(effects).toContainEqual({ kind: 'rollback', worker: '12D3a', execution })
     expect(started(effects)).toEqual([])
     expect(play.state.jobs.get(job.id)?.tasks.get('2')?.state).toBe('queued')
+  })
+
+  describe('of which another coordinator has given out more than is known here', () => {
+    const job = exampleJob(1, some(2, { payload: exampleJob(1).payload, retry: { when: 'on-failure', max: 2, backoffMs: 5, maxBackoffMs: 5 } }))
+    const again = (task: string, worker: string): string => executionId({ job: job.id, task, worker, attempt: 1 })
+    const taskOf = (play: Play, name: string): TaskEntry => play.state.jobs.get(job.id)!.tasks.get(name)!
+
+    /** The first task runs at a and the second has just failed at b, as this one knows, which has two places. */
+    function reigning (): Play {
+      const play = new Play('standby')
+
+      play.register(workerInfo('a'))
+      play.register(workerInfo('b', { slots: 2 }))
+      play.step({ kind: 'restore', job, acceptedAtMs: 5, targets: freezeTargets(play.state, job), ended: [], assigned: [play.execution(job, '1', '12D3a'), play.execution(job, '2', '12D3b')].map(parseExecutionId), cancelled: false })
+      play.step({ kind: 'worker-state', worker: '12D3a', state: 'running', executions: [play.execution(job, '1', '12D3a')], sinceMs: 0 })
+      play.step({ kind: 'result', key: parseExecutionId(play.execution(job, '2', '12D3b')), outcome: 'failed' })
+      play.step({ kind: 'reign' })
+      play.step({ kind: 'worker-state', worker: '12D3a', state: 'running', executions: [play.execution(job, '1', '12D3a')], sinceMs: 0 })
+
+      return play
+    }
+
+    it('gives a worker no other task beside the one that it says runs there', () => {
+      const play = reigning()
+
+      expect(taskOf(play, '1')).toMatchObject({ state: 'running', worker: '12D3a', attempt: 0 })
+      play.step({ kind: 'worker-state', worker: '12D3b', state: 'running', executions: [again('1', '12D3b')], sinceMs: 0 })
+      play.nowMs += 1_000
+      expect(asked(play.step({ kind: 'alarm' }))).toEqual([])
+      expect(hindrancesOf(play.state, play.state.jobs.get(job.id)!, 'alice', play.nowMs)).toContainEqual({ reason: 'has another task of this job', workers: ['a', 'b'], count: 2 })
+
+      // its end is heard of: there is a place for the other one
+      const effects = play.step({ kind: 'worker-state', worker: '12D3b', state: 'waiting', sinceMs: 0 })
+
+      expect(effects.flatMap(effect => effect.kind === 'ask' ? [effect.execution] : [])).toEqual([again('2', '12D3b')])
+      // and it says once more that there is none, before it has begun
+      play.step({ kind: 'worker-state', worker: '12D3b', state: 'running', executions: [again('1', '12D3b')], sinceMs: 0 })
+      expect(started(play.step({ kind: 'answer', worker: '12D3b', execution: again('2', '12D3b'), reply: { kind: 'ready', leaseMs: 5_000, hasPayload: true } }))).toEqual([])
+      expect(taskOf(play, '2').state).toBe('queued')
+    })
+
+    it('gives a worker no other task beside the one that the journal says was given to it', () => {
+      const play = reigning()
+
+      play.step({ kind: 'assigned', key: parseExecutionId(again('1', '12D3b')) })
+      expect(taskOf(play, '1')).toMatchObject({ state: 'running', worker: '12D3a', attempt: 0 })
+      play.step({ kind: 'worker-state', worker: '12D3b', state: 'waiting', sinceMs: 0 })
+      play.nowMs += 1_000
+      expect(asked(play.step({ kind: 'alarm' }))).toEqual([])
+
+      // it is known where the first one ends
+      expect(play.done(job, '1', '12D3a').flatMap(effect => effect.kind === 'ask' ? [effect.execution] : [])).toEqual([again('2', '12D3b')])
+    })
   })
 
   it('is at different workers whatever they say, and ends on different ones', () => {
