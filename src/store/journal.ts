@@ -1,17 +1,15 @@
-import { realpath } from 'node:fs/promises'
 import { MeshmarkError, toError } from '../model/errors.ts'
-import { diskFullError, ensurePrivateDir, freeBytes, freeBytesNow } from './files.ts'
-import { DamageError, explainLevel, guarded, inspectLevel, isCorruption, lockedError, logBytes, openLevel, refuseDamaged, setAside } from './level.ts'
+import { diskFullError, freeBytes, freeBytesNow } from './files.ts'
+import { checkVersion, inFolder, openOrSetAside, takeFolder, VERSION_KEY } from './journal-folder.ts'
+import { DamageError, explainLevel, inspectLevel, isCorruption, logBytes, openLevel, refuseDamaged } from './level.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
 import { WriteQueue } from './write-queue.ts'
+import type { OnDamage } from './journal-folder.ts'
 import type { Level } from './level.ts'
 import type { Operation } from './write-queue.ts'
 
 export { JournalLockedError } from './level.ts'
 export type { Operation } from './write-queue.ts'
-
-/** Called with what was set aside (a folder, or `JOURNAL: KEY`) and why. */
-export type OnDamage = (path: string, reason: string) => void
 
 export interface JournalOptions {
   /** Of what the caller writes into it. @default 1 */
@@ -31,20 +29,9 @@ export interface IterateOptions {
   limit?: number
 }
 
-/**
- * Journals that this process has open, or is opening. LevelDB must not be asked
- * about these: its refusal closes a descriptor of the lock file, and with it the
- * process loses its (POSIX) lock, unnoticed.
- */
-const inUse = new Set<string>()
-
-const VERSION_KEY = '!version'
 const DAMAGED_PREFIX = 'damaged/'
 /** After every key that begins with the same text. */
 const LAST = '\u{10ffff}'
-/** How often a folder may be set aside by others while it is being opened. */
-const MAX_MOVES = 8
-
 /** Puts are refused while there is less than this on the disk: the database needs room to tidy up. */
 const RESERVE_BYTES = 1024 * 1024
 /** Few are read as a rule; whoever goes on reads many. */
@@ -84,53 +71,22 @@ export class Journal {
    * database is renamed to `<dir>.damaged-<time>` and a fresh one is made.
    */
   static async open (dir: string, { version = 1, onDamage = () => {} }: JournalOptions = {}): Promise<Journal> {
-    const name = await inDir(dir, async () => realpath(dir))
-
-    if (inUse.has(name)) {
-      throw lockedError(dir)
-    }
-
-    inUse.add(name)
+    const giveBack = await takeFolder(dir)
 
     try {
-      const journal = await Journal.#openOrReplace(dir, version, onDamage)
+      const journal = await openOrSetAside(dir, async () => Journal.#open(dir, version, onDamage), onDamage)
 
-      journal.#onClosed = () => { inUse.delete(name) }
+      journal.#onClosed = giveBack
 
       return journal
     } catch (err) {
-      inUse.delete(name)
+      giveBack()
       throw err
     }
   }
 
-  static async #openOrReplace (dir: string, version: number, onDamage: OnDamage): Promise<Journal> {
-    try {
-      return await Journal.#open(dir, version, onDamage)
-    } catch (err) {
-      if (!(err instanceof DamageError)) {
-        throw err
-      }
-    }
-
-    return await guarded(dir, async () => {
-      try {
-        // somebody else may have set it aside already
-        return await Journal.#open(dir, version, onDamage)
-      } catch (err) {
-        if (!(err instanceof DamageError)) {
-          throw err
-        }
-
-        onDamage(await setAside(dir), err.message)
-      }
-
-      return await Journal.#open(dir, version, onDamage)
-    })
-  }
-
   static async #open (dir: string, version: number, onDamage: OnDamage): Promise<Journal> {
-    const damagedTables = await inDir(dir, async () => inspectLevel(dir))
+    const damagedTables = await inFolder(dir, async () => inspectLevel(dir))
     const level = await openLevel(dir)
 
     try {
@@ -393,50 +349,6 @@ function checkKey (key: string): void {
   if (key.length === 0 || key.length > 1024 || key.startsWith('!') || key.startsWith(DAMAGED_PREFIX) || !key.isWellFormed()) {
     throw new Error(`not a key for the journal: ${JSON.stringify(key.slice(0, 80))}`)
   }
-}
-
-/** Makes the folder and works in it; again when another process has just set it aside as damaged. */
-async function inDir<T> (dir: string, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    await ensurePrivateDir(dir)
-
-    try {
-      return await work()
-    } catch (err: any) {
-      if (err.code !== 'ENOENT' || attempt === MAX_MOVES) {
-        throw err
-      }
-    }
-  }
-}
-
-/** True when the journal is new. */
-async function checkVersion (level: Level, dir: string, version: number): Promise<boolean> {
-  const stored = await level.get(VERSION_KEY)
-
-  if (stored == null) {
-    if ((await level.keys({ limit: 1 }).all()).length > 0) {
-      throw new DamageError('the record of its version is missing')
-    }
-
-    await level.put(VERSION_KEY, encodeRecord(VERSION_KEY, Buffer.from(String(version))), { sync: true }).catch(err => { throw explainLevel(err, dir) })
-
-    return true
-  }
-
-  const value = decodeRecord(VERSION_KEY, stored)
-
-  if (value == null) {
-    throw new DamageError('the record of its version does not match its checksum')
-  }
-
-  const found = Buffer.from(value).toString()
-
-  if (found !== String(version)) {
-    throw new MeshmarkError('failed', `the journal ${dir} has format ${found} and this version of meshmark reads format ${version}: use the version that wrote it, or move ${dir} away to start anew`)
-  }
-
-  return false
 }
 
 function damagedWhileOpen (dir: string, cause: unknown): MeshmarkError {
