@@ -24,3 +24,11 @@ export async function contentBytes (source: Exclude<Source, string>): Promise<Ui
 
   return bytes
 }
+
+export interface FileToPack {
+  source: Source
+  /** Path inside the payload. */
+  path: string
+  /** @default the mode of the file; false for content */
+  executable?: boolean
+}
