@@ -1,5 +1,7 @@
+import '../../src/node/polyfill.ts'
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { draftOfBody } from '../../src/http/exchange/job-body.ts'
 import { openJob } from '../../src/http/exchange/kept-job.ts'
 import { packFiles } from '../../src/node/payload/pack.ts'
 import type { Job } from '../../src/model/job.ts'
@@ -43,6 +45,26 @@ describe('files of an earlier job', () => {
     expect(some.manifest.files).toEqual([{ path: 'new', size: 1, executable: false }, { path: 'renamed', size: 300_001, executable: false }])
     expect(Buffer.from(await some.readChunk(0)).subarray(1).equals(files[2]!.source.subarray(0, 256 * 1024 - 1))).toBe(true)
     expect(() => kept.file('e')).toThrow(/file 'e' is none of job/)
+  })
+
+  it('are kept no longer than the job that asks for them is made, also of data sets that come when that has failed', async () => {
+    const { manifest } = await packFiles([{ path: 'words', source: new Uint8Array([1]) }])
+    const { promise: come, resolve } = Promise.withResolvers<void>()
+    let open = 0
+    const job = { id: '01JQZ3N8T5A9B0CDEFGHJKMNPQ', client: 'me', env: {}, data: [{ name: 'words', payload: manifest }] } as unknown as Job
+    const kept = await openJob(job, 'me', async () => {
+      await come
+      open++
+
+      return { manifest, readChunk: async () => new Uint8Array(), close: async () => { open-- } }
+    })
+
+    await expect(draftOfBody({ kind: 'exec', command: 'true', from: 'x', data: { words: { of: 'words' }, none: { of: 'none' } } }, { upload: () => '', job: async () => kept })).rejects.toThrow(/data set 'none' is none of job/)
+    await kept.close()
+    resolve()
+    // all that follows from it is done before that
+    await new Promise(resolve => { setImmediate(resolve) })
+    expect(open).toBe(0)
   })
 
   it('are said to be gone where no master has them any more', async () => {

@@ -35,14 +35,28 @@ export interface KeptJob {
  */
 export async function openJob (job: Job, asker: string, open: OpenPayload): Promise<KeptJob> {
   const opened: KeptPayload[] = []
-  const close = async (): Promise<void> => { await Promise.all(opened.map(async payload => payload.close())) }
+  let isClosed = false
+  const close = async (): Promise<void> => {
+    isClosed = true
+    await Promise.all(opened.map(async payload => payload.close()))
+  }
+  const opening = async (id: string): Promise<KeptPayload> => {
+    const kept = await open(id).catch(err => { throw gone(job, err) })
+
+    opened.push(kept)
+
+    // what was asked for beside it may have failed while this took its time
+    if (isClosed) {
+      await kept.close()
+    }
+
+    return kept
+  }
   const files = new Map<string, KeptContent>()
 
   try {
     for (const { payload, path } of payloadsOf(job)) {
-      const kept = await open(payload.id).catch(err => { throw gone(job, err) })
-
-      opened.push(kept)
+      const kept = await opening(payload.id)
 
       for (const file of path == null ? payload.files : payload.files.slice(0, 1)) {
         files.set(path ?? file.path, contentOf(kept, file.path)!)
@@ -63,10 +77,8 @@ export async function openJob (job: Job, asker: string, open: OpenPayload): Prom
         throw usage(`data set '${printable(wanted, 100)}' is none of ${name}: send it`)
       }
 
-      const kept = await open(set.payload.id).catch(err => { throw gone(job, err) })
+      const kept = await opening(set.payload.id)
       const files = kept.manifest.files.map(({ path, executable }) => ({ path, executable, source: contentOf(kept, path)! }))
-
-      opened.push(kept)
 
       return set.file === true ? files[0]!.source : files
     },
