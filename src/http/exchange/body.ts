@@ -1,4 +1,5 @@
 import { formatBytes } from '../../model/units.ts'
+import { onAbort } from '../../node/wait.ts'
 import { HttpProblem } from './problem.ts'
 import { tooMuch } from './sessions.ts'
 
@@ -80,17 +81,14 @@ export async function * piecesOf (body: ReadableStream<Uint8Array> | null, signa
 async function within<T> (promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => { reject(new HttpProblem(408, 'failed', `nothing of the body came for ${IDLE_MS / 1_000} s`)) }, IDLE_MS)
-  const onAbort = (): void => { reject(signal.reason) }
-
-  signal.addEventListener('abort', onAbort)
+  // also where it has fired before: the promise is waited for in any case, for it may fail with nobody else to hear
+  const forget = onAbort(signal, reject)
 
   try {
-    signal.throwIfAborted()
-
-    return await Promise.race([promise, late])
+    return await Promise.race([late, promise])
   } finally {
     clearTimeout(timer)
-    signal.removeEventListener('abort', onAbort)
+    forget()
   }
 }
 
