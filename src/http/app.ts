@@ -156,7 +156,7 @@ export function createApp (options: AppOptions): App {
         session,
         signal,
         headers: request.headers,
-        stream: route.raw === true ? request.body : null
+        stream: () => route.raw === true ? request.body : null
       })
 
       if (route.packed === true) {
@@ -166,7 +166,8 @@ export function createApp (options: AppOptions): App {
       return whenOver(route.packed === true && takesGzip(request.headers.get('accept-encoding')) ? packed(response) : response, over)
     } catch (err) {
       over()
-      throw signal.aborted && signal.reason instanceof HttpProblem ? signal.reason : err
+      // whoever is gone, or may not ask any more, is no failure of this master
+      throw !signal.aborted ? err : signal.reason instanceof HttpProblem ? signal.reason : new HttpProblem(400, 'failed', 'whoever asked is gone')
     }
   }
 

@@ -3,7 +3,7 @@ import type { App, AppOptions } from '../../src/http/app.ts'
 import type { Client } from '../../src/roles/client/types.ts'
 
 /** The interface over a client of which only these are asked. Every token may do everything; what it says is whose it is. */
-export function appOf (client: Partial<Client>, options: Partial<AppOptions> = {}): { ask: (path: string, init?: RequestInit) => Promise<Response>, close: App['close'], logged: string[] } {
+export function appOf (client: Partial<Client>, options: Partial<AppOptions> = {}): { ask: (path: string, init?: RequestInit) => Promise<Response>, fetch: App['hono']['fetch'], close: App['close'], logged: string[] } {
   const logged: string[] = []
   const app = createApp({
     bearers: {
@@ -23,6 +23,7 @@ export function appOf (client: Partial<Client>, options: Partial<AppOptions> = {
 
   return {
     ask: async (path, init = {}) => app.hono.request(`http://127.0.0.1${path}`, { ...init, headers: { host: '127.0.0.1:4748', authorization: 'Bearer x', ...init.headers as Record<string, string> } }),
+    fetch: app.hono.fetch,
     close: app.close,
     logged
   }

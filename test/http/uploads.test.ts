@@ -2,7 +2,7 @@ import '../../src/node/polyfill.ts'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serve } from '@hono/node-server'
@@ -18,9 +18,12 @@ let dir: string
 let app: ReturnType<typeof appOf>
 /** What a job that was submitted had with it. */
 let submitted: Array<[string, string]> = []
+/** What submitting waits for before it reads them. */
+let gate: Promise<unknown> = Promise.resolve()
 
 const CLIENT = {
   submit: async ({ files }: JobDraft) => {
+    await gate
     submitted = await Promise.all(files.map(async ({ path, source }): Promise<[string, string]> => [path, await readFile(source as string, 'utf8')]))
 
     return { id: '01JQZ3N8T5A9B0CDEFGHJKMNPQ', masters: [], existing: false }
@@ -84,18 +87,42 @@ function hex (text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-/** A body whose end one has in one's hand. */
-function slowly (): { body: ReadableStream<Uint8Array>, say: (text: string) => void, cut: () => void } {
-  let controller: ReadableStreamDefaultController<Uint8Array>
-  const body = new ReadableStream<Uint8Array>({ start: given => { controller = given } })
+/** The interface behind a real port, while it is used. */
+async function overSocket (use: (socket: Socket) => Promise<void>): Promise<void> {
+  const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1', overrideGlobalObjects: false })
 
-  return { body, say: text => { controller.enqueue(Buffer.from(text)) }, cut: () => { controller.error(new Error('gone')) } }
+  await once(server, 'listening')
+
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+
+  socket.on('error', () => {})
+
+  try {
+    await use(socket)
+  } finally {
+    socket.destroy()
+    server.close()
+  }
+}
+
+function patch (id: string, offset: number, length: number): string {
+  return `PATCH /v1/files/${id}?offset=${offset} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer x\r\ncontent-length: ${length}\r\n\r\n`
+}
+
+/** A body whose end one has in one's hand. */
+function slowly (): { body: ReadableStream<Uint8Array>, isRead: Promise<void>, say: (text: string) => void, end: () => void, cut: () => void } {
+  let controller: ReadableStreamDefaultController<Uint8Array>
+  const { promise: isRead, resolve } = Promise.withResolvers<void>()
+  const body = new ReadableStream<Uint8Array>({ start: given => { controller = given }, pull: () => { resolve() } }, { highWaterMark: 0 })
+
+  return { body, isRead, say: text => { controller.enqueue(Buffer.from(text)) }, end: () => { controller.close() }, cut: () => { controller.error(new Error('gone')) } }
 }
 
 describe('a file in pieces', () => {
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'meshmark-test-'))
     submitted = []
+    gate = Promise.resolve()
     open()
   })
 
@@ -157,6 +184,43 @@ describe('a file in pieces', () => {
     expect(await send(id, 0, 'abd')).toMatchObject({ status: 400, answer: { detail: expect.stringMatching(/not what its declared sha256 says/) } })
     expect((await show(id)).status).toBe(404)
     expect(await readdir(dir)).toEqual([])
+    expect((await begin(0, { sha256: hex('abc') })).status).toBe(400)
+    expect((await begin(0, { sha256: hex('') })).status).toBe(201)
+  })
+
+  it('is whole, and for a job, once it is known to be what was declared', async () => {
+    const id = await begun(3, { sha256: hex('abc') })
+    const { body, say, end } = slowly()
+    const sending = send(id, 0, body)
+
+    say('abd')
+    await expect.poll(async () => (await show(id)).answer.received).toBe(3)
+    expect((await show(id)).answer.complete).toBe(false)
+    expect((await submit(id)).status).toBe(400)
+    end()
+    expect((await sending).status).toBe(400)
+    expect(submitted).toEqual([])
+  })
+
+  it('stays while a job is submitted with it, whatever else is wanted of it', async () => {
+    const id = await begun(3)
+    const { promise, resolve } = Promise.withResolvers<void>()
+
+    await send(id, 0, 'abc')
+
+    // its turn is somebody's, which takes a while to end
+    const { body, isRead } = slowly()
+    const empty = send(id, 3, body)
+
+    gate = promise
+    await isRead
+
+    const submitting = submit(id)
+    const dropped = await app.ask(`/v1/files/${id}`, { method: 'DELETE' })
+
+    resolve()
+    expect([[409, 201], [200, 400]]).toContainEqual([dropped.status, (await submitting).status])
+    await empty
   })
 
   it('begins where it is said to, and ends where it was declared to', async () => {
@@ -234,6 +298,24 @@ describe('a file in pieces', () => {
     expect(await readdir(dir)).toEqual([])
   })
 
+  it('is cut off by a master that stops, which says so, and says nothing against the token', async () => {
+    const id = await begun(6)
+    const [piece, whole] = [slowly(), slowly()]
+    const sending = send(id, 0, piece.body)
+    const putting = app.ask('/v1/files', { method: 'PUT', body: whole.body, duplex: 'half' } as RequestInit)
+
+    piece.say('abc')
+    whole.say('abc')
+    await expect.poll(async () => [(await show(id)).answer.received, (await readdir(dir)).length]).toEqual([3, 4])
+    await app.close()
+    // nobody can go on with the other one
+    expect((await readdir(dir)).sort()).toEqual([id, `${id}.json`])
+    expect(await sending).toMatchObject({ status: 503, answer: { code: 'unreachable', detail: 'this master is stopping: ask another one' } })
+    expect((await putting).status).toBe(503)
+    open()
+    expect((await show(id)).answer.received).toBe(3)
+  })
+
   it('is removed when nobody goes on with it, by this master or by the next one', async () => {
     open({ keepMs: 200 })
 
@@ -265,7 +347,7 @@ describe('a file in pieces', () => {
 
     const record = JSON.parse(await readFile(join(dir, `${id}.json`), 'utf8'))
 
-    for (const wrong of [{ received: 7 }, { received: -1 }, { received: '3' }, { size: 1e99 }, { version: 2 }, { owner: 1 }]) {
+    for (const wrong of [{ received: 7 }, { received: 4 }, { received: -1 }, { received: '3' }, { size: 1e99 }, { version: 2 }, { owner: 1 }]) {
       await writeFile(join(dir, `${id}.json`), JSON.stringify({ ...record, ...wrong }))
       await writeFile(join(dir, id), 'abc')
       open()
@@ -300,6 +382,7 @@ describe('a file in pieces', () => {
     const id = await begun(10)
 
     expect((await begin(10)).status).toBe(429)
+    expect((await Promise.all(Array.from({ length: 5 }, async () => status(begin(10, {}, 'hasty'))))).sort()).toEqual([201, 429, 429, 429, 429])
     expect((await app.ask('/v1/files', { method: 'PUT', body: '123456' })).status).toBe(429)
 
     for (const size of [-1, 1.5, '5', null, 2 ** 60]) {
@@ -320,22 +403,40 @@ describe('a file in pieces', () => {
 
   it('is refused before it is read where its length is wrong, over a real connection', async () => {
     const id = await begun(4)
-    const server = serve({ fetch: async request => app.ask(new URL(request.url).pathname + new URL(request.url).search, { method: request.method, body: request.body, headers: Object.fromEntries(request.headers), duplex: 'half' } as RequestInit), port: 0, hostname: '127.0.0.1', overrideGlobalObjects: false })
 
-    await once(server, 'listening')
+    await overSocket(async socket => {
+      socket.write(`${patch(id, 0, 1e9)}abc`)
+      expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1\.1 413 /)
+    })
+  })
 
-    try {
-      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
-      const pieces: Buffer[] = []
+  it('leaves the connection of a piece that is refused to the next request', async () => {
+    const bytes = Buffer.alloc(4 * 1024 * 1024)
+    const id = await begun(bytes.byteLength)
+    const said: string[] = []
 
-      socket.on('data', piece => { pieces.push(piece) })
-      socket.write(`PATCH /v1/files/${id}?offset=0 HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer x\r\nconnection: close\r\ncontent-length: 1000000000\r\n\r\nabc`)
-      await once(socket, 'data')
-      socket.destroy()
-      expect(Buffer.concat(pieces).toString()).toMatch(/^HTTP\/1\.1 413 /)
-    } finally {
-      server.close()
-    }
+    await overSocket(async socket => {
+      socket.on('data', data => { said.push(String(data)) })
+      socket.write(patch(id, 1, bytes.byteLength))
+      socket.write(bytes)
+      socket.write(`GET /v1/files/${id} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer x\r\nconnection: close\r\n\r\n`)
+      await once(socket, 'close')
+    })
+
+    expect(said.join('').match(/^HTTP\/1\.1 \d+/gm)).toEqual(['HTTP/1.1 409', 'HTTP/1.1 200'])
+  })
+
+  it('is no failure of the master, which would be logged, when whoever sends it is gone', async () => {
+    const id = await begun(6)
+    const { body, say } = slowly()
+    const gone = new AbortController()
+    const sending = app.ask(`/v1/files/${id}?offset=0`, { method: 'PATCH', body, signal: gone.signal, duplex: 'half' } as RequestInit)
+
+    say('abc')
+    await expect.poll(async () => (await show(id)).answer.received).toBe(3)
+    gone.abort('as the server says it')
+    expect((await sending).status).toBe(400)
+    expect((await send(id, 3, 'def')).answer).toMatchObject({ complete: true, sha256: hex('abcdef') })
   })
 })
 

@@ -21,8 +21,8 @@ export interface Ask<P = Record<string, string>, Q = Record<string, never>, B = 
   /** Fires when whoever asked is gone, the token is revoked or this master stops. */
   signal: AbortSignal
   headers: Headers
-  /** Of requests with raw bytes. */
-  stream: ReadableStream<Uint8Array> | null
+  /** Of requests with raw bytes. Once it is asked for, whoever sends them waits until they are read. */
+  stream: () => ReadableStream<Uint8Array> | null
 }
 
 /** One entry of the interface: the router and the OpenAPI document are made of the same. */

@@ -86,8 +86,8 @@ export class Session {
     }
   }
 
-  async close (reason: string): Promise<void> {
-    this.#stop.abort(new HttpProblem(401, 'refused', reason))
+  async close (reason: HttpProblem): Promise<void> {
+    this.#stop.abort(reason)
     await (await this.#client?.catch(() => undefined))?.close()
   }
 }
@@ -106,7 +106,7 @@ export class Sessions {
     this.#source = source
     this.#limits = limits
     this.#sweeping = setInterval(() => { this.#sweep() }, Math.min(limits.idleMs, 5_000)).unref()
-    source.onRevoked(id => { this.#end(id, 'this token was revoked') })
+    source.onRevoked(id => { this.#end(id, ended('this token was revoked')) })
   }
 
   get size (): number {
@@ -115,7 +115,7 @@ export class Sessions {
 
   of (bearer: Bearer): Session {
     if (this.#isStopped) {
-      throw new HttpProblem(503, 'unreachable', 'this master is stopping: ask another one')
+      throw stopping()
     }
 
     const known = this.#byToken.get(bearer.id)
@@ -138,16 +138,16 @@ export class Sessions {
   async close (): Promise<void> {
     this.#isStopped = true
     clearInterval(this.#sweeping)
-    ;[...this.#byToken.keys()].forEach(id => { this.#end(id, 'this master is stopping') })
+    ;[...this.#byToken.keys()].forEach(id => { this.#end(id, stopping()) })
     await Promise.all(this.#closing)
   }
 
   #sweep (): void {
     for (const [id, session] of this.#byToken) {
       if (session.bearer.expiresAt <= Date.now()) {
-        this.#end(id, 'this token has expired')
+        this.#end(id, ended('this token has expired'))
       } else if (session.idleMs > this.#limits.idleMs) {
-        this.#end(id, 'idle')
+        this.#end(id, ended('idle'))
       }
     }
   }
@@ -159,10 +159,10 @@ export class Sessions {
       throw tooMuch(`more than ${this.#limits.sessions} tokens in use at once`, 5_000)
     }
 
-    this.#end(idlest[0], 'idle')
+    this.#end(idlest[0], ended('idle'))
   }
 
-  #end (id: string, reason: string): void {
+  #end (id: string, reason: HttpProblem): void {
     const session = this.#byToken.get(id)
 
     if (session != null) {
@@ -173,6 +173,15 @@ export class Sessions {
       this.#closing.add(closing)
     }
   }
+}
+
+function ended (why: string): HttpProblem {
+  return new HttpProblem(401, 'refused', why)
+}
+
+/** Of no token: whoever is told so goes on elsewhere with the same. */
+function stopping (): HttpProblem {
+  return new HttpProblem(503, 'unreachable', 'this master is stopping: ask another one')
 }
 
 /** A signal that fires with the first of these, until it is forgotten. */

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { ensurePrivateDir } from '../../store/files.ts'
 import { piecesOf } from './body.ts'
 import { HttpProblem, usage } from './problem.ts'
 import { firstOf, tooMuch } from './sessions.ts'
-import { readUpload, UploadFile, type UploadRecord } from './upload-file.ts'
+import { readUpload, UploadFile, WrongFile, type UploadRecord } from './upload-file.ts'
 
 export interface UploadLimits {
   fileBytes: number
@@ -21,6 +21,9 @@ export interface UploadLimits {
 }
 
 const GIB = 1024 ** 3
+
+/** In hex. */
+const SHA256_OF_NOTHING = createHash('sha256').digest('hex')
 
 export const UPLOAD_LIMITS: UploadLimits = { fileBytes: GIB, tokenBytes: 2 * GIB, allBytes: 8 * GIB, files: 1_000, keepMs: 3_600_000 }
 
@@ -44,7 +47,8 @@ export interface Piece {
   length?: number
   /** SHA-256 of it: it counts as a whole, or not at all. */
   digest?: Buffer
-  body: ReadableStream<Uint8Array> | null
+  /** Not asked for before it is wanted: of a body that nobody has begun to read, the server reads the rest itself. */
+  body: () => ReadableStream<Uint8Array> | null
 }
 
 interface Held {
@@ -54,8 +58,9 @@ interface Held {
   kept: number
   /** Jobs that are being submitted with it. */
   uses: number
-  isSending: boolean
-  /** Ends the request that sends it now, of which there is one at a time. */
+  /** Requests that send it or wait for that. */
+  turns: number
+  /** Ends the latest of them; there is one at a time. */
   stop?: AbortController
   turn: Promise<void>
 }
@@ -94,30 +99,34 @@ export class Uploads {
   /** A file in one body. Throws `HttpProblem`: 413, 429, 408. */
   async put (owner: string, { body, digest }: Pick<Piece, 'body' | 'digest'>, signal: AbortSignal): Promise<Upload> {
     const held = await this.#create({ version: 1, owner, received: 0, expiresAt: 0 })
+    const { done } = await this.#turn(held)
 
     try {
-      await this.#send(held, body, digest, signal)
+      await this.#send(held, body(), digest, signal)
+
+      return await this.#view(held)
     } catch (err) {
       await this.#remove(held)
       throw err
+    } finally {
+      done()
     }
-
-    return await this.#view(held)
   }
 
   /** A file of so many bytes that comes in pieces. Throws `HttpProblem`: 413, 429. */
   async begin (owner: string, { size, sha256 }: { size: number, sha256?: string }): Promise<Upload> {
-    const { fileBytes, tokenBytes } = this.limits
+    const { fileBytes } = this.limits
+    const declared = sha256?.toLowerCase()
 
     if (size > fileBytes) {
       throw new HttpProblem(413, 'usage', `the file is larger than ${formatBytes(fileBytes)}`)
     }
 
-    if ((this.#reserved.get(owner) ?? 0) + size > tokenBytes) {
-      throw this.#full()
+    if (size === 0 && declared != null && declared !== SHA256_OF_NOTHING) {
+      throw usage('a file of 0 bytes is not what its declared sha256 says')
     }
 
-    return await this.#view(await this.#create({ version: 1, owner, size, sha256: sha256?.toLowerCase(), received: 0, expiresAt: 0 }))
+    return await this.#view(await this.#create({ version: 1, owner, size, sha256: declared, received: 0, expiresAt: 0 }))
   }
 
   /**
@@ -132,7 +141,7 @@ export class Uploads {
     const both = firstOf(signal, stop.signal)
 
     try {
-      const { received, size = received, sha256 } = held.file.record
+      const { received, size = received } = held.file.record
 
       both.signal.throwIfAborted()
 
@@ -148,17 +157,14 @@ export class Uploads {
         throw new HttpProblem(413, 'usage', `the piece ends behind the ${size} bytes that were declared`)
       }
 
-      await this.#send(held, body, digest, both.signal)
-
-      if (held.file.isComplete && sha256 != null && await held.file.sha256() !== sha256) {
-        await this.#remove(held)
-        throw new HttpProblem(400, 'usage', 'the file is not what its declared sha256 says, and is removed: begin again')
-      }
+      await this.#send(held, body(), digest, both.signal)
 
       return await this.#view(held)
     } catch (err) {
-      // nobody reads it, and whoever sends it shall not wait
-      await body?.cancel().catch(() => {})
+      if (err instanceof WrongFile) {
+        await this.#remove(held)
+      }
+
       throw err
     } finally {
       both.forget()
@@ -174,13 +180,17 @@ export class Uploads {
   async drop (owner: string, id: string): Promise<void> {
     const held = await this.#find(owner, id)
 
-    if (held.uses > 0) {
-      throw new HttpProblem(409, 'conflict', `a job is being submitted with upload ${held.id}: try again`)
-    }
+    refuseUsed(held)
 
     const { done } = await this.#turn(held)
 
-    await this.#remove(held).finally(done)
+    try {
+      // it may have become whole in the meantime
+      refuseUsed(held)
+      await this.#remove(held)
+    } finally {
+      done()
+    }
   }
 
   /** Where a whole file of this owner is; it stays until `release`. The same words for another one's file as for none. */
@@ -205,11 +215,14 @@ export class Uploads {
   /** What came in pieces stays for the next master of this place. */
   async close (): Promise<void> {
     clearInterval(this.#sweeping)
+
+    const dir = await this.#dir?.catch(() => undefined)
+
     await Promise.all([...this.#held.values()].map(async ({ turn }) => turn))
     this.#held.clear()
 
-    if (this.#dir != null && this.#place == null) {
-      await rm(await this.#dir, { recursive: true, force: true })
+    if (dir != null && this.#place == null) {
+      await rm(dir, { recursive: true, force: true })
     }
   }
 
@@ -251,6 +264,11 @@ export class Uploads {
       throw tooMuch(`more than ${this.limits.files} files of one token that are in no job yet`, 60_000)
     }
 
+    // at once with what reserves it: many may come at the same time
+    if ((this.#reserved.get(record.owner) ?? 0) + (record.size ?? 0) > this.limits.tokenBytes) {
+      throw this.#full()
+    }
+
     const id = randomBytes(12).toString('hex')
     const held = this.#hold(id, new UploadFile(join(dir, id), { ...record, expiresAt: Date.now() + this.limits.keepMs }))
 
@@ -263,7 +281,7 @@ export class Uploads {
   }
 
   #hold (id: string, file: UploadFile): Held {
-    const held: Held = { id, file, kept: file.record.received, uses: 0, isSending: false, turn: Promise.resolve() }
+    const held: Held = { id, file, kept: file.record.received, uses: 0, turns: 0, turn: Promise.resolve() }
 
     this.#held.set(id, held)
     this.#keptBytes += held.kept
@@ -273,15 +291,7 @@ export class Uploads {
   }
 
   async #send (held: Held, body: ReadableStream<Uint8Array> | null, digest: Buffer | undefined, signal: AbortSignal): Promise<void> {
-    const { file } = held
-
-    held.isSending = true
-
-    try {
-      await file.append(piecesOf(body, signal), { digest, keepMs: this.limits.keepMs, onKept: bytes => { this.#keep(held, bytes) } })
-    } finally {
-      held.isSending = false
-    }
+    await held.file.append(piecesOf(body, signal), { digest, keepMs: this.limits.keepMs, onKept: bytes => { this.#keep(held, bytes) } })
   }
 
   /** Throws where there is no more room; less is always taken. */
@@ -324,9 +334,10 @@ export class Uploads {
     held.stop?.abort(new HttpProblem(409, 'conflict', 'another request goes on with this file'))
     held.stop = stop
     held.turn = promise
+    held.turns++
     await before
 
-    return { stop, done: resolve }
+    return { stop, done: () => { held.turns--; resolve() } }
   }
 
   async #find (owner: string, id: string): Promise<Held> {
@@ -348,7 +359,7 @@ export class Uploads {
   }
 
   async #sweep (): Promise<void> {
-    for (const held of [...this.#held.values()].filter(({ file, uses, isSending }) => uses === 0 && !isSending && file.record.expiresAt <= Date.now())) {
+    for (const held of [...this.#held.values()].filter(({ file, uses, turns }) => uses === 0 && turns === 0 && file.record.expiresAt <= Date.now())) {
       await this.#remove(held).catch(() => {})
     }
   }
@@ -364,6 +375,12 @@ export class Uploads {
 
   #full (): HttpProblem {
     return tooMuch(`files that are in no job yet have more than ${formatBytes(this.limits.tokenBytes)} of one token, or ${formatBytes(this.limits.allBytes)} of all`, 60_000)
+  }
+}
+
+function refuseUsed ({ id, uses }: Held): void {
+  if (uses > 0) {
+    throw new HttpProblem(409, 'conflict', `a job is being submitted with upload ${id}: try again`)
   }
 }
 
