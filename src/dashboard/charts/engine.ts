@@ -8,9 +8,9 @@ export { distributionChart } from '../../report/plot/distribution.ts'
 export { historyChart } from '../../report/plot/history.ts'
 export { byWorker, measuredOf } from '../../report/plot/measured.ts'
 export { QUANTITIES } from '../../report/plot/quantity.ts'
-export { throughputChart } from '../../report/plot/throughput.ts'
+export { rateText, throughputChart } from '../../report/plot/throughput.ts'
 export { activitiesOf } from '../../report/activity.ts'
-export { changePoints, MIN_FOR_CHANGES } from '../../stats/change-points.ts'
+export { changePoints } from '../../stats/change-points.ts'
 
 /*
  * The drawing library and the charts, which most views do without: a part of

@@ -10,6 +10,11 @@ export function shortInstant (at: number, nowMs: number, locale?: string, timeZo
   return format(at, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23', ...(year(at) === year(nowMs) ? {} : { year: 'numeric' }) }, locale, timeZone)
 }
 
+/** `14:03`, or `14:03:22`. */
+export function timeOfDay (at: number, isToTheSecond: boolean, locale?: string, timeZone?: string): string {
+  return format(at, { hour: '2-digit', minute: '2-digit', ...(isToTheSecond ? { second: '2-digit' } : {}), hourCycle: 'h23' }, locale, timeZone)
+}
+
 /** To the second, with the day and the zone, where there is no room to say it twice. */
 export function zonedInstant (at: number, locale?: string, timeZone?: string): string {
   return format(at, { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short' }, locale, timeZone)

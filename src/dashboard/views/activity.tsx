@@ -6,19 +6,24 @@ import { useApp, useNow } from '../parts/hooks.ts'
 import { CommandLine, Empty, Failure, Loading } from '../parts/notice.tsx'
 import { Title } from '../parts/title.tsx'
 import { Activities, chosenChanges, type ChangeRecord } from '../state/activity.ts'
+import { timeOfDay, zonedInstant } from '../text/times.ts'
+import type { Look } from '../../report/plot/look.ts'
 import type { Profile } from '../../report/profile-file.ts'
 import type * as Engine from '../charts/engine.ts'
 
-const WINDOWS = [{ words: 'the last 5 minutes', since: '5m', ms: 5 * 60_000 }, { words: 'the last hour', since: '1h', ms: 3_600_000 }, { words: 'the last 6 hours', since: '6h', ms: 6 * 3_600_000 }, { words: 'the last day', since: '24h', ms: 24 * 3_600_000 }] as const
+/** A picture of minutes is drawn often, one of hours less: at each step, which is a round time by the clock. */
+const WINDOWS = [
+  { words: 'the last 5 minutes', since: '5m', ms: 5 * 60_000, stepMs: 2_000 },
+  { words: 'the last hour', since: '1h', ms: 3_600_000, stepMs: 30_000 },
+  { words: 'the last 6 hours', since: '6h', ms: 6 * 3_600_000, stepMs: 2 * 60_000 },
+  { words: 'the last day', since: '24h', ms: 24 * 3_600_000, stepMs: 10 * 60_000 }
+] as const
 
 /** Silent for so long, a master counts as dead: it says at least every 15 s that it is there. */
 const QUIET_MS = 40_000
 
 /** Rows of one picture. */
 const MAX_WORKERS = 40
-
-/** A picture of minutes is drawn so often, one of hours less. */
-const STEPS = 150
 
 /** Who was busy when, and how many tasks ended: live. */
 export function Activity () {
@@ -53,11 +58,13 @@ export function Activity () {
     return () => { stop.abort() }
   }, [link, since, attempt])
 
-  const { ms, words: windowWords } = WINDOWS.find(window => window.since === since) ?? WINDOWS[0]
-  const stepMs = Math.max(2_000, ms / STEPS)
-  const untilMs = Math.ceil((now + (activities?.aheadMs ?? 0)) / stepMs) * stepMs
+  const { ms, stepMs, words: windowWords } = WINDOWS.find(window => window.since === since) ?? WINDOWS[0]
+  const aheadMs = activities?.aheadMs ?? 0
+  const untilMs = Math.ceil((now + aheadMs) / stepMs) * stepMs
   const key = `${activities?.version ?? 0} ${untilMs} ${words} ${since} ${isThere}`
   const chosen = useMemo(() => chosenChanges(activities?.changes ?? [], words, MAX_WORKERS), [key])
+  // by the clock of the reader
+  const withClock = (look: Look): Look => ({ ...look, clock: at => zonedInstant(at - aheadMs), timeOfDay: (at, isToTheSecond) => timeOfDay(at - aheadMs, isToTheSecond) })
   const profile: Profile = { fromMs: untilMs - ms, untilMs, changes: chosen.changes }
 
   return (
@@ -85,7 +92,7 @@ export function Activity () {
                     <h2 id='busy-title'>Busy</h2>
                     <Chart
                       label={`Who was busy in ${windowWords}`} fileName='busy' data={key}
-                      build={(engine, look) => engine.busyChart(profile, 'Who was busy', look)}
+                      build={(engine, look) => engine.busyChart(profile, 'Who was busy', withClock(look))}
                       tip={({ what, ms }) => typeof ms === 'number' ? `${String(what)}, for ${formatDuration(ms)}` : undefined}
                       table={engine => busyTable(engine, profile, ms)}
                     />
@@ -94,7 +101,7 @@ export function Activity () {
                     <h2 id='throughput-title'>Throughput</h2>
                     <Chart
                       label={`Tasks that ended in ${windowWords}`} fileName='throughput' data={key}
-                      build={(engine, look) => engine.throughputChart(profile, 'Tasks that ended', look)}
+                      build={(engine, look) => engine.throughputChart(profile, 'Tasks that ended', withClock(look))}
                       tip={({ what, count, ms }) => typeof count === 'number' ? `${count} ${String(what)} in ${formatDuration(Number(ms))}` : undefined}
                       table={engine => throughputTable(engine, profile)}
                     />
@@ -125,7 +132,7 @@ function throughputTable (engine: typeof Engine, profile: Profile): ChartTable {
     rows: engine.activitiesOf(profile.changes, profile).map(({ name, tasks }) => {
       const ended = tasks.filter(({ untilMs }) => untilMs <= profile.untilMs).length
 
-      return [name, ended, (ended / minutes).toPrecision(2)]
+      return [name, ended, engine.rateText(ended / minutes)]
     })
   }
 }

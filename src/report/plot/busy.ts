@@ -2,7 +2,7 @@ import { shortJobId } from '../../model/ids.ts'
 import { activitiesOf, lanesOf } from '../activity.ts'
 import { frame, labelRoom, legendBelow, legendHeight, rows, rowsHeight, stripes } from './frame.ts'
 import { paletteOf, shorten } from './look.ts'
-import { clockText, counted, elapsedUnit } from './scales.ts'
+import { clockText, counted, elapsedAxis, elapsedUnit } from './scales.ts'
 import type { Activity } from '../activity.ts'
 import type { Profile } from '../profile-file.ts'
 import type { Look, Palette, Spec } from './look.ts'
@@ -52,6 +52,7 @@ export function busyChart (profile: Profile, title: string, look: Look): Spec {
     title: 'busy',
     words: activities.map(({ busyMs }) => `${Math.round(busyMs / windowMs * 100)} %`)
   })
+  const time = elapsedAxis(look, profile.fromMs, windowMs)
   const stripe = stripes(look, activities.map(({ worker }) => worker))
 
   return frame(look, {
@@ -59,14 +60,14 @@ export function busyChart (profile: Profile, title: string, look: Look): Spec {
     subtitle: `${counted(activities.length, 'worker')}, ${counted(tasks.length, 'task')}${failed === 0 ? '' : `, ${failed} of them not ended well`}, from ${(look.clock ?? clockText)(profile.fromMs)}. On the right: the share of the time in which a worker ran something; ${Math.round(share * 100)} % over all of them.`,
     contentHeight: rowsHeight(activities.length) + 60 + legendHeight(look, names)
   }, {
-    signals,
+    signals: [...signals, ...time.signals],
     data: [stripe.data, { name: 'bars', values: bars }],
     scales: [
       scale,
       { name: 'x', type: 'linear', domain: [0, inUnit(profile.untilMs)], range: 'width', zero: false, nice: false },
       { name: 'color', type: 'ordinal', domain: names, range: legend.map(({ color }) => color) }
     ],
-    axes: [{ scale: 'x', orient: 'bottom', title: `time from the beginning, ${unit.name}`, format: '~f', grid: true, tickCount: { signal: 'width / 90' } }, ...axes],
+    axes: [{ ...time.axis, grid: true }, ...axes],
     legends: legendBelow(look, names, { fill: 'color', symbolType: 'square' }),
     marks: [stripe.mark, {
       type: 'rect',

@@ -19,6 +19,8 @@ export interface Look {
   palette?: Palette
   /** How an instant is said. @default in UTC */
   clock?: (ms: number) => string
+  /** The time of day, which then stands below an axis of elapsed time too. @default none */
+  timeOfDay?: (ms: number, isToTheSecond: boolean) => string
 }
 
 /** A chart as Vega takes it. */

@@ -1,5 +1,6 @@
 import { unitFor } from '../quantities.ts'
 import type { TimeUnit } from '../quantities.ts'
+import type { Look, Spec } from './look.ts'
 
 /** More than that between the least and the most, and a linear axis shows the least as nothing. */
 const LOG_FROM = 30
@@ -77,6 +78,33 @@ export function niceStep (least: number): number {
 /** Unit of a time since a beginning. */
 export function elapsedUnit (ms: number): TimeUnit {
   return ELAPSED.find(unit => ms * 1e6 >= 3 * unit.ns) ?? ELAPSED.at(-1)!
+}
+
+/**
+ * The axis of a time that has begun at an instant: how long after it, and where
+ * there is a clock what it said then.
+ *
+ * @returns what goes into `axes` and, for the words of its labels, into `signals`
+ */
+export function elapsedAxis ({ width, timeOfDay }: Look, fromMs: number, windowMs: number): { axis: Spec, signals: Spec[] } {
+  const unit = elapsedUnit(windowMs)
+  const common = { scale: 'x', orient: 'bottom' }
+
+  if (timeOfDay == null) {
+    return { axis: { ...common, title: `time from the beginning, ${unit.name}`, format: '~f', tickCount: { signal: 'width / 90' } }, signals: [] }
+  }
+
+  const length = windowMs * 1e6 / unit.ns
+  const step = niceStep(length / Math.max(2, Math.floor(width / 80)))
+  const digits = Math.max(0, -Math.floor(Math.log10(step)))
+  const ticks = Array.from({ length: Math.floor(length / step + 1e-9) + 1 }, (_, at) => Number((at * step).toFixed(digits)))
+  const isToTheSecond = step * unit.ns < 60e9
+  const labels = ticks.map(tick => [String(tick), timeOfDay(fromMs + tick * unit.ns / 1e6, isToTheSecond)])
+
+  return {
+    axis: { ...common, title: `time passed, ${unit.name}, and the clock`, values: ticks, encode: { labels: { update: { text: { signal: `elapsedLabels[round(datum.value / ${step})]` } } } } },
+    signals: [{ name: 'elapsedLabels', value: labels }]
+  }
 }
 
 const BINS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 10e3, 15e3, 30e3, 60e3, 120e3, 300e3, 600e3, 900e3, 1800e3, 3600e3, 7200e3, 14400e3]

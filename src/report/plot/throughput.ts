@@ -1,6 +1,6 @@
 import { frame, legendBelow, legendHeight } from './frame.ts'
 import { paletteOf } from './look.ts'
-import { binMs, clockText, counted, elapsedUnit } from './scales.ts'
+import { binMs, clockText, counted, elapsedAxis, elapsedUnit } from './scales.ts'
 import { formatDuration } from '../../model/units.ts'
 import type { Profile } from '../profile-file.ts'
 import type { Look, Spec } from './look.ts'
@@ -45,11 +45,14 @@ export function throughputChart (profile: Profile, title: string, look: Look): S
   const workers = new Set(profile.changes.map(({ worker }) => worker)).size
   const failed = ended.filter(({ outcome }) => outcome !== 'done').length
 
+  const time = elapsedAxis(look, fromMs, windowMs)
+
   return frame(look, {
     title,
     subtitle: `${counted(ended.length, 'task')} ended on ${counted(workers, 'worker')}${failed === 0 ? '' : `, ${failed} of them not well`}, from ${(look.clock ?? clockText)(fromMs)}. A bar is ${formatDuration(lengthMs)}; the line is the mean over the whole time, ${rateText(mean)} per ${rate.name}.`,
     contentHeight: 300 + legendHeight(look, names)
   }, {
+    signals: time.signals,
     data: [{ name: 'bars', values: bars }, { name: 'mean', values: [{ mean }] }],
     scales: [
       { name: 'x', type: 'linear', domain: [0, windowMs * 1e6 / unit.ns], range: 'width', nice: false },
@@ -57,7 +60,7 @@ export function throughputChart (profile: Profile, title: string, look: Look): S
       { name: 'color', type: 'ordinal', domain: names, range: names.map(name => name === DONE ? palette.series[0] : palette.bad) }
     ],
     axes: [
-      { scale: 'x', orient: 'bottom', title: `time from the beginning, ${unit.name}`, format: '~f', tickCount: { signal: 'width / 90' } },
+      time.axis,
       { scale: 'y', orient: 'left', title: `tasks ended per ${rate.name}`, format: '~f', grid: true, domain: false, ticks: false, tickCount: { signal: 'height / 45' } }
     ],
     legends: legendBelow(look, names, { fill: 'color', symbolType: 'square' }),
@@ -86,6 +89,7 @@ export function throughputChart (profile: Profile, title: string, look: Look): S
   })
 }
 
-function rateText (rate: number): string {
+/** Three digits, and none of them an exponent. */
+export function rateText (rate: number): string {
   return rate === 0 ? '0' : rate >= 100 ? rate.toFixed(0) : rate.toPrecision(3)
 }

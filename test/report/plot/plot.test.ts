@@ -45,6 +45,33 @@ describe.each(THEMES)('a picture, %s', theme => {
   })
 })
 
+describe.each([358, 900])('a picture of what was when, %i pixels wide', width => {
+  it.each(SUBJECTS.filter(({ kind }) => kind === 'busy' || kind === 'throughput'))('of $name ($kind) has the time of day below its axis where there is a clock', async ({ kind, subject }) => {
+    const clocks: number[] = []
+    const timeOfDay = (ms: number, isToTheSecond: boolean): string => {
+      clocks.push(ms)
+
+      return new Date(ms).toISOString().slice(11, isToTheSecond ? 19 : 16)
+    }
+    const { svg, ...size } = await draw(chart(kind, subject, { theme: 'light', width, measure: measureText, timeOfDay }))
+    const texts = textsOf(svg)
+    const times = texts.filter(({ text }) => /^\d\d:\d\d(:\d\d)?$/.test(text))
+    const [first, second] = clocks
+
+    // each below how long after the beginning that was
+    for (const time of times) {
+      const middle = (time.left + time.right) / 2
+
+      expect(texts.filter(({ text, left, right, bottom }) => /^[\d.]+$/.test(text) && Math.abs((left + right) / 2 - middle) < 1 && bottom <= time.top + TOLERANCE)).toHaveLength(1)
+    }
+
+    expect(times.length).toBeGreaterThan(1)
+    expect(second! - first!).toBeGreaterThan(0)
+    expect(texts.filter(({ left, right, top, bottom }) => left < 0 || top < 0 || right > size.width || bottom > size.height)).toEqual([])
+    expect(overlapping(texts)).toEqual([])
+  })
+})
+
 describe('a text that has too little room', () => {
   it('of a name loses its middle and keeps its end, by which machines differ', () => {
     const short = shorten('compute-node-in-the-basement-07', 100, measureText)
