@@ -32,7 +32,7 @@ export interface JobState {
 
 export const NO_JOB: JobState = { tasks: new Map(), counts: [], failedItems: [], output: new Map(), samples: new Map(), isOver: false }
 
-const MAX_FAILED_ITEMS = 200
+export const MAX_FAILED_ITEMS = 200
 
 export function reduceJob (state: JobState, event: JobMessage): JobState {
   switch (event.kind) {
@@ -54,7 +54,10 @@ export function reduceJob (state: JobState, event: JobMessage): JobState {
     case 'progress':
       return withSamples(change(state, event.task, ({ doing: _, ...task }) => ({ ...task, progress: { command: event.command, runs: event.runs, of: event.of, medianNs: event.medianNs } })), event)
     case 'output':
-      return { ...state, output: new Map(state.output).set(event.task, addOutput(state.output.get(event.task) ?? NO_OUTPUT, event.stream, event)) }
+      // what items print is shown nowhere, and there may be 100,000 of them
+      return state.view?.job.each != null
+        ? state
+        : { ...state, output: new Map(state.output).set(event.task, addOutput(state.output.get(event.task) ?? NO_OUTPUT, event.stream, event)) }
     case 'counts':
       return { ...state, counts: event.counts }
     case 'items':

@@ -1,10 +1,19 @@
+export interface Piece {
+  stream: 'stdout' | 'stderr'
+  text: string
+  /** As they were printed. */
+  bytes: number
+}
+
 /** The end of what one task has printed. */
 export interface Output {
-  /** In the order in which it came; each the text of one stream. */
-  pieces: ReadonlyArray<{ stream: 'stdout' | 'stderr', text: string }>
-  /** Characters in them. */
+  /** In the order in which it came; each the text of one stream, and never empty. */
+  pieces: readonly Piece[]
+  /** How many came before them and are not kept: with it each has a number that stays its own. */
+  gone: number
+  /** Characters that are kept. */
   size: number
-  /** Characters that came before them and are not kept. */
+  /** Bytes that came before them and are not kept. */
   dropped: number
   /** The beginning of a character whose rest has not come, by stream. */
   pending: Readonly<Record<string, Uint8Array>>
@@ -16,34 +25,47 @@ export const KEPT = 128 * 1024
 /** Of them: a program can write to one stream and the other by turns, a character each. */
 export const MAX_PIECES = 400
 
-export const NO_OUTPUT: Output = { pieces: [], size: 0, dropped: 0, pending: {} }
+export const NO_OUTPUT: Output = { pieces: [], gone: 0, size: 0, dropped: 0, pending: {} }
 
 const REPLACING = new TextDecoder('utf-8')
+const ENCODER = new TextEncoder()
 
 /** Adds what came; the oldest goes when it is too much. Pure. */
 export function addOutput (output: Output, stream: 'stdout' | 'stderr', data: { text: string } | { base64: string }): Output {
-  const { text, rest } = 'text' in data ? { text: data.text, rest: EMPTY } : decode(output.pending[stream] ?? EMPTY, bytesOf(data.base64))
-  const kept = text.slice(-KEPT)
-  const last = output.pieces.at(-1)
-  const pieces = last?.stream === stream && last.text.length + kept.length < KEPT / 8
-    ? [...output.pieces.slice(0, -1), { stream, text: last.text + kept }]
-    : [...output.pieces, { stream, text: kept }]
-  let size = output.size + kept.length
-  let dropped = output.dropped + text.length - kept.length
+  const { text, bytes, rest } = decode(output.pending[stream] ?? EMPTY, 'text' in data ? ENCODER.encode(data.text) : bytesOf(data.base64))
+  const pending = { ...output.pending, [stream]: rest }
 
-  while ((size > KEPT || pieces.length > MAX_PIECES) && pieces.length > 1) {
-    const { length } = pieces.shift()!.text
-
-    size -= length
-    dropped += length
+  if (text === '') {
+    return { ...output, pending }
   }
 
-  return { pieces, size, dropped, pending: { ...output.pending, [stream]: rest } }
+  const kept = text.slice(-KEPT)
+  const lost = text.length === kept.length ? 0 : ENCODER.encode(text.slice(0, -KEPT)).length
+  const piece = { stream, text: kept, bytes: bytes - lost }
+  const last = output.pieces.at(-1)
+  const pieces = last?.stream === stream && last.text.length + kept.length < KEPT / 8
+    ? [...output.pieces.slice(0, -1), { stream, text: last.text + kept, bytes: last.bytes + piece.bytes }]
+    : [...output.pieces, piece]
+  let { gone, size, dropped } = output
+
+  size += kept.length
+  dropped += lost
+
+  while ((size > KEPT || pieces.length > MAX_PIECES) && pieces.length > 1) {
+    const first = pieces.shift()!
+
+    gone++
+    size -= first.text.length
+    dropped += first.bytes
+  }
+
+  return { pieces, gone, size, dropped, pending }
 }
 
 const EMPTY = new Uint8Array()
 
-function decode (before: Uint8Array, bytes: Uint8Array): { text: string, rest: Uint8Array } {
+/** What is no character becomes U+FFFD; what begins one waits for its rest. */
+function decode (before: Uint8Array, bytes: Uint8Array): { text: string, bytes: number, rest: Uint8Array } {
   const all = new Uint8Array(before.length + bytes.length)
 
   all.set(before)
@@ -51,7 +73,7 @@ function decode (before: Uint8Array, bytes: Uint8Array): { text: string, rest: U
 
   const whole = all.length - unfinished(all)
 
-  return { text: REPLACING.decode(all.subarray(0, whole)), rest: all.slice(whole) }
+  return { text: REPLACING.decode(all.subarray(0, whole)), bytes: whole, rest: all.slice(whole) }
 }
 
 /** Bytes at the end that begin a character of UTF-8 and do not end it. */

@@ -3,8 +3,8 @@ import { announce } from '../parts/announce.tsx'
 import { Mark } from '../parts/mark.tsx'
 import { Empty } from '../parts/notice.tsx'
 import { Table } from '../parts/table.tsx'
+import { MAX_FAILED_ITEMS, type JobState } from '../state/job.ts'
 import { taskTone, taskWords } from '../text/states.ts'
-import type { JobState } from '../state/job.ts'
 
 /** A job with items: how many are where, and the ones that went wrong. */
 export function JobItems ({ job }: { job: JobState }) {
@@ -29,6 +29,7 @@ export function JobItems ({ job }: { job: JobState }) {
         ? <Empty title={job.isOver ? 'Every item ended well' : 'No item has failed so far'} />
         : (
           <>
+            {job.failedItems.length < MAX_FAILED_ITEMS ? null : <p class='dim'>The latest {MAX_FAILED_ITEMS} that failed; the results have all.</p>}
             <Table
               label='Items that failed' name='items' rows={job.failedItems} keyOf={({ task }) => task} isChosen={({ task }) => task === chosen} columns={[
                 { title: 'Item', align: 'right', cell: ({ task }) => <button type='button' class='link' tabIndex={-1} aria-pressed={task === chosen} onClick={() => { choose(task) }}>{task}</button> },

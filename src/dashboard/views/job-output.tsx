@@ -4,6 +4,7 @@ import { AnsiText } from '../parts/ansi-text.tsx'
 import { useApp, usePaced } from '../parts/hooks.ts'
 import { save } from '../parts/save.ts'
 import { formatBytes } from '../../model/units.ts'
+import { numberInList } from '../state/map-number.ts'
 import { wordsOf } from './job-tasks.tsx'
 import type { JobState } from '../state/job.ts'
 import type { Output } from '../state/output.ts'
@@ -31,6 +32,9 @@ export function JobOutput ({ job, id, task, onChoose, titleOf }: JobOutputProps)
     return null
   }
 
+  // of a map one command, and not all that its worker did
+  const number = job.view?.job.map == null ? undefined : numberInList(job.tasks.keys(), view.task)
+
   return (
     <section aria-labelledby='output-title'>
       <div class='section-head'>
@@ -51,13 +55,13 @@ export function JobOutput ({ job, id, task, onChoose, titleOf }: JobOutputProps)
             <Action
               key={stream} kind='quiet' label={`Save ${stream}`} busyLabel='Fetching…'
               act={async () => {
-                save(await link.blob(`/v1/jobs/${encodeURIComponent(id)}/output?stream=${stream}&worker=${encodeURIComponent(view.workerName)}`), `${id}-${stream}.txt`)
+                save(await link.blob(`/v1/jobs/${encodeURIComponent(id)}/output?${new URLSearchParams({ stream, worker: view.workerName, ...(number == null ? {} : { command: String(number) }) }).toString()}`), `${[id, view.workerName, ...(number == null ? [] : [number]), stream].join('-')}.txt`)
               }}
             />
             ))}
       </div>
       <Note words={wordsOf(state)} />
-      {output == null ? <p class='dim'>{job.isOver ? 'It printed nothing.' : 'Nothing printed yet.'}</p> : <OutputText key={task} output={output} isLive={!job.isOver} />}
+      {output == null ? <p class='dim'>{job.isOver ? 'It printed nothing.' : 'Nothing printed yet.'}</p> : <OutputText key={task} output={output} isLive={job.view?.state === 'queued' || job.view?.state === 'running'} />}
     </section>
   )
 }
@@ -67,35 +71,23 @@ function Note ({ words }: { words: string }) {
   return words === '' ? null : <p class={words.length < ROOM ? 'note-short' : undefined}>{words}</p>
 }
 
-/** With where each begins in all that was printed, by which it stays itself when the oldest goes. */
-function placed ({ pieces, dropped }: Output): Array<Output['pieces'][number] & { at: number }> {
-  let at = dropped
-
-  return pieces.map(piece => {
-    const begins = at
-
-    at += piece.text.length
-
-    return { ...piece, at: begins }
-  })
-}
-
 /** A flood of text is read by nobody; between two drawings the page does what else it is asked for. */
 const PAUSE_MS = 200
 
+/** @param isLive - what is printed is followed, to the last of it; otherwise it is read from its beginning */
 function OutputText ({ output: latest, isLive }: { output: Output, isLive: boolean }) {
   const output = usePaced(latest, PAUSE_MS)
   const box = useRef<HTMLPreElement>(null)
-  const isAtEnd = useRef(true)
+  const isAtEnd = useRef(isLive)
 
   useEffect(() => {
     const element = box.current
 
     // whoever has scrolled back reads, and is not to be moved
-    if (isLive && element != null && isAtEnd.current) {
+    if (element != null && isAtEnd.current) {
       element.scrollTop = element.scrollHeight
     }
-  }, [output, isLive])
+  }, [output])
 
   return (
     <>
@@ -104,7 +96,7 @@ function OutputText ({ output: latest, isLive }: { output: Output, isLive: boole
         class='output' role='group' tabIndex={0} aria-label='Output of the program' ref={box}
         onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => { isAtEnd.current = scrollHeight - scrollTop - clientHeight < 24 }}
       >
-        {placed(output).map(({ stream, text, at }) => <span key={at} class={stream === 'stderr' ? 'stderr' : undefined}><AnsiText text={text} /></span>)}
+        {output.pieces.map(({ stream, text }, at) => <span key={output.gone + at} class={stream === 'stderr' ? 'stderr' : undefined}><AnsiText text={text} /></span>)}
       </pre>
     </>
   )
