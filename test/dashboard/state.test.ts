@@ -1,16 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ALL_JOBS, jobLines } from '../../src/dashboard/state/jobs.ts'
+import { ALL_JOBS, jobLines, LATEST_JOBS, olderPath, type JobChoice } from '../../src/dashboard/state/jobs.ts'
 import { NO_JOB, reduceJob, type JobMessage } from '../../src/dashboard/state/job.ts'
+import { numberInList } from '../../src/dashboard/state/map-number.ts'
 import { NO_MESH, reduceMesh } from '../../src/dashboard/state/mesh.ts'
-import { addOutput, KEPT, MAX_PIECES, NO_OUTPUT } from '../../src/dashboard/state/output.ts'
 import { hrefOf, parseRoute, placeOf } from '../../src/dashboard/state/route.ts'
 import { rowOfKey } from '../../src/dashboard/state/row-keys.ts'
 import { Store } from '../../src/dashboard/state/store.ts'
 import { placesOf, toDraw, windowOf } from '../../src/dashboard/state/window.ts'
 import { ALL_WORKERS, stateCounts, workerLines } from '../../src/dashboard/state/workers.ts'
 import { joinLine } from '../../src/dashboard/text/join-line.ts'
-import { age, exactInstant, shortInstant, zonedInstant } from '../../src/dashboard/text/times.ts'
+import { age, exactInstant, shortInstant, timeOfDay, zonedInstant } from '../../src/dashboard/text/times.ts'
 import type { MeshEvent, NodeState } from '../../src/http/exchange/mesh-changes.ts'
 import type { JobRow, TaskView } from '../../src/node/protocol/submit/messages.ts'
 
@@ -78,6 +78,13 @@ describe('the jobs that are shown', () => {
     expect(jobLines(jobs, { words: '', state: 'open' }).map(({ id }) => id)).toEqual(['b'])
     expect(jobLines(jobs, { words: 'NIGHT', state: 'failed' }).map(({ id }) => id)).toEqual(['c'])
   })
+
+  it('are asked of a master where the page was not told of all, with the conditions that it knows', () => {
+    const choices: JobChoice[] = [ALL_JOBS, { words: ' ', state: '' }, { words: 'a', state: '' }, { words: 'a', state: 'open' }, { words: '', state: 'failed' }, { words: 'a', state: 'cancelled' }]
+
+    expect(choices.map(choice => olderPath(choice, LATEST_JOBS))).toEqual([undefined, undefined, '/v1/jobs?limit=10000', undefined, '/v1/jobs?limit=10000&failed=true', '/v1/jobs?limit=10000&state=cancelled'])
+    expect(choices.flatMap(choice => olderPath(choice, LATEST_JOBS - 1) ?? [])).toEqual([])
+  })
 })
 
 describe('the state of a job', () => {
@@ -105,42 +112,20 @@ describe('the state of a job', () => {
 
     expect(state.failedItems.map(({ task }) => task)).toEqual(['2'])
   })
-})
 
-describe('the output that is kept', () => {
-  const base64 = (...bytes: number[]): { base64: string } => ({ base64: Buffer.from(bytes).toString('base64') })
+  it('keeps nothing of what items print, which is shown nowhere', () => {
+    const view = (job: object): JobMessage => ({ kind: 'job', view: { job, state: 'running', acceptedAt: 0, tasks: [] } }) as never
+    const printed: JobMessage = { kind: 'output', execution: 'e', task: '1', stream: 'stdout', offset: 0, text: 'x' }
 
-  it('joins a character that came in two pieces, of each stream on its own', () => {
-    const output = [['stdout', base64(0x61, 0xe2, 0x82)], ['stderr', { text: '!' }], ['stdout', base64(0xac, 0x62)]] as const
-    const { pieces } = output.reduce((output, [stream, data]) => addOutput(output, stream, data), NO_OUTPUT)
-
-    expect(pieces.map(({ text }) => text).join('')).toBe('a!€b')
+    expect([view({ each: { count: 2 } }), printed].reduce(reduceJob, NO_JOB).output.size).toBe(0)
+    expect([view({}), printed].reduce(reduceJob, NO_JOB).output.size).toBe(1)
   })
 
-  it('is the end of it, and how much came before', () => {
-    let output = NO_OUTPUT
+  it('counts the commands of a worker over all of its lists', () => {
+    const [lab, pi] = ['QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG', 'QmPZ9gcCEpqKTo6aq61g2nXGUhM4iCL3ewB6LDXZCtioEB']
+    const tasks = [`${lab}.0.0`, `${pi}.0.0`, `${lab}.2.0`, `${lab}.10.0`, `${lab}.2.1`]
 
-    for (let count = 0; count < 100; count++) {
-      output = addOutput(output, 'stdout', { text: `${count}`.padStart(6_000, '.') })
-    }
-
-    expect(output.size).toBeLessThanOrEqual(KEPT)
-    expect(output.size + output.dropped).toBe(100 * 6_000)
-    expect(output.pieces.at(-1)?.text.endsWith('99')).toBe(true)
-  })
-
-  it('is bounded when everything comes at once', () => {
-    expect(addOutput(NO_OUTPUT, 'stdout', { text: 'x'.repeat(KEPT * 3) })).toMatchObject({ size: KEPT, dropped: KEPT * 2 })
-  })
-
-  it('is kept in a bounded number of pieces, however its streams take turns', () => {
-    let output = NO_OUTPUT
-
-    for (let index = 0; index < MAX_PIECES * 3; index++) {
-      output = addOutput(output, index % 2 === 0 ? 'stdout' : 'stderr', { text: 'x' })
-    }
-
-    expect(output).toMatchObject({ size: MAX_PIECES, dropped: MAX_PIECES * 2, pieces: { length: MAX_PIECES } })
+    expect(tasks.map(task => numberInList(tasks, task))).toEqual([1, 1, 2, 4, 3])
   })
 })
 
@@ -220,6 +205,10 @@ describe('times', () => {
 
   it('are exact beside that', () => {
     expect(exactInstant(at, 'en', 'Europe/Berlin')).toMatch(/14:04:05\.678 .*\(2026-11-21T13:04:05\.678Z\)$/)
+  })
+
+  it('are times of day below a chart', () => {
+    expect([timeOfDay(at, false, 'en', 'Europe/Berlin'), timeOfDay(at, true, 'en', 'Europe/Berlin')]).toEqual(['14:04', '14:04:05'])
   })
 
   it('are ages in one step of a unit, never negative', () => {

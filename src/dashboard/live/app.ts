@@ -2,6 +2,7 @@ import { ApiError, Link } from '../api/link.ts'
 import { keepToken } from '../api/session.ts'
 import { NO_MESH, reduceMesh, type MeshState } from '../state/mesh.ts'
 import { NO_JOB, reduceJob, type JobMessage, type JobState } from '../state/job.ts'
+import { LATEST_JOBS } from '../state/jobs.ts'
 import { Store } from '../state/store.ts'
 import type { UploadLimits } from '../submit/check.ts'
 import { initialLink, type LinkState } from '../api/link-state.ts'
@@ -71,7 +72,7 @@ export class App {
     this.#following?.abort()
     this.#following = new AbortController()
 
-    void this.link.follow(`/v1/events?open=${this.#openJobs}`, {
+    void this.link.follow(`/v1/events?jobs=${LATEST_JOBS}&open=${this.#openJobs}`, {
       signal: this.#following.signal,
       quietMs: MESH_QUIET_MS,
       onMessage: ({ data }) => {

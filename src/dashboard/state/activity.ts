@@ -1,4 +1,5 @@
 import { LatestChanges } from '../../report/latest-changes.ts'
+import { BY_NAME, withWords } from './words.ts'
 import type { ProfileChange } from '../../model/profile.ts'
 
 /** A change as it comes over HTTP: times are ISO 8601. */
@@ -56,12 +57,10 @@ export function changeOf (record: ChangeRecord): ProfileChange | undefined {
 
 /** Those of workers whose names have all of the words, and of at most so many workers, by name. Pure. */
 export function chosenChanges (changes: readonly ProfileChange[], words: string, most: number): { changes: ProfileChange[], workers: number, shown: number } {
-  const wanted = words.toLowerCase().split(/\s+/).filter(word => word !== '')
+  const fits = withWords(words)
   const names = new Map(changes.map(({ worker, workerName }) => [worker, workerName]))
-  const fitting = [...names].filter(([, name]) => wanted.every(word => name.toLowerCase().includes(word))).sort(([, a], [, b]) => BY_NAME.compare(a, b))
+  const fitting = [...names].filter(([, name]) => fits(name)).sort(([, a], [, b]) => BY_NAME.compare(a, b))
   const shown = new Set(fitting.slice(0, most).map(([worker]) => worker))
 
   return { changes: changes.filter(({ worker }) => shown.has(worker)), workers: fitting.length, shown: shown.size }
 }
-
-const BY_NAME = new Intl.Collator('en', { numeric: true })

@@ -1,4 +1,5 @@
 import { sandboxWords } from '../../report/sandbox-words.ts'
+import { BY_NAME, withWords } from './words.ts'
 import type { NodeState } from '../../http/exchange/mesh-changes.ts'
 
 export const GROUPINGS = ['none', 'state', 'cpu', 'arch', 'machine', 'sandbox'] as const
@@ -19,13 +20,11 @@ export type WorkerLine =
   | { kind: 'group', key: string, title: string, count: number }
   | { kind: 'worker', key: string, node: NodeState }
 
-const BY_NAME = new Intl.Collator('en', { numeric: true })
-
 /** The lines of the table: workers that are chosen, by name, below a line for each group. Pure. */
 export function workerLines (nodes: Iterable<NodeState>, { words, state, by }: WorkerChoice): WorkerLine[] {
-  const wanted = words.toLowerCase().split(/\s+/).filter(word => word !== '')
+  const fits = withWords(words)
   const chosen = [...nodes]
-    .filter(node => node.role === 'worker' && (state === '' || stateOf(node) === state) && (wanted.length === 0 || hasAll(textOf(node), wanted)))
+    .filter(node => node.role === 'worker' && (state === '' || stateOf(node) === state) && (words === '' || fits(textOf(node))))
     .sort((a, b) => BY_NAME.compare(a.name, b.name))
 
   if (by === 'none') {
@@ -94,9 +93,5 @@ function textOf (node: NodeState): string {
     ...(info == null
       ? []
       : [info.resources.cpuModel, info.resources.arch, info.resources.os, ...Object.entries(info.labels).map(([key, value]) => `${key}=${value}`), ...(info.tools ?? []).map(({ name, version }) => `${name} ${version}`)])
-  ].join('\n').toLowerCase()
-}
-
-function hasAll (text: string, words: readonly string[]): boolean {
-  return words.every(word => text.includes(word))
+  ].join('\n')
 }

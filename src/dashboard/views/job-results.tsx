@@ -1,41 +1,20 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { METRICS, type Metric } from '../../model/comparison.ts'
 import { shortJobId } from '../../model/ids.ts'
 import { formatBytes } from '../../model/units.ts'
 import { finishedOf } from '../charts/finished.ts'
 import { MeasuredChart, MetricChoice } from '../charts/measured.tsx'
 import { commonUnit, cpuText, medianText, timeDecimals, timeText, unitFor } from '../../report/quantities.ts'
-import { useApp } from '../parts/hooks.ts'
-import { Failure, Loading } from '../parts/notice.tsx'
+import { Fetched } from '../parts/fetched.tsx'
 import { Scroll } from '../parts/scroll.tsx'
 import type { FullCommand, FullResults, FullWorker } from '../../report/full.ts'
 
 /** What was measured: a row for each command on each worker, in the figures and the words of the command line. */
 export function JobResults ({ id }: { id: string }) {
-  const { link } = useApp()
-  const [results, setResults] = useState<FullResults>()
-  const [error, setError] = useState<string>()
-  const [attempt, setAttempt] = useState(0)
-
-  useEffect(() => {
-    const stop = new AbortController()
-
-    setError(undefined)
-    link.get<FullResults>(`/v1/jobs/${encodeURIComponent(id)}/results?format=full`, stop.signal).then(setResults, err => {
-      if (!stop.signal.aborted) {
-        setError(err.message)
-      }
-    })
-
-    return () => { stop.abort() }
-  }, [link, id, attempt])
-
   return (
     <section aria-labelledby='results-title'>
       <h2 id='results-title'>Results</h2>
-      {error != null
-        ? <Failure title='The results did not come' detail={error} onRetry={() => { setAttempt(attempt + 1) }} />
-        : results == null ? <Loading what='the results' /> : <><ResultsTable results={results} /><RunsChart results={results} /></>}
+      <Fetched<FullResults> paths={[`/v1/jobs/${encodeURIComponent(id)}/results?format=full`]} what='the results'>{results => <><ResultsTable results={results!} /><RunsChart results={results!} /></>}</Fetched>
     </section>
   )
 }

@@ -2,13 +2,14 @@ import { useMemo } from 'preact/hooks'
 import { shortJobId } from '../../model/ids.ts'
 import { formatDuration } from '../../model/units.ts'
 import { Count } from '../parts/announce.tsx'
+import { useAnswers } from '../parts/fetched.tsx'
 import { useApp, useKept, useNow, useStore } from '../parts/hooks.ts'
 import { InstantCell } from '../parts/instant.tsx'
 import { Mark } from '../parts/mark.tsx'
-import { CommandLine, Empty, Loading } from '../parts/notice.tsx'
+import { CommandLine, Empty, Failure, Loading } from '../parts/notice.tsx'
 import { Table, type Column } from '../parts/table.tsx'
 import { Title } from '../parts/title.tsx'
-import { ALL_JOBS, jobLines, type JobChoice } from '../state/jobs.ts'
+import { ALL_JOBS, jobLines, MAX_LISTED, olderPath, type JobChoice } from '../state/jobs.ts'
 import { hrefOf } from '../state/route.ts'
 import { jobTone, jobWords } from '../text/states.ts'
 import type { JobRow } from '../../node/protocol/submit/messages.ts'
@@ -19,7 +20,13 @@ export function Jobs () {
   const app = useApp()
   const mesh = useStore(app.mesh)
   const [choice, setChoice] = useKept('jobs', ALL_JOBS)
-  const rows = useMemo(() => jobLines(mesh.jobs.values(), choice), [mesh.jobs, choice])
+  const path = olderPath(choice, mesh.jobs.size)
+  const older = useAnswers<{ jobs: JobRow[] }>(path == null ? [] : [path])
+  const isAsking = path != null && older.answers == null && older.error == null
+  const listed = older.answers?.[0]?.jobs
+  // what is told is newer
+  const jobs = useMemo(() => new Map([...(listed ?? []).map(job => [job.id, job] as const), ...mesh.jobs]), [mesh.jobs, listed])
+  const rows = useMemo(() => jobLines(jobs.values(), choice), [jobs, choice])
   const columns = useMemo(() => columnsOf(mesh.aheadMs), [mesh.aheadMs])
 
   if (!mesh.hasJobs) {
@@ -41,16 +48,26 @@ export function Jobs () {
                   {STATES.map(([state, words]) => <option key={state} value={state}>{words}</option>)}
                 </select>
               </label>
-              <Count words={`${rows.length === mesh.jobs.size ? `${rows.length} jobs` : `${rows.length} of ${mesh.jobs.size} jobs`}${mesh.hasMoreJobs ? ', and more that wait or run' : ''}`} choice={choice} />
+              <Count words={countWords(rows.length, jobs.size, { isAsking, isCut: listed?.length === MAX_LISTED, hasMoreOpen: mesh.hasMoreJobs })} choice={`${choice.words} ${choice.state} ${isAsking}`} />
               {mesh.hasMoreJobs && app.canShowMoreJobs ? <button type='button' onClick={() => { app.showMoreJobs() }}>Show more</button> : null}
             </div>
+            {older.error == null ? null : <Failure title='Older jobs did not come' detail={older.error} onRetry={() => { older.again() }} />}
             {rows.length === 0
-              ? <Empty title='No job fits'><button type='button' onClick={() => { setChoice(ALL_JOBS) }}>Show all {mesh.jobs.size}</button></Empty>
+              ? isAsking ? <Loading what='older jobs' /> : <Empty title='No job fits'><button type='button' onClick={() => { setChoice(ALL_JOBS) }}>Show all {mesh.jobs.size}</button></Empty>
               : <Table label='Jobs' name='jobs' columns={columns} rows={rows} keyOf={({ id }) => id} />}
           </>
           )}
     </>
   )
+}
+
+/** `2 of 431 jobs` */
+function countWords (shown: number, known: number, { isAsking, isCut, hasMoreOpen }: { isAsking: boolean, isCut: boolean, hasMoreOpen: boolean }): string {
+  return [
+    `${shown === known ? '' : `${shown} of ${isCut ? 'the latest ' : ''}`}${known} ${known === 1 ? 'job' : 'jobs'}`,
+    ...(isAsking ? ['older ones are being asked for'] : []),
+    ...(hasMoreOpen ? ['and more that wait or run'] : [])
+  ].join(', ')
 }
 
 function columnsOf (aheadMs: number): ReadonlyArray<Column<JobRow>> {
@@ -61,14 +78,13 @@ function columnsOf (aheadMs: number): ReadonlyArray<Column<JobRow>> {
     { title: 'Kind', drop: 1, cell: ({ kind }) => kind === 'run' ? 'measured' : 'handed out' },
     { title: 'Tasks', align: 'right', drop: 2, cell: ({ ended, tasks }) => `${ended} of ${tasks}` },
     { title: 'Accepted', align: 'right', drop: 2, cell: job => <InstantCell at={job.acceptedAt} aheadMs={aheadMs} /> },
-    { title: 'Took', align: 'right', drop: 1, cell: job => <Took job={job} aheadMs={aheadMs} /> }
+    { title: 'Took', align: 'right', drop: 1, cell: ({ acceptedAt, finishedAt }) => finishedAt == null ? <TakesSoFar acceptedAt={acceptedAt} aheadMs={aheadMs} /> : formatDuration(finishedAt - acceptedAt) }
   ]
 }
 
-function Took ({ job, aheadMs }: { job: JobRow, aheadMs: number }) {
-  const now = useNow()
-  const ms = (job.finishedAt ?? now + aheadMs) - job.acceptedAt
+/** Whole seconds, which do not flicker. */
+function TakesSoFar ({ acceptedAt, aheadMs }: { acceptedAt: number, aheadMs: number }) {
+  const ms = useNow() + aheadMs - acceptedAt
 
-  // of what goes on whole seconds, which do not flicker
-  return <>{formatDuration(job.finishedAt == null ? Math.max(0, Math.floor(ms / 1_000) * 1_000) : ms)}</>
+  return <>{formatDuration(Math.max(0, Math.floor(ms / 1_000) * 1_000))}</>
 }
