@@ -30,7 +30,14 @@ export function Action ({ label, busyLabel, act, done, question, kind }: ActionP
       careful.current?.focus()
     } else if (wasAsked.current) {
       wasAsked.current = false
-      button.current?.focus()
+
+      // whoever has gone on meanwhile stays there
+      if (document.activeElement === document.body) {
+        button.current?.focus()
+      }
+
+      // what went by itself does not come back by itself
+      setStep(step => step === 'asking' ? 'idle' : step)
     }
   }, [asked == null])
 

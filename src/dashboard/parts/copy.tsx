@@ -5,18 +5,23 @@ const SHOWN_MS = 4_000
 
 /** A button that puts a text on the clipboard, and says whether it did. `name`: of the button, where there are several. */
 export function Copy ({ text, label = 'Copy', name }: { text: string, label?: string, name?: string }) {
-  const [words, setWords] = useState('')
+  const [said, setSaid] = useState({ words: '', turn: 0 })
+  const say = (words: string): void => { setSaid(({ turn }) => ({ words, turn: turn + 1 })) }
 
   useEffect(() => {
-    const timer = setTimeout(() => { setWords('') }, SHOWN_MS)
+    if (said.words === '') {
+      return
+    }
+
+    const timer = setTimeout(() => { say('') }, SHOWN_MS)
 
     return () => { clearTimeout(timer) }
-  }, [words])
+  }, [said])
 
   return (
     <span class='action copy'>
-      <span class='dim' role='status'>{words}</span>
-      <button type='button' aria-label={name} onClick={() => { void copy(text).then(() => { setWords('Copied') }, () => { setWords('Not copied: select it, and copy it by hand') }) }}>{label}</button>
+      <span class='dim' role='status'><span key={said.turn}>{said.words}</span></span>
+      <button type='button' aria-label={name} onClick={() => { void copy(text).then(() => { say('Copied') }, () => { say('Not copied: select it, and copy it by hand') }) }}>{label}</button>
     </span>
   )
 }

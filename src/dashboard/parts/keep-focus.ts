@@ -16,6 +16,14 @@ export function keepFocus (root: HTMLElement): () => void {
     focused = target as Element
     around = [...ancestors(focused, root)]
   }
+  // who has pressed elsewhere reads there, and is not to be moved; a part that goes away tells the same before it is gone
+  const onFocusOut = ({ target }: FocusEvent): void => {
+    queueMicrotask(() => {
+      if (focused === target && focused.isConnected && document.activeElement !== focused) {
+        focused = undefined
+      }
+    })
+  }
   const observer = new MutationObserver(() => {
     if (focused == null || focused.isConnected) {
       return
@@ -29,10 +37,12 @@ export function keepFocus (root: HTMLElement): () => void {
   })
 
   root.addEventListener('focusin', onFocusIn)
+  root.addEventListener('focusout', onFocusOut)
   observer.observe(root, { childList: true, subtree: true })
 
   return () => {
     root.removeEventListener('focusin', onFocusIn)
+    root.removeEventListener('focusout', onFocusOut)
     observer.disconnect()
   }
 }

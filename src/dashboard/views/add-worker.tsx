@@ -81,6 +81,7 @@ function Left ({ expiresAt }: { expiresAt: number }) {
 function Newcomers () {
   const { nodes } = useStore(useApp().mesh)
   const known = useRef<ReadonlySet<string>>(undefined)
+  const said = useRef(0)
 
   known.current ??= new Set(nodes.keys())
 
@@ -90,9 +91,12 @@ function Newcomers () {
   useEffect(() => {
     const latest = fresh.at(-1)
 
-    if (latest != null) {
+    // one that has gone again is no news of another
+    if (latest != null && fresh.length > said.current) {
       announce(fresh.length === 1 ? `${latest.name} has joined` : `${latest.name} has joined, ${fresh.length} in all`)
     }
+
+    said.current = fresh.length
   }, [fresh.length])
 
   return (

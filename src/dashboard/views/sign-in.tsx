@@ -35,10 +35,31 @@ export function SignIn ({ problem, onToken }: SignInProps) {
 export function SignInAgain ({ problem, onToken, onLeave }: SignInProps & { onLeave: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null)
 
-  useEffect(() => { dialog.current?.showModal() }, [])
+  useEffect(() => {
+    const element = dialog.current!
+    const before = document.activeElement
+
+    element.showModal()
+
+    // the keyboard goes back to where it was, which cannot have it before this is closed
+    return () => {
+      element.close()
+
+      if (before instanceof HTMLElement) {
+        before.focus()
+      }
+    }
+  }, [])
+
+  // a browser lets itself be kept from closing it once only
+  const stay = (): void => {
+    if (dialog.current?.isConnected === true) {
+      dialog.current.showModal()
+    }
+  }
 
   return (
-    <dialog class='sign-in-again' ref={dialog} aria-labelledby='again-title' onCancel={event => { event.preventDefault() }}>
+    <dialog class='sign-in-again' ref={dialog} aria-labelledby='again-title' onCancel={event => { event.preventDefault() }} onClose={stay}>
       <h2 id='again-title'>Sign in again</h2>
       <p id='token-help'>What you have typed is kept. A new token is made by <code>meshmark dashboard</code>, or <code>meshmark token create</code>; the link of the first may also be opened in this tab.</p>
       <TokenForm problem={problem} onToken={onToken} />

@@ -1,3 +1,4 @@
+import { useRef } from 'preact/hooks'
 import { DEFAULT_BUILD_LIMITS } from '../../model/build.ts'
 import { METRICS } from '../../model/comparison.ts'
 import { DEFAULT_LIMITS, formatLimit, LIMIT_KEYS, LIMIT_RULES } from '../../model/limits.ts'
@@ -109,9 +110,11 @@ export function SubmitHow (props: PartProps) {
   )
 }
 
-/** Opened by itself when something in it is wrong, or said already. */
+/** Opened by itself when something in it is wrong, or said already; it does not close on what is typed in it. */
 export function More ({ title, fields, form, errors, children }: PartProps & { title: string, fields: readonly FormField[], children: ComponentChildren }) {
-  const isSaid = fields.some(field => form[field].length > 0 || errors.has(field))
+  const wasSaid = useRef(false)
 
-  return <details open={isSaid || undefined}><summary>{title}</summary>{children}</details>
+  wasSaid.current ||= fields.some(field => form[field].length > 0 || errors.has(field))
+
+  return <details open={wasSaid.current || undefined}><summary>{title}</summary>{children}</details>
 }
