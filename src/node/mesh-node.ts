@@ -12,12 +12,12 @@ import { Gate } from './gate.ts'
 import { createTransport } from './libp2p.ts'
 import { spread } from './master-addresses.ts'
 import { readMembership, shortId } from './membership.ts'
+import { MAX_OUTBOUND_STREAMS, openOver } from './opening.ts'
 import { pingOver } from './ping.ts'
 import { hello, MAX_MASTER_ADDRESSES } from './protocol/hello/index.ts'
 import { Reception } from './reception.ts'
 import { serve } from './serving.ts'
 import { VERSION } from './version.ts'
-import { withDeadline } from './wait.ts'
 import type { Role } from '../model/roles.ts'
 import type { FoundMaster } from './discovery.ts'
 import type { Transport } from './libp2p.ts'
@@ -29,7 +29,6 @@ import type { AbortOptions, PeerId, PrivateKey } from '@libp2p/interface'
 
 export type { Peer } from './peer.ts'
 
-const OPEN_TIMEOUT_MS = 10_000
 /** A handler has this long to notice that its channel is gone. */
 const STOP_TIMEOUT_MS = 5_000
 /** After so long a silence a connection is probed. A master has many, and hears from those who ask it. */
@@ -41,8 +40,6 @@ const KEEP_ALIVE_TAG = `${KEEP_ALIVE}-meshmark`
 const REFUSAL_STREAMS = 64
 /** How long a change of masters may wait for the next one. */
 const TELL_MASTERS_MS = 200
-/** Our own callers bound themselves. */
-const MAX_OUTBOUND_STREAMS = 10_000
 
 export interface MeshNodeInit {
   identity: PrivateKey
@@ -265,40 +262,7 @@ export class MeshNode extends TypedEventEmitter<MeshNodeEvents> {
 
   /** Opens a stream to a connected peer. A refusal is what the channel's next `receive` or `send` rejects with. */
   async openChannel<Q, R> (peerId: string, protocol: Protocol<Q, R>, { signal }: AbortOptions = {}): Promise<Channel<R, Q>> {
-    const name = protocolName(protocol.id)
-    let cause: unknown
-
-    for (const session of this.#reception.open(peerId)) {
-      const { roles, objection } = this.#reception.standing(session)
-
-      if (!protocol.listeners.some(role => roles.has(role))) {
-        throw new MeshmarkError('refused', objection ?? `${name} is answered by a ${protocol.listeners.join(' or a ')}, and ${session.name} is none of this mesh`)
-      }
-
-      try {
-        const stream = await withDeadline(OPEN_TIMEOUT_MS, [signal, this.#stopping.signal], async limit =>
-          session.connection.newStream([protocol.id], { signal: limit, maxOutboundStreams: MAX_OUTBOUND_STREAMS }))
-        const channel = new StreamChannel<R, Q>(stream, {
-          peer: session.name, name, maxMessage: protocol.maxMessage, incoming: protocol.reply, outgoing: protocol.request
-        })
-
-        session.track(channel, `to ${protocol.id}`)
-
-        return channel
-      } catch (err: any) {
-        signal?.throwIfAborted()
-
-        if (err.name === 'UnsupportedProtocolError') {
-          throw new MeshmarkError('refused', `${session.name} does not answer ${name} (${protocol.id})`, { cause: err })
-        }
-
-        // dead connections stay in libp2p's table until somebody cleans them away
-        cause = err
-        session.connection.abort(toError(err))
-      }
-    }
-
-    throw new MeshmarkError('unreachable', `${name} was not sent: there is no connection to ${shortId(peerId)}`, { cause })
+    return openOver(this.#reception, peerId, protocol, [signal, this.#stopping.signal])
   }
 
   /** After a join or a renewal: the next hellos show it, and whoever is connected hears hello again. */
