@@ -42,6 +42,7 @@ import { CalledProcess } from './lib/calls.js'
 import { CopyFleet } from './lib/copy-fleet.js'
 import { LocalMesh } from './lib/local-mesh.js'
 import { Random } from './lib/random.js'
+import { touchMemory } from './lib/memory.js'
 import { load, machine, save, table } from './lib/record.js'
 import { ShapedNetwork } from './lib/shaped-network.js'
 
@@ -54,6 +55,9 @@ const NAMES = ['to all', 'to all, once it is there', 'the same again', 'job', 'j
 
 /** Code is compiled, and connections between workers are opened. */
 const REHEARSALS = 3
+
+/** Of the file that each machine may have in memory at once: what comes in, on the disk, in a sandbox. */
+const COPIES = 3
 
 /** Before each, so that the sandboxes of the workers are ready again: they take the same processors. */
 const SETTLE_MS = 2_500
@@ -107,6 +111,7 @@ export async function bench (args, interruption) {
         writeRandom(file, mib)
 
         await delay(SETTLE_MS, undefined, { signal: interruption })
+        touchMemory(COPIES * (workers + 1) * mib * MIB)
 
         try {
           return await work(file)
