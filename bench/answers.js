@@ -22,6 +22,9 @@ import { compile } from './lib/contestants.js'
 import { LocalMesh } from './lib/local-mesh.js'
 import { load, machine, save, table } from './lib/record.js'
 
+/** What --quick stands for: a look, with wide intervals. */
+export const QUICK = ['--rounds', '5']
+
 const TOLERANCE = 0.02
 
 const MiB = 1024 * 1024

@@ -27,6 +27,9 @@ import { CalledProcess } from './lib/calls.js'
 import { Random } from './lib/random.js'
 import { load, machine, save, table } from './lib/record.js'
 
+/** What --quick stands for: a look, with wide intervals. */
+export const QUICK = ['--rounds', '5']
+
 const MiB = 1024 * 1024
 const BOUND = 1.25
 const WAYS = ['payload', 'bare+', 'bare', 'tcp']

@@ -24,6 +24,9 @@ import { parseArgs } from 'node:util'
 import { fail } from '../scripts/lib/process.js'
 import { load, machine, save, table } from './lib/record.js'
 
+/** What --quick stands for: a look, with wide intervals. */
+export const QUICK = ['--rounds', '3', '--seconds', '10']
+
 const BOUNDS = { bytes: 250_000, readyMs: 1_000, cpuPercent: 20 }
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
 

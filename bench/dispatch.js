@@ -30,6 +30,9 @@ import { Random } from './lib/random.js'
 import { load, machine, save, table } from './lib/record.js'
 import { SshFleet } from './lib/ssh-fleet.js'
 
+/** What --quick stands for: a look, with wide intervals. */
+export const QUICK = ['--rounds', '8']
+
 const COLD_MS = 150
 const SETTLE_MS = 1_500
 

@@ -24,6 +24,9 @@ import { LocalMesh } from './lib/local-mesh.js'
 import { Random } from './lib/random.js'
 import { load, machine, save, table } from './lib/record.js'
 
+/** What --quick stands for: a look, with wide intervals. */
+export const QUICK = ['--rounds', '4']
+
 const BOUND_MS = { median: 1_500, worst: 2_500 }
 const TRIALS = 2_000
 

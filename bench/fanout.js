@@ -46,6 +46,9 @@ import { touchMemory } from './lib/memory.js'
 import { load, machine, save, table } from './lib/record.js'
 import { ShapedNetwork } from './lib/shaped-network.js'
 
+/** What --quick stands for: a look, with wide intervals. */
+export const QUICK = ['--rounds', '4']
+
 const MIB = 1024 * 1024
 const MASTER = 'master-1'
 const PROCESS = join(import.meta.dirname, 'lib/fanout-process.js')

@@ -26,6 +26,9 @@ import { MAIN } from './lib/local-mesh.js'
 import { load, machine, save } from './lib/record.js'
 import { WatchedMaster } from './lib/watched-master.js'
 
+/** What --quick stands for: a look, with wide intervals. */
+export const QUICK = ['--jobs', '30000']
+
 const BOUNDS = { jobsMs: 1_000, startMs: 10_000, bytesPerJob: 1_024 }
 const QUESTIONS = 7
 

@@ -28,6 +28,9 @@ import { hyperfine, hyperfineVersion } from './lib/hyperfine.js'
 import { LocalMesh } from './lib/local-mesh.js'
 import { load, machine, save, table } from './lib/record.js'
 
+/** What --quick stands for: a look, with wide intervals. */
+export const QUICK = ['--rounds', '8']
+
 /** Runs of a block, and what Meshmark may take of hyperfine's time. */
 const LENGTHS = [
   { name: '/bin/true', runs: 40, bound: 1.05 },

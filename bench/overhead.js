@@ -25,6 +25,9 @@ import { LocalMesh } from './lib/local-mesh.js'
 import { load, machine, save, table } from './lib/record.js'
 import { PROGRAM_NAMES, prepare } from './lib/workload.js'
 
+/** What --quick stands for: a look, with wide intervals. */
+export const QUICK = ['--rounds', '4', '--runs', '10']
+
 /** What the claim allows. */
 const MARGIN = 0.03
 

@@ -3,7 +3,8 @@
  * Runs the benches in this folder; each says at its top what it asks.
  *
  *   npm run bench                     all, one after the other: hours
- *   npm run bench -- NAME [options]
+ *   npm run bench -- --quick          the same with few rounds, so that intervals are wide
+ *   npm run bench -- NAME [--quick] [options]
  *   npm run bench -- --help           lists them; NAME --help tells all of one
  *
  * All of them together end with one table of every ratio that they have found,
@@ -18,7 +19,9 @@ import { benchAll } from './lib/all.js'
 
 const FOLDER = import.meta.dirname
 const names = readdirSync(FOLDER).filter(file => file.endsWith('.js') && file !== 'run.js').map(file => file.slice(0, -3))
-const [name, ...args] = process.argv.slice(2)
+const words = process.argv.slice(2)
+const all = words.every(word => word === '--quick')
+const [name, ...args] = all ? [undefined, ...words] : words
 
 if (name === '--help' || name === '-h') {
   process.stdout.write(overview())
@@ -39,7 +42,7 @@ if (process.env.MESHMARK_MAIN == null || !existsSync(process.env.MESHMARK_MAIN))
   await setup()
 }
 
-const { bench } = name == null ? { bench: async (_, signal) => benchAll(names, signal) } : await import(join(FOLDER, `${name}.js`))
+const { bench, QUICK = ['--quick'] } = all ? { bench: async (options, signal) => benchAll(names, options, signal) } : await import(join(FOLDER, `${name}.js`))
 
 const interruption = new AbortController()
 
@@ -48,7 +51,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 
 try {
-  await bench(args, interruption.signal)
+  // what is said beside it counts more
+  await bench(args[0] === '--quick' ? [...QUICK, ...args.slice(1)] : args, interruption.signal)
 } catch (err) {
   fail(`bench: ${interruption.signal.aborted ? 'interrupted' : err.message}`)
 }
@@ -57,7 +61,7 @@ function overview () {
   const width = Math.max(...names.map(name => name.length)) + 2
   const lines = names.map(name => `  ${name.padEnd(width)}${questionOf(name)}`)
 
-  return `Usage: npm run bench [-- NAME [options]]\n\n${lines.join('\n')}\n\nWithout NAME all run, one after the other. NAME --help tells more. Exit status 1: a bound is not kept.\n`
+  return `Usage: npm run bench [-- NAME [options]]\n\n${lines.join('\n')}\n\nWithout NAME all run, one after the other. --quick, first of the options: fewer rounds, wider intervals. NAME --help tells more. Exit status 1: a bound is not kept.\n`
 }
 
 /** The comment at the top of a bench. */

@@ -32,6 +32,9 @@ import { MAIN } from './lib/local-mesh.js'
 import { load, machine, save, table } from './lib/record.js'
 import { WatchedMaster } from './lib/watched-master.js'
 
+/** What --quick stands for: a look, with wide intervals. */
+export const QUICK = ['--rounds', '3', '--workers', '10,100,1000']
+
 const BOUNDS = { memoryBytes: 1e6, fanoutMs: 2_000, nodesMs: 1_000 }
 
 /** Of the clock in which Linux counts a process' CPU time. */

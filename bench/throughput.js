@@ -34,6 +34,9 @@ import { LocalMesh, MAIN } from './lib/local-mesh.js'
 import { Random } from './lib/random.js'
 import { load, machine, save, table } from './lib/record.js'
 
+/** What --quick stands for: a look, with wide intervals. */
+export const QUICK = ['--rounds', '2', '--items', '4000', '--jobs', '20', '--grid-tasks', '3']
+
 /** Debian's, for which its packages of Python are. */
 const PYTHON = '/usr/bin/python3'
 const TASK_S = 3

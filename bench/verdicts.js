@@ -33,6 +33,9 @@ import { Random } from './lib/random.js'
 import { load, machine, save, table } from './lib/record.js'
 import { hyperfineRule, welchRule } from './lib/rules.js'
 
+/** What --quick stands for: a look, with wide intervals. */
+export const QUICK = ['--real', '20', '--simulated', '200']
+
 const PAIRS = 30
 const MARGIN = 0.01
 const MAX_FALSE = 0.05

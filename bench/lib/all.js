@@ -14,33 +14,34 @@ const MIDDLES = ['median', 'ratio', 'estimate', 'mean']
  * Every bench in a process of its own, in this order; what one does to its
  * process does not touch the next, and one that fails does not end the others.
  *
+ * @param options for each of them
  * @param {AbortSignal} interruption after which the one that runs is ended
  */
-export async function benchAll (names, interruption) {
+export async function benchAll (names, options, interruption) {
   const began = load()
   const benches = []
 
   for (const name of names) {
     interruption.throwIfAborted()
     say(`bench: ${name}, ${benches.length + 1} of ${names.length}`)
-    benches.push(await one(name, interruption))
+    benches.push(await one(name, options, interruption))
   }
 
   const rows = benches.flatMap(({ name, ratios }) => ratios.map(ratio => ({ name, ...ratio })))
 
   process.stdout.write(`\n${table([['bench', 'what', 'ratio', '95 %'], ...rows.map(({ name, what, value, low, high }) => [name, what, figure(value), `${figure(low)} to ${figure(high)}`])])}\n\n`)
   process.stdout.write(`${table([['bench', 'bounds', 'minutes'], ...benches.map(({ name, code, seconds }) => [name, code === 0 ? 'kept' : 'NOT KEPT', (seconds / 60).toFixed(1)])])}\n`)
-  save('all', { bench: 'all', machine: machine(), load: [began, load()], benches })
+  save('all', { bench: 'all', machine: machine(), load: [began, load()], options, benches })
 
   if (benches.some(({ code }) => code !== 0)) {
     process.exitCode = 1
   }
 }
 
-async function one (name, interruption) {
+async function one (name, options, interruption) {
   const before = new Set(filesOf(name))
   const from = performance.now()
-  const child = spawn(process.execPath, [join(ROOT, 'bench/run.js'), name], { stdio: 'inherit' })
+  const child = spawn(process.execPath, [join(ROOT, 'bench/run.js'), name, ...options], { stdio: 'inherit' })
   const interrupt = () => { child.kill('SIGTERM') }
 
   interruption.addEventListener('abort', interrupt)
