@@ -359,6 +359,7 @@ describe('what is wrong with a form', () => {
 
     expect(problemsOf(form({ files: [of(101)] }), limits).get('files')).toMatch(/f101 has 101 B, and 100 B is the most/)
     expect(problemsOf(form({ files: [of(90), of(80)] }), limits).get('files')).toMatch(/170 B together, and 150 B/)
+    expect(problemsOf(form({ data: [{ name: 'many', path: 'many', isFile: false, size: 11, files: Array.from({ length: 11 }, (_, at) => ({ ...of(1), name: `f${at}` })) }] }), limits).get('files')).toMatch(/^11 files are more than can go along/)
     expect(problemsOf(form({ files: [of(90), { name: 'kept', size: 1_000, of: 'kept' }] }), limits).size).toBe(0)
   })
 

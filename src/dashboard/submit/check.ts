@@ -202,7 +202,7 @@ function checkFiles (form: Form, found: Map<Field, string>, limits: UploadLimits
           : limits != null && bytes > limits.tokenBytes
             ? `the files have ${formatBytes(bytes)} together, and ${formatBytes(limits.tokenBytes)} is the most that can be sent here; meshmark on a terminal takes more`
             : files.length > MAX_FILES || (limits != null && sent.length > limits.files)
-              ? `${files.length} files are more than can go along: pack them into one archive`
+              ? `${Math.max(files.length, sent.length)} files are more than can go along: pack them into one archive`
               : unnamed != null
                 ? `the map names ${unnamed} nowhere: write it behind with:, or remove it here`
                 : undefined
