@@ -101,6 +101,21 @@ describe('the link', () => {
     expect(await link.get('/v1/masters')).toEqual({ from: 2 })
   })
 
+  it('stays with a master that is asked too often, and asks again when that says so', async () => {
+    let asked = 0
+    const second = await serve((_, response) => { response.end('{"from":2}') })
+    const first = await serve((_, response) => {
+      asked++
+      response.writeHead(asked === 1 ? 429 : 200, { 'retry-after': '1' }).end('{"from":1}')
+    })
+    const { link, states } = linkTo(first)
+
+    link.learn([first, second])
+
+    expect(await link.get('/v1/masters')).toEqual({ from: 1 })
+    expect(states.at(-1)).toMatchObject({ base: first, phase: 'live' })
+  })
+
   it('does not wait for an address that leads nowhere, and comes back to its own', async () => {
     const nowhere = await serve(() => {})
     let asked = 0

@@ -32,11 +32,17 @@ export interface OneMaster {
   base: string
   get: <T>(path: string, signal?: AbortSignal) => Promise<T>
   send: <T>(method: 'POST' | 'DELETE', path: string, body?: unknown) => Promise<T>
-  transfer: <T>(method: TransferOptions['method'], path: string, bytes: Blob | ArrayBuffer, options: Omit<TransferOptions, 'method' | 'token'>) => Promise<T>
+  transfer: <T>(path: string, bytes: ArrayBuffer, options: Omit<TransferOptions, 'token'>) => Promise<T>
 }
 
 /** No answer to a request within this is no answer. */
 const REQUEST_MS = 30_000
+
+/** A master that is asked too often says when to ask again: so often in a row that is done, unless it takes longer than this, as with a store that is full. */
+const MAX_RETRIES = 3
+const MAX_RETRY_MS = 5_000
+
+const NEVER = new AbortController().signal
 
 /** A job is accepted when it and its files are on all masters. */
 const SUBMIT_MS = 15 * 60_000
@@ -101,19 +107,16 @@ export class Link {
    * more is told as everywhere; see `renewed`.
    */
   at (base: string): OneMaster {
-    const ask = async (method: string, path: string, init: { body?: unknown, signal: AbortSignal }): Promise<any> => {
-      try {
-        return await (await this.#request(base, method, path, init)).json()
-      } catch (err) {
-        throw this.#told(err)
-      }
-    }
+    const patiently = async (ask: () => Promise<any>, signal?: AbortSignal): Promise<any> => this.#patiently(ask, signal).catch(err => { throw this.#told(err) })
+    const ask = async (method: string, path: string, { body, signal, timeoutMs = REQUEST_MS }: { body?: unknown, signal?: AbortSignal, timeoutMs?: number }): Promise<any> => patiently(async () => {
+      return (await this.#request(base, method, path, { body, signal: within(timeoutMs, signal) })).json()
+    }, signal)
 
     return {
       base,
-      get: async (path, signal) => ask('GET', path, { signal: AbortSignal.any([...signal == null ? [] : [signal], AbortSignal.timeout(REQUEST_MS)]) }),
-      send: async (method, path, body) => ask(method, path, { body, signal: AbortSignal.timeout(path === '/v1/jobs' ? SUBMIT_MS : REQUEST_MS) }),
-      transfer: async (method, path, bytes, options) => transfer<any>(`${base}${path}`, bytes, { ...options, method, token: this.#token }).catch(err => { throw this.#told(err) })
+      get: async (path, signal) => ask('GET', path, { signal }),
+      send: async (method, path, body) => ask(method, path, { body, ...(path === '/v1/jobs' ? { timeoutMs: SUBMIT_MS } : {}) }),
+      transfer: async (path, bytes, options) => patiently(async () => transfer(`${base}${path}`, bytes, { ...options, token: this.#token }), options.signal)
     }
   }
 
@@ -227,9 +230,7 @@ export class Link {
       const { base } = this.#state
 
       try {
-        const timeout = AbortSignal.timeout(REQUEST_MS)
-
-        return await this.#request(base, method, path, { body, signal: signal == null ? timeout : AbortSignal.any([signal, timeout]) })
+        return await this.#patiently(async () => this.#request(base, method, path, { body, signal: within(REQUEST_MS, signal) }), signal)
       } catch (err) {
         signal?.throwIfAborted()
         this.#takeError(err, base)
@@ -237,6 +238,22 @@ export class Link {
         if (attempt >= attempts) {
           throw new ApiError(503, 'unreachable', 'no master answers at the moment: try again')
         }
+      }
+    }
+  }
+
+  /** Many small files, say, are more requests than one token may have in a second. */
+  async #patiently<T> (ask: () => Promise<T>, signal = NEVER): Promise<T> {
+    for (let retries = 0; ; retries++) {
+      try {
+        return await ask()
+      } catch (err) {
+        if (!(err instanceof ApiError) || err.status !== 429 || retries === MAX_RETRIES || err.retryMs == null || err.retryMs > MAX_RETRY_MS) {
+          throw err
+        }
+
+        await pause(err.retryMs, signal)
+        signal.throwIfAborted()
       }
     }
   }
@@ -310,6 +327,12 @@ export class Link {
       this.#options.onState(this.#state)
     }
   }
+}
+
+function within (ms: number, signal: AbortSignal | undefined): AbortSignal {
+  const timeout = AbortSignal.timeout(ms)
+
+  return signal == null ? timeout : AbortSignal.any([signal, timeout])
 }
 
 async function errorOf (response: Response): Promise<ApiError> {

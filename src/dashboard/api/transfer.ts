@@ -1,7 +1,6 @@
 import { problemOf } from './error.ts'
 
 export interface TransferOptions {
-  method: 'PUT' | 'PATCH'
   token: string
   headers: Record<string, string>
   /** Bytes of this body that are on their way or there. */
@@ -17,7 +16,7 @@ const STALLED_MS = 20_000
  * not. Throws ApiError for what the master refuses, and another error when it
  * does not answer.
  */
-export async function transfer<T> (url: string, body: Blob | ArrayBuffer, { method, token, headers, onProgress, signal }: TransferOptions): Promise<T> {
+export async function transfer<T> (url: string, body: ArrayBuffer, { token, headers, onProgress, signal }: TransferOptions): Promise<T> {
   signal.throwIfAborted()
 
   const request = new XMLHttpRequest()
@@ -47,7 +46,7 @@ export async function transfer<T> (url: string, body: Blob | ArrayBuffer, { meth
   }
   request.onerror = () => { reject(new Error('the connection has ended')) }
   signal.addEventListener('abort', onAbort)
-  request.open(method, url)
+  request.open('PATCH', url)
   request.setRequestHeader('authorization', `Bearer ${token}`)
   request.setRequestHeader('content-type', 'application/octet-stream')
   Object.entries(headers).forEach(([name, value]) => { request.setRequestHeader(name, value) })

@@ -41,8 +41,7 @@ export async function uploadFile (master: OneMaster, file: Blob, { known, onKept
     signal.throwIfAborted()
 
     if (upload == null) {
-      // not to be broken off: what it makes must be known, to be removed
-      upload = await master.send<Uploaded>('POST', '/v1/files', { size: file.size })
+      upload = await begin(master, file.size, signal)
       onKept(upload)
       continue
     }
@@ -59,7 +58,7 @@ export async function uploadFile (master: OneMaster, file: Blob, { known, onKept
       const beganMs = performance.now()
       const bytes = await file.slice(received, received + piece).arrayBuffer()
 
-      upload = await master.transfer<Uploaded>('PATCH', `/v1/files/${id}?offset=${received}`, bytes, { headers: await digestOf(bytes), onProgress: sent => { onProgress(received + sent) }, signal })
+      upload = await master.transfer<Uploaded>(`/v1/files/${id}?offset=${received}`, bytes, { headers: await digestOf(bytes), onProgress: sent => { onProgress(received + sent) }, signal })
       piece = nextPiece(bytes.byteLength, performance.now() - beganMs)
       conflicts = 0
     } catch (err) {
@@ -82,6 +81,20 @@ export function nextPiece (bytes: number, tookMs: number): number {
   const fitting = bytes / Math.max(1, tookMs) * PIECE_MS
 
   return Math.round(Math.min(MAX_PIECE, Math.max(MIN_PIECE, Math.min(2 * bytes, fitting))))
+}
+
+/** Not broken off: what it makes must be known. Where it is not waited for any more, that is removed. */
+async function begin (master: OneMaster, size: number, signal: AbortSignal): Promise<Uploaded> {
+  const begun = master.send<Uploaded>('POST', '/v1/files', { size })
+  const { promise: stopped, reject } = Promise.withResolvers<never>()
+  const stop = (): void => {
+    reject(signal.reason)
+    begun.then(async ({ id }) => master.send('DELETE', `/v1/files/${id}`)).catch(() => {})
+  }
+
+  signal.addEventListener('abort', stop)
+
+  return Promise.race([begun, stopped]).finally(() => { signal.removeEventListener('abort', stop) })
 }
 
 /** What is there of it now; undefined when it is not kept any more. */

@@ -57,8 +57,8 @@ const SILENT_MS = 120_000
 const FIRST_PAUSE_MS = 500
 const PAUSE_MS = 2_000
 
-/** A master that asks for more patience than this, as with a store that is full, is not waited for. */
-const MOST_RETRY_MS = 5_000
+/** It is stopped so long after somebody wants that, also where a master does not answer. */
+const STOP_MS = 2_000
 
 /** As often as a reader can follow. */
 const TELL_MS = 200
@@ -67,27 +67,38 @@ const TELL_MS = 200
 export class Submission {
   readonly state = new Store<Sending>({ step: 'idle' })
   readonly #link: Link
+  readonly #forms: () => Form[]
   /** What masters have of a file: after a failure, or a refusal of the job, only the rest is sent. */
-  readonly #uploads = new WeakMap<Blob, Map<string, Uploaded>>()
+  readonly #uploads = new Map<Blob, Map<string, Uploaded>>()
   #stop?: AbortController
 
-  constructor (link: Link) {
+  /** @param forms - all that are being filled in: masters keep nothing of files that are in none of them any more */
+  constructor (link: Link, forms: () => Form[]) {
     this.#link = link
+    this.#forms = forms
   }
 
-  /** Resolves with the id of the job; undefined when it was stopped. Throws ApiError. */
+  /** Resolves with the id of the job; undefined when it was stopped, or one is being submitted already. Throws ApiError. */
   async submit (form: Form): Promise<string | undefined> {
+    if (this.state.value.step !== 'idle') {
+      return undefined
+    }
+
     const stop = new AbortController()
     const trip: Trip = { form, id: ulid(), signal: AbortSignal.any([stop.signal, this.#link.closed]), lost: [], pace: new Pace(), isAsked: false, spentMs: new Map() }
 
     this.#stop = stop
+    this.state.set(sentFiles(form).length === 0 ? { step: 'submitting', lost: [] } : { step: 'uploading', sent: 0, total: bytesOf(form), lost: [] })
     window.addEventListener('beforeunload', keepOpen)
 
     try {
+      await this.#briefly(this.#drop(this.#leftOver(form)))
+      trip.signal.throwIfAborted()
+
       const id = await this.#somewhere(trip)
 
       // the job has them
-      void this.#drop(form)
+      void this.#drop(blobsOf(form))
 
       return id
     } catch (err) {
@@ -95,7 +106,7 @@ export class Submission {
         throw err
       }
 
-      await this.#drop(form)
+      await this.#briefly(this.#drop(blobsOf(form)))
 
       if (trip.isAsked && !this.#link.closed.aborted) {
         throw new ApiError(503, 'unreachable', 'it was stopped, but a master that does not answer may have accepted it before: look among the jobs')
@@ -157,7 +168,7 @@ export class Submission {
         }
 
         this.#wait(trip, { kind: 'master', base, next: next !== base })
-        await pause(Math.max(err instanceof ApiError ? err.retryMs ?? 0 : 0, nowMs - trip.failedMs < PAUSE_MS ? FIRST_PAUSE_MS : PAUSE_MS), trip.signal)
+        await pause(nowMs - trip.failedMs < PAUSE_MS ? FIRST_PAUSE_MS : PAUSE_MS, trip.signal)
         trip.signal.throwIfAborted()
       }
     }
@@ -171,12 +182,11 @@ export class Submission {
       return id
     }
 
-    const files = sentFiles(form)
-    const total = files.reduce((sum, { size }) => sum + size, 0)
+    const total = bytesOf(form)
     const ids = new Map<FormFile, string>()
     let before = 0
 
-    for (const file of files) {
+    for (const file of sentFiles(form)) {
       ids.set(file, await this.#upload(master, file, trip, { before, total }))
       before += file.size
     }
@@ -232,10 +242,10 @@ export class Submission {
 
     // what is waited for is no pace
     trip.pace = new Pace()
-    this.state.set(value.step === 'idle'
-      // lost before anything was sent
-      ? { step: 'uploading', sent: 0, total: sentFiles(trip.form).reduce((sum, { size }) => sum + size, 0), waiting, lost: [...trip.lost] }
-      : { ...value, waiting, lost: [...trip.lost] })
+
+    if (value.step !== 'idle') {
+      this.state.set({ ...value, waiting, lost: [...trip.lost] })
+    }
   }
 
   /** Origin of the master that has most bytes of these files; the one in use where none has any. */
@@ -246,18 +256,57 @@ export class Submission {
     return bases.reduce((best, other) => bytesAt(other) > bytesAt(best) ? other : best, base)
   }
 
+  /** Files that were sent, and then taken out of the form that they were for. */
+  #leftOver (form: Form): Blob[] {
+    const wanted = new Set([form, ...this.#forms()].flatMap(blobsOf))
+
+    return [...this.#uploads.keys()].filter(blob => !wanted.has(blob))
+  }
+
   /** Nothing of these files is kept by any master that answers; another one forgets them by itself. */
-  async #drop (form: Form): Promise<void> {
-    await Promise.all(sentFiles(form).flatMap(({ blob }) => [...this.#uploads.get(blob) ?? []].map(async ([base, { id }]) => {
-      this.#uploads.get(blob)?.delete(base)
-      await this.#link.at(base).send('DELETE', `/v1/files/${id}`).catch(() => {})
-    })))
+  async #drop (blobs: Blob[]): Promise<void> {
+    const ids = new Map<string, string[]>()
+
+    for (const blob of blobs) {
+      this.#uploads.get(blob)?.forEach(({ id }, base) => { ids.set(base, [...ids.get(base) ?? [], id]) })
+      this.#uploads.delete(blob)
+    }
+
+    await Promise.all([...ids].map(async ([base, ids]) => removeAll(this.#link.at(base), ids)))
+  }
+
+  /** Whoever waits for it does not wait long; it goes on. */
+  async #briefly (work: Promise<void>): Promise<void> {
+    const over = new AbortController()
+
+    await Promise.race([work, pause(STOP_MS, over.signal)]).finally(() => { over.abort() })
   }
 }
 
-/** What is over when one asks again: no answer, a master that stops, a body that broke off, too many requests. */
+/** One after the other: at once they would be more than it takes. */
+async function removeAll (master: OneMaster, ids: string[]): Promise<void> {
+  for (const id of ids) {
+    try {
+      await master.send('DELETE', `/v1/files/${id}`)
+    } catch (err) {
+      if (!(err instanceof ApiError)) {
+        return
+      }
+    }
+  }
+}
+
+function blobsOf (form: Form): Blob[] {
+  return sentFiles(form).map(({ blob }) => blob)
+}
+
+function bytesOf (form: Form): number {
+  return sentFiles(form).reduce((sum, { size }) => sum + size, 0)
+}
+
+/** What is over when one asks again: no answer, a master that stops, a body that broke off. */
 function isPassing (err: unknown): boolean {
-  return !(err instanceof ApiError) || [408, 502, 503, 504].includes(err.status) || (err.status === 400 && err.code === 'failed') || (err.status === 429 && (err.retryMs ?? Infinity) <= MOST_RETRY_MS)
+  return !(err instanceof ApiError) || [408, 502, 503, 504].includes(err.status) || (err.status === 400 && err.code === 'failed')
 }
 
 async function isThere (master: OneMaster, id: string, signal: AbortSignal): Promise<boolean> {
@@ -290,7 +339,7 @@ export class Desk {
   readonly #forms = new Map<string, Store<Form>>()
 
   constructor (link: Link) {
-    this.submission = new Submission(link)
+    this.submission = new Submission(link, () => [...this.#forms.values()].map(({ value }) => value))
   }
 
   /** @param key - id of a job, or empty */
