@@ -1,216 +1,46 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { generateKeyPair } from '@libp2p/crypto/keys'
-import { multiaddr } from '@multiformats/multiaddr'
 import { ulid } from 'ulid'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { executionId, parseExecutionId } from '../../src/model/ids.ts'
-import { exchangeHello } from '../../src/node/hello.ts'
-import { createTransport } from '../../src/node/libp2p.ts'
-import { sealMembership } from '../../src/node/membership.ts'
-import { MeshNode } from '../../src/node/mesh-node.ts'
-import { ProvenClaims } from '../../src/roles/master/proven-claims.ts'
+import { executionId } from '../../src/model/ids.ts'
 import { packFiles } from '../../src/node/payload/pack.ts'
-import { admin } from '../../src/node/protocol/admin/index.ts'
-import { hello } from '../../src/node/protocol/hello/index.ts'
-import { join } from '../../src/node/protocol/join/index.ts'
 import { payload } from '../../src/node/protocol/payload/index.ts'
 import { register } from '../../src/node/protocol/register/index.ts'
-import { results as resultsProtocol } from '../../src/node/protocol/results/index.ts'
 import { slot } from '../../src/node/protocol/slot/index.ts'
 import { submit } from '../../src/node/protocol/submit/index.ts'
 import { task } from '../../src/node/protocol/task/index.ts'
 import { request } from '../../src/node/request.ts'
-import { VERSION } from '../../src/node/version.ts'
-import { LOOPBACK, comeIn, elsewhere, exampleJob, idOf, readMeshFiles, refusalOf, sealJob } from './insider.ts'
-import { TestMesh } from './mesh.ts'
-import type { Insider, MeshFiles } from './insider.ts'
-import type { NodeProcess } from './mesh.ts'
+import { ProvenClaims } from '../../src/roles/master/proven-claims.ts'
+import { exampleJob, refusalOf, sealJob } from './insider.ts'
+import { INFO, Visitors } from './visitors.ts'
+import type { Insider } from './insider.ts'
+import type { TestMesh } from './mesh.ts'
 import type { ExecutionResult } from '../../src/model/result.ts'
-import type { Transport } from '../../src/node/libp2p.ts'
 import type { Channel } from '../../src/node/protocol/protocol.ts'
 import type { WorkerMessage } from '../../src/node/protocol/register/messages.ts'
 import type { SlotAnswer } from '../../src/node/protocol/slot/messages.ts'
 import type { TaskConfirm, TaskReport } from '../../src/node/protocol/task/messages.ts'
-import type { Connection, Stream } from '@libp2p/interface'
 
-const HOUR = 3_600_000
-const INFO = { resources: { machineId: 'm', platform: 'linux', arch: 'x64', cpuModel: 'cpu', cores: 1, memoryBytes: 1, kernel: '6', os: 'os', nodeVersion: '20' }, labels: {} }
-const PROTOCOLS = [hello, join, register, submit, task, payload, admin, slot]
-
+let visitors: Visitors
 let mesh: TestMesh
-let files: MeshFiles
-let master: NodeProcess
 let lab: { name: string, peerId: string }
-const cleanups: Array<() => Promise<unknown> | unknown> = []
 
 beforeAll(async () => {
-  mesh = await TestMesh.create()
-  master = await mesh.master()
-  await mesh.worker('lab-1')
-  files = await readMeshFiles(mesh)
-  const { stdout } = await mesh.run(['run', '--runs', '1', '--format', 'json', 'true'])
-  lab = JSON.parse(stdout).results[0].worker
+  visitors = await Visitors.create()
+  mesh = visitors.mesh
+  lab = JSON.parse((await mesh.run(['run', '--runs', '1', '--format', 'json', 'true'])).stdout).results[0].worker
 })
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) {
-    await cleanup()
-  }
-
-  // whatever was done to them, they serve an honest client
-  const { code, stderr } = await mesh.run(['run', '--runs', '1', '--on', 'lab-1', 'true'])
-  expect(code, stderr).toBe(0)
-  process.kill(master.pid, 0)
+  await visitors.leave()
+  await visitors.expectService()
 })
 
-afterAll(async () => { await mesh.close() })
-
-let count = 0
-
-async function insider (role: 'worker' | 'client' | 'admin'): Promise<Insider> {
-  const found = await comeIn(mesh, files, role, `hostile-${role}-${count++}`)
-  cleanups.push(async () => found.node.stop())
-
-  return found
-}
-
-/** A member whose streams are raw bytes. */
-async function rawMember (role: 'worker' | 'client'): Promise<{ transport: Transport, connection: Connection }> {
-  const { node, identity, membership } = await comeIn(mesh, files, role, `raw-${role}-${count++}`)
-  await node.stop()
-  const transport = await createTransport({ identity, listen: [], askAfterMs: 2_000, giveUpAfterMs: 5_000 })
-  cleanups.push(async () => transport.stop())
-  await transport.start()
-  const connection = await transport.dial(multiaddr(mesh.address))
-  const reply = await exchangeHello(connection, { version: VERSION, bootNonce: randomBytes(16), membership, meshTimeMs: Date.now() }, 'boss', AbortSignal.timeout(10_000))
-  expect(reply.kind).toBe('welcome')
-
-  return { transport, connection }
-}
-
-async function openRaw (connection: Connection, protocol: string): Promise<Stream> {
-  const stream = await connection.newStream([protocol], { maxOutboundStreams: 10_000 })
-  stream.addEventListener('message', () => {})
-
-  return stream
-}
-
-/** Resolves when the other side has ended the stream, in order or not. */
-async function endOf (stream: Stream): Promise<void> {
-  if (stream.status === 'open' && !stream.readableEnded) {
-    await Promise.race(['end', 'close', 'remoteCloseWrite'].map(async event => once(stream as any, event)))
-  }
-}
-
-async function memoryOfMaster (): Promise<number> {
-  const status = await readFile(`/proc/${master.pid}/status`, 'utf8')
-
-  return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) * 1024
-}
-
-function varint (value: bigint): Uint8Array {
-  const bytes: number[] = []
-  for (; value >= 128n; value >>= 7n) {
-    bytes.push(Number(value & 127n) | 128)
-  }
-
-  return Uint8Array.from([...bytes, Number(value)])
-}
-
-describe('a master survives a member that', () => {
-  it.each([
-    ['ends in the middle of a message', () => Buffer.concat([varint(900n), randomBytes(100)])],
-    ['says noise', () => Buffer.concat([Buffer.from([5, 9]), randomBytes(2_000)])],
-    ['announces more than fits in memory', () => Buffer.concat([varint(1n << 40n), randomBytes(100)])],
-    ['announces a length that never ends', () => Buffer.alloc(64, 0xff)],
-    ['announces nothing at all', () => Buffer.alloc(1_000)],
-    ['says a whole frame of noise', () => Buffer.concat([varint(501n), Buffer.from([0]), randomBytes(500)])],
-    ['refuses before it is asked', () => Buffer.concat([varint(9n), Buffer.from([1]), Buffer.from('refused:')])]
-  ])('%s', async (_title, noise) => {
-    for (const role of ['worker', 'client'] as const) {
-      for (const { id } of PROTOCOLS) {
-        const { connection } = await rawMember(role).catch(err => { throw new Error(`${role} ${id}: ${err.message}`) })
-        const stream = await openRaw(connection, id).catch(() => undefined)
-
-        // slot is not answered by a master at all
-        if (stream == null) {
-          expect(id).toBe(slot.id)
-          continue
-        }
-
-        stream.send(noise())
-        await stream.close().catch(() => {})
-        await endOf(stream)
-      }
-    }
-  })
-
-  it('opens streams and says nothing', async () => {
-    const { connection } = await rawMember('worker')
-    const streams = await Promise.all(Array.from({ length: 60 }, async () => openRaw(connection, task.id)))
-    const { code } = await mesh.run(['nodes'])
-    expect(code).toBe(0)
-    // each is ended by the master after its time for a first message
-    await Promise.all(streams.map(endOf))
-  })
-
-  it('opens streams as fast as it can', async () => {
-    const before = await memoryOfMaster()
-    const { connection } = await rawMember('client')
-    let refused = 0
-    const flood = (async () => {
-      for (let i = 0; i < 3_000; i++) {
-        const stream = await connection.newStream([submit.id], { maxOutboundStreams: 10_000 }).catch(() => undefined)
-        if (stream == null) {
-          refused++
-          if (connection.status !== 'open') { break }
-        } else {
-          stream.send(randomBytes(100))
-          stream.abort(new Error('next'))
-        }
-      }
-    })()
-    const { code } = await mesh.run(['nodes'])
-    expect(code).toBe(0)
-    await flood
-    expect(refused).toBeLessThan(3_001)
-    expect(await memoryOfMaster() - before).toBeLessThan(100 * 1024 ** 2)
-  })
-
-  it('sends for ever and never reads', async () => {
-    const before = await memoryOfMaster()
-    const { connection } = await rawMember('client')
-    const stream = await connection.newStream([submit.id])
-    const question = submit.request.encode({ kind: 'nodes' }).subarray()
-    const frame = Buffer.concat([varint(BigInt(question.byteLength + 1)), Buffer.from([0]), question])
-    const block = Buffer.concat(Array.from({ length: 2_000 }, () => frame))
-
-    for (let i = 0; i < 500 && stream.status === 'open'; i++) {
-      if (!stream.send(block)) {
-        await Promise.race([once(stream as any, 'drain'), endOf(stream), new Promise(resolve => setTimeout(resolve, 200))])
-      }
-    }
-
-    expect(await memoryOfMaster() - before).toBeLessThan(100 * 1024 ** 2)
-  })
-
-  it('begins with the wrong words', async () => {
-    const worker = await insider('worker')
-    const client = await insider('client')
-
-    expect(await refusalOf(worker.node, worker.master.id, task, { kind: 'output', stream: 'stdout', offset: 0, data: Buffer.from('x') })).toMatch(/begins with the execution/)
-    expect(await refusalOf(worker.node, worker.master.id, register, { kind: 'state', state: 'waiting', sinceMs: 0 })).toMatch(/begins with the registration/)
-    expect(await refusalOf(worker.node, worker.master.id, payload, { kind: 'chunk', index: 0, data: new Uint8Array(1) })).toMatch(/begins with an offer/)
-    expect(await refusalOf(client.node, client.master.id, submit, { kind: 'submit', job: randomBytes(300) })).toMatch(/damaged or forged/)
-  })
-})
+afterAll(async () => { await visitors.close() })
 
 describe('a worker that lies', () => {
   it('delivers nothing of another worker, nor of what it was never given', async () => {
-    const { node, master: boss } = await insider('worker')
-    const client = await insider('client')
+    const { node, master: boss } = await visitors.insider('worker')
+    const client = await visitors.insider('client')
     const begin = async (execution: string): Promise<string> => refusalOf(node, boss.id, task, { kind: 'begin', execution })
 
     // for anyone, and an honest one has it
@@ -235,7 +65,7 @@ describe('a worker that lies', () => {
   })
 
   it('delivers what it was given once, whole, and no more than the job allows', async () => {
-    const evil = await insider('worker')
+    const evil = await visitors.insider('worker')
     const { promise: begun, resolve } = Promise.withResolvers<string>()
     evil.node.handle(slot, async channel => {
       for (let message = await channel.receive(); message != null; message = await channel.receive()) {
@@ -251,7 +81,7 @@ describe('a worker that lies', () => {
     })
     await registered(evil)
 
-    const client = await insider('client')
+    const client = await visitors.insider('client')
     const id = ulid()
     const job = exampleJob(client.node.peerId, id, { placement: { on: 'names', names: [evil.node.name], where: [] } })
     job.limits = { ...job.limits, outputBytes: 1_000 }
@@ -290,7 +120,7 @@ describe('a worker that lies', () => {
     const before = await coordinating()
 
     for (const term of [2, 1_000, 2 ** 40, Number.MAX_SAFE_INTEGER]) {
-      const evil = await insider('worker')
+      const evil = await visitors.insider('worker')
       // signed by itself, which is no master; and in a master's name, which has not signed it
       const own = await new ProvenClaims({ identity: evil.identity, meshId: evil.node.meshId!, isMaster: () => true, log: () => {} }).prove({ term, master: evil.node.peerId })
       const claims = [own, { ...own, master: evil.master.id }, { term, master: evil.master.id }]
@@ -311,12 +141,12 @@ describe('a worker that lies', () => {
       expect((await mesh.run(['exec', 'echo', 'fine'])).stdout).toBe('fine\n')
     }
 
-    await master.line(/without that master's signature: not believed/)
+    await visitors.boss.line(/without that master's signature: not believed/)
     expect(await coordinating()).toEqual(before)
   })
 
   it('answers nonsense, and others do the work', async () => {
-    const evil = await insider('worker')
+    const evil = await visitors.insider('worker')
     const nonsense: SlotAnswer[] = [{ kind: 'renewed', leaseMs: 1 }, { kind: 'cancelled', stopped: [] }, { kind: 'started', outcomes: [] }, { kind: 'busy', reason: '\x1b[2J' }, { kind: 'refused', reason: 'x'.repeat(5_000) }]
     let asked = 0
     evil.node.handle(slot, async channel => {
@@ -332,7 +162,7 @@ describe('a worker that lies', () => {
   })
 
   it('registers over and over, holding ten thousand things it never had', async () => {
-    const { node, master: boss } = await insider('worker')
+    const { node, master: boss } = await visitors.insider('worker')
     const holds = Array.from({ length: 10_000 }, () => ({ execution: executionId({ job: ulid(), task: 'any', worker: node.peerId, attempt: 0 }), state: 'running' as const }))
 
     for (let i = 0; i < 15; i++) {
@@ -345,7 +175,7 @@ describe('a worker that lies', () => {
 
 describe('a client that lies', () => {
   it('uploads chunks that are not those it has promised', async () => {
-    const { node, identity, master: boss } = await insider('client')
+    const { node, identity, master: boss } = await visitors.insider('client')
     const content = Buffer.concat([Buffer.from('#!/bin/sh\necho right\n#'), randomBytes(2_000_000)])
     const { manifest, readChunk } = await packFiles([{ source: content, path: 'a.sh', executable: true }])
     const job = await sealJob(identity, exampleJob(node.peerId, ulid(), { payload: manifest, commands: [{ argv: ['./a.sh'], program: { kind: 'payload', path: 'a.sh' } }] }))
@@ -382,7 +212,7 @@ describe('a client that lies', () => {
   })
 
   it('asks for more jobs than its quota, all at once', async () => {
-    const { node, identity, master: boss } = await insider('client')
+    const { node, identity, master: boss } = await visitors.insider('client')
     const jobs = await Promise.all(Array.from({ length: 110 }, async (_, i) => sealJob(identity, exampleJob(node.peerId, ulid(), { name: `flood-${i}`, commands: [{ argv: ['sleep', '60'], program: { kind: 'name', name: 'sleep' } }] }))))
     const replies: string[] = []
 
@@ -403,89 +233,6 @@ describe('a client that lies', () => {
     const { code, stdout, stderr } = await other
 
     expect({ code, stdout, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stdout: 'mine\n', stderr: '' })
-  })
-})
-
-describe('a worker survives', () => {
-  it('a peer that it dials, which is no master and says noise on every stream', async () => {
-    const key = await generateKeyPair('Ed25519')
-    const membership = await sealMembership(files.meshKey, { peerId: idOf(key), roles: ['worker', 'client'], name: 'rogue', issuedAt: 0, expiresAt: Date.now() + HOUR })
-    const rogue = await MeshNode.create({ identity: key, membership, listen: [LOOPBACK] })
-    cleanups.push(async () => rogue.stop())
-    await rogue.start()
-    const answers: string[] = []
-    rogue.addEventListener('peer', ({ detail }) => {
-      void refusalOf(rogue, detail.id, slot, { id: 1, kind: 'cancel', claim: { term: 9, master: rogue.peerId }, job: ulid() }).then(answer => { answers.push(answer) })
-    })
-
-    const { token } = { token: files.tokens.worker }
-    const env = await elsewhere(mesh, 'dials-rogue')
-    const { code, stderr } = await mesh.run(['join', '--no-mdns', `${token}@127.0.0.1:${/tcp\/(\d+)/.exec(rogue.addresses()[0]!)![1]}`], { env })
-    expect(stderr).toMatch(/rogue is no master of mesh/)
-    expect(code).toBe(5)
-    expect(answers.filter(answer => answer.startsWith('answered'))).toEqual([])
-  })
-
-  it('a master that speaks for another one, starts what was not reserved, and jobs that nobody has sealed', async () => {
-    const key = await generateKeyPair('Ed25519')
-    const membership = await sealMembership(files.meshKey, { peerId: idOf(key), roles: ['master'], name: 'second', issuedAt: 0, expiresAt: Date.now() + HOUR })
-    const second = await MeshNode.create({ identity: key, membership, listen: [LOOPBACK], meshTime: () => Date.now() })
-    cleanups.push(async () => second.stop())
-    const { promise: arrived, resolve } = Promise.withResolvers<string>()
-    const results: ExecutionResult[] = []
-    const { promise: delivered, resolve: onDelivered } = Promise.withResolvers<void>()
-
-    second.handle(join, async (channel, peer) => {
-      await channel.receive()
-      await channel.send({ kind: 'joined', membership: await sealMembership(files.meshKey, { peerId: peer.id, roles: ['worker'], name: 'lab-y', issuedAt: 0, expiresAt: Date.now() + HOUR }), masters: second.addresses() })
-    })
-    second.handle(register, async (channel, peer) => {
-      await channel.receive()
-      await channel.send({ kind: 'registered', name: 'lab-y', meshTimeMs: Date.now() })
-      resolve(peer.id)
-      while (await channel.receive() != null) { /* its reports */ }
-    })
-    second.handle(resultsProtocol, async channel => {
-      for (let message = await channel.receive(); message != null; message = await channel.receive()) {
-        results.push(...message.finished.map(({ result }) => result))
-        await channel.send({ kind: 'receipts', receipts: message.finished.map(({ result }) => ({ kind: 'stored', execution: executionId(result.key) })) })
-        onDelivered()
-      }
-    })
-    await second.start()
-
-    const env = await elsewhere(mesh, 'second-master')
-    const child = mesh.start(['join', '--no-mdns', `${files.tokens.worker}@127.0.0.1:${/tcp\/(\d+)/.exec(second.addresses()[0]!)![1]}`], { env })
-
-    try {
-      const worker = await arrived
-      const execution = executionId({ job: ulid(), task: 'any', worker, attempt: 0 })
-      const mine = { term: 5, master: second.peerId }
-      let id = 0
-      const say = async (message: any): Promise<string> => refusalOf(second, worker, slot, { id: ++id, ...message })
-
-      expect(await say({ kind: 'available', claim: { term: 9, master: lab.peerId }, execution, measured: true })).toMatch(/claim names master .* but .* sent it/)
-      const unreserved = await second.openChannel(worker, slot)
-      await unreserved.send({ id: ++id, kind: 'start', claim: mine, jobId: parseExecutionId(execution).job, executions: [execution], reserved: true, job: new Uint8Array(10) })
-      expect(await unreserved.receive()).toMatchObject({ kind: 'started', outcomes: [{ kind: 'refused', reason: expect.stringMatching(/not reserved for this execution/) }] })
-      await unreserved.close()
-      expect(await say({ kind: 'renew', claim: mine, execution })).toMatch(/reservation has ended/)
-      expect(await say({ kind: 'available', claim: { ...mine, term: 4 }, execution, measured: true })).toBe('answered stale')
-
-      const forged = await sealJob(key, exampleJob(lab.peerId, execution.split('/')[0]!))
-      const channel = await second.openChannel(worker, slot)
-      await channel.send({ id: ++id, kind: 'available', claim: mine, execution, measured: false })
-      expect(await channel.receive()).toMatchObject({ kind: 'ready' })
-      await channel.send({ id: ++id, kind: 'start', claim: mine, jobId: parseExecutionId(execution).job, executions: [execution], reserved: true, job: forged })
-      expect(await channel.receive()).toMatchObject({ kind: 'started', outcomes: [{ kind: 'started' }] })
-      await channel.close()
-      await delivered
-      expect(results).toMatchObject([{ outcome: 'not-run', reason: 'the job is not sealed by the client that it names', commands: [] }])
-      expect(await say({ kind: 'available', claim: mine, execution, measured: true })).toBe('answered known')
-    } finally {
-      child.kill('SIGTERM')
-      expect((await child.closed).code).toBe(0)
-    }
   })
 })
 
