@@ -50,6 +50,12 @@ export class Checker {
   /** Execution -> who sent START. */
   readonly #commands = new Map<string, { master: string, knewOfCancel: boolean }>()
   readonly #expired = new Set<string>()
+  /** Clients have asked for their cancel. */
+  readonly #unwanted = new Set<string>()
+  /** Job -> masters that have said that it is cancelled. */
+  readonly #cancels = new Map<string, Array<{ master: string, era: number }>>()
+  /** Workers take nothing of these, since they were cancelled there. */
+  readonly #denied = new Set<string>()
   readonly #buried = new Map<string, Array<{ master: string, era: number }>>()
   /** Execution -> the masters that have confirmed its record. */
   readonly #takers = new Map<string, Array<{ master: string, era: number }>>()
@@ -97,10 +103,33 @@ export class Checker {
         continue
       }
 
+      if (this.#isTakenBy(master, key, other)) {
+        this.fault(`master ${nameOf(master.id)} gives ${shortExecution(execution)} to a worker that has ${shortExecution(other)}, as it knows, and they are for different workers`)
+      }
+
       if (other !== execution && other.startsWith(`${key.job}/${key.task}/`) && parseExecutionId(other).attempt === key.attempt && master.disk.has(`assign/${other}`)) {
         this.fault(`master ${nameOf(master.id)} gives ${shortExecution(execution)} to be done, and knows that ${shortExecution(other)} was assigned, which has begun`)
       }
     }
+  }
+
+  /** Was another task of this job, which is for different workers, given to that worker, and has not failed there since? */
+  #isTakenBy ({ disk }: MasterLife, key: ExecutionKey, other: string): boolean {
+    const { job, task, worker } = parseExecutionId(other)
+    const sealed = disk.get(`job/${key.job}`)
+
+    if (job !== key.job || task === key.task || worker !== key.worker || sealed == null || openJob(sealed).placement.on !== 'some' || !disk.has(`assign/${other}`)) {
+      return false
+    }
+
+    const { retry } = openJob(sealed)
+    const given = disk.keys(`assign/${job}/${task}/`).map(key => parseExecutionId(key.slice('assign/'.length)))
+    const ends = disk.keys(`result/${job}/${task}/`).map(key => key.slice('result/'.length))
+
+    return disk.has(`result/${other}`)
+      ? retry?.when !== 'always' && this.#records.get(other)?.outcome === 'done' && countedOf(ends, execution => this.#records.get(execution)?.outcome ?? '', retry) === other
+      // it may run elsewhere by now, or have run there
+      : ends.length === 0 && given.length === 1
   }
 
   /** Its worker tells a master that it has not begun, and will not. */
@@ -288,7 +317,16 @@ export class Checker {
   }
 
   /** A master answers a client; returns what is to be called when the client hears it. */
-  accepts (job: string, masters: string[]): () => void {
+  accepts (job: string, masters: string[], diskOf: (master: string) => Disk | undefined): () => void {
+    for (const master of masters) {
+      const disk = diskOf(master)
+
+      // of one that was lost or restored it was true
+      if (this.#era(master) === 0 && disk != null && !disk.has(`job/${job}`) && !disk.has(`tombstone/${job}`)) {
+        this.fault(`job ${job.slice(-3)} is said to be accepted on ${nameOf(master)}, which has it not`)
+      }
+    }
+
     const acceptance: Acceptance = { masters: new Map(masters.map(master => [master, this.#era(master)])), received: false }
 
     this.#accepted.set(job, [...this.#accepted.get(job) ?? [], acceptance])
@@ -299,6 +337,23 @@ export class Checker {
   /** A client hears that its job is cancelled. */
   cancelled (job: string, by: string, pending: string[]): void {
     this.#cancelled.set(job, { by, era: this.#era(by), pending })
+  }
+
+  /** A client wants its job cancelled. */
+  wantsCancel (job: string): void {
+    this.#unwanted.add(job)
+  }
+
+  /** A master is about to say that the job is cancelled. What had ended before was not. */
+  cancels (master: MasterLife, job: string): void {
+    if (master.disk.has(`cancel/${job}`)) {
+      this.#cancels.set(job, [...this.#cancels.get(job) ?? [], { master: master.id, era: this.#era(master.id) }])
+    }
+  }
+
+  /** A worker takes nothing of this job any more. */
+  denies (job: string): void {
+    this.#denied.add(job)
   }
 
   /** A master that coordinates calls its deadline passed. */
@@ -351,6 +406,10 @@ export class Checker {
           say(`${label} does not end: it is ${task.state}`)
         } else if (!['lost', 'cancelled'].includes(task.state) && task.records.size === 0 && !(task.state === 'not-run' && task.info != null && unmetDemand(task.info, entry.job, task.name) != null)) {
           say(`${label} is ${task.state} without a record`)
+        } else if (task.state === 'cancelled' && task.records.size === 0 && entry.job.map == null && !master.disk.has(`cancel/${id}`)) {
+          say(`${label} is cancelled, and nobody has cancelled it`)
+        } else if (task.state === 'lost' && targetOf(entry.job, task.name) == null && !this.#denied.has(id) && master.disk.keys(`assign/${id}/${task.name}/`).length === 0) {
+          say(`${label} is lost, and was never given to anybody`)
         }
 
         const counted = countedOf(master.disk.keys(`result/${id}/${task.name}/`).map(key => key.slice('result/'.length)), execution => this.#records.get(execution)?.outcome ?? '', ruleOf(entry.job, task.name))
@@ -386,6 +445,20 @@ export class Checker {
     for (const [job, witnesses] of this.#buried) {
       if (disk.has(`job/${job}`) && witnesses.some(({ master, era }) => this.#era(master) === era)) {
         faults.push(`job ${job.slice(-3)} was removed and is there again`)
+      }
+    }
+
+    for (const [job, witnesses] of this.#cancels) {
+      if (disk.has(`job/${job}`) && !disk.has(`cancel/${job}`) && witnesses.some(({ master, era }) => this.#era(master) === era)) {
+        faults.push(`the cancel of job ${job.slice(-3)} is lost`)
+      }
+    }
+
+    for (const key of disk.keys('cancel/')) {
+      const job = key.slice('cancel/'.length)
+
+      if (!this.#unwanted.has(job) && !this.#expired.has(job)) {
+        faults.push(`the cancel of job ${job.slice(-3)} is invented`)
       }
     }
 

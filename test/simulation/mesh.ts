@@ -47,6 +47,8 @@ export class Mesh {
   /** How often each disturbance happens in this life: some lives know only a few. */
   readonly #weights: Array<{ weight: number, run: () => void }>
   #births = { m: 0, w: 0 }
+  /** Workers that were lost when a job for some was submitted: a master may have counted on them. */
+  #countedOn: WorkerPlace[] = []
   #isHealed = false
   /** Masters that are to take the place of others. */
   #replacing = 0
@@ -110,6 +112,8 @@ export class Mesh {
 
     this.masters.forEach(master => { this.#startMaster(master) })
     this.workers.forEach(worker => { this.#startWorker(worker) })
+    // beside those that took their place before
+    this.#countedOn.forEach(({ kind }) => { this.#newWorker(kind) })
   }
 
   /** What is wrong, if this is the end. */
@@ -408,6 +412,10 @@ export class Mesh {
   #submit (): void {
     const job = newJob(this.world, this.#jobs.length, this.workers.map(({ info }) => info.name), this.masters.length)
 
+    if (job.placement.on === 'some') {
+      this.#countedOn = this.workers.filter(({ lost }) => lost)
+    }
+
     this.#jobs.push(job.id)
     this.#say(() => `a client submits ${job.id.slice(-3)}, ${job.map == null ? job.placement.on : 'map'}${job.retryLostMs == null ? '' : ', retry lost'}${job.replicas == null ? '' : `, ${job.replicas} replicas`}`)
     this.world.stir()
@@ -420,6 +428,7 @@ export class Mesh {
     if (job != null) {
       this.#say(() => `a client cancels ${job.slice(-3)}`)
       this.world.stir()
+      this.checker.wantsCancel(job)
       void this.#ask({ kind: 'cancel', id: job }, CLIENT_TRIES)
     }
   }

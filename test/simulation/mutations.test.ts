@@ -12,6 +12,7 @@ import { nameOf } from './ids.ts'
 import { live, REAL } from './life.ts'
 import type { LifeOptions } from './life.ts'
 import type { Machines } from './setting.ts'
+import type { SlotAnswer } from '../../src/node/protocol/slot/messages.ts'
 import type { CoordinatorEvent, CoordinatorState, TaskEntry } from '../../src/roles/master/coordinator/state.ts'
 import type { Journal } from '../../src/store/journal.ts'
 import type { SlotEffect, SlotState } from '../../src/roles/worker/slot-state.ts'
@@ -23,7 +24,7 @@ type Slot = Machines['slot']
 type Coordinator = Machines['coordinator']
 type Election = Machines['election']
 
-const NOWHERE: ReadonlySet<string> = new Set()
+const NOWHERE: SlotState['cancelled'] = new Map()
 
 function effectsOf (change: (effects: SlotEffect[]) => SlotEffect[]): Slot {
   return (state, event) => {
@@ -138,6 +139,27 @@ function upset (change: (task: TaskEntry) => void): Coordinator {
   }
 }
 
+function unproven (reply: SlotAnswer): SlotAnswer {
+  switch (reply.kind) {
+    case 'refused': return { ...reply, cancel: undefined }
+    case 'started': return { ...reply, outcomes: reply.outcomes.map(outcome => outcome.kind === 'refused' ? { ...outcome, cancel: undefined } : outcome) }
+    default: return reply
+  }
+}
+
+/** Says of every other job that it was cancelled. */
+const LYING: Slot = (state, event) => {
+  const step = stepSlot(state, event)
+  const isLie = event.kind === 'request' && event.message.kind === 'available' && parseExecutionId(event.message.execution).job.charCodeAt(25) % 2 === 0 && step.effects.some(({ kind }) => kind === 'changed')
+
+  return isLie
+    ? {
+        state: { ...step.state, places: state.places },
+        effects: step.effects.map(effect => effect.kind === 'reply' ? { ...effect, reply: { kind: 'refused', reason: 'the job is cancelled', cancel: {} } } : effect)
+      }
+    : step
+}
+
 const FORGETFUL: Slot = stateOf(state => ({ ...state, known: knownFrom() }))
 const HEEDLESS: Slot = (state, event) => stepSlot(event.kind === 'request' ? { ...state, highest: undefined } : state, event)
 /** The lower id displaces a live claimant. */
@@ -231,6 +253,11 @@ const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
       : stepCoordinator(state, event).filter(effect => effect.kind !== 'cancel-on' || event.kind === 'cancel')
   }, /does not end/],
   ['a master that knows of no cancel', { coordinator: before((_state, event) => event.kind === 'cancel' ? undefined : event.kind === 'restore' ? { ...event, cancelled: false } : event) }, /after its cancel was answered/],
+  ['a worker that does not say who has cancelled what it takes nothing of', { slot: effectsOf(effects => effects.map(effect => effect.kind === 'reply' ? { ...effect, reply: unproven(effect.reply) } : effect)) }, /does not end/],
+  ['a master that takes the bare word of a worker for a cancel', {
+    slot: LYING,
+    coordinator: before((_state, event) => event.kind === 'answer' && event.reply.kind === 'refused' && event.reply.cancel != null ? { kind: 'cancel', job: parseExecutionId(event.execution).job, nowMs: event.nowMs } : event)
+  }, /nobody has cancelled/],
   ['a master that lets a list go on before its entry has ended', { coordinator: upset(task => { task.before = undefined }) }, /before the entry before it is done|beside the entry before it/],
   ['a master that goes on after an entry that failed', { coordinator: before((_state, event) => event.kind === 'accept' || event.kind === 'restore' ? { ...event, job: { ...event.job, ...(event.job.map == null ? {} : { map: { lists: event.job.map.lists.map(list => ({ ...list, keepGoing: true })) } }) } } : event) }, /before the entry before it is done/],
   ['a master that runs again more often than was asked for', { coordinator: upset(task => { task.rule &&= { ...task.rule, max: 9 } }) }, /nobody wanted/],
@@ -246,6 +273,7 @@ const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
 
 /** Faults that few lives meet; npm run test:simulation waits for one that does. */
 const RARE = new Set([
+  'a worker that does not say who has cancelled what it takes nothing of',
   'a master that does not heed what runs at a worker and is known to be elsewhere, with a worker that does not either',
   'a worker that does not write down a claim',
   'a master that displaces a live coordinator',

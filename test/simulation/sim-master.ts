@@ -12,6 +12,7 @@ import { FactFeed, restoreEvent, resultEvent } from '../../src/roles/master/fact
 import { countBehind, follow, Follower, isCovered } from '../../src/roles/master/follow.ts'
 import { Slots } from '../../src/roles/master/slots.ts'
 import { Replica } from '../../src/roles/master/replica/replica.ts'
+import { ToldCancels } from '../../src/roles/master/told-cancels.ts'
 import { nameOf, shortExecution } from './ids.ts'
 import { journalOn } from './disk.ts'
 import { channelOf } from './network.ts'
@@ -120,6 +121,19 @@ export class MasterLife implements Node {
     this.replica = replica
     this.election = newElection(this.id, replica.origin, term == null ? 0 : Number(Buffer.from(term).toString()))
     this.#jobs = new SimJobs(replica)
+
+    const told = new ToldCancels({
+      holds: async (job, { master, proof }) => {
+        this.#setting.world.stir()
+
+        return master != null && proof != null && (master === this.id || this.#records.has(master)) && Buffer.compare(proof, proofOf(job, master)) === 0
+      },
+      isOpen: job => this.state.jobs.get(job)?.cancelled === false,
+      cancel: async job => this.#cancelJob(job),
+      claim: () => this.claim,
+      log: line => { this.#say(() => line) }
+    })
+
     this.#slots = new Slots({
       open: async worker => this.#openSlot(worker),
       after: (ms, run) => this.#after(ms, run),
@@ -136,7 +150,7 @@ export class MasterLife implements Node {
           this.#elect({ kind: 'stale', highest: reply.highest })
         }
 
-        this.#dispatch({ kind: 'answer', worker, execution, reply })
+        told.heed(execution, [reply], ([reply]) => { this.#dispatch({ kind: 'answer', worker, execution, reply: reply! }) })
       },
       onOutcomes: (worker, outcomes) => {
         outcomes.forEach(({ execution, outcome }) => {
@@ -146,7 +160,9 @@ export class MasterLife implements Node {
             this.#setting.checker.declines(this.id, execution)
           }
         })
-        this.#dispatch({ kind: 'outcomes', worker, outcomes })
+        told.heed(outcomes[0]?.execution ?? '', outcomes.map(({ outcome }) => outcome), heard => {
+          this.#dispatch({ kind: 'outcomes', worker, outcomes: outcomes.map(({ execution }, at) => ({ execution, outcome: heard[at]! })) })
+        })
       },
       onReturned: (worker, executions, reason) => {
         this.#say(() => `${nameOf(worker)} gives back ${executions.map(shortExecution).join()} (${reason})`)
@@ -770,7 +786,7 @@ export class MasterLife implements Node {
 
   async #cancelOn (worker: string, job: string): Promise<void> {
     try {
-      const reply = await this.#slots.cancel(worker, job)
+      const reply = await this.#slots.cancel(worker, job, proofOf(job, this.id))
 
       if (reply.kind === 'cancelled') {
         this.#dispatch({ kind: 'cancel-answered', job, worker })
@@ -1019,7 +1035,13 @@ export class MasterLife implements Node {
   }
 
   #accepted (id: string, masters: string[], existing: boolean): ClientReply {
-    return { kind: 'accepted', id, masters, existing, onHeard: this.#setting.checker.accepts(id, masters) }
+    return { kind: 'accepted', id, masters, existing, onHeard: this.#setting.checker.accepts(id, masters, master => this.#diskOf(master)) }
+  }
+
+  #diskOf (master: string): Disk | undefined {
+    const node = this.#setting.network.node(master)
+
+    return node instanceof MasterLife ? node.disk : undefined
   }
 
   async #cancel (id: string): Promise<ClientReply> {
@@ -1029,14 +1051,24 @@ export class MasterLife implements Node {
       throw new MeshmarkError('usage', 'no such job')
     }
 
-    if (entry.finishedAtMs == null) {
-      const position = await this.#jobs.cancel(id)
+    await this.#cancelJob(id)
 
-      this.#dispatch({ kind: 'cancel', job: id })
-      await this.#replicated(position)
+    const pending = await this.#cancelled(entry)
+
+    this.#setting.checker.cancels(this, id)
+
+    return { kind: 'cancelled', id, pending, by: this.id }
+  }
+
+  async #cancelJob (id: string): Promise<void> {
+    if (this.state.jobs.get(id)?.finishedAtMs != null) {
+      return
     }
 
-    return { kind: 'cancelled', id, pending: await this.#cancelled(entry), by: this.id }
+    const position = await this.#jobs.cancel(id)
+
+    this.#dispatch({ kind: 'cancel', job: id })
+    await this.#replicated(position)
   }
 
   async #cancelled (entry: JobEntry): Promise<string[]> {
@@ -1067,4 +1099,9 @@ export class MasterLife implements Node {
   #say (line: () => string): void {
     this.#setting.world.say(() => `${nameOf(this.id)}: ${line()}`)
   }
+}
+
+/** In place of a signature. */
+function proofOf (job: string, master: string): Uint8Array {
+  return Buffer.from(`${master} cancels ${job}`)
 }

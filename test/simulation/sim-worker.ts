@@ -345,7 +345,8 @@ export class WorkerLife implements Node {
       case 'persist-start':
         return this.#outbox.saveStarts(effect.executions)
       case 'persist-cancel':
-        return this.#outbox.saveCancel(effect.job)
+        this.#setting.checker.denies(effect.job)
+        return this.#outbox.saveCancel(effect.job, effect.word)
       case 'reply':
         this.slot = next
         this.#setting.world.stir()

@@ -14,6 +14,7 @@ import { FactFeed, restoreEvent } from './fact-feed.ts'
 import { ANSWER_MS } from './slot-line.ts'
 import { Slots } from './slots.ts'
 import { Starts } from './starts.ts'
+import { ToldCancels } from './told-cancels.ts'
 import { Transfers } from './transfers.ts'
 import type { Durable } from './acceptance.ts'
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, OneAnswer } from './coordinator/state.ts'
@@ -40,7 +41,7 @@ export interface CoordinatorComponents {
   jobs: JobStore
   content: ContentStore
   payloads: Payloads
-  masters: Pick<Masters, 'live' | 'replicated' | 'stale' | 'catchUp'>
+  masters: Pick<Masters, 'live' | 'replicated' | 'stale' | 'catchUp' | 'cancels'>
   log: (line: string) => void
 }
 
@@ -94,6 +95,14 @@ export class Coordinator {
     const { node, replica, jobs, content, payloads, masters, log } = components
     const dispatch = (event: CoordinatorEvent): void => { this.dispatch(event) }
 
+    const told = new ToldCancels({
+      holds: async (job, word) => masters.cancels.holds(job, word),
+      isOpen: job => this.state.jobs.get(job)?.cancelled === false,
+      cancel: async job => this.cancel(job),
+      claim: () => this.#claim,
+      log
+    })
+
     this.#components = components
     this.#slots = new Slots({
       open: async worker => node.openChannel(worker, slot, { signal: AbortSignal.timeout(ANSWER_MS) }),
@@ -104,10 +113,17 @@ export class Coordinator {
         if (reply.kind === 'stale') {
           void this.#onStale(worker, execution, reply)
         } else {
-          dispatch({ kind: 'answer', worker, execution, reply, nowMs: Date.now() })
+          told.heed(execution, [reply], ([reply]) => { dispatch({ kind: 'answer', worker, execution, reply: reply!, nowMs: Date.now() }) })
         }
       },
-      onOutcomes: (worker, outcomes) => { dispatch({ kind: 'outcomes', worker, outcomes, nowMs: Date.now() }) },
+      onOutcomes: (worker, outcomes) => {
+        const executions = outcomes.map(({ execution }) => execution)
+
+        // all are of one job
+        told.heed(executions[0] ?? '', outcomes.map(({ outcome }) => outcome), heard => {
+          dispatch({ kind: 'outcomes', worker, outcomes: executions.map((execution, at) => ({ execution, outcome: heard[at]! })), nowMs: Date.now() })
+        })
+      },
       onReturned: (worker, executions, reason) => { dispatch({ kind: 'returned', worker, executions, reason, nowMs: Date.now() }) },
       onRecalled: (worker, execution, reply) => { dispatch({ kind: 'recall-answered', worker, execution, reply, nowMs: Date.now() }) },
       onLost: (worker, executions, reason, unsent) => { dispatch({ kind: 'stream-lost', worker, executions, unsent, reason, nowMs: Date.now() }) }
@@ -410,8 +426,17 @@ export class Coordinator {
   }
 
   async #cancelOn (worker: string, job: string): Promise<void> {
+    const claim = this.#claim
+
     try {
-      const reply = await this.#slots.cancel(worker, job)
+      const proof = await this.#components.masters.cancels.prove(job)
+
+      // the next coordinator says it for itself
+      if (this.#claim !== claim) {
+        return
+      }
+
+      const reply = await this.#slots.cancel(worker, job, proof)
 
       if (reply.kind === 'cancelled') {
         this.dispatch({ kind: 'cancel-answered', job, worker, nowMs: Date.now() })

@@ -6,6 +6,7 @@ import { countBehind } from './follow.ts'
 import { MasterDirectory } from './master-directory.ts'
 import { MasterLink } from './master-link.ts'
 import { meetTyped } from './meet.ts'
+import { ProvenCancels } from './proven-cancels.ts'
 import { Replication } from './replication.ts'
 import type { PrivateKey } from '@libp2p/interface'
 import type { MeshNode, Peer } from '../../node/mesh-node.ts'
@@ -45,6 +46,8 @@ export interface MasterView {
  * the one that coordinates, and who has what of the facts.
  */
 export class Masters {
+  /** For workers, who keep it. */
+  readonly cancels: ProvenCancels
   readonly #components: MastersComponents
   readonly #directory: MasterDirectory
   readonly #links = new Map<string, MasterLink>()
@@ -60,6 +63,7 @@ export class Masters {
 
     this.#components = components
     this.#directory = new MasterDirectory({ node, replica, log, onKnown: peer => { this.#meet(peer) }, onRemoved: peer => { this.#forget(peer) } })
+    this.cancels = new ProvenCancels({ identity, meshId: node.meshId!, master: node.peerId, isMaster: peer => this.#directory.knows(peer) })
     this.#election = new Election({ node, identity, replica, journal, directory: this.#directory, beat: to => { this.#beat(to) }, log })
     this.#replication = new Replication({
       node,

@@ -1,6 +1,5 @@
-import { peerIdFromString } from '@libp2p/peer-id'
-import { fromString } from 'uint8arrays/from-string'
 import { shortId } from '../../node/membership.ts'
+import { isSignedBy, signWords } from './signatures.ts'
 import type { Claim } from '../../node/protocol/register/messages.ts'
 import type { PrivateKey } from '@libp2p/interface'
 
@@ -35,7 +34,7 @@ export class ProvenClaims {
   async prove (claim: Claim): Promise<Claim> {
     const { identity, meshId } = this.#components
 
-    return { ...claim, proof: await identity.sign(bytesOf(claim, meshId)) }
+    return { ...claim, proof: await signWords(identity, wordsOf(claim, meshId)) }
   }
 
   /** Has a master of this mesh claimed this? */
@@ -60,7 +59,7 @@ export class ProvenClaims {
 
   async #check (claim: Claim): Promise<boolean> {
     const { meshId, log } = this.#components
-    const isProven = claim.proof != null && await verify(claim, claim.proof, meshId)
+    const isProven = claim.proof != null && await isSignedBy(claim.master, wordsOf(claim, meshId), claim.proof)
 
     if (!isProven && performance.now() - this.#saidAtMs >= SAID_AGAIN_MS) {
       this.#saidAtMs = performance.now()
@@ -71,14 +70,6 @@ export class ProvenClaims {
   }
 }
 
-async function verify (claim: Claim, proof: Uint8Array, meshId: string): Promise<boolean> {
-  try {
-    return await peerIdFromString(claim.master).publicKey?.verify(bytesOf(claim, meshId), proof) === true
-  } catch {
-    return false
-  }
-}
-
-function bytesOf ({ term, master }: Claim, meshId: string): Uint8Array {
-  return fromString(['meshmark-claim-1', meshId, term, master].join('\0'))
+function wordsOf ({ term, master }: Claim, meshId: string): unknown[] {
+  return ['meshmark-claim-1', meshId, term, master]
 }

@@ -202,8 +202,8 @@ export class Slots {
   }
 
   /** Resolves when the worker has stopped and reaped everything of the job. */
-  async cancel (worker: string, job: string): Promise<SlotAnswer> {
-    return this.#line(worker).request({ kind: 'cancel', claim: this.#components.claim(), job }, CANCEL_MS)
+  async cancel (worker: string, job: string, proof: Uint8Array): Promise<SlotAnswer> {
+    return this.#line(worker).request({ kind: 'cancel', claim: this.#components.claim(), job, proof }, CANCEL_MS)
   }
 
   /** At once: a worker drops what is reserved with the stream. */

@@ -91,7 +91,7 @@ export function taskView (task: TaskEntry, entry: JobEntry, conflicting: Executi
 }
 
 function reasonOf (task: TaskEntry, entry: JobEntry, nowMs: number): string | undefined {
-  const avoided = task.state === 'queued' ? avoidedNames(task, nowMs) : undefined
+  const avoided = task.state === 'queued' ? avoidedNames(task, nowMs, entry.deniers) : undefined
 
   if (isPaused(task) || avoided != null) {
     const pause = isPaused(task) ? ` in ${formatDuration(Math.max(0, task.restart!.atMs - nowMs))}` : ''

@@ -5,6 +5,7 @@ import { encodedResult } from './encoded.ts'
 import type { DrainWord } from './drain-word.ts'
 import type { ExecutionResult } from '../../model/result.ts'
 import type { Claim, Held, ListedMaster } from '../../node/protocol/register/messages.ts'
+import type { CancelWord } from '../../node/protocol/slot/messages.ts'
 import type { OutputStream } from '../../node/protocol/task/messages.ts'
 import type { Journal, Operation } from '../../store/journal.ts'
 
@@ -41,7 +42,7 @@ export interface Undelivered {
  *   confirmed/<exec>/<master>  this one has
  *   age/<exec>                 how long it has been kept
  *   delivered/<exec>           all have, or it was given up
- *   cancelled/<job>            later STARTs are refused
+ *   cancelled/<job>            later STARTs are refused; who said so
  *   unreadable/<exec>          what could not be read as a record
  */
 export class Outbox {
@@ -54,13 +55,13 @@ export class Outbox {
   }
 
   async saveClaim (claim: Claim): Promise<void> {
-    await this.#putJson('claim', { ...claim, proof: claim.proof == null ? undefined : Buffer.from(claim.proof).toString('base64') })
+    await this.#putJson('claim', withText(claim))
   }
 
   async loadClaim (): Promise<Claim | undefined> {
-    const stored = await this.#getJson<Omit<Claim, 'proof'> & { proof?: string }>('claim')
+    const stored = await this.#getJson<WithText<Claim>>('claim')
 
-    return stored == null ? undefined : { ...stored, proof: stored.proof == null ? undefined : Buffer.from(stored.proof, 'base64') }
+    return stored == null ? undefined : withBytes(stored)
   }
 
   async saveDrain (word: DrainWord): Promise<void> {
@@ -94,8 +95,8 @@ export class Outbox {
     await this.#journal.batch(executions.map(execution => ({ type: 'put', key: `start/${execution}`, value })), { durable: true })
   }
 
-  async saveCancel (job: string): Promise<void> {
-    await this.#putJson(`cancelled/${job}`, { atMs: Date.now() })
+  async saveCancel (job: string, word: CancelWord): Promise<void> {
+    await this.#putJson(`cancelled/${job}`, { atMs: Date.now(), ...withText(word) })
   }
 
   /** With what it has printed, where that is in no file. */
@@ -162,8 +163,16 @@ export class Outbox {
     await this.#journal.batch(executions.flatMap(entry => forgetting(entry, atMs)), { durable: false })
   }
 
-  async cancelledJobs (): Promise<string[]> {
-    return this.#namesUnder('cancelled/')
+  async cancelledJobs (): Promise<Array<[string, CancelWord]>> {
+    const cancelled: Array<[string, CancelWord]> = []
+
+    for (const job of await this.#namesUnder('cancelled/')) {
+      const { master, proof } = withBytes(await this.#getJson<WithText<CancelWord>>(`cancelled/${job}`) ?? {})
+
+      cancelled.push([job, { ...(master == null ? {} : { master }), ...(proof == null ? {} : { proof }) }])
+    }
+
+    return cancelled
   }
 
   async unconfirmed (): Promise<string[]> {
@@ -266,6 +275,17 @@ export class Outbox {
       return undefined
     }
   }
+}
+
+type WithText<T> = Omit<T, 'proof'> & { proof?: string }
+
+/** JSON has no bytes. */
+function withText<T extends { proof?: Uint8Array }> (word: T): WithText<T> {
+  return { ...word, proof: word.proof == null ? undefined : Buffer.from(word.proof).toString('base64') }
+}
+
+function withBytes<T extends { proof?: string }> (word: T): Omit<T, 'proof'> & { proof?: Uint8Array } {
+  return { ...word, proof: word.proof == null ? undefined : Buffer.from(word.proof, 'base64') }
 }
 
 function interrupted (execution: string, startedAt: number, reason: string): ExecutionResult {

@@ -1,7 +1,7 @@
 import { knownFrom } from './known-executions.ts'
 import type { KnownExecutions } from './known-executions.ts'
 import type { Claim, Held } from '../../node/protocol/register/messages.ts'
-import type { SlotAnswer, SlotCommand, SlotRequest } from '../../node/protocol/slot/messages.ts'
+import type { CancelWord, SlotAnswer, SlotCommand, SlotRequest } from '../../node/protocol/slot/messages.ts'
 
 /**
  * The slot: a worker's places to run, and the only lock there is. Two
@@ -56,8 +56,8 @@ export interface SlotState {
   refusal?: string
   /** What the journal knows and what waits; a START of any of these is answered with it, never run again. */
   known: KnownExecutions
-  /** Jobs whose later STARTs are refused. */
-  cancelled: ReadonlySet<string>
+  /** Jobs whose later STARTs are refused, with who said so. */
+  cancelled: ReadonlyMap<string, CancelWord>
   /** Cancels that are answered when the running executions are reaped. */
   waiting: ReadonlyArray<{ request: number, job: string, stopped: readonly string[] }>
 }
@@ -102,7 +102,7 @@ export type SlotEffect =
   | { kind: 'persist-claim', claim: Claim }
   /** Executions begin now, or soon: the record that forbids a second run. */
   | { kind: 'persist-start', executions: readonly string[] }
-  | { kind: 'persist-cancel', job: string }
+  | { kind: 'persist-cancel', job: string, word: CancelWord }
   | { kind: 'reply', request: number, reply: SlotAnswer }
   | { kind: 'start' } & SlotStart
   /** It is in the journal as begun, but will not begin: its record must say so; then it has `ended`. */
@@ -122,7 +122,7 @@ export interface SlotStep {
 export const FREE: Place = { kind: 'free' }
 
 /** @param init.places - at least one. @default 1 */
-export function initialSlot (init: { highest?: Claim, known?: Iterable<[string, Held['state']]>, cancelled?: Iterable<string>, refusal?: string, draining?: boolean, places?: number } = {}): SlotState {
+export function initialSlot (init: { highest?: Claim, known?: Iterable<[string, Held['state']]>, cancelled?: Iterable<[string, CancelWord]>, refusal?: string, draining?: boolean, places?: number } = {}): SlotState {
   return {
     highest: init.highest,
     lastId: -1,
@@ -130,7 +130,7 @@ export function initialSlot (init: { highest?: Claim, known?: Iterable<[string, 
     draining: init.draining === true,
     refusal: init.refusal,
     known: knownFrom(init.known),
-    cancelled: new Set(init.cancelled ?? []),
+    cancelled: new Map(init.cancelled ?? []),
     waiting: []
   }
 }

@@ -87,7 +87,7 @@ function onAccepted (state: SlotState, event: RequestEvent): SlotStep {
     case 'rollback':
       return onRollback(state, request, message)
     case 'cancel':
-      return onCancel(state, request, message.job)
+      return onCancel(state, request, message)
   }
 }
 
@@ -237,13 +237,17 @@ function renewed (state: SlotState, at: number, place: Extract<Place, { kind: 'r
   }
 }
 
-function onCancel (state: SlotState, request: number, job: string): SlotStep {
+function onCancel (state: SlotState, request: number, { claim, job, proof }: Extract<SlotCommand, { kind: 'cancel' }>): SlotStep {
   const effects: SlotEffect[] = []
   const stopped: string[] = []
+  const known = state.cancelled.get(job)
 
-  if (!state.cancelled.has(job)) {
-    state = { ...state, cancelled: new Set(state.cancelled).add(job) }
-    effects.push({ kind: 'persist-cancel', job })
+  // a word that proves it takes the place of one that does not
+  if (known == null || (known.proof == null && proof != null)) {
+    const word = { master: claim.master, ...(proof == null ? {} : { proof }) }
+
+    state = { ...state, cancelled: new Map(state.cancelled).set(job, word) }
+    effects.push({ kind: 'persist-cancel', job, word })
   }
 
   for (const [at, place] of state.places.entries()) {
@@ -377,8 +381,10 @@ function cannotTake (state: SlotState, execution: string): Extract<StartOutcome,
     return { kind: 'known', state: known }
   }
 
-  if (state.cancelled.has(jobOf(execution))) {
-    return { kind: 'refused', reason: 'the job is cancelled' }
+  const cancel = state.cancelled.get(jobOf(execution))
+
+  if (cancel != null) {
+    return { kind: 'refused', reason: 'the job is cancelled', cancel }
   }
 
   if (state.refusal != null) {

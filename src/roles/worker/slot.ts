@@ -182,7 +182,7 @@ export class Slot {
       case 'persist-start':
         return outbox.saveStarts(effect.executions)
       case 'persist-cancel':
-        return outbox.saveCancel(effect.job)
+        return outbox.saveCancel(effect.job, effect.word)
       case 'reply':
         this.#state = next
         return this.#reply(effect.request, effect.reply)

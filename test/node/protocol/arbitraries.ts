@@ -35,7 +35,7 @@ import type { AskReply, AskRequest, Beat, FactEntry, FollowReply, FollowRequest 
 import type { Blame, RelayReply, RelayRequest } from '../../../src/node/protocol/relay/messages.ts'
 import type { PayloadReply, PayloadRequest, Ticket } from '../../../src/node/protocol/payload/messages.ts'
 import type { Claim, ListedMaster, MasterMessage, WorkerMessage } from '../../../src/node/protocol/register/messages.ts'
-import type { SlotReply, SlotRequest, StartOutcome } from '../../../src/node/protocol/slot/messages.ts'
+import type { CancelWord, SlotReply, SlotRequest, StartOutcome } from '../../../src/node/protocol/slot/messages.ts'
 import type { Duplicate, ItemEnd, JobRow, JobView, NodeRow, SubmitReply, SubmitRequest, TaskView } from '../../../src/node/protocol/submit/messages.ts'
 import type { Receipt, Receipts, Results } from '../../../src/node/protocol/results/messages.ts'
 import type { OutputStream, TaskConfirm, TaskReport } from '../../../src/node/protocol/task/messages.ts'
@@ -370,7 +370,10 @@ const numbered = { id: whole, claim }
 const reservation = { ...numbered, execution: executionId }
 const knownState = fc.constantFrom('queued' as const, 'running' as const, 'finished' as const, 'delivered' as const)
 
-const startOutcome = fc.oneof<Array<Arbitrary<StartOutcome>>>(bare('started'), bare('queued'), busy, bare('no-payload'), kind('known', { state: knownState }), refused)
+const proof = fc.uint8Array({ minLength: 1, maxLength: 128 })
+const cancelWord = partly<CancelWord, keyof CancelWord>({ master: peerId, proof }, 'master', 'proof')
+
+const startOutcome = fc.oneof<Array<Arbitrary<StartOutcome>>>(bare('started'), bare('queued'), busy, bare('no-payload'), kind('known', { state: knownState }), kind('refused', { reason: sentence, cancel: cancelWord }, 'cancel'))
 
 export const slot = {
   request: fc.oneof<Array<Arbitrary<SlotRequest>>>(
@@ -378,7 +381,7 @@ export const slot = {
     kind('renew', { ...reservation, quietMs: whole }, 'quietMs'),
     kind('start', { ...numbered, jobId, job: bytes(200), executions: fc.array(executionId, { maxLength: 5 }), reserved: fc.boolean(), startAtMs: finite, startErrorMs: finite }, 'job', 'startAtMs', 'startErrorMs'),
     kind('rollback', reservation),
-    kind('cancel', { ...numbered, job: jobId })
+    kind('cancel', { ...numbered, job: jobId, proof }, 'proof')
   ),
   reply: fc.oneof<Array<Arbitrary<SlotReply>>>(
     kind('ready', { id: whole, leaseMs: whole, hasPayload: fc.boolean() }),
@@ -391,7 +394,7 @@ export const slot = {
     kind('returned', { id: whole, executions: fc.array(executionId, { maxLength: 5 }), reason: sentence }),
     kind('rolled-back', { id: whole }),
     kind('cancelled', { id: whole, stopped: fc.array(executionId, { maxLength: 3 }) }),
-    kind('refused', { id: whole, reason: sentence })
+    kind('refused', { id: whole, reason: sentence, cancel: cancelWord }, 'cancel')
   )
 }
 

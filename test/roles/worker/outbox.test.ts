@@ -8,6 +8,7 @@ import type { ExecutionResult } from '../../../src/model/result.ts'
 
 const JOB = '01JD0000000000000000000000'
 const WORKER = '12D3KooWGRUfZ1Hj7xJ8n5KYyAyyPX9cVxUaSs3dVHkzKZ8qGVz1'
+const WORD = { master: WORKER, proof: Buffer.from([0, 200, 255]) }
 const DAY_MS = 24 * 60 * 60 * 1000
 
 let dir: string
@@ -61,14 +62,14 @@ describe('the journal of a worker', () => {
     await outbox.saveStarts([execution('1')])
     await outbox.saveResult(result('1'))
     await outbox.saveConfirmed(execution('1'), 'master-a')
-    await outbox.saveCancel(JOB)
+    await outbox.saveCancel(JOB, WORD)
     await outbox.forget(execution('1'), Date.now(), ['master-a'], true)
     await outbox.prune(Date.now() + 99 * DAY_MS)
     await reopen()
 
     expect(await outbox.unconfirmed()).toEqual([])
     expect(await outbox.recover()).toEqual([[execution('1'), 'finished']])
-    expect(await outbox.cancelledJobs()).toEqual([JOB])
+    expect(await outbox.cancelledJobs()).toEqual([[JOB, WORD]])
 
     await outbox.prune(Date.now() + 101 * DAY_MS)
     await reopen()
@@ -83,6 +84,13 @@ describe('the journal of a worker', () => {
     }
 
     expect(left).toEqual([])
+  })
+
+  it('knows of a cancel of an earlier version all but who said it', async () => {
+    await journal.put(`cancelled/${JOB}`, Buffer.from('{"atMs":1}'))
+    await reopen()
+
+    expect(await outbox.cancelledJobs()).toEqual([[JOB, {}]])
   })
 
   it('keeps little output beside its record, and forgets it with it', async () => {

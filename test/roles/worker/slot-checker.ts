@@ -243,7 +243,7 @@ export function faultsOfSlot (step: typeof stepSlot, happenings: Happening[], pl
         promised.clear()
         owed.clear()
         draining = false
-        slot = initialSlot({ highest: disk.highest, known: disk.known, cancelled: disk.cancelled, places })
+        slot = initialSlot({ highest: disk.highest, known: disk.known, cancelled: [...disk.cancelled].map(job => [job, {}]), places })
     }
   }
 

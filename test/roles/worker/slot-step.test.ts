@@ -304,6 +304,27 @@ describe('a slot that takes nothing', () => {
     const available = { kind: 'available' as const, claim, execution: executionOf(0), measured: true }
     expect(ask(initialSlot({ refusal: 'no box can be built' }), available).reply).toEqual({ kind: 'refused', reason: 'no box can be built' })
     expect(ask(play(initialSlot(), { kind: 'drain', drain: true }), available).reply).toEqual({ kind: 'busy', reason: 'draining' })
-    expect(ask(initialSlot({ cancelled: [executionOf(0).split('/')[0]!] }), available).reply).toEqual({ kind: 'refused', reason: 'the job is cancelled' })
+    expect(ask(initialSlot({ cancelled: [[JOB, {}]] }), available).reply).toEqual({ kind: 'refused', reason: 'the job is cancelled', cancel: {} })
+  })
+
+  it('of a cancelled job proves who has cancelled it, as soon as it can', () => {
+    const proof = new Uint8Array([1])
+    const refusal = (state: SlotState) => ask(state, { kind: 'available', claim, execution: executionOf(0), measured: true }).reply
+    const cancelled = (state: SlotState, proof?: Uint8Array) => ask(state, { kind: 'cancel', claim, job: JOB, ...(proof == null ? {} : { proof }) })
+
+    // of a master of an earlier version
+    const unproven = cancelled(initialSlot())
+
+    expect(unproven.effects).toContainEqual({ kind: 'persist-cancel', job: JOB, word: { master: claim.master } })
+    expect(refusal(unproven.state)).toMatchObject({ kind: 'refused', cancel: { master: claim.master } })
+
+    const proven = cancelled(unproven.state, proof)
+
+    expect(proven.effects).toContainEqual({ kind: 'persist-cancel', job: JOB, word: { master: claim.master, proof } })
+    expect(refusal(proven.state)).toMatchObject({ kind: 'refused', cancel: { master: claim.master, proof } })
+
+    // one proof is enough
+    expect(cancelled(proven.state, new Uint8Array([2])).effects).toEqual([{ kind: 'reply', request: 1, reply: { kind: 'cancelled', stopped: [] } }])
+    expect(ask(proven.state, { ...startOf(0), reserved: false } as SlotCommand, 0, false).reply).toMatchObject({ outcomes: [{ kind: 'refused', cancel: { proof } }] })
   })
 })

@@ -1,19 +1,21 @@
 import { MAX_DATA_SETS } from '../../../model/data.ts'
-import { execution, jobId, millis, payloadId, sentence } from '../model/words.ts'
+import { execution, jobId, millis, payloadId, peerId, sentence } from '../model/words.ts'
 import { codec } from '../schema/codec.ts'
-import { field, list, optional, optionalList } from '../schema/message.ts'
+import { field, list, message, optional, optionalList } from '../schema/message.ts'
 import { bool, bytes, double, oneOf, uint } from '../schema/scalars.ts'
 import { union, variant } from '../schema/union.ts'
 import { claim } from '../register/claim.ts'
 import { MAX_SLOTS } from '../model/machine.ts'
 import { MAX_JOB_BYTES } from '../submit/index.ts'
 import { MAX_BATCH } from './messages.ts'
-import type { KnownState, SlotReply, SlotRequest, StartOutcome } from './messages.ts'
+import type { CancelWord, KnownState, SlotReply, SlotRequest, StartOutcome } from './messages.ts'
 import type { Protocol } from '../protocol.ts'
 
 const id = field(15, uint())
 const named = { id, claim: field(1, claim), execution: field(2, execution) }
 const knownState = oneOf('KnownState', ['running', 'finished', 'delivered', 'queued'] as const satisfies KnownState[])
+const signature = bytes({ max: 128 })
+const cancelWord = message<CancelWord>('CancelWord', { master: optional(1, peerId), proof: optional(2, signature) })
 
 const outcome = union<StartOutcome, 'kind'>('StartOutcome', 'kind', {
   started: variant(1, {}),
@@ -21,7 +23,7 @@ const outcome = union<StartOutcome, 'kind'>('StartOutcome', 'kind', {
   busy: variant(3, { reason: field(1, sentence) }),
   'no-payload': variant(4, {}),
   known: variant(5, { state: field(1, knownState) }),
-  refused: variant(6, { reason: field(1, sentence) })
+  refused: variant(6, { reason: field(1, sentence), cancel: optional(2, cancelWord) })
 })
 
 /** AVAILABLE, START, ROLLBACK, CANCEL: how a coordinator gets a worker's slots. */
@@ -48,7 +50,7 @@ export const slot: Protocol<SlotRequest, SlotReply> = {
       reserved: field(7, bool)
     }),
     rollback: variant(4, named),
-    cancel: variant(5, { id, claim: field(1, claim), job: field(2, jobId) })
+    cancel: variant(5, { id, claim: field(1, claim), job: field(2, jobId), proof: optional(3, signature) })
   })),
   reply: codec('slot answer', union<SlotReply, 'kind'>('SlotReply', 'kind', {
     ready: variant(1, { id, leaseMs: field(1, millis), hasPayload: field(2, bool) }),
@@ -59,7 +61,7 @@ export const slot: Protocol<SlotRequest, SlotReply> = {
     started: variant(6, { id, outcomes: list(1, outcome, MAX_BATCH) }),
     'rolled-back': variant(7, { id }),
     cancelled: variant(8, { id, stopped: list(1, execution, MAX_SLOTS) }),
-    refused: variant(9, { id, reason: field(1, sentence) }),
+    refused: variant(9, { id, reason: field(1, sentence), cancel: optional(2, cancelWord) }),
     'unknown-job': variant(10, { id }),
     returned: variant(11, { id, executions: list(1, execution, MAX_BATCH), reason: field(2, sentence) })
   }))

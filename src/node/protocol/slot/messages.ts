@@ -24,8 +24,15 @@ export type SlotCommand =
   | StartCommand
   /** Not you, after all: ends a reservation, and takes back what waits behind another execution of its START and has not begun. */
   | { kind: 'rollback', claim: Claim, execution: string }
-  /** Every execution of the job on this worker; later STARTs of it are refused. */
-  | { kind: 'cancel', claim: Claim, job: string }
+  /** Every execution of the job on this worker; later STARTs of it are refused. `proof` is the signature of the claim's master (see roles/master/proven-cancels.ts). Absent from earlier versions. */
+  | { kind: 'cancel', claim: Claim, job: string, proof?: Uint8Array }
+
+/** What a worker was told with a cancel, and says to whoever offers it more of that job: all who knew of it may be gone. */
+export interface CancelWord {
+  /** Peer id. Both are absent where an earlier version was told. */
+  master?: string
+  proof?: Uint8Array
+}
 
 /**
  * Go. All executions are of one job and go to one place, which runs them one
@@ -71,7 +78,8 @@ export type StartOutcome =
   | { kind: 'no-payload' }
   /** It is in the worker's journal: it will not run again by this START; its result comes by the task protocol. */
   | { kind: 'known', state: KnownState }
-  | { kind: 'refused', reason: string }
+  /** `cancel`: a master has cancelled the job. */
+  | { kind: 'refused', reason: string, cancel?: CancelWord }
 
 /** Each request has one answer; a START that was `started` may be followed by `returned`. */
 export type SlotReply = { id: number } & SlotAnswer
@@ -96,4 +104,5 @@ export type SlotAnswer =
   | { kind: 'rolled-back' }
   /** Everything of the job is stopped and reaped; these were running. */
   | { kind: 'cancelled', stopped: string[] }
-  | { kind: 'refused', reason: string }
+  /** `cancel`: a master has cancelled the job. */
+  | { kind: 'refused', reason: string, cancel?: CancelWord }

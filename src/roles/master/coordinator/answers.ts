@@ -2,6 +2,7 @@ import { workerPayloads } from '../../../machine/variants.ts'
 import { executionId } from '../../../model/ids.ts'
 import { isTaskEnd } from '../../../model/states.ts'
 import { backOff, disengage, engage, engageAgain, forgetFiles, heard, noteFiles, rest } from './capacity.ts'
+import { denialOf, endDenied, noteDenial } from './denials.ts'
 import { isHeldFrom } from './holders.ts'
 import { hasRecordOf } from './records.ts'
 import { cancelOn, change, conclude, findTask, forEachTaskOf, keyOf, requeue, rollBack, settle } from './tasks.ts'
@@ -50,6 +51,10 @@ export function onAnswer (state: CoordinatorState, event: EventOf<'answer'>, eff
 
       return declined(state, entry, task, event.worker, `the worker follows a later coordinator (term ${reply.highest.term})`, event.nowMs, effects)
     case 'refused':
+      if (reply.cancel != null) {
+        return denied(state, entry, task, event.worker, event.nowMs, effects)
+      }
+
       backOff(state, event.worker, event.nowMs)
       return declined(state, entry, task, event.worker, reply.reason, event.nowMs, effects)
     case 'renewed':
@@ -104,6 +109,11 @@ export function onOutcomes (state: CoordinatorState, event: EventOf<'outcomes'>,
         declined(state, entry, task, id, 'its worker has its files no more', nowMs, effects)
         break
       case 'refused':
+        if (outcome.cancel != null) {
+          denied(state, entry, task, id, nowMs, effects)
+          break
+        }
+
         refused = true
         declined(state, entry, task, id, outcome.reason, nowMs, effects)
     }
@@ -326,6 +336,19 @@ function declined (state: CoordinatorState, entry: JobEntry, task: TaskEntry, wo
     conclude(state, entry, task, 'cancelled', undefined, nowMs, effects)
   } else if (task.asked.size === 0 && !lookElsewhere(state, entry, task, nowMs, effects)) {
     requeue(state, entry, task, reason, nowMs, effects)
+  }
+}
+
+/** It takes nothing of this job, for good. Other jobs have nothing to do with that. */
+function denied (state: CoordinatorState, entry: JobEntry, task: TaskEntry, worker: string, nowMs: number, effects: CoordinatorEffect[]): void {
+  if (!entry.cancelled) {
+    noteDenial(state, entry, worker, nowMs)
+  }
+
+  declined(state, entry, task, worker, denialOf(entry, worker) ?? '', nowMs, effects)
+
+  if (!entry.cancelled) {
+    endDenied(state, entry, task, worker, nowMs, effects)
   }
 }
 

@@ -57,13 +57,17 @@ export function avoidanceOf ({ avoids, records }: TaskEntry, worker: string, now
     : `could not run it${reason == null ? '' : ` (${reason})`}: is asked again in ${formatDuration(Math.max(0, untilMs - nowMs))}, and others come first`
 }
 
-/** Whom the task does without for now, for people: `not on lab-1 for 5 s`; undefined when there is nobody. */
-export function avoidedNames ({ avoids, records }: TaskEntry, nowMs: number): string | undefined {
-  const names = [...avoids ?? []].map(([worker, untilMs]) => {
-    const name = [...records.values()].find(({ key, workerName }) => key.worker === worker && workerName != null)?.workerName
+/**
+ * Whom the task does without for now, for people: `not on lab-1 for 5 s`; undefined when there is nobody.
+ *
+ * @param names - of those that have no record of it
+ */
+export function avoidedNames ({ avoids, records }: TaskEntry, nowMs: number, names?: ReadonlyMap<string, string>): string | undefined {
+  const avoided = [...avoids ?? []].map(([worker, untilMs]) => {
+    const name = [...records.values()].find(({ key, workerName }) => key.worker === worker && workerName != null)?.workerName ?? names?.get(worker)
 
     return `${name ?? worker.slice(-8)} for ${formatDuration(Math.max(0, untilMs - nowMs))}`
   })
 
-  return names.length === 0 ? undefined : `not on ${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ` and ${names.length - NAMED} more` : ''}`
+  return avoided.length === 0 ? undefined : `not on ${avoided.slice(0, NAMED).join(', ')}${avoided.length > NAMED ? ` and ${avoided.length - NAMED} more` : ''}`
 }

@@ -121,6 +121,8 @@ export interface JobEntry {
   cancelled: boolean
   /** By its deadline, and not by anybody. */
   expired?: boolean
+  /** Workers that take it for cancelled and cannot prove it: their names. */
+  deniers?: Map<string, string>
   tasks: Map<string, TaskEntry>
   /** Tasks that have not come to an end; kept by the indexes. */
   open: number

@@ -2,6 +2,7 @@ import { unmetDemand } from '../../../machine/demands.ts'
 import { parseExecutionId, shortJobId } from '../../../model/ids.ts'
 import { formatDuration } from '../../../model/units.ts'
 import { avoidanceOf } from './avoidance.ts'
+import { DENIAL } from './denials.ts'
 import { hasRoom, placesTaken, slotsOf } from './capacity.ts'
 import { unfit } from './fit.ts'
 import { isHeldFrom } from './holders.ts'
@@ -75,6 +76,12 @@ export function obstacleOf (state: CoordinatorState, entry: JobEntry, task: Task
 
   if (isHeldFrom(entry, task, worker)) {
     return 'has another task of this job'
+  }
+
+  const deniedUntilMs = entry.deniers?.has(worker.info.peerId) === true ? task.avoids?.get(worker.info.peerId) : undefined
+
+  if (deniedUntilMs != null) {
+    return `${DENIAL}: is asked again in ${formatDuration(Math.max(0, deniedUntilMs - nowMs))}`
   }
 
   const avoided = avoidanceOf(task, worker.info.peerId, nowMs)
