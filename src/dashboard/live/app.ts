@@ -3,6 +3,7 @@ import { keepToken } from '../api/session.ts'
 import { NO_MESH, reduceMesh, type MeshState } from '../state/mesh.ts'
 import { NO_JOB, reduceJob, type JobMessage, type JobState } from '../state/job.ts'
 import { LATEST_JOBS } from '../state/jobs.ts'
+import { KEPT } from '../state/output.ts'
 import { Store } from '../state/store.ts'
 import type { UploadLimits } from '../submit/check.ts'
 import { initialLink, type LinkState } from '../api/link-state.ts'
@@ -94,7 +95,7 @@ export class App {
     const stop = new AbortController()
     const job = new Store<JobState>(NO_JOB)
 
-    void this.link.follow(`/v1/jobs/${encodeURIComponent(id)}/events`, {
+    void this.link.follow(`/v1/jobs/${encodeURIComponent(id)}/events?tail=${KEPT}`, {
       signal: stop.signal,
       quietMs: JOB_QUIET_MS,
       onMessage: ({ data }) => {

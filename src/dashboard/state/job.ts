@@ -57,7 +57,7 @@ export function reduceJob (state: JobState, event: JobMessage): JobState {
       // what items print is shown nowhere, and there may be 100,000 of them
       return state.view?.job.each != null
         ? state
-        : { ...state, output: new Map(state.output).set(event.task, addOutput(state.output.get(event.task) ?? NO_OUTPUT, event.stream, event)) }
+        : { ...state, output: new Map(state.output).set(event.task, addOutput(state.output.get(event.task) ?? NO_OUTPUT, event)) }
     case 'counts':
       return { ...state, counts: event.counts }
     case 'items':

@@ -13,8 +13,10 @@ export interface Output {
   gone: number
   /** Characters that are kept. */
   size: number
-  /** Bytes that came before them and are not kept. */
+  /** Bytes that were printed before them and are not kept, or were not told here. */
   dropped: number
+  /** How far each stream of each attempt was told, in bytes. */
+  ends: Readonly<Record<string, number>>
   /** The beginning of a character whose rest has not come, by stream. */
   pending: Readonly<Record<string, Uint8Array>>
 }
@@ -25,18 +27,25 @@ export const KEPT = 128 * 1024
 /** Of them: a program can write to one stream and the other by turns, a character each. */
 export const MAX_PIECES = 400
 
-export const NO_OUTPUT: Output = { pieces: [], gone: 0, size: 0, dropped: 0, pending: {} }
+export const NO_OUTPUT: Output = { pieces: [], gone: 0, size: 0, dropped: 0, ends: {}, pending: {} }
 
 const REPLACING = new TextDecoder('utf-8')
 const ENCODER = new TextEncoder()
 
+export type Printed = { execution: string, stream: 'stdout' | 'stderr', offset: number } & ({ text: string } | { base64: string })
+
 /** Adds what came; the oldest goes when it is too much. Pure. */
-export function addOutput (output: Output, stream: 'stdout' | 'stderr', data: { text: string } | { base64: string }): Output {
-  const { text, bytes, rest } = decode(output.pending[stream] ?? EMPTY, 'text' in data ? ENCODER.encode(data.text) : bytesOf(data.base64))
+export function addOutput (output: Output, printed: Printed): Output {
+  const { execution, stream, offset } = printed
+  const data = 'text' in printed ? ENCODER.encode(printed.text) : bytesOf(printed.base64)
+  const key = `${execution}/${stream}`
+  const { text, bytes, rest } = decode(output.pending[stream] ?? EMPTY, data)
   const pending = { ...output.pending, [stream]: rest }
+  const ends = { ...output.ends, [key]: offset + data.length }
+  const missed = Math.max(0, offset - (output.ends[key] ?? 0))
 
   if (text === '') {
-    return { ...output, pending }
+    return { ...output, dropped: output.dropped + missed, ends, pending }
   }
 
   const kept = text.slice(-KEPT)
@@ -49,7 +58,7 @@ export function addOutput (output: Output, stream: 'stdout' | 'stderr', data: { 
   let { gone, size, dropped } = output
 
   size += kept.length
-  dropped += lost
+  dropped += missed + lost
 
   while ((size > KEPT || pieces.length > MAX_PIECES) && pieces.length > 1) {
     const first = pieces.shift()!
@@ -59,7 +68,7 @@ export function addOutput (output: Output, stream: 'stdout' | 'stderr', data: { 
     dropped += first.bytes
   }
 
-  return { pieces, gone, size, dropped, pending }
+  return { pieces, gone, size, dropped, ends, pending }
 }
 
 const EMPTY = new Uint8Array()

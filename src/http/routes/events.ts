@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { jobEvent } from '../../library/events.ts'
 import { ItemReplay } from '../../roles/client/item-replay.ts'
 import { Replay } from '../../roles/client/replay.ts'
@@ -25,16 +26,19 @@ export function eventRoutes (): Route[] {
       access: 'read',
       lasting: true,
       params: JOB_PARAMS,
+      query: z.strictObject({
+        tail: z.coerce.number().int().min(0).optional().describe('Of what each stream of a task holds when it is told first, no more than so many bytes, the last ones; not of jobs with items')
+      }),
       headers: { 'Last-Event-ID': 'The id of the last event that came, to go on behind it' },
       answers: { 200: { description: 'Events, as Accept says', content: { [SSE]: undefined, [NDJSON]: event } } },
-      handle: async ({ params: { id = '' }, session, signal, headers }) => {
+      handle: async ({ params: { id = '' }, query: { tail }, session, signal, headers }) => {
         const type = accepts(headers.get('accept'), [SSE, NDJSON])
         const client = await session.client()
         const { view } = await aboutJob(id, async () => client.show(id, 'none', { signal }))
         const last = headers.get('last-event-id')
         const begin = last == null || last === '' ? undefined : decodePosition(last, view.job.id)
 
-        return new Response(streamOf(lines(events(client, view, begin, signal), type), { signal, ...(type === SSE ? { beat: BEAT } : {}) }), {
+        return new Response(streamOf(lines(events(client, view, { begin, tail }, signal), type), { signal, ...(type === SSE ? { beat: BEAT } : {}) }), {
           headers: { 'content-type': type, ...EVENT_HEADERS }
         })
       }
@@ -48,14 +52,14 @@ interface Told {
 }
 
 /** Events with the position behind each; where nothing has changed of it, without. */
-async function * events (client: Client, { job }: JobView, begin: Position | undefined, signal: AbortSignal): AsyncGenerator<Told> {
+async function * events (client: Client, { job }: JobView, { begin, tail }: { begin?: Position, tail?: number }, signal: AbortSignal): AsyncGenerator<Told> {
   if (begin != null && ('told' in begin) !== (job.each != null)) {
     throw usage('Last-Event-ID is not one of an event of this job')
   }
 
   const position = begin != null && 'told' in begin ? begin : undefined
   const [replies, replay]: [AsyncIterable<SubmitReply>, Replay | ItemReplay] = job.each == null
-    ? [client.attach(job.id, { output: true, offsets: begin?.offsets, signal }), new Replay(begin?.offsets)]
+    ? [client.attach(job.id, { output: true, offsets: begin?.offsets, tail, signal }), new Replay(begin?.offsets, tail != null)]
     : [client.attachItems(job.id, { position, signal }), new ItemReplay(position)]
 
   for await (const reply of replies) {

@@ -73,10 +73,10 @@ export class MeshClient implements Client {
   }
 
   attach (selector: string, options: AttachOptions = {}): AsyncGenerator<SubmitReply> {
-    const replay = new Replay(options.offsets)
+    const replay = new Replay(options.offsets, options.tail != null)
 
     return follow(this.#follower, selector, {
-      request: selector => ({ kind: 'attach', selector, output: options.output ?? false, offsets: replay.offsets(), follow: options.follow ?? true }),
+      request: selector => ({ kind: 'attach', selector, output: options.output ?? false, offsets: replay.offsets(), follow: options.follow ?? true, tail: options.tail }),
       take: reply => replay.take(reply),
       lacksOutput: () => options.output === true && replay.lacksOutput
     }, options.signal)

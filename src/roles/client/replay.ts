@@ -15,8 +15,11 @@ export class Replay {
   readonly #results = new Map<string, ExecutionResult>()
   /** The program's own bytes are all that its streams hold, so that a result says how many there must be. */
   #exact = false
+  readonly #isTail: boolean
 
-  constructor (offsets: readonly OutputOffset[] = []) {
+  /** @param isTail - a stream of which nothing has come yet may begin anywhere */
+  constructor (offsets: readonly OutputOffset[] = [], isTail = false) {
+    this.#isTail = isTail
     offsets.forEach(offset => { this.#offsets.set(keyOf(offset.execution, offset.stream), offset) })
   }
 
@@ -56,7 +59,7 @@ export class Replay {
 
   #output (reply: Extract<SubmitReply, { kind: 'output' }>): SubmitReply | undefined {
     const { execution, stream, offset, data } = reply
-    const have = this.#have(execution, stream)
+    const have = this.#isTail && !this.#offsets.has(keyOf(execution, stream)) ? offset : this.#have(execution, stream)
 
     if (offset > have) {
       throw new MeshmarkError('failed', `the master went on at byte ${offset} of ${stream} of task ${parseExecutionId(execution).task}, and ${have} have come so far`)

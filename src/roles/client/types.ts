@@ -90,6 +90,8 @@ export interface AttachOptions {
   /** Ask for output too. @default false */
   output?: boolean
   offsets?: OutputOffset[]
+  /** Of what each stream holds when it is told first no more than so many bytes, the last ones. @default all of it */
+  tail?: number
   /** Stay until the job has ended. @default true */
   follow?: boolean
   signal?: AbortSignal

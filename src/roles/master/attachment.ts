@@ -20,9 +20,9 @@ const PIECE = 256 * 1024
 const MAX_EARLIER = 100
 
 export interface AttachmentComponents {
-  jobs: JobStore
-  outputs: Outputs
-  missingOutput: MissingOutput
+  jobs: Pick<JobStore, 'result' | 'conflicting'>
+  outputs: Pick<Outputs, 'read' | 'sizeOf' | 'use'>
+  missingOutput: Pick<MissingOutput, 'fetch'>
   watchers: Watchers
 }
 
@@ -36,6 +36,7 @@ export class Attachment {
   readonly #entry: JobEntry
   readonly #channel: Channel<SubmitRequest, SubmitReply>
   readonly #output: boolean
+  readonly #tail?: number
   readonly #offsets = new Map<string, number>()
   /** Executions of each task of which the client has output. */
   readonly #begun = new Map<string, Set<string>>()
@@ -52,6 +53,7 @@ export class Attachment {
     this.#entry = entry
     this.#channel = channel
     this.#output = request.output
+    this.#tail = request.tail
 
     for (const { execution, stream, offset } of request.offsets) {
       this.#offsets.set(`${execution}/${stream}`, offset)
@@ -224,7 +226,7 @@ export class Attachment {
     const key = `${execution}/${stream}`
 
     while (true) {
-      const offset = this.#offsets.get(key) ?? 0
+      const offset = this.#offsets.get(key) ?? (this.#tail == null ? 0 : Math.max(0, await this.#components.outputs.sizeOf(execution, stream) - this.#tail))
       const data = await this.#components.outputs.read(execution, stream, offset, PIECE)
 
       if (data.byteLength === 0) {

@@ -530,7 +530,7 @@ const httpAccess = fc.constantFrom('full' as const, 'read' as const)
 export const submit = {
   request: fc.oneof<Array<Arbitrary<SubmitRequest>>>(
     kind('submit', { job: bytes(200) }),
-    kind('attach', { selector: text(24), output: fc.boolean(), offsets: fc.array(offset, { maxLength: 3 }), follow: fc.boolean() }),
+    kind('attach', { selector: text(24), output: fc.boolean(), offsets: fc.array(offset, { maxLength: 3 }), follow: fc.boolean(), tail: whole }, 'tail'),
     kind('cancel', { selector: text(24) }),
     bare('nodes'),
     kind('jobs', { limit: fc.integer({ min: 1, max: 1_000_000 }) }),

@@ -65,6 +65,15 @@ describe('what a client is told by several masters', () => {
     expect(() => replay.take(output(4, 'e'))).toThrow('the master went on at byte 4 of stdout of task w1, and 3 have come so far')
   })
 
+  it('begins where a master begins when only the end is wanted, each stream once', () => {
+    const replay = new Replay([], true)
+
+    expect(textOf([replay.take(output(7, 'hij')), replay.take(output(8, 'ijk'))])).toBe('hijk')
+    expect(replay.offsets()).toEqual<OutputOffset[]>([{ execution: EXECUTION, stream: 'stdout', offset: 11 }])
+    expect(() => replay.take(output(12, 'm'))).toThrow('the master went on at byte 12 of stdout of task w1, and 11 have come so far')
+    expect(textOf([replay.take(output(3, 'err', 'stderr'))])).toBe('err')
+  })
+
   it('has a result once, and another attempt\'s as well', () => {
     const replay = new Replay()
 

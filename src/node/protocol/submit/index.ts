@@ -38,7 +38,7 @@ export const submit: Protocol<SubmitRequest, SubmitReply> = {
   maxStreams: 16,
   request: codec('submit', union<SubmitRequest, 'kind'>('SubmitRequest', 'kind', {
     submit: variant(1, { job: field(1, bytes({ max: MAX_JOB_BYTES })) }),
-    attach: variant(2, { selector: field(1, selector), output: field(2, bool), offsets: list(3, offset, MAX_TASKS), follow: field(4, bool) }),
+    attach: variant(2, { selector: field(1, selector), output: field(2, bool), offsets: list(3, offset, MAX_TASKS), follow: field(4, bool), tail: optional(5, size) }),
     cancel: variant(3, { selector: field(1, selector) }),
     nodes: variant(4, {}),
     jobs: variant(5, {

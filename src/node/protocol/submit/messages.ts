@@ -21,8 +21,12 @@ export interface OutputOffset {
 export type SubmitRequest =
   /** The job as sealed by its client. */
   | { kind: 'submit', job: Uint8Array }
-  /** Follow a job to its end; `selector` is an id, a unique suffix, a --name or @last. */
-  | { kind: 'attach', selector: string, output: boolean, offsets: OutputOffset[], follow: boolean }
+  /**
+   * Follow a job to its end; `selector` is an id, a unique suffix, a --name or @last. `tail`: each stream of which the
+   * client has nothing begins at most so many bytes before the end of what there is when it is told first; absent = at its
+   * beginning.
+   */
+  | { kind: 'attach', selector: string, output: boolean, offsets: OutputOffset[], follow: boolean, tail?: number }
   /** Follow a job with items: counts, and each item that has ended, once, with its output. */
   | {
     kind: 'attach-items'
