@@ -234,7 +234,9 @@ function onResult (state: CoordinatorState, event: Extract<CoordinatorEvent, { k
 function tryAgain (state: CoordinatorState, entry: JobEntry, task: TaskEntry, counted: Ended, key: ExecutionKey, nowMs: number, effects: CoordinatorEffect[]): void {
   const isHere = task.worker === key.worker && task.attempt === key.attempt
 
+  // it counted as lost, and is what the record says: all masters infer that from what is on disk
   if (isTaskEnd(task.state)) {
+    conclude(state, entry, task, 'lost', undefined, nowMs, effects)
     return
   }
 

@@ -51,6 +51,23 @@ describe('a task that is run again after a failure', () => {
     expect(nextAlarmMs(play.state)).toBe(Infinity)
   })
 
+  it('is what its record says, which comes after it counted as lost', () => {
+    const play = new Play('standby')
+    const job = retried(1, RULE, { each: { items: ['x', 'y'] } })
+    const execution = play.execution(job, '1', '12D3a')
+
+    play.register(workerInfo('a'))
+    play.step({ kind: 'restore', job, acceptedAtMs: 5, targets: [{ task: '1' }, { task: '2' }], ended: [], assigned: [parseExecutionId(execution)], cancelled: false })
+    play.step({ kind: 'reign' })
+    play.step({ kind: 'worker-state', worker: '12D3a', state: 'waiting', sinceMs: 0 })
+    play.step({ kind: 'answer', worker: '12D3a', execution, reply: { kind: 'known', state: 'delivered' } })
+    expect(taskOf(play, job, '1')).toMatchObject({ state: 'lost', reason: 'it has run, and the masters that had its record have lost it' })
+
+    // one of them comes back
+    expect(end(play, parseExecutionId(execution), 'failed')).toContainEqual({ kind: 'task-changed', job: job.id, task: '1' })
+    expect(taskOf(play, job, '1')).toMatchObject({ state: 'failed', attempt: 0, worker: '12D3a', reason: undefined })
+  })
+
   it('takes the place of nobody while it waits', () => {
     const play = Play.with('a')
     const [key] = started(play.accept(retried(1)))
