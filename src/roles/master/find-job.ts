@@ -14,10 +14,15 @@ export interface Findable {
   acceptedAtMs: number
 }
 
+/** Nothing fits; a job may still be on its way. */
+export class UnknownJobError extends MeshmarkError {
+  readonly unknown = true
+}
+
 /**
  * The one job that is meant: an id, a unique suffix of one, a --name (the
  * latest of that name), or @last. Throws a MeshmarkError: `usage` when nothing
- * or more than one fits, `refused` when it is somebody else's.
+ * (an UnknownJobError) or more than one fits, `refused` when it is somebody else's.
  */
 export function findJob<T extends Findable> (jobs: Iterable<T>, selector: string, asker: Asker): T {
   const fitting = new Fitting<T>(selector)
@@ -41,7 +46,7 @@ export function findJob<T extends Findable> (jobs: Iterable<T>, selector: string
     throw new MeshmarkError('refused', `job '${selector}' belongs to another client: only that client or an administrator may read or steer it`)
   }
 
-  throw new MeshmarkError('usage', selector === '@last' ? 'you have not submitted a job to this mesh yet' : `no job '${selector}': see meshmark jobs`)
+  throw new UnknownJobError('usage', selector === '@last' ? 'you have not submitted a job to this mesh yet' : `no job '${selector}': see meshmark jobs`)
 }
 
 /** An id counts before a name, and of the jobs of one name the latest. */

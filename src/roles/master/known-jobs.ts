@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isMeshmarkError, MeshmarkError } from '../../model/errors.ts'
 import { shortJobId } from '../../model/ids.ts'
-import { findJob } from './find-job.ts'
+import { findJob, UnknownJobError } from './find-job.ts'
 import type { Archive } from './archive.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { JobEntry } from './coordinator/state.ts'
@@ -14,7 +14,7 @@ const ARRIVAL_CHECK_MS = 50
 
 export interface KnownJobsComponents {
   coordinator: Pick<Coordinator, 'state'>
-  archive: Archive
+  archive: Pick<Archive, 'entry' | 'latest' | 'missing'>
   masters: Pick<Masters, 'live'>
   /** Whose jobs those of a peer are: its own, or of the client for which it stands. */
   principalOf: (peerId: string) => string
@@ -30,19 +30,24 @@ export class KnownJobs {
 
   /** As findJob; among several masters a job may be a moment behind its client. */
   async find (selector: string, asker: Asker): Promise<JobEntry> {
-    const { masters, principalOf } = this.#components
+    const { coordinator, masters, principalOf } = this.#components
     const untilMs = performance.now() + (masters.live().length === 0 ? 0 : ARRIVAL_MS)
 
     while (true) {
+      const count = coordinator.state.jobs.size
+
       try {
         return await this.#entryOf(findJob(this.#findable(), selector, { ...asker, peerId: principalOf(asker.peerId) }).id)
       } catch (err) {
-        if (performance.now() >= untilMs || !isMeshmarkError(err) || err.code !== 'usage') {
+        if (performance.now() >= untilMs || !(err instanceof UnknownJobError)) {
           throw this.#withHint(err)
         }
       }
 
-      await delay(ARRIVAL_CHECK_MS)
+      // to look at all of them takes a while where there are many
+      do {
+        await delay(ARRIVAL_CHECK_MS)
+      } while (coordinator.state.jobs.size === count && performance.now() < untilMs)
     }
   }
 
