@@ -80,13 +80,17 @@ function originOf (server: Server): string {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** As whoever has signed in at the first of these has it. */
-function deskAt (...origins: string[]): Desk {
+function linkTo (...origins: string[]): Link {
   const link = new Link({ origin: origins[0]!, token: 'x', onState: () => {} })
 
   link.learn(origins)
 
-  return new Desk(link)
+  return link
+}
+
+/** As whoever has signed in at the first of these has it. */
+function deskAt (...origins: string[]): Desk {
+  return new Desk(linkTo(...origins))
 }
 
 function formWith (...sizes: number[]): Form {
@@ -207,5 +211,17 @@ describe('a job that is submitted from the page', () => {
     Xhr.pace = () => { throw new Error('nothing is sent') }
     await desk.submission.submit(other.value)
     expect([...jobs.values()]).toEqual([[5], [4]])
+  })
+
+  it('leaves nothing of its files when whoever fills it in signs out', async () => {
+    const { origin, uploads } = await master('one')
+    const link = linkTo(origin)
+    const desk = new Desk(link)
+
+    refusal = new MeshmarkError('no-worker', 'none fits')
+    await expect(desk.submission.submit(desk.keep('', formWith(3, 4)).value)).rejects.toThrow('none fits')
+    expect(await uploads()).toHaveLength(4)
+    link.close()
+    await expect.poll(uploads).toEqual([])
   })
 })

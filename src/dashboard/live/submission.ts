@@ -76,6 +76,8 @@ export class Submission {
   constructor (link: Link, forms: () => Form[]) {
     this.#link = link
     this.#forms = forms
+    // the forms go with whoever signs out
+    link.closed.addEventListener('abort', () => { void this.#drop([...this.#uploads.keys()]) })
   }
 
   /** Resolves with the id of the job; undefined when it was stopped, or one is being submitted already. Throws ApiError. */
@@ -268,7 +270,10 @@ export class Submission {
     const ids = new Map<string, string[]>()
 
     for (const blob of blobs) {
-      this.#uploads.get(blob)?.forEach(({ id }, base) => { ids.set(base, [...ids.get(base) ?? [], id]) })
+      for (const [base, { id }] of this.#uploads.get(blob) ?? []) {
+        ids.set(base, [...ids.get(base) ?? [], id])
+      }
+
       this.#uploads.delete(blob)
     }
 
