@@ -6,7 +6,7 @@ import { createApp } from '../../src/http/app.ts'
 import { SESSION_LIMITS } from '../../src/http/exchange/sessions.ts'
 import type { App } from '../../src/http/app.ts'
 import type { SessionLimits } from '../../src/http/exchange/sessions.ts'
-import type { UploadLimits } from '../../src/http/exchange/uploads.ts'
+import type { UploadLimits } from '../../src/http/exchange/upload-room.ts'
 import type { Client } from '../../src/roles/client/types.ts'
 import type { Bearer } from '../../src/roles/master/bearers.ts'
 

@@ -9,9 +9,10 @@ import { serve } from '@hono/node-server'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { contentDigest } from '../../src/http/exchange/content-digest.ts'
 import { SESSION_LIMITS } from '../../src/http/exchange/sessions.ts'
-import { UPLOAD_LIMITS, type Upload, type UploadLimits } from '../../src/http/exchange/uploads.ts'
+import { UPLOAD_LIMITS, type UploadLimits } from '../../src/http/exchange/upload-room.ts'
 import { appOf } from './fake-client.ts'
 import type { AddressInfo } from 'node:net'
+import type { Upload } from '../../src/http/exchange/uploads.ts'
 import type { JobDraft } from '../../src/roles/client/types.ts'
 
 let dir: string

@@ -66,11 +66,6 @@ export class UploadFile {
     return !this.#isOpen && this.record.received === this.record.size
   }
 
-  /** Bytes that it takes, or will take. */
-  get reserved (): number {
-    return this.record.size ?? this.record.received
-  }
-
   async create (): Promise<void> {
     const file = await openPrivate(this.path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL).catch(err => { throw withoutPlace(err) })
 

@@ -2,30 +2,15 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { formatBytes } from '../../model/units.ts'
 import { ensurePrivateDir } from '../../store/files.ts'
 import { piecesOf } from './body.ts'
 import { HttpProblem, usage } from './problem.ts'
-import { firstOf, tooMuch } from './sessions.ts'
+import { firstOf } from './sessions.ts'
 import { readUpload, UploadFile, WrongFile, type UploadRecord } from './upload-file.ts'
-
-export interface UploadLimits {
-  fileBytes: number
-  /** Of one token, and of all. */
-  tokenBytes: number
-  allBytes: number
-  /** Files of one token. */
-  files: number
-  /** Since the last byte of it came. */
-  keepMs: number
-}
-
-const GIB = 1024 ** 3
+import { UPLOAD_LIMITS, UploadRoom, type Share, type UploadLimits } from './upload-room.ts'
 
 /** In hex. */
 const SHA256_OF_NOTHING = createHash('sha256').digest('hex')
-
-export const UPLOAD_LIMITS: UploadLimits = { fileBytes: GIB, tokenBytes: 2 * GIB, allBytes: 8 * GIB, files: 1_000, keepMs: 3_600_000 }
 
 /** As whoever sends it is told. */
 export interface Upload {
@@ -54,8 +39,7 @@ export interface Piece {
 interface Held {
   id: string
   file: UploadFile
-  /** Bytes on the disk, those included that do not count yet. */
-  kept: number
+  share: Share
   /** Jobs that are being submitted with it. */
   uses: number
   /** Requests that send it or wait for that. */
@@ -78,15 +62,14 @@ export interface UploadsOptions {
 export class Uploads {
   readonly limits: UploadLimits
   readonly #held = new Map<string, Held>()
-  /** Bytes by owner, what was declared included; and what is on the disk of all. */
-  readonly #reserved = new Map<string, number>()
-  #keptBytes = 0
+  readonly #room: UploadRoom
   readonly #sweeping: NodeJS.Timeout
   readonly #place?: string
   #dir?: Promise<string>
 
   constructor ({ limits = UPLOAD_LIMITS, dir }: UploadsOptions = {}) {
     this.limits = limits
+    this.#room = new UploadRoom(limits)
     this.#place = dir
     this.#sweeping = setInterval(() => { void this.#sweep() }, Math.min(limits.keepMs, 60_000)).unref()
   }
@@ -115,12 +98,7 @@ export class Uploads {
 
   /** A file of so many bytes that comes in pieces. Throws `HttpProblem`: 413, 429. */
   async begin (owner: string, { size, sha256 }: { size: number, sha256?: string }): Promise<Upload> {
-    const { fileBytes } = this.limits
     const declared = sha256?.toLowerCase()
-
-    if (size > fileBytes) {
-      throw new HttpProblem(413, 'usage', `the file is larger than ${formatBytes(fileBytes)}`)
-    }
 
     if (size === 0 && declared != null && declared !== SHA256_OF_NOTHING) {
       throw usage('a file of 0 bytes is not what its declared sha256 says')
@@ -247,7 +225,7 @@ export class Uploads {
       const file = id == null ? undefined : await readUpload(join(dir, id)).catch(() => undefined)
 
       if (id != null && file?.record.size != null && file.record.expiresAt > Date.now()) {
-        this.#hold(id, file)
+        this.#hold(id, file, this.#room.enter(file.record.owner, file.record.size, file.record.received))
       } else {
         await rm(join(dir, name), { recursive: true, force: true })
       }
@@ -258,19 +236,8 @@ export class Uploads {
 
   async #create (record: UploadRecord): Promise<Held> {
     const dir = await this.#folder()
-    const own = [...this.#held.values()].filter(({ file }) => file.record.owner === record.owner)
-
-    if (own.length >= this.limits.files) {
-      throw tooMuch(`more than ${this.limits.files} files of one token that are in no job yet`, 60_000)
-    }
-
-    // at once with what reserves it: many may come at the same time
-    if ((this.#reserved.get(record.owner) ?? 0) + (record.size ?? 0) > this.limits.tokenBytes) {
-      throw this.#full()
-    }
-
     const id = randomBytes(12).toString('hex')
-    const held = this.#hold(id, new UploadFile(join(dir, id), { ...record, expiresAt: Date.now() + this.limits.keepMs }))
+    const held = this.#hold(id, new UploadFile(join(dir, id), { ...record, expiresAt: Date.now() + this.limits.keepMs }), this.#room.begin(record.owner, record.size))
 
     await held.file.create().catch(async err => {
       await this.#remove(held)
@@ -280,49 +247,16 @@ export class Uploads {
     return held
   }
 
-  #hold (id: string, file: UploadFile): Held {
-    const held: Held = { id, file, kept: file.record.received, uses: 0, turns: 0, turn: Promise.resolve() }
+  #hold (id: string, file: UploadFile, share: Share): Held {
+    const held: Held = { id, file, share, uses: 0, turns: 0, turn: Promise.resolve() }
 
     this.#held.set(id, held)
-    this.#keptBytes += held.kept
-    this.#reserve(held, file.reserved)
 
     return held
   }
 
   async #send (held: Held, body: ReadableStream<Uint8Array> | null, digest: Buffer | undefined, signal: AbortSignal): Promise<void> {
-    await held.file.append(piecesOf(body, signal), { digest, keepMs: this.limits.keepMs, onKept: bytes => { this.#keep(held, bytes) } })
-  }
-
-  /** Throws where there is no more room; less is always taken. */
-  #keep (held: Held, bytes: number): void {
-    const { owner, size } = held.file.record
-    const more = bytes - held.kept
-
-    if (more > 0 && bytes > this.limits.fileBytes) {
-      throw new HttpProblem(413, 'usage', `the file is larger than ${formatBytes(this.limits.fileBytes)}`)
-    }
-
-    if (more > 0 && (this.#keptBytes + more > this.limits.allBytes || (size == null && (this.#reserved.get(owner) ?? 0) + more > this.limits.tokenBytes))) {
-      throw this.#full()
-    }
-
-    held.kept = bytes
-    this.#keptBytes += more
-
-    if (size == null) {
-      this.#reserve(held, more)
-    }
-  }
-
-  #reserve ({ file: { record: { owner } } }: Held, bytes: number): void {
-    const sum = (this.#reserved.get(owner) ?? 0) + bytes
-
-    if (sum > 0) {
-      this.#reserved.set(owner, sum)
-    } else {
-      this.#reserved.delete(owner)
-    }
+    await held.file.append(piecesOf(body, signal), { digest, keepMs: this.limits.keepMs, onKept: held.share.keep })
   }
 
   /** Ends whoever has its turn, and waits until nobody has. */
@@ -359,22 +293,20 @@ export class Uploads {
   }
 
   async #sweep (): Promise<void> {
-    for (const held of [...this.#held.values()].filter(({ file, uses, turns }) => uses === 0 && turns === 0 && file.record.expiresAt <= Date.now())) {
-      await this.#remove(held).catch(() => {})
+    for (const held of this.#held.values()) {
+      // each at its own time: somebody may have begun to use it while another one was removed
+      if (held.uses === 0 && held.turns === 0 && held.file.record.expiresAt <= Date.now()) {
+        await this.#remove(held).catch(() => {})
+      }
     }
   }
 
   async #remove (held: Held): Promise<void> {
     if (this.#held.delete(held.id)) {
-      this.#keptBytes -= held.kept
-      this.#reserve(held, -(held.file.record.size ?? held.kept))
+      held.share.leave()
     }
 
     await held.file.remove()
-  }
-
-  #full (): HttpProblem {
-    return tooMuch(`files that are in no job yet have more than ${formatBytes(this.limits.tokenBytes)} of one token, or ${formatBytes(this.limits.allBytes)} of all`, 60_000)
   }
 }
 

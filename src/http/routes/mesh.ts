@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { json, route, type Route } from '../exchange/route.ts'
 import { masterRow, nodeRow } from '../schema/views.ts'
-import type { UploadLimits } from '../exchange/uploads.ts'
+import type { UploadLimits } from '../exchange/upload-room.ts'
 
 export interface MeshFacts {
   /** Of this master. */
