@@ -27,7 +27,13 @@ export interface EnvironmentFiles {
   hugePages: string
   /** Of every /sys/class/power_supply/*: type and status. */
   supplies?: Array<{ type: string, status: string }>
+  /** Of every /sys/bus/virtio/devices/*. */
+  virtio?: Array<{ device: string, features: string }>
 }
+
+/** Numbers of the virtio specification, 5.5: the kind of device, and its feature VIRTIO_BALLOON_F_REPORTING. */
+const BALLOON = 5
+const BALLOON_REPORTING = 5
 
 export interface EnvironmentCaveat {
   caveat: string
@@ -40,6 +46,7 @@ export function environmentCaveats (files: EnvironmentFiles): EnvironmentCaveat[
   const governors = [...new Set(files.governors.map(governor => governor.trim()).filter(governor => governor !== '' && governor !== 'performance'))]
   const caveats: Array<EnvironmentCaveat | false> = [
     /^flags\s*:.*\bhypervisor\b/m.test(files.cpuinfo) && { caveat: 'a virtual machine: others may use its cores', mend: 'measure on the machine itself, or on a virtual one with cores of its own' },
+    (files.virtio ?? []).some(isReporting) && { caveat: 'memory that nobody uses goes back to the host, and is slow when it is first used again', mend: 'give the virtual machine a balloon without free page reporting, or none' },
     files.container != null && { caveat: `in a container (${printable(files.container, 30)})`, mend: 'start the worker outside of the container' },
     files.smt.trim() === '1' && { caveat: 'two threads share a core (SMT)', mend: 'echo off > /sys/devices/system/cpu/smt/control' },
     governors.length > 0 && { caveat: `the clock of the cores varies (governor ${printable(governors.join(', '), 60)})`, mend: 'cpupower frequency-set -g performance' },
@@ -73,19 +80,25 @@ export async function readEnvironment (): Promise<EnvironmentCaveat[]> {
     swaps: swaps ?? '',
     randomize: randomize ?? '',
     hugePages: hugePages ?? '',
-    supplies: await readSupplies()
+    supplies: await readAll('/sys/class/power_supply', ['type', 'status']),
+    virtio: await readAll('/sys/bus/virtio/devices', ['device', 'features'])
   })
 }
 
-async function readSupplies (): Promise<Array<{ type: string, status: string }>> {
-  const folder = '/sys/class/power_supply'
+/** Files of every folder in this one; empty where they cannot be read. */
+async function readAll<File extends string> (folder: string, files: readonly File[]): Promise<Array<Record<File, string>>> {
   const names = await readdir(folder).catch(() => [])
 
   return Promise.all(names.map(async name => {
-    const [type = '', status = ''] = await Promise.all(['type', 'status'].map(async file => readFile(`${folder}/${name}/${file}`, 'utf8').catch(() => '')))
+    const texts = await Promise.all(files.map(async file => [file, await readFile(`${folder}/${name}/${file}`, 'utf8').catch(() => '')] as const))
 
-    return { type, status }
+    return Object.fromEntries(texts) as Record<File, string>
   }))
+}
+
+/** The kernel writes features as digits, the first of which is bit 0. */
+function isReporting ({ device, features }: { device: string, features: string }): boolean {
+  return Number(device) === BALLOON && features[BALLOON_REPORTING] === '1'
 }
 
 /** systemd writes down which kind it is in; Docker and Podman leave a file. */

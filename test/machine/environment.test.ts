@@ -29,6 +29,7 @@ describe('what makes measurements on a machine less steady', () => {
     [{ swaps: 'Filename\tType\n/dev/sda2\tpartition\n' }, /swapped/, /swapoff/],
     [{ randomize: '2\n' }, /ASLR/, /randomize_va_space=0/],
     [{ supplies: [{ type: 'Mains\n', status: '' }, { type: 'Battery\n', status: 'Discharging\n' }] }, /battery/, /plug it in/],
+    [{ virtio: [{ device: '0x0002\n', features: '0000010\n' }, { device: '0x0005\n', features: '0110010\n' }] }, /back to the host/, /balloon/],
     [{ hugePages: '[always] madvise never\n' }, /huge pages/, /madvise/]
   ])('is named for %j, with what changes it', (change, caveat, mend) => {
     const [found, ...others] = environmentCaveats({ ...QUIET, ...change })
@@ -40,6 +41,10 @@ describe('what makes measurements on a machine less steady', () => {
 
   it('is no battery that is full or being filled', () => {
     expect(environmentCaveats({ ...QUIET, supplies: [{ type: 'Battery\n', status: 'Charging\n' }, { type: 'Battery\n', status: 'Full\n' }] })).toEqual([])
+  })
+
+  it('is no balloon that is only blown up when it is asked to, nor another device', () => {
+    expect(environmentCaveats({ ...QUIET, virtio: [{ device: '0x0005\n', features: '0110100\n' }, { device: '0x0002\n', features: '0000010\n' }, { device: '', features: '' }] })).toEqual([])
   })
 
   it('is read of this machine', async () => {
