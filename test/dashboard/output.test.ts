@@ -69,4 +69,30 @@ describe('the output that is kept', () => {
 
     expect(output).toMatchObject({ size: 12, dropped: 1_023 })
   })
+
+  it('has each line in one piece, with the colours in it, however it comes', () => {
+    const line = (at: number): string => `\u001b[31m${at}\u001b[0m of many\n`
+    const all = Array.from({ length: 4_000 }, (_, at) => line(at)).join('')
+    let output = NO_OUTPUT
+
+    for (let at = 0; at < all.length; at += 1_777) {
+      output = add(output, 'stdout', { text: all.slice(at, at + 1_777) })
+    }
+
+    expect(output.pieces.length).toBeGreaterThan(3)
+    expect(output.pieces.filter(({ text }) => !text.startsWith('\u001b[31m') || !text.endsWith('\n'))).toEqual([])
+    expect(output.size).toBe(output.pieces.reduce((sum, { text }) => sum + text.length, 0))
+    expect(all.endsWith(output.pieces.map(({ text }) => text).join(''))).toBe(true)
+    expect(output.dropped + output.size).toBe(all.length)
+  })
+
+  it('is as long as it may be where a line has no end', () => {
+    let output = NO_OUTPUT
+
+    for (const length of [100, KEPT, 4_000, KEPT - 1, 5_000, 20_000, KEPT * 2]) {
+      output = add(output, 'stdout', { text: 'x'.repeat(length) })
+      expect(output.size).toBeLessThanOrEqual(KEPT)
+      expect(output.size).toBe(output.pieces.reduce((sum, { text }) => sum + text.length, 0))
+    }
+  })
 })

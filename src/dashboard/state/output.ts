@@ -50,11 +50,7 @@ export function addOutput (output: Output, printed: Printed): Output {
 
   const kept = text.slice(-KEPT)
   const lost = text.length === kept.length ? 0 : ENCODER.encode(text.slice(0, -KEPT)).length
-  const piece = { stream, text: kept, bytes: bytes - lost }
-  const last = output.pieces.at(-1)
-  const pieces = last?.stream === stream && last.text.length + kept.length < KEPT / 8
-    ? [...output.pieces.slice(0, -1), { stream, text: last.text + kept, bytes: last.bytes + piece.bytes }]
-    : [...output.pieces, piece]
+  const pieces = joined(output.pieces, { stream, text: kept, bytes: bytes - lost })
   let { gone, size, dropped } = output
 
   size += kept.length
@@ -69,6 +65,38 @@ export function addOutput (output: Output, printed: Printed): Output {
   }
 
   return { pieces, gone, size, dropped, ends, pending }
+}
+
+/** What is drawn again with every bit that comes to it: no longer than that. */
+const MAX_GROWING = KEPT / 8
+
+/** A line that has no end is cut somewhere. */
+const MAX_LINE = 4_096
+
+/** With one more piece, or the last one longer. */
+function joined (pieces: readonly Piece[], next: Piece): Piece[] {
+  const last = pieces.at(-1)
+  const moved = last?.stream === next.stream ? goesOn(last.text, next.text.length) : ''
+
+  if (last == null || moved === '') {
+    return [...pieces, next]
+  }
+
+  const bytes = moved === last.text ? last.bytes : ENCODER.encode(moved).length
+  const whole = { ...next, text: moved + next.text, bytes: bytes + next.bytes }
+
+  return [...pieces.slice(0, -1), ...(moved === last.text ? [] : [{ ...last, text: last.text.slice(0, -moved.length), bytes: last.bytes - bytes }]), whole]
+}
+
+/** What of the last piece goes into the one after it: all of it, or else a line that has begun, because a line is drawn as a whole. */
+function goesOn (text: string, added: number): string {
+  if (text.length + added < MAX_GROWING) {
+    return text
+  }
+
+  const line = text.slice(text.lastIndexOf('\n') + 1)
+
+  return line.length <= Math.min(MAX_LINE, KEPT - added) ? line : ''
 }
 
 const EMPTY = new Uint8Array()
