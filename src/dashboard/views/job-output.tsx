@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { Action } from '../parts/action.tsx'
 import { AnsiText } from '../parts/ansi-text.tsx'
 import { useApp, usePaced } from '../parts/hooks.ts'
@@ -80,7 +80,8 @@ function OutputText ({ output: latest, isLive }: { output: Output, isLive: boole
   const box = useRef<HTMLPreElement>(null)
   const isAtEnd = useRef(isLive)
 
-  useEffect(() => {
+  // with what is new, or a scroll event in between would say that the reader is not at the end
+  useLayoutEffect(() => {
     const element = box.current
 
     // whoever has scrolled back reads, and is not to be moved
