@@ -28,6 +28,14 @@ export function olderPath ({ words, state }: JobChoice, told: number): string | 
   return `/v1/jobs?${conditions.toString()}`
 }
 
+/** More are not chosen from. */
+const MAX_CHOICES = 1_000
+
+/** The same of measured jobs, to choose from. */
+export function measuredPath (told: number): string | undefined {
+  return told < LATEST_JOBS ? undefined : `/v1/jobs?limit=${MAX_CHOICES}&kind=run`
+}
+
 /** The jobs that are chosen, the latest first. Pure. */
 export function jobLines (jobs: Iterable<JobRow>, { words, state }: JobChoice): JobRow[] {
   const fits = withWords(words)

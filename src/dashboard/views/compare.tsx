@@ -2,10 +2,12 @@ import { useMemo, useState } from 'preact/hooks'
 import { METRICS, type Metric } from '../../model/comparison.ts'
 import { shortJobId } from '../../model/ids.ts'
 import { METRIC_NAMES } from '../charts/measured.tsx'
+import { useJobs } from '../parts/all-jobs.tsx'
 import { Fetched } from '../parts/fetched.tsx'
 import { useApp, useStore } from '../parts/hooks.ts'
 import { CommandLine, Empty, Loading } from '../parts/notice.tsx'
 import { Title } from '../parts/title.tsx'
+import { measuredPath } from '../state/jobs.ts'
 import { joinPlace, splitPlace } from '../state/place.ts'
 import { hrefOf } from '../state/route.ts'
 import { Comparison } from './comparison.tsx'
@@ -16,7 +18,8 @@ import type { JobRow } from '../../node/protocol/submit/messages.ts'
 export function Compare ({ base, other }: { base?: string, other?: string }) {
   const mesh = useStore(useApp().mesh)
   const [metric, setMetric] = useState<Metric>()
-  const jobs = useMemo(() => [...mesh.jobs.values()].filter(({ kind, state }) => kind === 'run' && state === 'finished').sort((a, b) => b.acceptedAt - a.acceptedAt), [mesh.jobs])
+  const { jobs: all, failure } = useJobs(measuredPath(mesh.jobs.size))
+  const jobs = useMemo(() => [...all.values()].filter(({ kind, state }) => kind === 'run' && state === 'finished').sort((a, b) => b.acceptedAt - a.acceptedAt), [all])
 
   if (!mesh.hasJobs) {
     return <><Title>Compare</Title><Loading what='the jobs' /></>
@@ -31,6 +34,7 @@ export function Compare ({ base, other }: { base?: string, other?: string }) {
   return (
     <>
       <Title>Compare</Title>
+      {failure}
       {jobs.length === 0
         ? <Empty title='No measured job has ended yet'><p>A comparison in pairs of runs comes to a verdict:</p><CommandLine>meshmark compare './old 7' './new 7'</CommandLine></Empty>
         : (

@@ -5,13 +5,15 @@ import { formatBytes } from '../../model/units.ts'
 import { medianText, plainTime, unitFor } from '../../report/quantities.ts'
 import { Chart, type ChartTable } from '../charts/chart.tsx'
 import { MetricChoice, METRIC_NAMES } from '../charts/measured.tsx'
+import { useJobs } from '../parts/all-jobs.tsx'
 import { Fetched } from '../parts/fetched.tsx'
 import { useApp, useStore } from '../parts/hooks.ts'
 import { InstantCell } from '../parts/instant.tsx'
 import { CommandLine, Empty, Loading } from '../parts/notice.tsx'
 import { Title } from '../parts/title.tsx'
-import { hrefOf } from '../state/route.ts'
+import { measuredPath } from '../state/jobs.ts'
 import { namesOf } from '../state/names.ts'
+import { hrefOf } from '../state/route.ts'
 import { exactInstant, shortInstant } from '../text/times.ts'
 import type { HistoryLine, HistoryPoint } from '../../report/history.ts'
 import type { HistoryTrack } from '../../report/plot/history.ts'
@@ -29,7 +31,8 @@ const MAX_TRACKS = 8
 /** The measured jobs of one name over time. */
 export function History ({ name }: { name?: string }) {
   const mesh = useStore(useApp().mesh)
-  const names = useMemo(() => namesOf(mesh.jobs.values()), [mesh.jobs])
+  const { jobs, failure } = useJobs(measuredPath(mesh.jobs.size))
+  const names = useMemo(() => namesOf(jobs.values()), [jobs])
   const [metric, setMetric] = useState<Metric>('wall')
 
   if (!mesh.hasJobs) {
@@ -39,6 +42,7 @@ export function History ({ name }: { name?: string }) {
   return (
     <>
       <Title>History</Title>
+      {failure}
       {names.length === 0 && name == null
         ? <Empty title='No measured job has a name yet'><p>Jobs of one name are a history: the same program, measured again and again.</p><CommandLine>meshmark run --name nightly --runs 20 ./program</CommandLine></Empty>
         : (

@@ -1,12 +1,12 @@
 import { useMemo } from 'preact/hooks'
 import { shortJobId } from '../../model/ids.ts'
 import { formatDuration } from '../../model/units.ts'
+import { useJobs } from '../parts/all-jobs.tsx'
 import { Count } from '../parts/announce.tsx'
-import { useAnswers } from '../parts/fetched.tsx'
 import { useApp, useKept, useNow, useStore } from '../parts/hooks.ts'
 import { InstantCell } from '../parts/instant.tsx'
 import { Mark } from '../parts/mark.tsx'
-import { CommandLine, Empty, Failure, Loading } from '../parts/notice.tsx'
+import { CommandLine, Empty, Loading } from '../parts/notice.tsx'
 import { Table, type Column } from '../parts/table.tsx'
 import { Title } from '../parts/title.tsx'
 import { ALL_JOBS, jobLines, MAX_LISTED, olderPath, type JobChoice } from '../state/jobs.ts'
@@ -20,12 +20,7 @@ export function Jobs () {
   const app = useApp()
   const mesh = useStore(app.mesh)
   const [choice, setChoice] = useKept('jobs', ALL_JOBS)
-  const path = olderPath(choice, mesh.jobs.size)
-  const older = useAnswers<{ jobs: JobRow[] }>(path == null ? [] : [path])
-  const isAsking = path != null && older.answers == null && older.error == null
-  const listed = older.answers?.[0]?.jobs
-  // what is told is newer
-  const jobs = useMemo(() => new Map([...(listed ?? []).map(job => [job.id, job] as const), ...mesh.jobs]), [mesh.jobs, listed])
+  const { jobs, listed, isAsking, failure } = useJobs(olderPath(choice, mesh.jobs.size))
   const rows = useMemo(() => jobLines(jobs.values(), choice), [jobs, choice])
   const columns = useMemo(() => columnsOf(mesh.aheadMs), [mesh.aheadMs])
 
@@ -48,10 +43,10 @@ export function Jobs () {
                   {STATES.map(([state, words]) => <option key={state} value={state}>{words}</option>)}
                 </select>
               </label>
-              <Count words={countWords(rows.length, jobs.size, { isAsking, isCut: listed?.length === MAX_LISTED, hasMoreOpen: mesh.hasMoreJobs })} choice={`${choice.words} ${choice.state} ${isAsking}`} />
+              <Count words={countWords(rows.length, jobs.size, { isAsking, isCut: listed === MAX_LISTED, hasMoreOpen: mesh.hasMoreJobs })} choice={`${choice.words} ${choice.state} ${isAsking}`} />
               {mesh.hasMoreJobs && app.canShowMoreJobs ? <button type='button' onClick={() => { app.showMoreJobs() }}>Show more</button> : null}
             </div>
-            {older.error == null ? null : <Failure title='Older jobs did not come' detail={older.error} onRetry={() => { older.again() }} />}
+            {failure}
             {rows.length === 0
               ? isAsking ? <Loading what='older jobs' /> : <Empty title='No job fits'><button type='button' onClick={() => { setChoice(ALL_JOBS) }}>Show all {mesh.jobs.size}</button></Empty>
               : <Table label='Jobs' name='jobs' columns={columns} rows={rows} keyOf={({ id }) => id} />}

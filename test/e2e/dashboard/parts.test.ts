@@ -163,6 +163,8 @@ describe.skipIf(CHROMIUM == null)(`parts of the page in Chromium${NO_CHROMIUM}`,
       await call('show', 'output')
       await call('tellJob', { kind: 'job', view: view('running', ['t']) }, ...Array.from({ length: 50 }, (_, at) => line('t', `line ${at}\n`)))
       await page.getByText('line 49').waitFor()
+      // as when the page is so busy that it is told of its own scrolling late
+      await page.locator('.output').evaluate(box => { new MutationObserver(() => { box.dispatchEvent(new Event('scroll')) }).observe(box, { childList: true, subtree: true, characterData: true }) })
       await call('tellJob', ...Array.from({ length: 50 }, (_, at) => line('t', `late ${at}\n`)), { kind: 'end', view: view('finished', ['t']) })
       await page.getByText('late 49').waitFor()
       await expect.poll(async () => page.locator('.output').evaluate(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight)).toBeLessThan(2)
@@ -215,6 +217,16 @@ describe.skipIf(CHROMIUM == null)(`parts of the page in Chromium${NO_CHROMIUM}`,
       await expect.poll(async () => page.evaluate(() => globalThis.stage.asked.at(-1))).toBe('GET /v1/jobs?limit=10000&state=cancelled')
       await page.getByLabel('State').selectOption('')
       await page.locator('.tools-count', { hasText: /^200 jobs$/ }).waitFor()
+    })
+
+    it('are to be compared, and have a history, when they are older than those that the page was told of', async () => {
+      await told(Array.from({ length: 200 }, (_, at) => row(`new-${at}`, { kind: 'exec' })))
+      await call('answer', '/v1/jobs?limit', JSON.stringify({ jobs: [row('ancient', { name: 'monthly' })] }))
+      await call('show', 'compare')
+      await page.getByLabel('This').locator('option', { hasText: 'monthly' }).waitFor({ state: 'attached' })
+      expect(await page.evaluate(() => globalThis.stage.asked)).toEqual(['GET /v1/jobs?limit=1000&kind=run'])
+      await call('show', 'history')
+      await page.getByRole('link', { name: 'monthly' }).waitFor()
     })
 
     it('are asked for no more where all of them were told, and counted as people do', async () => {

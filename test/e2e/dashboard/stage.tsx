@@ -14,6 +14,8 @@ import { Store } from '../../../src/dashboard/state/store.ts'
 import { EMPTY_FORM } from '../../../src/dashboard/submit/form.ts'
 import { Activity } from '../../../src/dashboard/views/activity.tsx'
 import { AddWorker } from '../../../src/dashboard/views/add-worker.tsx'
+import { Compare } from '../../../src/dashboard/views/compare.tsx'
+import { History } from '../../../src/dashboard/views/history.tsx'
 import { JobOutput } from '../../../src/dashboard/views/job-output.tsx'
 import { Jobs } from '../../../src/dashboard/views/jobs.tsx'
 import { SignInAgain } from '../../../src/dashboard/views/sign-in.tsx'
@@ -84,6 +86,8 @@ const SCENES: Record<string, () => ComponentChildren> = {
   },
   'add a worker': () => <AddWorker />,
   jobs: () => <Jobs />,
+  compare: () => <Compare />,
+  history: () => <History />,
   activity: () => <Activity />
 }
 
