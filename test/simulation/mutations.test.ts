@@ -262,11 +262,11 @@ const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
   ['a master that goes on after an entry that failed', { coordinator: before((_state, event) => event.kind === 'accept' || event.kind === 'restore' ? { ...event, job: { ...event.job, ...(event.job.map == null ? {} : { map: { lists: event.job.map.lists.map(list => ({ ...list, keepGoing: true })) } }) } } : event) }, /before the entry before it is done/],
   ['a master that runs again more often than was asked for', { coordinator: upset(task => { task.rule &&= { ...task.rule, max: 9 } }) }, /nobody wanted/],
   ['a master that gives a task back at once to a worker that could not run it', { coordinator: upset(task => { task.avoids = undefined }) }, /could not run it/],
-  ['a master that gives one worker two tasks that are for different ones', { coordinator: before((_state, event) => (event.kind === 'accept' || event.kind === 'restore') && event.job.placement.on === 'some' ? { ...event, job: { ...event.job, placement: { on: 'any', where: [] } } } : event) }, /which is for different workers/],
+  ['a master that gives one worker two tasks that are for different ones', { coordinator: before((_state, event) => (event.kind === 'accept' || event.kind === 'restore') && event.job.placement.on === 'some' ? { ...event, job: { ...event.job, placement: { on: 'any', where: [] } } } : event) }, /for different workers/],
   ['a master that does not heed what runs at a worker and is known to be elsewhere, with a worker that does not either', {
     slot: INDISTINCT,
     coordinator: before((state, event) => event.kind === 'worker-state' ? { ...event, execution: undefined, executions: event.executions?.filter(execution => taskOf(state, execution)?.worker === event.worker) ?? [] } : event)
-  }, /which is for different workers/],
+  }, /for different workers/],
   ['a master that does not read what a job requires and asks for', { coordinator: before((_state, event) => event.kind === 'accept' || event.kind === 'restore' ? { ...event, job: { ...event.job, require: undefined, limits: {} } } : event) }, /runs where it must not/],
   ['a master that forgets at a restart whom a job must not run on', { coordinator: before((_state, event) => event.kind === 'restore' ? { ...event, targets: event.targets.map(({ task, worker }) => ({ task, worker })) } : event) }, /runs where it must not|differ in their view/]
 ]
