@@ -10,7 +10,7 @@ import { WorkerLife } from './sim-worker.ts'
 import { Process, World } from './world.ts'
 import type { Node } from './network.ts'
 import type { Setting } from './setting.ts'
-import type { ClientReply, ClientRequest } from './sim-master.ts'
+import type { ClientReply, ClientRequest } from './sim-clients.ts'
 import type { WorkerInfo } from '../../src/model/machine.ts'
 
 interface Place<L> {

@@ -13,6 +13,9 @@ export interface Machines {
   slot: typeof stepSlot
 }
 
+/** Of events: the time is told by whoever it happens to. */
+export type Without<E> = E extends { nowMs: number } ? Omit<E, 'nowMs'> : never
+
 /** What everybody in a simulation has in common. */
 export interface Setting {
   world: World
