@@ -12,7 +12,7 @@ import { json, queryOf, route, validate, type Route } from './exchange/route.ts'
 import { collectedRoutes } from './routes/collected.ts'
 import { compareRoutes } from './routes/compare.ts'
 import { eventRoutes } from './routes/events.ts'
-import { fileRoutes } from './routes/files.ts'
+import { fileRoutes, ownerOf } from './routes/files.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { meshRoutes, type MeshFacts } from './routes/mesh.ts'
 import { meshEventRoutes } from './routes/mesh-events.ts'
@@ -153,7 +153,7 @@ export function createApp (options: AppOptions): App {
       const response = await route.handle({
         params: context.req.param(),
         query: route.query == null ? {} : validate(route.query, queryOf(new URL(request.url)), 'the query'),
-        body: route.body == null ? undefined : validate(route.body, await bodies.json(request, signal), 'the body'),
+        body: route.body == null ? undefined : validate(route.body, await bodies.json(request, ownerOf(session.bearer), signal), 'the body'),
         session,
         signal,
         headers: request.headers,

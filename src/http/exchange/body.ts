@@ -6,18 +6,30 @@ import { tooMuch } from './sessions.ts'
 /** A job with its items and small files; what is larger is uploaded. */
 export const MAX_JSON_BYTES = 24 * 1024 * 1024
 
-/** Of all bodies that are being read into memory. */
-const MAX_HELD_BYTES = 256 * 1024 * 1024
+export interface BodyLimits {
+  /** Of all bodies of one token that are being read into memory, and of those of all. */
+  tokenBytes: number
+  allBytes: number
+}
+
+/** Whoever begins many and ends none takes no more than a part of it. */
+const BODY_LIMITS: BodyLimits = { tokenBytes: 64 * 1024 * 1024, allBytes: 256 * 1024 * 1024 }
 
 /** Between two pieces of a body: who is slower holds a connection and sends nothing. */
 const IDLE_MS = 10_000
 
 /** Reads bodies, and never holds more of them than there is room for. */
 export class Bodies {
+  readonly #limits: BodyLimits
   #heldBytes = 0
+  readonly #heldOf = new Map<string, number>()
 
-  /** Throws `HttpProblem`: 413, 415, 408, 429, or 400 for what is no JSON. */
-  async json (request: Request, signal: AbortSignal): Promise<unknown> {
+  constructor (limits = BODY_LIMITS) {
+    this.#limits = limits
+  }
+
+  /** @param owner - of the token. Throws `HttpProblem`: 413, 415, 408, 429, or 400 for what is no JSON. */
+  async json (request: Request, owner: string, signal: AbortSignal): Promise<unknown> {
     if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) {
       throw new HttpProblem(415, 'usage', 'the body must be JSON: send Content-Type: application/json')
     }
@@ -32,13 +44,17 @@ export class Bodies {
     try {
       for await (const piece of piecesOf(request.body, signal)) {
         bytes += piece.byteLength
-        this.#heldBytes += piece.byteLength
+        this.#hold(owner, piece.byteLength)
 
         if (bytes > MAX_JSON_BYTES) {
           throw tooLarge()
         }
 
-        if (this.#heldBytes > MAX_HELD_BYTES) {
+        if (this.#heldOf.get(owner)! > this.#limits.tokenBytes) {
+          throw tooMuch(`bodies of one token that are being sent have more than ${formatBytes(this.#limits.tokenBytes)}`, 1_000)
+        }
+
+        if (this.#heldBytes > this.#limits.allBytes) {
           throw tooMuch('this master is reading as much as it has room for', 1_000)
         }
 
@@ -49,7 +65,19 @@ export class Bodies {
     } catch (err) {
       throw err instanceof HttpProblem ? err : new HttpProblem(400, 'usage', `the body is no JSON: ${(err as Error).message}`)
     } finally {
-      this.#heldBytes -= bytes
+      this.#hold(owner, -bytes)
+    }
+  }
+
+  #hold (owner: string, bytes: number): void {
+    const held = (this.#heldOf.get(owner) ?? 0) + bytes
+
+    this.#heldBytes += bytes
+
+    if (held > 0) {
+      this.#heldOf.set(owner, held)
+    } else {
+      this.#heldOf.delete(owner)
     }
   }
 }
