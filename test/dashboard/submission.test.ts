@@ -148,6 +148,25 @@ describe('a job that is submitted from the page', () => {
     expect([(await one.uploads()).length, await two.uploads()]).toEqual([2, []])
   })
 
+  it('is given up in the words of the master, where it goes on refusing for now', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+
+    try {
+      const { origin } = await master('one')
+      const { submission } = deskAt(origin)
+
+      refusal = new MeshmarkError('unreachable', 'no master coordinates now')
+
+      const refused = expect(submission.submit(formWith(3))).rejects.toThrow(/^no master coordinates now; what was filled in is still here/)
+
+      await expect.poll(() => submission.state.value).toMatchObject({ waiting: { kind: 'master', base: origin, next: false } })
+      vi.advanceTimersByTime(120_000)
+      await refused
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   it('goes on at another master, with the same token, when one stops in the middle', async () => {
     const [one, two] = [await master('one'), await master('two')]
     const { submission } = deskAt(one.origin, two.origin)

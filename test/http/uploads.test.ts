@@ -318,7 +318,7 @@ describe('a file in pieces', () => {
   })
 
   it('is removed when nobody goes on with it, by this master or by the next one', async () => {
-    open({ keepMs: 200 })
+    await reopen({ keepMs: 200 })
 
     const id = await begun(6)
 
@@ -335,7 +335,7 @@ describe('a file in pieces', () => {
     await writeFile(join(dir, 'f'.repeat(24)), 'no record')
     await writeFile(join(dir, `${'e'.repeat(24)}.json`), '{"version":1}')
     await writeFile(join(dir, `.${'e'.repeat(24)}.json.123`), '')
-    await expect.poll(() => Date.now() > 0 && readFile(join(dir, `${second}.json`), 'utf8').then(text => JSON.parse(text).expiresAt < Date.now())).toBe(true)
+    await expect.poll(async () => JSON.parse(await readFile(join(dir, `${second}.json`), 'utf8')).expiresAt < Date.now()).toBe(true)
     open()
     await expect.poll(async () => readdir(dir)).toEqual([])
   })

@@ -159,7 +159,9 @@ export class Submission {
         trip.silentMs ??= nowMs
 
         if (nowMs - trip.silentMs >= SILENT_MS) {
-          throw new ApiError(503, 'unreachable', `${new URL(base).host} does not answer any more${bases.length === 1 ? ', and the page knows no other master' : ', and no other master does'}: try again, what was filled in is still here, and what it has of the files is not sent again`)
+          const reason = err instanceof ApiError ? err.message : `${new URL(base).host} does not answer any more, and ${bases.length === 1 ? 'the page knows no other master' : 'no other master does'}`
+
+          throw new ApiError(503, 'unreachable', `${reason}; what was filled in is still here, and what a master has of the files is not sent again: try again`)
         }
 
         if (next !== base && nowMs - trip.failedMs >= patienceMs(trip.spentMs.get(base) ?? 0)) {
