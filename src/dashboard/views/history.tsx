@@ -2,7 +2,9 @@ import { useMemo, useRef, useState } from 'preact/hooks'
 import { METRICS, type Metric } from '../../model/comparison.ts'
 import { shortJobId } from '../../model/ids.ts'
 import { formatBytes } from '../../model/units.ts'
+import { counted } from '../../report/plot/scales.ts'
 import { medianText, plainTime, unitFor } from '../../report/quantities.ts'
+import { shellWord } from '../../report/shell-words.ts'
 import { Chart, type ChartTable } from '../charts/chart.tsx'
 import { MetricChoice, METRIC_NAMES } from '../charts/measured.tsx'
 import { useJobs } from '../parts/all-jobs.tsx'
@@ -58,7 +60,7 @@ export function History ({ name }: { name?: string }) {
           </div>
           )}
       {name == null
-        ? names.length === 0 ? null : <Empty title='Which of them?'><ul>{names.slice(0, 20).map(({ name, jobs }) => <li key={name}><a href={hrefOf({ view: 'history', name })}>{name}</a> <span class='dim'>{jobs} {jobs === 1 ? 'job' : 'jobs'}</span></li>)}</ul></Empty>
+        ? names.length === 0 ? null : <Empty title='Which of them?'><ul>{names.slice(0, 20).map(({ name, jobs }) => <li key={name}><a href={hrefOf({ view: 'history', name })}>{name}</a> <span class='dim'>{counted(jobs, 'job')}</span></li>)}</ul></Empty>
         : <Fetched<HistoryAnswer> key={`${name} ${metric}`} paths={[`/v1/history?${new URLSearchParams({ name, metric }).toString()}`]} what='the history'>{answer => <Lines answer={answer!} metric={metric} />}</Fetched>}
     </>
   )
@@ -77,7 +79,7 @@ function Lines ({ answer, metric }: { answer: HistoryAnswer, metric: Metric }) {
   const tracks = useRef<HistoryTrack[]>([])
 
   if (answer.jobs.length === 0) {
-    return <Empty title={`No measured job named ${answer.name} has ended`}><CommandLine>{`meshmark run --name ${answer.name} --runs 20 ./program`}</CommandLine></Empty>
+    return <Empty title={`No measured job named ${answer.name} has ended`}><CommandLine>{`meshmark run --name ${shellWord(answer.name)} --runs 20 ./program`}</CommandLine></Empty>
   }
 
   const key = `${chosen} ${first} ${metric} ${answer.jobs.at(-1)?.id}`
@@ -105,7 +107,7 @@ function Lines ({ answer, metric }: { answer: HistoryAnswer, metric: Metric }) {
               </select>
             </label>
             )}
-        <span class='tools-count'>{count === answer.jobs.length ? '' : `${count} of `}{answer.jobs.length} {answer.jobs.length === 1 ? 'job' : 'jobs'}</span>
+        <span class='tools-count'>{count === answer.jobs.length ? '' : `${count} of `}{counted(answer.jobs.length, 'job')}</span>
       </div>
       <Chart
         label={`${METRIC_NAMES[metric]} of ${chosen ?? answer.name}, job after job`} fileName={`history-${answer.name.replaceAll(/[^\w.-]/g, '_')}`} data={key}
@@ -145,7 +147,7 @@ const MIN_FOR_CHANGES = 10
 function tipOf (track: HistoryTrack | undefined, job: string, metric: Metric, aheadMs: number): string | undefined {
   const point = track?.points.find(one => one.job === job)
 
-  return track == null || point == null ? undefined : [`${track.label}: ${valueText(point, metric)}`, `job ${shortJobId(job)}, ${point.runs} runs`, exactInstant(point.at - aheadMs)].join('\n')
+  return track == null || point == null ? undefined : [`${track.label}: ${valueText(point, metric)}`, `job ${shortJobId(job)}, ${counted(point.runs, 'run')}`, exactInstant(point.at - aheadMs)].join('\n')
 }
 
 function tableOf (tracks: readonly HistoryTrack[], metric: Metric, aheadMs: number): ChartTable {

@@ -229,6 +229,12 @@ describe.skipIf(CHROMIUM == null)(`parts of the page in Chromium${NO_CHROMIUM}`,
       await page.getByRole('link', { name: 'monthly' }).waitFor()
     })
 
+    it('are asked for by a line that is safe to paste, whatever name stands in the address', async () => {
+      await call('answer', '/v1/history', JSON.stringify({ name: "'; rm -rf ~ #", jobs: [], lines: [] }))
+      await call('show', 'a history of nothing')
+      await page.getByText(String.raw`meshmark run --name ''\''; rm -rf ~ #' --runs 20 ./program`, { exact: true }).waitFor()
+    })
+
     it('are asked for no more where all of them were told, and counted as people do', async () => {
       await told([row('only')])
       await call('show', 'jobs')

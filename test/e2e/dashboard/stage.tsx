@@ -88,6 +88,7 @@ const SCENES: Record<string, () => ComponentChildren> = {
   jobs: () => <Jobs />,
   compare: () => <Compare />,
   history: () => <History />,
+  'a history of nothing': () => <History name="'; rm -rf ~ #" />,
   activity: () => <Activity />
 }
 
