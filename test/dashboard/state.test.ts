@@ -108,9 +108,10 @@ describe('the state of a job', () => {
 
   it('keeps of items those that went wrong', () => {
     const item = { task: '1', workerName: 'lab', stdoutBytes: 0, stderrBytes: 0 }
-    const state = reduceJob(NO_JOB, { kind: 'items', items: [{ ...item, state: 'done' }, { ...item, task: '2', state: 'failed' }] })
+    const printed = { stdout: { text: 'much' } }
+    const state = reduceJob(NO_JOB, { kind: 'items', items: [{ ...item, state: 'done' }, { ...item, ...printed, task: '2', state: 'failed', reason: 'exit 3' }] })
 
-    expect(state.failedItems.map(({ task }) => task)).toEqual(['2'])
+    expect(state.failedItems).toEqual([{ task: '2', workerName: 'lab', state: 'failed', reason: 'exit 3' }])
   })
 
   it('keeps nothing of what items print, which is shown nowhere', () => {

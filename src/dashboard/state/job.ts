@@ -16,6 +16,9 @@ export interface TaskState {
   progress?: { command: number, runs: number, of?: number, medianNs?: number }
 }
 
+/** Without what it has printed, which is shown nowhere. */
+export type FailedItem = Pick<ItemEnd, 'task' | 'workerName' | 'state' | 'reason'>
+
 /** One job that is followed. */
 export interface JobState {
   view?: JobInfo
@@ -23,7 +26,7 @@ export interface JobState {
   tasks: ReadonlyMap<string, TaskState>
   counts: readonly StateCount[]
   /** The latest items that have not ended well. */
-  failedItems: ReadonlyArray<Omit<ItemEnd, 'stdout' | 'stderr'>>
+  failedItems: readonly FailedItem[]
   output: ReadonlyMap<string, Output>
   /** By task, then by command. */
   samples: ReadonlyMap<string, ReadonlyMap<number, LiveRuns>>
@@ -61,7 +64,7 @@ export function reduceJob (state: JobState, event: JobMessage): JobState {
     case 'counts':
       return { ...state, counts: event.counts }
     case 'items':
-      return { ...state, failedItems: [...state.failedItems, ...event.items.filter(item => item.state !== 'done')].slice(-MAX_FAILED_ITEMS) }
+      return { ...state, failedItems: [...state.failedItems, ...event.items.flatMap(({ task, workerName, state, reason }) => state === 'done' ? [] : [{ task, workerName, state, reason }])].slice(-MAX_FAILED_ITEMS) }
     case 'result':
       // its statistics are asked for when the job has ended
       return withResult(state, event)
