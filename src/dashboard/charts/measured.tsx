@@ -1,5 +1,6 @@
 import { useRef } from 'preact/hooks'
 import { formatBytes } from '../../model/units.ts'
+import { counted } from '../../report/plot/scales.ts'
 import { medianText, plainTime, unitFor } from '../../report/quantities.ts'
 import { Chart, type ChartTable } from './chart.tsx'
 import type { Metric } from '../../model/comparison.ts'
@@ -47,7 +48,7 @@ export function MetricChoice ({ metrics, metric, onChoose }: { metrics: readonly
     : (
       <label>
         of{' '}
-        <select value={metric} onChange={event => { onChoose(event.currentTarget.value as Metric) }}>
+        <select aria-label='of which quantity' value={metric} onChange={event => { onChoose(event.currentTarget.value as Metric) }}>
           {metrics.map(one => <option key={one} value={one}>{METRIC_NAMES[one].toLowerCase().replace('cpu', 'CPU')}</option>)}
         </select>
       </label>
@@ -87,7 +88,7 @@ function tipOf (datum: Datum, measured: readonly Measured[], metric: Metric): st
   return [
     `${one.worker}: ${one.command}`,
     ...(run == null ? [] : [`run ${Number(datum.run) + 1}: ${valueText(run, metric)}`]),
-    ...(middle == null ? [] : [`median ${middle} of ${one.values.length} runs`]),
+    ...(middle == null ? [] : [`median ${middle} of ${counted(one.values.length, 'run')}`]),
     ...(one.problem == null ? [] : [one.problem])
   ].join('\n')
 }

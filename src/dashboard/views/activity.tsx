@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { formatDuration } from '../../model/units.ts'
+import { counted } from '../../report/plot/scales.ts'
 import { Chart, type ChartTable } from '../charts/chart.tsx'
 import { Count } from '../parts/announce.tsx'
 import { useApp, useNow } from '../parts/hooks.ts'
@@ -78,7 +79,7 @@ export function Activity () {
           </select>
         </label>
         <label>Find <input type='search' value={words} placeholder='worker' onInput={event => { setWords(event.currentTarget.value) }} /></label>
-        <Count words={chosen.shown < chosen.workers ? `${chosen.shown} of ${chosen.workers} workers, by name` : `${chosen.workers} ${chosen.workers === 1 ? 'worker' : 'workers'}`} choice={words} />
+        <Count words={chosen.shown < chosen.workers ? `${chosen.shown} of ${counted(chosen.workers, 'worker')}, by name` : counted(chosen.workers, 'worker')} choice={words} />
       </div>
       {error != null
         ? <Failure title='The recording does not come' detail={error} onRetry={() => { setAttempt(attempt + 1) }} />

@@ -44,7 +44,7 @@ export function JobOutput ({ job, id, task, onChoose, titleOf }: JobOutputProps)
           : (
             <label>
               of{' '}
-              <select value={task} onChange={event => { onChoose(event.currentTarget.value) }}>
+              <select aria-label='of which task' value={task} onChange={event => { onChoose(event.currentTarget.value) }}>
                 {[...job.tasks.values()].map(({ view }) => <option key={view.task} value={view.task}>{[view.workerName === '' ? view.task : view.workerName, titleOf(view.task)].filter(part => part != null).join(': ')}</option>)}
               </select>
             </label>

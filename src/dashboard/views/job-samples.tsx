@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'preact/hooks'
 import { METRICS, type Metric } from '../../model/comparison.ts'
 import { shortJobId } from '../../model/ids.ts'
+import { counted } from '../../report/plot/scales.ts'
 import { MeasuredChart, MetricChoice } from '../charts/measured.tsx'
 import { Empty } from '../parts/notice.tsx'
 import { measuredOf } from '../state/samples.ts'
@@ -31,7 +32,7 @@ export function JobSamples ({ job, view }: { job: JobState, view: JobInfo }) {
               title={view.job.name ?? commands.map(({ title }) => title).join(', ')} fileName={`${shortJobId(view.job.id)}-runs`} data={`${metric} ${all.reduce((sum, { runs }) => sum + runs, 0)}`} metric={metric}
               measured={() => [...samples].flatMap(([task, byCommand]) => [...byCommand].map(([command, runs]) => measuredOf(tasks.get(task)?.view.workerName ?? task, commands[command]?.title ?? '', runs, metric)))}
             />
-            {missed + forgotten === 0 ? null : <p class='dim'>{[missed === 0 ? '' : `${missed} runs came before this page looked, or faster than they are told.`, forgotten === 0 ? '' : `The latest of each row are shown; ${forgotten} before them are not.`, 'The results have all.'].filter(part => part !== '').join(' ')}</p>}
+            {missed + forgotten === 0 ? null : <p class='dim'>{[missed === 0 ? '' : `${counted(missed, 'run')} came before this page looked, or faster than they are told.`, forgotten === 0 ? '' : `The latest of each row are shown; ${forgotten} before them are not.`, 'The results have all.'].filter(part => part !== '').join(' ')}</p>}
           </>
           )}
     </section>

@@ -110,7 +110,7 @@ function failedOf ({ tasks, counts }: JobState): number {
 }
 
 function pendingWords (pending: readonly string[]): string {
-  return `${pending.join(', ')} will hear of the cancellation when it is back.`
+  return `${pending.join(', ')} will hear of the cancellation when ${pending.length === 1 ? 'it is' : 'they are'} back.`
 }
 
 function JobHead ({ view, failed }: { view: JobInfo, failed: number }) {

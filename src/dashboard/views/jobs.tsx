@@ -1,6 +1,7 @@
 import { useMemo } from 'preact/hooks'
 import { shortJobId } from '../../model/ids.ts'
 import { formatDuration } from '../../model/units.ts'
+import { counted } from '../../report/plot/scales.ts'
 import { useJobs } from '../parts/all-jobs.tsx'
 import { Count } from '../parts/announce.tsx'
 import { useApp, useKept, useNow, useStore } from '../parts/hooks.ts'
@@ -59,7 +60,7 @@ export function Jobs () {
 /** `2 of 431 jobs` */
 function countWords (shown: number, known: number, { isAsking, isCut, hasMoreOpen }: { isAsking: boolean, isCut: boolean, hasMoreOpen: boolean }): string {
   return [
-    `${shown === known ? '' : `${shown} of ${isCut ? 'the latest ' : ''}`}${known} ${known === 1 ? 'job' : 'jobs'}`,
+    `${shown === known ? '' : `${shown} of ${isCut ? 'the latest ' : ''}`}${counted(known, 'job')}`,
     ...(isAsking ? ['older ones are being asked for'] : []),
     ...(hasMoreOpen ? ['and more that wait or run'] : [])
   ].join(', ')

@@ -1,5 +1,6 @@
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import { formatBytes } from '../../model/units.ts'
+import { counted } from '../../report/plot/scales.ts'
 import { sandboxWords } from '../../report/sandbox-words.ts'
 import { Count } from '../parts/announce.tsx'
 import { useApp, useKept, useStore } from '../parts/hooks.ts'
@@ -75,7 +76,7 @@ export function Mesh ({ worker }: { worker?: string }) {
                     {GROUPINGS.map(by => <option key={by} value={by}>{GROUPING_WORDS[by]}</option>)}
                   </select>
                 </label>
-                <Count words={shown === total ? `${total} workers` : `${shown} of ${total} workers`} choice={choice} />
+                <Count words={shown === total ? counted(total, 'worker') : `${shown} of ${counted(total, 'worker')}`} choice={choice} />
               </div>
               <div class={worker == null ? '' : 'beside'} onKeyDown={({ key }) => { if (key === 'Escape' && worker != null) { location.hash = hrefOf({ view: 'mesh' }) } }}>
                 {lines.length === 0

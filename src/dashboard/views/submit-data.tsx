@@ -1,6 +1,7 @@
 import { useRef } from 'preact/hooks'
 import { isDataName } from '../../model/data.ts'
 import { formatBytes } from '../../model/units.ts'
+import { counted } from '../../report/plot/scales.ts'
 import { Field } from '../parts/field.tsx'
 import { BRINGING, isProgram, type FormDataSet, type FormFile } from '../submit/form.ts'
 import { More } from './submit-how.tsx'
@@ -63,7 +64,7 @@ function Bring ({ form, change, errors, leave }: PartProps) {
 }
 
 function describe ({ path, isFile, files, size, of }: FormDataSet): string {
-  return of != null ? `${formatBytes(size)}, of the job before` : `${path}, ${isFile ? '' : `${files.length} ${files.length === 1 ? 'file' : 'files'}, `}${formatBytes(size)}`
+  return of != null ? `${formatBytes(size)}, of the job before` : `${path}, ${isFile ? '' : `${counted(files.length, 'file')}, `}${formatBytes(size)}`
 }
 
 async function fileSet (file: File): Promise<FormDataSet> {

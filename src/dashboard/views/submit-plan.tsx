@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
+import { counted } from '../../report/plot/scales.ts'
 import { useApp } from '../parts/hooks.ts'
 import { planBodyOf } from '../submit/body.ts'
 import type { Form } from '../submit/form.ts'
@@ -52,7 +53,7 @@ export function SubmitPlan ({ form, isWhole }: { form: Form, isWhole: boolean })
 function Planned ({ plan }: { plan: PlanInfo }) {
   return (
     <>
-      <p>{plan.tasks} {plan.tasks === 1 ? 'task' : 'tasks'}{plan.ahead === 0 ? '' : `, behind ${plan.ahead} of yours that wait`}.</p>
+      <p>{counted(plan.tasks, 'task')}{plan.ahead === 0 ? '' : `, behind ${plan.ahead} of yours that wait`}.</p>
       <ul class='plan'>
         {PARTS.map(([part, words]) => {
           const workers = plan.workers.filter(worker => worker.part === part)
