@@ -12,12 +12,12 @@ import type { Look } from '../../report/plot/look.ts'
 import type { Profile } from '../../report/profile-file.ts'
 import type * as Engine from '../charts/engine.ts'
 
-/** A picture of minutes is drawn often, one of hours less: at each step, which is a round time by the clock. */
+/** A picture of minutes is drawn often, one of hours less: at each step, which is a round time by the clock and ends little after now. */
 const WINDOWS = [
   { words: 'the last 5 minutes', since: '5m', ms: 5 * 60_000, stepMs: 2_000 },
   { words: 'the last hour', since: '1h', ms: 3_600_000, stepMs: 30_000 },
-  { words: 'the last 6 hours', since: '6h', ms: 6 * 3_600_000, stepMs: 2 * 60_000 },
-  { words: 'the last day', since: '24h', ms: 24 * 3_600_000, stepMs: 10 * 60_000 }
+  { words: 'the last 6 hours', since: '6h', ms: 6 * 3_600_000, stepMs: 60_000 },
+  { words: 'the last day', since: '24h', ms: 24 * 3_600_000, stepMs: 60_000 }
 ] as const
 
 /** Silent for so long, a master counts as dead: it says at least every 15 s that it is there. */
