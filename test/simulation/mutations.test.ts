@@ -187,7 +187,8 @@ const UNCOUNTED: Election = (state, event) => stepElection(state, event).map(eff
   return { ...effect, claim: state.reign }
 })
 
-const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
+/** `from` = a seed that met it once; the lives after it may. @default 1 */
+const FAULTS: Array<[string, LifeOptions & Partial<Machines> & { from?: number }, RegExp]> = [
   ['a disk that only says that it has written', { lazyDisks: true }, /is lost|starts again|two records|claims term/],
   ['a master that no longer knows after a restart what was removed', { journal: hiding('m', key => key.startsWith('tombstone/')) }, /is there again|differ in/],
   ['a worker that writes a second record of what it has one of', { journal: RECORDING }, /two records|there are two/],
@@ -253,7 +254,7 @@ const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
       : stepCoordinator(state, event).filter(effect => effect.kind !== 'cancel-on' || event.kind === 'cancel')
   }, /does not end/],
   ['a master that knows of no cancel', { coordinator: before((_state, event) => event.kind === 'cancel' ? undefined : event.kind === 'restore' ? { ...event, cancelled: false } : event) }, /after its cancel was answered/],
-  ['a worker that does not say who has cancelled what it takes nothing of', { slot: effectsOf(effects => effects.map(effect => effect.kind === 'reply' ? { ...effect, reply: unproven(effect.reply) } : effect)) }, /does not end/],
+  ['a worker that does not say who has cancelled what it takes nothing of', { from: 70_150, slot: effectsOf(effects => effects.map(effect => effect.kind === 'reply' ? { ...effect, reply: unproven(effect.reply) } : effect)) }, /does not end/],
   ['a master that takes the bare word of a worker for a cancel', {
     slot: LYING,
     coordinator: before((_state, event) => event.kind === 'answer' && event.reply.kind === 'refused' && event.reply.cancel != null ? { kind: 'cancel', job: parseExecutionId(event.execution).job, nowMs: event.nowMs } : event)
@@ -264,6 +265,7 @@ const FAULTS: Array<[string, LifeOptions & Partial<Machines>, RegExp]> = [
   ['a master that gives a task back at once to a worker that could not run it', { coordinator: upset(task => { task.avoids = undefined }) }, /could not run it/],
   ['a master that gives one worker two tasks that are for different ones', { coordinator: before((_state, event) => (event.kind === 'accept' || event.kind === 'restore') && event.job.placement.on === 'some' ? { ...event, job: { ...event.job, placement: { on: 'any', where: [] } } } : event) }, /for different workers/],
   ['a master that does not heed what runs at a worker and is known to be elsewhere, with a worker that does not either', {
+    from: 70_210,
     slot: INDISTINCT,
     coordinator: before((state, event) => event.kind === 'worker-state' ? { ...event, execution: undefined, executions: event.executions?.filter(execution => taskOf(state, execution)?.worker === event.worker) ?? [] } : event)
   }, /for different workers/],
@@ -289,10 +291,10 @@ const PATIENT = process.env['SIMULATION'] === 'all'
 const LIVES = PATIENT ? 40 * SEEDS : SEEDS
 
 describe('the simulation finds', () => {
-  it.each(FAULTS.filter(([title]) => PATIENT || !RARE.has(title)))('%s', async (_title, { lazyDisks, journal, ...machines }, pattern) => {
+  it.each(FAULTS.filter(([title]) => PATIENT || !RARE.has(title)))('%s', async (_title, { lazyDisks, journal, from = 1, ...machines }, pattern) => {
     const found: string[] = []
 
-    for (let seed = 1; seed <= LIVES && !found.some(fault => pattern.test(fault)); seed++) {
+    for (let seed = from; seed < from + LIVES && !found.some(fault => pattern.test(fault)); seed++) {
       found.push(...(await live(seed, { lazyDisks, journal, machines: { ...REAL, ...machines } })).faults)
     }
 

@@ -54,7 +54,7 @@ export class ToldCancels {
       if (claim() === reign) {
         hear(heard)
       }
-    })
+    }).catch(err => { log(`coordinator: ${toError(err).message}`) })
   }
 
   async #believe (job: string, word: CancelWord): Promise<void> {
@@ -68,7 +68,7 @@ export class ToldCancels {
     let cancelling = this.#cancelling.get(job)
 
     if (cancelling == null) {
-      log(`job ${shortJobId(job)} was cancelled by a master that is gone: a worker has proven it`)
+      log(`job ${shortJobId(job)} was cancelled by a master of which nothing was heard: a worker has proven it`)
       cancelling = cancel(job).finally(() => this.#cancelling.delete(job))
       this.#cancelling.set(job, cancelling)
     }
