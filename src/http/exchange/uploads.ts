@@ -81,8 +81,7 @@ export class Uploads {
 
   /** A file in one body. Throws `HttpProblem`: 413, 429, 408. */
   async put (owner: string, { body, digest }: Pick<Piece, 'body' | 'digest'>, signal: AbortSignal): Promise<Upload> {
-    const held = await this.#create({ version: 1, owner, received: 0, expiresAt: 0 })
-    const { done } = await this.#turn(held)
+    const { held, done } = await this.#create({ version: 1, owner, received: 0, expiresAt: 0 })
 
     try {
       await this.#send(held, body(), digest, signal)
@@ -104,7 +103,11 @@ export class Uploads {
       throw usage('a file of 0 bytes is not what its declared sha256 says')
     }
 
-    return await this.#view(await this.#create({ version: 1, owner, size, sha256: declared, received: 0, expiresAt: 0 }))
+    const { held, done } = await this.#create({ version: 1, owner, size, sha256: declared, received: 0, expiresAt: 0 })
+
+    done()
+
+    return await this.#view(held)
   }
 
   /**
@@ -234,17 +237,22 @@ export class Uploads {
     return dir
   }
 
-  async #create (record: UploadRecord): Promise<Held> {
+  /** With the first turn: whoever ends this waits for whatever has files. */
+  async #create (record: UploadRecord): Promise<{ held: Held, done: () => void }> {
     const dir = await this.#folder()
     const id = randomBytes(12).toString('hex')
     const held = this.#hold(id, new UploadFile(join(dir, id), { ...record, expiresAt: Date.now() + this.limits.keepMs }), this.#room.begin(record.owner, record.size))
+    const { done } = await this.#turn(held)
 
-    await held.file.create().catch(async err => {
+    try {
+      await held.file.create()
+
+      return { held, done }
+    } catch (err) {
       await this.#remove(held)
+      done()
       throw err
-    })
-
-    return held
+    }
   }
 
   #hold (id: string, file: UploadFile, share: Share): Held {
