@@ -403,12 +403,12 @@ describe('a file in pieces', () => {
   })
 
   it('is refused before it is read where its length is wrong, over a real connection', async () => {
-    const id = await begun(4)
-
-    await overSocket(async socket => {
-      socket.write(`${patch(id, 0, 1e9)}abc`)
-      expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1\.1 413 /)
-    })
+    for (const request of [patch(await begun(4), 0, 1e9), patch('', 0, 1e12).replace(/^PATCH \S+/, 'PUT /v1/files')]) {
+      await overSocket(async socket => {
+        socket.write(`${request}abc`)
+        expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1\.1 413 /)
+      })
+    }
   })
 
   it('leaves the connection of a piece that is refused to the next request', async () => {

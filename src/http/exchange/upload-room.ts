@@ -36,14 +36,19 @@ export class UploadRoom {
     this.#limits = limits
   }
 
+  /** Throws `HttpProblem` 413 for a file of more bytes than any may have. */
+  refuseLarge (bytes: number): void {
+    if (bytes > this.#limits.fileBytes) {
+      throw new HttpProblem(413, 'usage', `the file is larger than ${formatBytes(this.#limits.fileBytes)}`)
+    }
+  }
+
   /** @param size - bytes that were declared. Throws `HttpProblem`: 413, 429. */
   begin (owner: string, size?: number): Share {
-    const { fileBytes, tokenBytes, files } = this.#limits
+    const { tokenBytes, files } = this.#limits
     const { files: count, bytes } = this.#of(owner)
 
-    if (size != null && size > fileBytes) {
-      throw this.#tooLarge()
-    }
+    this.refuseLarge(size ?? 0)
 
     if (count >= files) {
       throw tooMuch(`more than ${files} files of one token that are in no job yet`, 60_000)
@@ -67,12 +72,12 @@ export class UploadRoom {
       keep: bytes => {
         const more = bytes - own
 
-        if (more > 0 && bytes > this.#limits.fileBytes) {
-          throw this.#tooLarge()
-        }
+        if (more > 0) {
+          this.refuseLarge(bytes)
 
-        if (more > 0 && (this.#keptBytes + more > this.#limits.allBytes || (size == null && this.#of(owner).bytes + more > this.#limits.tokenBytes))) {
-          throw this.#full()
+          if (this.#keptBytes + more > this.#limits.allBytes || (size == null && this.#of(owner).bytes + more > this.#limits.tokenBytes)) {
+            throw this.#full()
+          }
         }
 
         own = bytes
@@ -99,10 +104,6 @@ export class UploadRoom {
     } else {
       this.#owned.delete(owner)
     }
-  }
-
-  #tooLarge (): HttpProblem {
-    return new HttpProblem(413, 'usage', `the file is larger than ${formatBytes(this.#limits.fileBytes)}`)
   }
 
   #full (): HttpProblem {

@@ -80,7 +80,9 @@ export class Uploads {
   }
 
   /** A file in one body. Throws `HttpProblem`: 413, 429, 408. */
-  async put (owner: string, { body, digest }: Pick<Piece, 'body' | 'digest'>, signal: AbortSignal): Promise<Upload> {
+  async put (owner: string, { length = 0, body, digest }: Omit<Piece, 'offset'>, signal: AbortSignal): Promise<Upload> {
+    this.#room.refuseLarge(length)
+
     const { held, done } = await this.#create({ version: 1, owner, received: 0, expiresAt: 0 })
 
     try {

@@ -3,7 +3,7 @@ import { contentDigest } from '../exchange/content-digest.ts'
 import { json, route, type Route } from '../exchange/route.ts'
 import { uploaded } from '../schema/views.ts'
 import type { Bearer } from '../../roles/master/bearers.ts'
-import type { Uploads } from '../exchange/uploads.ts'
+import type { Piece, Uploads } from '../exchange/uploads.ts'
 
 const DIGEST_HEADER = { 'Content-Digest': 'SHA-256 of the body, sha-256=:BASE64: (RFC 9530)' }
 const FILE_PARAMS = { id: 'What POST /v1/files answered as `id`' }
@@ -11,6 +11,12 @@ const FILE_PARAMS = { id: 'What POST /v1/files answered as `id`' }
 /** Of the pages of one client all are its own: a token that has ended is followed by another one. */
 export function ownerOf ({ id, owner }: Bearer): string {
   return owner ?? id
+}
+
+function bodyOf (body: Piece['body'], headers: Headers): Omit<Piece, 'offset'> {
+  const length = headers.get('content-length')
+
+  return { body, digest: contentDigest(headers.get('content-digest')), ...(length == null ? {} : { length: Number(length) }) }
 }
 
 export function fileRoutes ({ uploads }: { uploads: Uploads }): Route[] {
@@ -26,7 +32,7 @@ export function fileRoutes ({ uploads }: { uploads: Uploads }): Route[] {
       lasting: true,
       answers: { 201: { description: 'It is there', content: { 'application/json': uploaded } } },
       headers: DIGEST_HEADER,
-      handle: async ({ session, stream, headers, signal }) => json(await uploads.put(ownerOf(session.bearer), { body: stream, digest: contentDigest(headers.get('content-digest')) }, signal), 201)
+      handle: async ({ session, stream, headers, signal }) => json(await uploads.put(ownerOf(session.bearer), bodyOf(stream, headers), signal), 201)
     }),
     route({
       method: 'post',
@@ -59,11 +65,7 @@ export function fileRoutes ({ uploads }: { uploads: Uploads }): Route[] {
       query: z.strictObject({ offset: z.string().regex(/^\d{1,15}$/, 'it is no number of bytes').transform(Number).describe('Where the body begins in the file') }),
       headers: DIGEST_HEADER,
       answers: { 200: { description: 'It is on the disk', content: { 'application/json': uploaded } } },
-      handle: async ({ params: { id = '' }, query: { offset }, headers, session, stream, signal }) => {
-        const length = headers.get('content-length')
-
-        return json(await uploads.append(ownerOf(session.bearer), id, { offset, digest: contentDigest(headers.get('content-digest')), body: stream, ...(length == null ? {} : { length: Number(length) }) }, signal))
-      }
+      handle: async ({ params: { id = '' }, query: { offset }, headers, session, stream, signal }) => json(await uploads.append(ownerOf(session.bearer), id, { offset, ...bodyOf(stream, headers) }, signal))
     }),
     route({
       method: 'get',
