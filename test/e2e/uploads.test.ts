@@ -52,6 +52,8 @@ describe('a job that is submitted from the page, of two masters', () => {
     vi.stubGlobal('location', new URL(here))
     app = await signIn(token)
     await expect.poll(() => app.link.state.bases, { timeout: 30_000 }).toEqual([here, there])
+    // it has all that the other one has, and can take its place
+    await expect.poll(async () => (await app.link.get<{ masters: Array<{ state: string }> }>('/v1/masters')).masters.map(({ state }) => state).sort(), { timeout: 30_000 }).toEqual(['coordinator', 'standby'])
 
     return [here, there]
   }
