@@ -117,7 +117,7 @@ describe('out of bounds', () => {
     ['a worker with a thousand labels', register.request, kindOf(arbitrary.register.request, 'register'), message => ({ ...message, info: { ...message.info, labels: Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`label-${index}`, ''])) } }), /^register: .*labels/],
     ['an origin that is a path', mastersFollow.reply, kindOf(arbitrary.mastersFollow.reply, 'entries'), message => ({ ...message, entries: [{ origin: '../job', seq: 1, key: 'job/x' }] }), /^masters-follow answer: .*origin/],
     ['an entry before the first', mastersFollow.reply, kindOf(arbitrary.mastersFollow.reply, 'entries'), message => ({ ...message, entries: [{ origin: one(arbitrary.origin), seq: 0, key: 'job/x' }] }), /^masters-follow answer: .*seq/],
-    ['a heartbeat of an incarnation that is none', mastersBeat.request, arbitrary.mastersBeat.request, message => ({ ...message, incarnation: `a${message.incarnation.slice(1)}` }), /^masters-beat: incarnation/],
+    ['a heartbeat of an incarnation that is none', mastersBeat.request, arbitrary.mastersBeat.request, message => ({ ...message, incarnation: `${message.incarnation.slice(0, -1)}a` }), /^masters-beat: incarnation/],
     ['a relay that goes round', mastersAsk.request, kindOf(arbitrary.mastersAsk.request, 'relay'), message => ({ ...message, hops: MAX_HOPS + 1 }), /^masters-ask: .*hops/],
     ['an exit code that no program has', task.request, fc.constant(undefined), () => ({ kind: 'result', result: { ...resultOf(1, 1), commands: resultOf(1, 1).commands.map(command => ({ ...command, samples: command.samples.map(sample => ({ ...sample, exit: { kind: 'code', code: 256 } })) })) }, stdoutBytes: 0, stderrBytes: 0 }), /^task: .*code/]
   ]
