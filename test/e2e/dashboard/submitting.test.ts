@@ -126,7 +126,10 @@ describe.skipIf(CHROMIUM == null)(`submitting on the dashboard in Chromium${NO_C
 
     await page.getByRole('button', { name: 'Choose files…' }).click()
     await (await choosing).setFiles(path)
+    // a file that was chosen is looked at first, and then is the command where there is none
+    await expect.poll(async () => page.getByLabel('Command', { exact: true }).inputValue(), PATIENCE).toBe('./blob')
     await page.getByLabel('Command', { exact: true }).fill('sha256sum blob')
+    await expect.poll(async () => page.locator('.submit-end .command-line code').innerText(), PATIENCE).toBe('meshmark exec --with blob sha256sum blob')
     await page.getByRole('button', { name: 'Submit' }).click()
     await isBehind(500 * 1024)
     // however long what follows takes, it goes on meanwhile
