@@ -22,7 +22,10 @@ export async function benchAll (names, options, interruption) {
   const benches = []
 
   for (const name of names) {
-    interruption.throwIfAborted()
+    if (interruption.aborted) {
+      break
+    }
+
     say(`bench: ${name}, ${benches.length + 1} of ${names.length}`)
     benches.push(await one(name, options, interruption))
   }
@@ -36,6 +39,9 @@ export async function benchAll (names, options, interruption) {
   if (benches.some(({ code }) => code !== 0)) {
     process.exitCode = 1
   }
+
+  // what was found until then is told all the same
+  interruption.throwIfAborted()
 }
 
 async function one (name, options, interruption) {
