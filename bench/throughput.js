@@ -77,7 +77,11 @@ export async function bench (args, interruption) {
       single: await singleJobs(client, setting)
     }))
   const grid = values['no-grid'] ? [] : await measureGrid(setting)
-  const ratios = items == null ? {} : { 'items a second, to the slower of GNU parallel and Dask': { ...items.ratio, least: 1 }, ...items.others }
+  const shares = grid.map(({ share }) => share)
+  const ratios = {
+    ...(items == null ? {} : { 'items a second, to the slower of GNU parallel and Dask': { ...items.ratio, atLeast: 1 }, ...items.others }),
+    ...(grid.length === 0 ? {} : { 'of what is possible, in the grid: the middle, the least and the most': { median: middle(shares), low: Math.min(...shares), high: Math.max(...shares), atLeast: GRID_BOUND } })
+  }
   const result = { bench: 'throughput', machine: machine(), load: [began, load()], counts, ratios, items, single, grid }
 
   process.stdout.write(`${describe(result)}\n`)

@@ -7,6 +7,9 @@ import { load, machine, save, table } from './record.js'
 
 const RESULTS = join(ROOT, 'bench/results')
 
+/** By which the parts of a list differ. */
+const LABELS = ['name', 'what', 'program', 'rate', 'amount', 'workers']
+
 /** The names under which benches keep the middle of an interval. */
 const MIDDLES = ['median', 'ratio', 'estimate', 'mean']
 
@@ -32,7 +35,7 @@ export async function benchAll (names, options, interruption) {
 
   const rows = benches.flatMap(({ name, ratios }) => ratios.map(ratio => ({ name, ...ratio })))
 
-  process.stdout.write(`\n${table([['bench', 'what', 'ratio', '95 %'], ...rows.map(({ name, what, value, low, high }) => [name, what, figure(value), `${figure(low)} to ${figure(high)}`])])}\n\n`)
+  process.stdout.write(`\n${table([['bench', 'what', 'ratio', '95 %', 'bound'], ...rows.map(({ name, what, value, low, high, bound }) => [name, what, figure(value), `${figure(low)} to ${figure(high)}`, bound])])}\n\n`)
   process.stdout.write(`${table([['bench', 'bounds', 'minutes'], ...benches.map(({ name, code, seconds }) => [name, code === 0 ? 'kept' : 'NOT KEPT', (seconds / 60).toFixed(1)])])}\n`)
   save('all', { bench: 'all', machine: machine(), load: [began, load()], options, benches })
 
@@ -77,15 +80,31 @@ function ratiosIn (result) {
 }
 
 function intervalsIn (result, path = []) {
-  if (result == null || typeof result !== 'object' || Array.isArray(result)) {
+  if (result == null || typeof result !== 'object') {
     return []
+  }
+
+  if (Array.isArray(result)) {
+    return result.flatMap((part, at) => intervalsIn(part, [...path, labelOf(part, at)]))
   }
 
   const middle = MIDDLES.find(name => typeof result[name] === 'number')
 
   return middle != null && typeof result.low === 'number' && typeof result.high === 'number'
-    ? [{ what: path.join(', '), value: result[middle], low: result.low, high: result.high }]
-    : Object.entries(result).flatMap(([name, value]) => intervalsIn(value, [...path, name]))
+    ? [{ what: path.join(', '), value: result[middle], low: result.low, high: result.high, bound: boundOf(result) }]
+    // of a list its parts say what they are
+    : Object.entries(result).flatMap(([name, value]) => intervalsIn(value, Array.isArray(value) ? path : [...path, name]))
+}
+
+/** What tells a part of a list from the others. */
+function labelOf (part, at) {
+  const words = LABELS.filter(name => ['string', 'number'].includes(typeof part?.[name])).map(name => name === 'name' ? part.name : `${name} ${part[name]}`)
+
+  return words.length === 0 ? String(at + 1) : words.join(', ')
+}
+
+function boundOf ({ atLeast, atMost, bound = atMost }) {
+  return atLeast != null ? `at least ${atLeast}` : bound != null ? `at most ${bound}` : ''
 }
 
 function figure (value) {
