@@ -264,7 +264,7 @@ function describe ({ counts, items, single, grid, ratios }) {
   const cpu = name => middle(items.marks.map(({ cpuMs }) => cpuMs[name]))
   return [
     table([[`${counts.items} items, ${counts.workers} workers`, 'a second'], ...Object.entries(items.perSecond).map(([name, rate]) => [name, rate.toFixed(0)])]),
-    table([['ratio within a round', 'median, 95 %', 'at least'], ...Object.entries(ratios).map(([name, { median, low, high, least }]) => [name, `${median.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`, least == null ? '' : String(least)])]),
+    table([['ratio within a round', 'median, 95 %', 'at least'], ...Object.entries(ratios).map(([name, { median, low, high, atLeast }]) => [name, `${median.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`, atLeast == null ? '' : String(atLeast)])]),
     table([['where the time goes', 'ms', 'share'], ...phases.map(([name, from, until]) => [name, phase(from, until).toFixed(0), percent(phase(from, until) / whole)])]),
     table([['processor time of an item', 'ms'], ...['client', 'master', 'worker', 'boxes'].map(name => [name, (cpu(name) / counts.items).toFixed(2)])]),
     `single jobs a second: ${single[1].toFixed(1)} one after the other, ${single[4].toFixed(1)} four at a time`,
