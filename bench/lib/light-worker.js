@@ -70,16 +70,18 @@ export class LightWorker {
 
     const node = this.#node = await MeshNode.create({ identity: await loadOrCreateIdentity(join(folder, 'identity.key')), meshId: mesh.meshId, listen: [], mdns: false, uniqueRoles: ['worker', 'master'], log })
     const outbox = new Outbox(new MemoryJournal(), log)
+    const info = () => ({ peerId: node.peerId, name, resources: { ...RESOURCES, machineId: node.peerId }, labels: { bench: 'scale' }, sandbox: SANDBOX, floor: { minNs: 1e6, medianNs: 1.1e6 } })
     const report = this.#report = new Coalesced(() => { this.#controls.report() }, REPORT_MS)
 
     this.#deliveries = new Deliveries({
-      node, outbox, spools: { list: async () => [] }, bounds: { keepMs: 3_600_000, maxBytes: 1024 ** 2, maxCount: 1_000 }, onChange: () => { report.call() }, log
+      node, outbox, spools: { list: async () => [] }, files: { dropUnheld: async () => {}, unpin: () => {} }, bounds: { keepMs: 3_600_000, maxBytes: 1024 ** 2, maxCount: 1_000 }, onChange: () => { report.call() }, log
     })
     this.#slot = new Slot(initialSlot(), {
       node,
       outbox,
       content: { has: async () => true },
       jobs: new SealedJobs(),
+      self: info,
       onStart: ({ execution }) => { void this.#run(execution, outbox) },
       onAbandon: execution => { void this.#slot.ended(execution) },
       settle: async () => 0,
@@ -94,8 +96,8 @@ export class LightWorker {
       link: { dir: folder, name },
       outbox,
       deliveries: this.#deliveries,
-      info: () => ({ peerId: node.peerId, name, resources: { ...RESOURCES, machineId: node.peerId }, labels: { bench: 'scale' }, sandbox: SANDBOX, floor: { minNs: 1e6, medianNs: 1.1e6 } }),
-      floor: () => undefined,
+      info,
+      foundOut: () => ({}),
       holds: async () => [...heldBy(this.#slot.state), ...this.#deliveries.held.map(execution => ({ execution, state: 'finished' }))],
       standing: () => this.#standing(),
       onRegistered,

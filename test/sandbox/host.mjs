@@ -244,6 +244,43 @@ const actions = {
     return [box.pid, ...processesOf(box.pid).map(({ pid }) => pid)]
   },
 
+  /** A worker's boxes: how many there are in an execution that follows another one at once, when it is over, and after the stop. */
+  ahead: async measured => {
+    const { Boxes } = await import('../../dist/roles/worker/boxes.js')
+    const boxes = new Boxes(options)
+    const [exec, next] = [{ kind: 'exec' }, { kind: measured ? 'run' : 'exec' }]
+    const place = measured ? undefined : 0
+    const records = () => readdirSync(join(dir, 'boxes')).length
+    const first = await boxes.take(0, exec)
+    const each = records()
+    const count = () => records() / each
+
+    await boxes.give(0, exec, first, true)
+    boxes.left(0)
+
+    const second = await boxes.take(place, next)
+
+    // after whatever `left` has set its mind to
+    await new Promise(resolve => setTimeout(resolve, 400))
+    await first.closed
+
+    const during = count()
+
+    await boxes.give(place, next, second, true)
+    boxes.left(0)
+    await second.closed
+
+    while (count() < 1) {
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+
+    const after = count()
+
+    await boxes.stop()
+
+    return { during, after, stopped: count() }
+  },
+
   leftFiles: async () => ({ dir, all: readdirSync(dir, { recursive: true }) }),
 
   log: async () => log,

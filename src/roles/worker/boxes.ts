@@ -33,6 +33,8 @@ export class Boxes {
   readonly #affinities: ReadonlyArray<Affinity | undefined>
   readonly #warm = new Map<number | undefined, Promise<Box>>()
   readonly #kept = new Map<number, Kept>()
+  /** Places in which there is an execution; undefined: one that has all of them. */
+  readonly #busy = new Set<number | undefined>()
   /** Their execution has ended, and all of its processes with it. */
   readonly #used = new Map<Box, NodeJS.Timeout>()
   readonly #closing = new Set<Promise<void>>()
@@ -52,18 +54,37 @@ export class Boxes {
     return affinity == null ? undefined : [...affinity.processors]
   }
 
-  /** Builds ahead what is not there. */
+  /** Builds ahead what is not there, for whoever is idle: what is executed has the processor to itself, and its own box comes after it. */
   warm (): void {
+    if (this.#busy.has(undefined)) {
+      return
+    }
+
     for (const place of new Set([this.#whole, ...this.#affinities.keys()])) {
-      this.#warmFor(place)
+      if (!this.#busy.has(place)) {
+        this.#warmFor(place)
+      }
     }
   }
 
   /**
+   * Until `give`, nothing is built ahead for this place.
+   *
    * @param place - undefined: for what is measured, and has all places
    * @param views - what it must be shown: no box that is ready has that, but one that is kept for the job
    */
   async take (place: number | undefined, job: Job, views?: readonly BoxView[]): Promise<Box> {
+    this.#busy.add(place)
+
+    try {
+      return await this.#take(place, job, views)
+    } catch (err) {
+      this.#busy.delete(place)
+      throw err
+    }
+  }
+
+  async #take (place: number | undefined, job: Job, views?: readonly BoxView[]): Promise<Box> {
     if (place == null) {
       // nobody is to be ended or built beside it
       await Promise.all([...this.#kept.keys()].map(async kept => this.#drop(kept)))
@@ -111,6 +132,8 @@ export class Boxes {
    *   when this resolves.
    */
   async give (place: number | undefined, job: Job, box: Box, isOver: boolean): Promise<void> {
+    this.#busy.delete(place)
+
     if (place == null || !isOver || this.#stopped || !box.repeatable) {
       if (isOver && !this.#stopped && place != null) {
         this.#used.set(box, setTimeout(() => { void this.#close(box) }, REST_MS))
