@@ -244,41 +244,50 @@ const actions = {
     return [box.pid, ...processesOf(box.pid).map(({ pid }) => pid)]
   },
 
-  /** A worker's boxes: how many there are in an execution that follows another one at once, when it is over, and after the stop. */
+  /** A worker's boxes: how many have been built when an execution that follows another one at once has its own, 400 ms later, and after that. */
   ahead: async measured => {
     const { Boxes } = await import('../../dist/roles/worker/boxes.js')
+    const create = Box.create
     const boxes = new Boxes(options)
     const [exec, next] = [{ kind: 'exec' }, { kind: measured ? 'run' : 'exec' }]
     const place = measured ? undefined : 0
-    const records = () => readdirSync(join(dir, 'boxes')).length
+    const longer = async () => new Promise(resolve => setTimeout(resolve, 400))
+    let built = 0
+
+    Box.create = async (...args) => {
+      built++
+
+      const box = await create.apply(Box, args)
+
+      // longer than it is waited for until the next one is built
+      await longer()
+
+      return box
+    }
+
     const first = await boxes.take(0, exec)
-    const each = records()
-    const count = () => records() / each
 
     await boxes.give(0, exec, first, true)
     boxes.left(0)
 
     const second = await boxes.take(place, next)
+    const taken = built
 
-    // after whatever `left` has set its mind to
-    await new Promise(resolve => setTimeout(resolve, 400))
-    await first.closed
+    await longer()
 
-    const during = count()
+    const later = built
 
     await boxes.give(place, next, second, true)
     boxes.left(0)
     await second.closed
+    await longer()
 
-    while (count() < 1) {
-      await new Promise(resolve => setTimeout(resolve, 20))
-    }
-
-    const after = count()
+    const after = built
 
     await boxes.stop()
+    Box.create = create
 
-    return { during, after, stopped: count() }
+    return { taken, later, after, left: readdirSync(join(dir, 'boxes')) }
   },
 
   leftFiles: async () => ({ dir, all: readdirSync(dir, { recursive: true }) }),

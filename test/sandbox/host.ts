@@ -73,7 +73,7 @@ interface Actions {
   ground: () => { cgroup: boolean, cgroups: string[], twoUids: boolean, reasons: (string | undefined)[], dir: string }
   floor: () => { floor: { minNs: number, medianNs: number } | undefined, left: number }
   begin: (task: TestTask, until?: 'started' | 'output') => number[]
-  ahead: (measured: boolean) => { during: number, after: number, stopped: number }
+  ahead: (measured: boolean) => { taken: number, later: number, after: number, left: string[] }
   leftFiles: () => { dir: string, all: string[] }
   log: () => string[]
   start: (task: TestTask) => number[]

@@ -9,7 +9,7 @@ const KEPT_MS = 2_000
 /**
  * After an execution, until its box is taken apart and the next one is built:
  * that takes more of the processor than the execution did, and the result is to
- * go first.
+ * go first. And after its beginning, of one that takes its time.
  */
 const REST_MS = 300
 
@@ -33,8 +33,10 @@ export class Boxes {
   readonly #affinities: ReadonlyArray<Affinity | undefined>
   readonly #warm = new Map<number | undefined, Promise<Box>>()
   readonly #kept = new Map<number, Kept>()
-  /** Places in which there is an execution; undefined: one that has all of them. */
-  readonly #busy = new Set<number | undefined>()
+  /** Places whose execution waits for its box. */
+  readonly #taking = new Set<number>()
+  /** What is executed has all places. */
+  #alone = false
   /** Their execution has ended, and all of its processes with it. */
   readonly #used = new Map<Box, NodeJS.Timeout>()
   readonly #closing = new Set<Promise<void>>()
@@ -54,43 +56,54 @@ export class Boxes {
     return affinity == null ? undefined : [...affinity.processors]
   }
 
-  /** Builds ahead what is not there, for whoever is idle: what is executed has the processor to itself, and its own box comes after it. */
+  /** Builds ahead what is not there: nothing beside what is measured, nor for the next execution before this one has its box. */
   warm (): void {
-    if (this.#busy.has(undefined)) {
-      return
-    }
-
-    for (const place of new Set([this.#whole, ...this.#affinities.keys()])) {
-      if (!this.#busy.has(place)) {
+    for (const place of this.#alone ? [] : new Set([this.#whole, ...this.#affinities.keys()])) {
+      if (place == null || !this.#taking.has(place)) {
         this.#warmFor(place)
       }
     }
   }
 
   /**
-   * Until `give`, nothing is built ahead for this place.
-   *
    * @param place - undefined: for what is measured, and has all places
    * @param views - what it must be shown: no box that is ready has that, but one that is kept for the job
    */
   async take (place: number | undefined, job: Job, views?: readonly BoxView[]): Promise<Box> {
-    this.#busy.add(place)
+    if (place == null) {
+      return this.#takeWhole(job, views)
+    }
+
+    this.#taking.add(place)
 
     try {
       return await this.#take(place, job, views)
+    } finally {
+      this.#taking.delete(place)
+
+      // items follow each other in one
+      if (job.each == null) {
+        this.#warmLater()
+      }
+    }
+  }
+
+  async #takeWhole (job: Job, views?: readonly BoxView[]): Promise<Box> {
+    this.#alone = true
+
+    try {
+      // nobody is to be ended or built beside it
+      await Promise.all([...this.#kept.keys()].map(async kept => this.#drop(kept)))
+      await this.#closeUsed()
+
+      return await this.#take(undefined, job, views)
     } catch (err) {
-      this.#busy.delete(place)
+      this.#alone = false
       throw err
     }
   }
 
   async #take (place: number | undefined, job: Job, views?: readonly BoxView[]): Promise<Box> {
-    if (place == null) {
-      // nobody is to be ended or built beside it
-      await Promise.all([...this.#kept.keys()].map(async kept => this.#drop(kept)))
-      await this.#closeUsed()
-    }
-
     const kept = place == null ? undefined : this.#kept.get(place)
 
     if (kept != null && place != null) {
@@ -132,7 +145,7 @@ export class Boxes {
    *   when this resolves.
    */
   async give (place: number | undefined, job: Job, box: Box, isOver: boolean): Promise<void> {
-    this.#busy.delete(place)
+    this.#alone &&= place != null
 
     if (place == null || !isOver || this.#stopped || !box.repeatable) {
       if (isOver && !this.#stopped && place != null) {
@@ -154,12 +167,16 @@ export class Boxes {
     const kept = this.#kept.get(place)
 
     if (kept == null) {
-      clearTimeout(this.#rest)
-      this.#rest = setTimeout(() => { this.warm() }, REST_MS)
+      this.#warmLater()
     } else {
       clearTimeout(kept.timer)
       kept.timer = setTimeout(() => { void this.#drop(place).then(() => { this.warm() }) }, KEPT_MS)
     }
+  }
+
+  #warmLater (): void {
+    clearTimeout(this.#rest)
+    this.#rest = this.#stopped ? undefined : setTimeout(() => { this.warm() }, REST_MS)
   }
 
   async stop (): Promise<void> {

@@ -7,7 +7,11 @@ describe('the boxes of a worker', () => {
   beforeAll(async () => { host = await Host.start() })
   afterAll(async () => { await host.stop() })
 
-  it.each([['handed out', false], ['measured', true]])('are built ahead when nothing runs, and not beside what is %s right after something else', async (_, measured) => {
-    expect(await host.ask('ahead', measured)).toEqual({ during: 1, after: 1, stopped: 0 })
+  it('are built ahead beside a long execution, but not while that waits for its own', async () => {
+    expect(await host.ask('ahead', false)).toEqual({ taken: 2, later: 3, after: 3, left: [] })
+  })
+
+  it('are not built beside what is measured, but after it', async () => {
+    expect(await host.ask('ahead', true)).toEqual({ taken: 2, later: 2, after: 3, left: [] })
   })
 })
