@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { counted } from '../model/text.ts'
 import { withClient } from './common/connect.ts'
 import { hasColour, type Context } from './common/context.ts'
 import { useDataDirectory } from './common/data-directory.ts'
@@ -66,7 +67,7 @@ async function meshCheck (options: ConnectionOptions): Promise<Check> {
     return await withClient(options, async client => {
       const workers = (await client.nodes()).filter(({ role }) => role === 'worker')
 
-      return { name: 'mesh', verdict: 'PASS', found: `master ${client.master.name} at ${formatAddress(client.master.address)}, ${workers.length} worker${workers.length === 1 ? '' : 's'}` }
+      return { name: 'mesh', verdict: 'PASS', found: `master ${client.master.name} at ${formatAddress(client.master.address)}, ${counted(workers.length, 'worker')}` }
     }, 'client', AbortSignal.timeout(5_000))
   } catch (err) {
     return { name: 'mesh', verdict: 'CAUTION', found: `no master reached: ${(err as Error).message}` }

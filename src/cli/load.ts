@@ -3,6 +3,7 @@ import { matches } from '../machine/match.ts'
 import { isMeshmarkError, MeshmarkError } from '../model/errors.ts'
 import { shortJobId } from '../model/ids.ts'
 import { commandTitle } from '../model/job.ts'
+import { counted } from '../model/text.ts'
 import { parseCount, parseDuration } from '../model/units.ts'
 import { readProfile } from '../library/profile.ts'
 import { plainTime } from '../report/quantities.ts'
@@ -226,8 +227,4 @@ export function parseNumbers (text: string, option: string, max: number): number
   })
 
   return [...new Set(numbers)].sort((a, b) => a - b)
-}
-
-function counted (count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
 }

@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import { MeshmarkError } from '../model/errors.ts'
 import { shortJobId } from '../model/ids.ts'
 import { MAX_MASTERS } from '../model/job.ts'
+import { counted } from '../model/text.ts'
 import { parseCount } from '../model/units.ts'
 import { checkNames } from '../roles/client/draft/names.ts'
 import { collectOf } from '../roles/client/draft/collect-options.ts'
@@ -164,7 +165,6 @@ async function readText (file: string, { stdin }: Context): Promise<string> {
 function describe ({ map, commands, files }: MapDraft, dataSets: number): string {
   const lists = map?.lists ?? []
   const entries = lists.reduce((sum, list) => sum + list.entries.length, 0)
-  const count = (number: number, one: string): string => `${number} ${one}${number === 1 ? '' : 's'}`
 
-  return `${count(lists.length, 'list')}, ${count(entries, 'command')}${commands.length < entries ? ` (${commands.length} that differ)` : ''}, ${[count(files.length, 'file'), ...(dataSets === 0 ? [] : [count(dataSets, 'data set')])].join(' and ')} to send`
+  return `${counted(lists.length, 'list')}, ${counted(entries, 'command')}${commands.length < entries ? ` (${commands.length} that differ)` : ''}, ${[counted(files.length, 'file'), ...(dataSets === 0 ? [] : [counted(dataSets, 'data set')])].join(' and ')} to send`
 }

@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { counted } from '../model/text.ts'
 import type { Command } from 'commander'
 import { parseCount } from '../model/units.ts'
 import { note, type Context } from './common/context.ts'
@@ -93,7 +94,7 @@ async function up (options: UpOptions, context: Context): Promise<void> {
       addresses.push(address)
     }
 
-    note(context, `starting ${options.workers} worker${options.workers === 1 ? '' : 's'}`)
+    note(context, `starting ${counted(options.workers, 'worker')}`)
     await Promise.all(Array.from({ length: options.workers }, async (_, index) =>
       await start(workers, ['worker', '--listen', '127.0.0.1:0', '--master', addresses.join(','), '--no-mdns', '--name', `worker-${index + 1}`, ...(options.cores == null ? [] : ['--cores', String(options.cores)])])))
 
@@ -154,7 +155,7 @@ async function linkTo (meshId: string | undefined, master: string[]): Promise<st
 function ready ({ workers }: UpOptions, masters: readonly string[], data: string | undefined, page: { api: string, link: string } | undefined): string {
   const name = programName()
 
-  return `${masters.length === 1 ? 'a master' : `${masters.length} masters`} at ${masters.join(', ')} and ${workers} worker${workers === 1 ? '' : 's'}. In another terminal, type:
+  return `${masters.length === 1 ? 'a master' : `${masters.length} masters`} at ${masters.join(', ')} and ${counted(workers, 'worker')}. In another terminal, type:
   ${name} nodes
   ${name} run python3 -c 'print(sum(range(1000000)))'
   ${name} exec uname -a${page == null ? '' : `\n  ${name} token create client --http     # for the interface ${page.api}/v1\nDashboard, for whoever sees this link: ${page.link}`}

@@ -1,4 +1,5 @@
 import { MeshmarkError } from '../model/errors.ts'
+import { counted } from '../model/text.ts'
 import { formatProcessorList } from './processor-list.ts'
 import { coresOf } from './topology.ts'
 import type { LogicalProcessor, Topology } from './topology.ts'
@@ -223,5 +224,5 @@ function groupBy<T, K> (values: readonly T[], keyOf: (value: T) => K): Map<K, T[
 }
 
 function count (cores: number): string {
-  return `${cores} physical core${cores === 1 ? '' : 's'}`
+  return counted(cores, 'physical core')
 }

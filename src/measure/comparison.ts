@@ -1,4 +1,5 @@
 import { metricOf } from '../model/comparison.ts'
+import { counted } from '../model/text.ts'
 import { MIN_FOR_INTERVAL } from '../stats/median-interval.ts'
 import { pairedPValue, pairedRatio } from '../stats/paired-ratio.ts'
 import { verdictOf } from './verdict.ts'
@@ -50,7 +51,7 @@ function nothingTwice (values: readonly number[][]): number[][] {
 
 function whyNone (pairs: number, unbilled: boolean, values: readonly number[]): string | undefined {
   if (pairs < MIN_FOR_INTERVAL) {
-    return `${pairs} pair${pairs === 1 ? '' : 's'} of runs say nothing: ${MIN_FOR_INTERVAL} are the least`
+    return `${counted(pairs, 'pair')} of runs say nothing: ${MIN_FOR_INTERVAL} are the least`
   }
 
   if (unbilled) {

@@ -30,3 +30,8 @@ const SEQUENCE = /(?:\u001b\[|\u009b)[0-?]{0,64}[ -/]{0,8}[@-~]|(?:\u001b[\]PX^_
 export function byteLength (text: string): number {
   return new TextEncoder().encode(text).byteLength
 }
+
+/** A quantity of things: `1 worker`, `3 workers`. */
+export function counted (count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}

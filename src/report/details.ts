@@ -1,5 +1,5 @@
 import { COUNTERS } from '../model/counters.ts'
-import { printable } from '../model/text.ts'
+import { counted, printable } from '../model/text.ts'
 import { formatBytes, formatDuration } from '../model/units.ts'
 import { BY_CHANCE } from './notes.ts'
 import { cpuText, plainTime, timeDecimals, timeText, unitFor } from './quantities.ts'
@@ -17,7 +17,7 @@ const LABEL_WIDTH = 17
 export function detailLines (rows: readonly Row[], palette: Palette): string[] {
   return rows.flatMap(row => {
     const runs = row.samples.length
-    const title = [row.name, row.title, ...(runs === 0 ? [] : [`${runs} run${runs === 1 ? '' : 's'}`])].join(' · ')
+    const title = [row.name, row.title, ...(runs === 0 ? [] : [counted(runs, 'run')])].join(' · ')
 
     return ['', palette.title(title), ...detailsOf(row).map(([label, text]) => `  ${palette.faint(label.padEnd(LABEL_WIDTH))}${text}`)]
   })
@@ -86,7 +86,7 @@ function signed (value: number, decimals: number): string {
 }
 
 function exitText ({ exits }: Statistics): string {
-  return exits.slice(0, 8).map(({ how, runs }) => exits.length === 1 ? printable(how, 60) : `${printable(how, 60)} in ${runs} run${runs === 1 ? '' : 's'}`).join(', ')
+  return exits.slice(0, 8).map(({ how, runs }) => exits.length === 1 ? printable(how, 60) : `${printable(how, 60)} in ${counted(runs, 'run')}`).join(', ')
 }
 
 const COUNTER_NAMES: Record<Counter, string> = { instructions: 'instructions', cycles: 'cycles', branchMisses: 'branch misses', cacheMisses: 'cache misses' }

@@ -1,7 +1,7 @@
 import { limitsAsked } from '../model/task-commands.ts'
 import { LIMIT_KEYS, LIMIT_RULES, formatLimit } from '../model/limits.ts'
 import { DEFAULT_QUIET_MS } from '../model/plan.ts'
-import { printable } from '../model/text.ts'
+import { counted, printable } from '../model/text.ts'
 import { formatBytes, formatDuration } from '../model/units.ts'
 import type { JobPlan, PlannedWorker, PlanPart } from '../model/job-plan.ts'
 import type { Job } from '../model/job.ts'
@@ -20,7 +20,7 @@ export function planLines (plan: JobPlan, job: PlannedJob): string[] {
   const first = workers.filter(({ part }) => part === 'at-once')
   const lines: Array<[string, string]> = [
     ...workerLines(workers, job),
-    ...(ahead === 0 ? [] : [['before it', `${count(ahead, 'task')} of yours that ${ahead === 1 ? 'is' : 'are'} queued`] as [string, string]]),
+    ...(ahead === 0 ? [] : [['before it', `${counted(ahead, 'task')} of yours that ${ahead === 1 ? 'is' : 'are'} queued`] as [string, string]]),
     ['sent', sentWords(plan)],
     ['runs', runWords(job)],
     ...limitLines(workers, job),
@@ -31,7 +31,7 @@ export function planLines (plan: JobPlan, job: PlannedJob): string[] {
   const width = Math.max(...lines.map(([head]) => head.length))
 
   return [
-    `nothing is submitted: ${count(tasks, 'task')}, ${first.length} of ${count(workers.length, 'worker')} would be given something at once`,
+    `nothing is submitted: ${counted(tasks, 'task')}, ${first.length} of ${counted(workers.length, 'worker')} would be given something at once`,
     ...lines.map(([head, text]) => `  ${head.padEnd(width)}  ${printable(text, 2_000)}`)
   ]
 }
@@ -62,7 +62,7 @@ function workerLines (workers: readonly PlannedWorker[], { kind }: PlannedJob): 
 function sentWords ({ payloads }: JobPlan): string {
   return payloads.length === 0
     ? 'no file'
-    : payloads.map(({ name, files, bytes, isThere }) => `${name == null ? '' : `${name}: `}${count(files, 'file')}, ${formatBytes(bytes)}${isThere ? ' (the master has it already)' : ''}`).join('; ')
+    : payloads.map(({ name, files, bytes, isThere }) => `${name == null ? '' : `${name}: `}${counted(files, 'file')}, ${formatBytes(bytes)}${isThere ? ' (the master has it already)' : ''}`).join('; ')
 }
 
 function runWords ({ kind, plan, commands, map, quietMs = DEFAULT_QUIET_MS }: PlannedJob): string {
@@ -70,11 +70,11 @@ function runWords ({ kind, plan, commands, map, quietMs = DEFAULT_QUIET_MS }: Pl
 
   switch (plan.kind) {
     case 'once':
-      return map == null ? 'once' : `each command once, ${count(map.lists.length, 'list')}`
+      return map == null ? 'once' : `each command once, ${counted(map.lists.length, 'list')}`
     case 'fixed':
-      return `${count(plan.runs, 'run')}${warmup(plan.warmup)} of ${count(commands.length, 'command')} on each worker${quiet}`
+      return `${counted(plan.runs, 'run')}${warmup(plan.warmup)} of ${counted(commands.length, 'command')} on each worker${quiet}`
     case 'precision':
-      return `of ${count(commands.length, 'command')} on each worker until they are known to ±${Number((plan.precision * 100).toPrecision(3))} %, for ${formatDuration(plan.budgetMs)} each at most${plan.minRuns > 1 ? `, at least ${plan.minRuns}` : ''}${warmup(plan.warmup)}${quiet}`
+      return `of ${counted(commands.length, 'command')} on each worker until they are known to ±${Number((plan.precision * 100).toPrecision(3))} %, for ${formatDuration(plan.budgetMs)} each at most${plan.minRuns > 1 ? `, at least ${plan.minRuns}` : ''}${warmup(plan.warmup)}${quiet}`
   }
 }
 
@@ -102,8 +102,4 @@ function limitLines (workers: readonly PlannedWorker[], job: PlannedJob): Array<
 
 function limitWords (limits: Limits, keys: ReadonlyArray<keyof Limits>): string {
   return keys.flatMap(key => limits[key] == null ? [] : [`${formatLimit(key, limits[key])} of ${LIMIT_RULES[key].of}`]).join(', ')
-}
-
-function count (number: number, one: string): string {
-  return `${number} ${one}${number === 1 ? '' : 's'}`
 }

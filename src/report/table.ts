@@ -1,7 +1,7 @@
 import { shortJobId } from '../model/ids.ts'
 import { commandTitle } from '../model/job.ts'
 import { isTaskEnd } from '../model/states.ts'
-import { printable } from '../model/text.ts'
+import { counted, printable } from '../model/text.ts'
 import { formatBytes } from '../model/units.ts'
 import { paletteFor } from './colour.ts'
 import { layOut } from './columns.ts'
@@ -64,7 +64,7 @@ function heading ({ job, workers, startSkewNs }: FinishedJob, palette: Palette):
   const skew = startSkewNs == null || workers.length < 2 ? [] : [`start skew ${skewText(startSkewNs)}`]
   const name = job.name == null ? '' : ` (${printable(job.name, 60)})`
 
-  return palette.title([title, `${done} of ${workers.length} worker${workers.length === 1 ? '' : 's'}`, ...skew, `job ${shortJobId(job.id)}${name}`].join(' · '))
+  return palette.title([title, `${done} of ${counted(workers.length, 'worker')}`, ...skew, `job ${shortJobId(job.id)}${name}`].join(' · '))
 }
 
 /** In milliseconds, whatever it is: readers know what a millisecond of skew means. */

@@ -3,7 +3,7 @@ import { join as joinPath } from 'node:path'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { multiaddr } from '@multiformats/multiaddr'
 import { ulid } from 'ulid'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { exchangeHello } from '../../src/node/hello.ts'
 import { loadOrCreateIdentity } from '../../src/node/identity.ts'
 import { createTransport } from '../../src/node/libp2p.ts'
@@ -28,14 +28,7 @@ import type { PrivateKey } from '@libp2p/interface'
 let visitors: Visitors
 let mesh: TestMesh
 
-beforeAll(async () => {
-  visitors = await Visitors.create()
-  mesh = visitors.mesh
-})
-
-afterEach(async () => { await visitors.leave() })
-
-afterAll(async () => { await visitors.close() })
+Visitors.forFile(found => { [visitors, mesh] = [found, found.mesh] })
 
 /** How hello ends with the master. */
 async function helloOf (node: MeshNode): Promise<string> {

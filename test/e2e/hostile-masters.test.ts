@@ -1,6 +1,6 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { ulid } from 'ulid'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { executionId, parseExecutionId } from '../../src/model/ids.ts'
 import { sealMembership } from '../../src/node/membership.ts'
 import { join } from '../../src/node/protocol/join/index.ts'
@@ -15,17 +15,7 @@ import type { ExecutionResult } from '../../src/model/result.ts'
 let visitors: Visitors
 let mesh: TestMesh
 
-beforeAll(async () => {
-  visitors = await Visitors.create()
-  mesh = visitors.mesh
-})
-
-afterEach(async () => {
-  await visitors.leave()
-  await visitors.expectService()
-})
-
-afterAll(async () => { await visitors.close() })
+Visitors.forFile(found => { [visitors, mesh] = [found, found.mesh] }, async () => visitors.expectService())
 
 describe('a worker survives', () => {
   it('a peer that it dials, which is no master and says noise on every stream', async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { ulid } from 'ulid'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { executionId } from '../../src/model/ids.ts'
 import { packFiles } from '../../src/node/payload/pack.ts'
 import { payload } from '../../src/node/protocol/payload/index.ts'
@@ -24,18 +24,10 @@ let visitors: Visitors
 let mesh: TestMesh
 let lab: { name: string, peerId: string }
 
-beforeAll(async () => {
-  visitors = await Visitors.create()
-  mesh = visitors.mesh
+Visitors.forFile(async found => {
+  [visitors, mesh] = [found, found.mesh]
   lab = JSON.parse((await mesh.run(['run', '--runs', '1', '--format', 'json', 'true'])).stdout).results[0].worker
-})
-
-afterEach(async () => {
-  await visitors.leave()
-  await visitors.expectService()
-})
-
-afterAll(async () => { await visitors.close() })
+}, async () => visitors.expectService())
 
 describe('a worker that lies', () => {
   it('delivers nothing of another worker, nor of what it was never given', async () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { multiaddr } from '@multiformats/multiaddr'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { exchangeHello } from '../../src/node/hello.ts'
 import { createTransport } from '../../src/node/libp2p.ts'
 import { admin } from '../../src/node/protocol/admin/index.ts'
@@ -25,17 +25,7 @@ const PROTOCOLS = [hello, join, register, submit, task, payload, admin, slot]
 let visitors: Visitors
 let mesh: TestMesh
 
-beforeAll(async () => {
-  visitors = await Visitors.create()
-  mesh = visitors.mesh
-})
-
-afterEach(async () => {
-  await visitors.leave()
-  await visitors.expectService()
-})
-
-afterAll(async () => { await visitors.close() })
+Visitors.forFile(found => { [visitors, mesh] = [found, found.mesh] }, async () => visitors.expectService())
 
 /** A member whose streams are raw bytes. */
 async function rawMember (role: 'worker' | 'client'): Promise<{ transport: Transport, connection: Connection }> {

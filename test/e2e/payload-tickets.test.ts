@@ -1,6 +1,6 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { ulid } from 'ulid'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { seal, sealMembership } from '../../src/node/membership.ts'
 import { packFiles } from '../../src/node/payload/pack.ts'
 import { join } from '../../src/node/protocol/join/index.ts'
@@ -20,14 +20,7 @@ import type { PrivateKey } from '@libp2p/interface'
 let visitors: Visitors
 let mesh: TestMesh
 
-beforeAll(async () => {
-  visitors = await Visitors.create()
-  mesh = visitors.mesh
-})
-
-afterEach(async () => { await visitors.leave() })
-
-afterAll(async () => { await visitors.close() })
+Visitors.forFile(found => { [visitors, mesh] = [found, found.mesh] })
 
 describe('a payload', () => {
   const content = Buffer.from('#!/bin/sh\necho hello\n')

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join as joinPath } from 'node:path'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { ulid } from 'ulid'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { admin } from '../../src/node/protocol/admin/index.ts'
 import { clock } from '../../src/node/protocol/clock/index.ts'
 import { join } from '../../src/node/protocol/join/index.ts'
@@ -19,14 +19,7 @@ import type { Protocol } from '../../src/node/protocol/protocol.ts'
 let visitors: Visitors
 let mesh: TestMesh
 
-beforeAll(async () => {
-  visitors = await Visitors.create()
-  mesh = visitors.mesh
-})
-
-afterEach(async () => { await visitors.leave() })
-
-afterAll(async () => { await visitors.close() })
+Visitors.forFile(found => { [visitors, mesh] = [found, found.mesh] })
 
 describe('a worker\'s membership', () => {
   it('neither submits, nor administers, nor commands', async () => {

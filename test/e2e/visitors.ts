@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { generateKeyPair } from '@libp2p/crypto/keys'
-import { expect } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { sealMembership } from '../../src/node/membership.ts'
 import { MeshNode } from '../../src/node/mesh-node.ts'
 import { parseToken } from '../../src/node/token.ts'
@@ -37,20 +37,32 @@ export class Visitors {
     }
   }
 
+  /** For all tests of a file: `told` when they are there, once; after each test whoever came leaves, and `then` is done. */
+  static forFile (told: (visitors: Visitors) => Promise<void> | void, then: (visitors: Visitors) => Promise<void> = async () => {}): void {
+    let visitors: Visitors
+
+    beforeAll(async () => {
+      visitors = await Visitors.create()
+      await told(visitors)
+    })
+
+    afterEach(async () => {
+      await visitors.leave()
+      await then(visitors)
+    })
+
+    afterAll(async () => { await visitors?.mesh.close() })
+  }
+
   /** What is to be done when they leave, the last first. */
   onLeave (step: () => Promise<unknown> | unknown): void {
     this.#undo.push(step)
   }
 
-  /** After each test. */
   async leave (): Promise<void> {
     for (const step of this.#undo.splice(0).reverse()) {
       await step()
     }
-  }
-
-  async close (): Promise<void> {
-    await this.mesh.close()
   }
 
   /** Joined in order, in this process. */

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { access, mkdir, mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
 import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
+import { counted } from '../../model/text.ts'
 import { readDisturbances } from '../../machine/disturbances.ts'
 import { readEnvironment } from '../../machine/environment.ts'
 import { QUIET_SHARE } from '../../machine/quiet.ts'
@@ -86,7 +87,7 @@ async function load (): Promise<Check> {
   const now = await new QuietWatch().otherLoad()
   const found = [
     ...(now == null ? [] : [`other programs use ${Math.round(now * 100)} % of the cores now`]),
-    `${minute.toFixed(2)} on ${cores} core${cores === 1 ? '' : 's'} in the last minute`
+    `${minute.toFixed(2)} on ${counted(cores, 'core')} in the last minute`
   ].join(', ')
 
   return minute > cores / 2 || (now ?? 0) >= QUIET_SHARE

@@ -1,5 +1,5 @@
 import { isTaskEnd, TASK_ENDS, type TaskState } from '../../model/states.ts'
-import { printable } from '../../model/text.ts'
+import { counted, printable } from '../../model/text.ts'
 import { formatDuration } from '../../model/units.ts'
 import type { SubmitReply, TaskView } from '../../node/protocol/submit/messages.ts'
 
@@ -117,7 +117,7 @@ function countRuns (task: TaskProgress, commands: number): string {
   }
 
   const [command, { runs, of, medianNs }] = last
-  const count = of == null ? `${runs} run${runs === 1 ? '' : 's'}` : `${runs} of ${of} runs`
+  const count = of == null ? counted(runs, 'run') : `${runs} of ${of} runs`
   const median = medianNs == null ? '' : ` · about ${formatTime(medianNs)}`
 
   return `${commands > 1 ? `command ${command + 1}: ` : ''}${count}${median}`
@@ -140,7 +140,7 @@ export function summary (state: ProgressState): string {
   const parts = [...counts.entries()].sort(([a], [b]) => ORDER.indexOf(a) - ORDER.indexOf(b)).map(([word, count]) => `${count} ${word}`)
   const runs = [...state.tasks.values()].reduce((sum, task) => sum + [...task.runs.values()].reduce((sum, { runs }) => sum + runs, 0), 0)
 
-  return [parts.length === 0 ? 'waiting for the coordinator' : parts.join(', '), ...(runs > 0 ? [`${runs} run${runs === 1 ? '' : 's'}`] : [])].join(' · ')
+  return [parts.length === 0 ? 'waiting for the coordinator' : parts.join(', '), ...(runs > 0 ? [counted(runs, 'run')] : [])].join(' · ')
 }
 
 /** Whole seconds: tenths would only flicker. */

@@ -1,6 +1,6 @@
 import { useRef } from 'preact/hooks'
+import { counted } from '../../model/text.ts'
 import { formatBytes } from '../../model/units.ts'
-import { counted } from '../../report/plot/scales.ts'
 import { medianText, plainTime, unitFor } from '../../report/quantities.ts'
 import { Chart, type ChartTable } from './chart.tsx'
 import type { Metric } from '../../model/comparison.ts'

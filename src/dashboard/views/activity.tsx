@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { counted } from '../../model/text.ts'
 import { formatDuration } from '../../model/units.ts'
-import { counted } from '../../report/plot/scales.ts'
 import { Chart, type ChartTable } from '../charts/chart.tsx'
 import { Count } from '../parts/announce.tsx'
 import { useApp, useNow } from '../parts/hooks.ts'

@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks'
 import { METRICS, type Metric } from '../../model/comparison.ts'
 import { shortJobId } from '../../model/ids.ts'
-import { counted } from '../../report/plot/scales.ts'
+import { counted } from '../../model/text.ts'
 import { MeasuredChart, MetricChoice } from '../charts/measured.tsx'
 import { Empty } from '../parts/notice.tsx'
 import { measuredOf } from '../state/samples.ts'

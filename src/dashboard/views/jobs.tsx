@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks'
 import { shortJobId } from '../../model/ids.ts'
+import { counted } from '../../model/text.ts'
 import { formatDuration } from '../../model/units.ts'
-import { counted } from '../../report/plot/scales.ts'
 import { useJobs } from '../parts/all-jobs.tsx'
 import { Count } from '../parts/announce.tsx'
 import { useApp, useKept, useNow, useStore } from '../parts/hooks.ts'

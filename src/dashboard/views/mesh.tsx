@@ -1,6 +1,6 @@
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks'
+import { counted } from '../../model/text.ts'
 import { formatBytes } from '../../model/units.ts'
-import { counted } from '../../report/plot/scales.ts'
 import { sandboxWords } from '../../report/sandbox-words.ts'
 import { Count } from '../parts/announce.tsx'
 import { useApp, useKept, useStore } from '../parts/hooks.ts'

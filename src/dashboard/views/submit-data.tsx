@@ -1,7 +1,7 @@
 import { useRef } from 'preact/hooks'
 import { isDataName } from '../../model/data.ts'
+import { counted } from '../../model/text.ts'
 import { formatBytes } from '../../model/units.ts'
-import { counted } from '../../report/plot/scales.ts'
 import { Field } from '../parts/field.tsx'
 import { BRINGING, isProgram, type FormDataSet, type FormFile } from '../submit/form.ts'
 import { More } from './submit-how.tsx'

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { counted } from '../../report/plot/scales.ts'
+import { counted } from '../../model/text.ts'
 import { useApp } from '../parts/hooks.ts'
 import { planBodyOf } from '../submit/body.ts'
 import type { Form } from '../submit/form.ts'

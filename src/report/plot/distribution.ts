@@ -1,3 +1,4 @@
+import { counted } from '../../model/text.ts'
 import { ascending, quantileOfSorted } from '../../stats/quantile.ts'
 import { medianText } from '../quantities.ts'
 import { MIN_FOR_PERCENTILES } from '../statistics.ts'
@@ -5,7 +6,7 @@ import { frame, labelRoom, legendBelow, legendHeight, rows, rowsHeight, stripes 
 import { cut, paletteOf, shapeOf, shorten, SIZES } from './look.ts'
 import { byWorker, commandsOf } from './measured.ts'
 import { QUANTITIES } from './quantity.ts'
-import { counted, timeAxis } from './scales.ts'
+import { timeAxis } from './scales.ts'
 import type { TimeUnit } from '../quantities.ts'
 import type { Look, Spec } from './look.ts'
 import type { Measured } from './measured.ts'

@@ -118,8 +118,3 @@ export function binMs (windowMs: number): number {
 export function clockText (ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }
-
-/** A quantity of things: `1 worker`, `3 workers`. */
-export function counted (count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
-}

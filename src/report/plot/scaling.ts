@@ -1,8 +1,9 @@
 import { MeshmarkError } from '../../model/errors.ts'
+import { counted } from '../../model/text.ts'
 import { frame, legendBelow, legendHeight } from './frame.ts'
 import { paletteOf, shorten } from './look.ts'
 import { commandsOf } from './measured.ts'
-import { counted, logTicks, timeAxis } from './scales.ts'
+import { logTicks, timeAxis } from './scales.ts'
 import type { Look, Spec } from './look.ts'
 import type { Measured } from './measured.ts'
 

@@ -1,6 +1,7 @@
+import { counted } from '../../model/text.ts'
 import { frame, legendBelow, legendHeight } from './frame.ts'
 import { paletteOf } from './look.ts'
-import { binMs, clockText, counted, elapsedAxis, elapsedUnit } from './scales.ts'
+import { binMs, clockText, elapsedAxis, elapsedUnit } from './scales.ts'
 import { formatDuration } from '../../model/units.ts'
 import type { Profile } from '../profile-file.ts'
 import type { Look, Spec } from './look.ts'

@@ -95,6 +95,7 @@ export class Boxes {
       // nobody is to be ended or built beside it
       await Promise.all([...this.#kept.keys()].map(async kept => this.#drop(kept)))
       await this.#closeUsed()
+      await Promise.allSettled(this.#warm.values())
 
       return await this.#take(undefined, job, views)
     } catch (err) {
